@@ -1,0 +1,241 @@
+//! One buffer for one batch: what a read brought in, and the answers to it.
+//!
+//! ```text
+//!  0          answers.start   answers.end     unread.start     unread.end      capacity
+//!  | given up      | answers       | consumed        | unread         | free       |
+//! ```
+//!
+//! Reading consumes from the left edge of *unread*; answers grow into the space that leaves. A masked
+//! frame is four bytes longer than its echo, so an echo always fits where its frame stood, and a payload
+//! is unmasked right where the answer to it would put it: an echo only writes a header in front of it.
+//! What does not fit goes to `spill`, and after the first such byte everything does, so order is kept.
+//!
+//! Invariant: `answers.start <= answers.end <= unread.start <= unread.end <= capacity`.
+//! A reactor owns one batch for all its connections; between drives it holds nothing of any of them.
+
+use super::mask;
+use std::ops::Range;
+
+/// Fills a slice with unpredictable bytes (masking keys, challenges).
+pub type Random = Box<dyn FnMut(&mut [u8])>;
+
+/// Spill space above this is given back after the batch that needed it: 1 MiB.
+const SPILL_BYTES_KEPT: usize = 1024 * 1024;
+
+/// See the [module documentation](self).
+pub struct Batch {
+    bytes: Box<[u8]>,
+    answers: Range<usize>,
+    unread: Range<usize>,
+    /// Answers that found no room in front of the unread bytes. They follow `answers`.
+    spill: Vec<u8>,
+    /// The message that a session collected over several reads, while it is lent to the service.
+    assembled: Vec<u8>,
+    random: Random,
+}
+
+impl Batch {
+    /// A batch with a buffer of `capacity` bytes, and the source of every random byte that sessions need.
+    pub fn new(capacity: usize, random: Random) -> Self {
+        Self {
+            bytes: vec![0; capacity].into_boxed_slice(),
+            answers: 0..0,
+            unread: 0..0,
+            spill: Vec::new(),
+            assembled: Vec::new(),
+            random,
+        }
+    }
+
+    /// Starts anew with the `tail` that the connection's last batch left unread.
+    ///
+    /// # Panics
+    /// If the tail fills the buffer: a session keeps no more undecoded bytes than its limits allow.
+    pub fn begin(&mut self, tail: &[u8]) {
+        assert!(tail.len() < self.bytes.len(), "a tail leaves room to read");
+        self.bytes[..tail.len()].copy_from_slice(tail);
+        self.answers = 0..0;
+        self.unread = 0..tail.len();
+        self.spill.clear();
+        self.spill.shrink_to(SPILL_BYTES_KEPT);
+        self.assembled = Vec::new();
+    }
+
+    /// Where a read may put its bytes; report them with [`filled`](Self::filled).
+    pub fn free(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.unread.end..]
+    }
+
+    /// Says that a read put `count` bytes into [`free`](Self::free).
+    pub fn filled(&mut self, count: usize) {
+        self.unread.end += count;
+        debug_assert!(self.unread.end <= self.bytes.len());
+    }
+
+    /// What was received and not yet consumed.
+    pub fn unread(&self) -> &[u8] {
+        &self.bytes[self.unread.clone()]
+    }
+
+    /// The answers so far, in two parts that follow each other.
+    pub fn answers(&self) -> [&[u8]; 2] {
+        [&self.bytes[self.answers.clone()], &self.spill]
+    }
+
+    /// Gives up `count` bytes from the front of the unread ones.
+    pub(crate) fn consume(&mut self, count: usize) {
+        self.unread.start += count;
+        debug_assert!(self.unread.start <= self.unread.end);
+    }
+
+    /// Consumes `count` bytes as a payload: moves it to where its echo would stand behind a header of
+    /// `header_bytes`, unmasks it, and says where it is now. Where an echo has no room the payload stays.
+    pub(crate) fn take_payload(
+        &mut self,
+        count: usize,
+        key: Option<[u8; 4]>,
+        header_bytes: usize,
+    ) -> Range<usize> {
+        let from = self.unread.start;
+        let behind_answers = self.answers.end + header_bytes;
+        let nothing_to_follow = self.answers.is_empty() || !self.spill.is_empty();
+        let to = if nothing_to_follow || behind_answers > from { from } else { behind_answers };
+        if to != from {
+            self.bytes.copy_within(from..from + count, to);
+        }
+        if let Some(key) = key {
+            mask::apply(&mut self.bytes[to..to + count], key);
+        }
+        self.consume(count);
+        to..to + count
+    }
+
+    /// The bytes of a payload that [`take_payload`](Self::take_payload) placed.
+    pub(crate) fn payload(&self, place: Range<usize>) -> &[u8] {
+        &self.bytes[place]
+    }
+
+    /// Lends a payload and, beside it, the place for answers.
+    pub(crate) fn lend(&mut self, place: Range<usize>) -> (&mut [u8], Answers<'_>) {
+        debug_assert!(place.start >= self.answers.end && place.end <= self.unread.start);
+        let (front, payload) = self.bytes[..place.end].split_at_mut(place.start);
+        let answers = Answers {
+            front,
+            range: &mut self.answers,
+            spill: &mut self.spill,
+            random: &mut self.random,
+        };
+        (payload, answers)
+    }
+
+    /// Takes over a collected message and lends it like [`lend`](Self::lend). It is freed with the next
+    /// one, or when the batch begins anew.
+    pub(crate) fn lend_assembled(&mut self, message: Vec<u8>) -> (&mut [u8], Answers<'_>) {
+        self.assembled = message;
+        let answers = Answers {
+            front: &mut self.bytes[..self.unread.start],
+            range: &mut self.answers,
+            spill: &mut self.spill,
+            random: &mut self.random,
+        };
+        (&mut self.assembled, answers)
+    }
+
+    /// The place for answers that belong to no payload.
+    pub(crate) fn open_answers(&mut self) -> Answers<'_> {
+        let place = self.unread.start..self.unread.start;
+        self.lend(place).1
+    }
+
+    /// Fills a slice from the random source.
+    pub(crate) fn fill_random(&mut self, bytes: &mut [u8]) {
+        (self.random)(bytes);
+    }
+}
+
+/// Where answers are written: into the consumed space in `front` while they fit, then into `spill`.
+pub(crate) struct Answers<'a> {
+    front: &'a mut [u8],
+    range: &'a mut Range<usize>,
+    spill: &'a mut Vec<u8>,
+    random: &'a mut Random,
+}
+
+impl Answers<'_> {
+    /// Appends `bytes` and returns them where they now stand.
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> &mut [u8] {
+        let end = self.range.end + bytes.len();
+        if self.spill.is_empty() && end <= self.front.len() {
+            let place = &mut self.front[self.range.end..end];
+            self.range.end = end;
+            place.copy_from_slice(bytes);
+            return place;
+        }
+        let start = self.spill.len();
+        self.spill.extend_from_slice(bytes);
+        &mut self.spill[start..]
+    }
+
+    /// Makes the payload directly behind `front` an answer where it stands, by writing `header` in front
+    /// of it. Returns false, and changes nothing, if the answers so far do not end just there.
+    pub(crate) fn adopt(&mut self, header: &[u8], payload_len: usize) -> bool {
+        let Some(start) = self.front.len().checked_sub(header.len()) else { return false };
+        if !self.spill.is_empty() {
+            return false;
+        }
+        if self.range.start == self.range.end {
+            *self.range = start..start;
+        }
+        if self.range.end != start {
+            return false;
+        }
+        self.front[start..].copy_from_slice(header);
+        self.range.end = self.front.len() + payload_len;
+        true
+    }
+
+    /// A fresh masking key. RFC 6455 §5.3: "The masking key needs to be unpredictable".
+    pub(crate) fn masking_key(&mut self) -> [u8; 4] {
+        let mut key = [0; 4];
+        (self.random)(&mut key);
+        key
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(input: &[u8]) -> Batch {
+        let mut batch = Batch::new(64, Box::new(|bytes| bytes.fill(7)));
+        batch.begin(&[]);
+        batch.free()[..input.len()].copy_from_slice(input);
+        batch.filled(input.len());
+        batch
+    }
+
+    #[test]
+    fn a_first_echo_stays_where_it_is_and_a_second_moves_up_to_it() {
+        let mut batch = batch(b"hhhhhhone.hhhhhhtwo.");
+        batch.consume(6);
+        let place = batch.take_payload(4, None, 2);
+        assert_eq!(place, 6..10);
+        assert!(batch.lend(place).1.adopt(b"<1", 4));
+        batch.consume(6);
+        let place = batch.take_payload(4, None, 2);
+        assert_eq!(place, 12..16);
+        assert!(batch.lend(place).1.adopt(b"<2", 4));
+        assert_eq!(batch.answers(), [&b"<1one.<2two."[..], b""]);
+    }
+
+    #[test]
+    fn what_has_no_room_spills_and_order_is_kept() {
+        let mut batch = batch(b"hhhhhhone.hhhhhhtwo.");
+        batch.open_answers().push(b"spilled.");
+        batch.consume(6);
+        let place = batch.take_payload(4, None, 2);
+        assert!(!batch.lend(place).1.adopt(b"<1", 4));
+        batch.open_answers().push(b"more");
+        assert_eq!(batch.answers(), [&b""[..], b"spilled.more"]);
+    }
+}

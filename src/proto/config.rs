@@ -1,0 +1,64 @@
+//! What a session is told once, as data: role, framing, authentication, limits.
+
+use super::Role;
+use super::auth::Auth;
+use super::handshake::{Offer, Policy};
+
+/// How bytes become messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// RFC 6455.
+    WebSocket,
+    /// A message ends with a newline, which is part of it.
+    Line,
+    /// A message is what one read brings.
+    Raw,
+}
+
+/// What all connections of one listener, or of one client, have in common.
+#[derive(Debug)]
+pub struct Config {
+    /// Our side of the conversation.
+    pub role: Role,
+    /// How bytes become messages.
+    pub framing: Framing,
+    /// HMAC challenge-response, if it is demanded (server) or answered (client).
+    pub auth: Option<Auth>,
+    /// Bounds on what a peer may send.
+    pub limits: Limits,
+    /// Whether messages are collected until they are whole. A service says so, and pays.
+    pub whole_messages: bool,
+    /// Which upgrade requests a WebSocket server takes.
+    pub policy: Policy,
+    /// What a WebSocket client asks for.
+    pub offer: Offer,
+}
+
+impl Config {
+    /// A configuration with the default limits and nothing optional.
+    pub fn new(role: Role, framing: Framing) -> Self {
+        Self {
+            role,
+            framing,
+            auth: None,
+            limits: Limits::default(),
+            whole_messages: false,
+            policy: Policy::default(),
+            offer: Offer::default(),
+        }
+    }
+}
+
+/// Bounds on what a peer may send, each with its unit.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The largest message, in bytes of payload. Default 64 MiB: room for what clients really send, and a
+    /// bound on what one of them can make a collecting service hold.
+    pub message_bytes_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { message_bytes_max: 64 * 1024 * 1024 }
+    }
+}

@@ -1,0 +1,254 @@
+//! Every way a peer can break a rule, and what it is told.
+//!
+//! One violation, one variant; each variant has exactly one close code (RFC 6455 §7.4) or, before the
+//! WebSocket is open, one HTTP status. `Error` is `Copy` and holds no strings: nothing the peer sent
+//! can travel through it into a log.
+
+use std::fmt;
+
+/// A rule that was broken, by the peer unless the name says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Error {
+    /// The request head is longer than the limit (431).
+    HeadTooLarge,
+    /// The request has more header fields than the limit (431).
+    TooManyHeaders,
+    /// The bytes are not an HTTP/1.1 request head (400).
+    RequestMalformed,
+    /// The method is not GET (405). RFC 6455 §4.1: "The method of the request MUST be GET".
+    MethodNotGet,
+    /// The HTTP version is not 1.1 (505).
+    HttpVersion,
+    /// The request announces a body (400): nothing we serve has one, and lenience here is smuggling.
+    RequestHasBody,
+    /// `Host` is missing, doubled, empty or malformed (400). RFC 9112 §3.2.
+    HostInvalid,
+    /// `Host` is not one of the names this server was told to answer to (421).
+    HostRefused,
+    /// `Origin` is not one of the origins this server was told to serve (403).
+    OriginRefused,
+    /// The path is not the one this listener serves (404).
+    PathNotServed,
+    /// The request does not ask for an upgrade to `websocket` (426).
+    UpgradeMissing,
+    /// `Connection` does not list `Upgrade` (400). RFC 6455 §4.2.1.
+    ConnectionNotUpgrade,
+    /// `Sec-WebSocket-Key` is missing, doubled, or not 16 bytes in base64 (400). RFC 6455 §4.2.1.
+    KeyInvalid,
+    /// `Sec-WebSocket-Version` is not exactly one `13` (426). RFC 6455 §4.4.
+    WebSocketVersion,
+    /// `Sec-WebSocket-Protocol` is not a list of tokens (400).
+    SubprotocolInvalid,
+    /// The opening handshake was not finished in time (408).
+    HandshakeTimeout,
+    /// The server is stopping and takes no new session (503).
+    ServiceUnavailable,
+    /// The peer left before the opening handshake was complete.
+    HandshakeTruncated,
+
+    /// The server's answer is not an HTTP/1.1 response head.
+    ResponseMalformed,
+    /// The server answered the upgrade with this HTTP status instead of 101.
+    UpgradeRefused(u16),
+    /// The 101 answer lacks `Upgrade: websocket` or `Connection: Upgrade`. RFC 6455 §4.1.
+    UpgradeNotConfirmed,
+    /// `Sec-WebSocket-Accept` is missing or is not the hash of our key. RFC 6455 §4.1.
+    AcceptMismatch,
+    /// The server chose a subprotocol that was not offered. RFC 6455 §4.1.
+    SubprotocolNotOffered,
+    /// The server chose an extension that was not offered. RFC 6455 §4.1.
+    ExtensionNotOffered,
+
+    /// The answer to the challenge matches none of the keys (1008).
+    AuthWrong,
+    /// The peer left before its answer was complete.
+    AuthTruncated,
+    /// The answer has the wrong length (1008).
+    AuthLength,
+    /// The answer did not come in time (1008).
+    AuthTimeout,
+    /// What the server sent where a challenge is due is not one message of 32 bytes (1008).
+    ChallengeMalformed,
+
+    /// A reserved bit is set and no extension gave it a meaning (1002). RFC 6455 §5.2.
+    ReservedBits,
+    /// The opcode is reserved (1002). RFC 6455 §5.2.
+    ReservedOpcode,
+    /// A control frame is fragmented (1002). RFC 6455 §5.5.
+    ControlFragmented,
+    /// A control frame is longer than 125 bytes (1002). RFC 6455 §5.5.
+    ControlTooLong,
+    /// The length is not in its shortest form (1002). RFC 6455 §5.2.
+    LengthNotMinimal,
+    /// The top bit of a 64-bit length is set (1002). RFC 6455 §5.2.
+    LengthTopBit,
+    /// A client sent an unmasked frame (1002). RFC 6455 §5.1.
+    MaskMissing,
+    /// A server sent a masked frame (1002). RFC 6455 §5.1.
+    MaskUnexpected,
+    /// A continuation frame continues nothing (1002). RFC 6455 §5.4.
+    ContinuationUnexpected,
+    /// A new message begins inside another (1002). RFC 6455 §5.4.
+    MessageInterrupted,
+    /// A text message or a close reason is not UTF-8 (1007). RFC 6455 §8.1.
+    InvalidUtf8,
+    /// A message is larger than the limit, or made of so many frames that they are (1009).
+    MessageTooBig,
+    /// A close frame has a payload of one byte (1002). RFC 6455 §5.5.1.
+    CloseTruncated,
+    /// A close frame carries a code that must not be sent (1002). RFC 6455 §7.4.
+    CloseCodeInvalid,
+    /// The connection ended without a closing handshake, in or between messages (1006, never sent).
+    ClosedAbnormally,
+
+    /// No message came for as long as the idle timeout (1001).
+    IdleTimeout,
+    /// Nothing came in answer to a ping (1001).
+    PingTimeout,
+    /// The peer did not finish the closing handshake in time.
+    CloseTimeout,
+    /// Ours: the server holds as much for its peers as it may, and this one held the most (1013).
+    MemoryExhausted,
+}
+
+impl Error {
+    /// The code a close frame gives for this error (RFC 6455 §7.4.1).
+    pub fn close_code(self) -> CloseCode {
+        match self {
+            Self::AuthWrong
+            | Self::AuthTruncated
+            | Self::AuthLength
+            | Self::AuthTimeout
+            | Self::ChallengeMalformed => CloseCode::POLICY_VIOLATION,
+            Self::InvalidUtf8 => CloseCode::INVALID_PAYLOAD,
+            Self::MessageTooBig => CloseCode::MESSAGE_TOO_BIG,
+            Self::IdleTimeout | Self::PingTimeout | Self::ServiceUnavailable => {
+                CloseCode::GOING_AWAY
+            }
+            Self::MemoryExhausted => CloseCode::TRY_AGAIN_LATER,
+            _ => CloseCode::PROTOCOL_ERROR,
+        }
+    }
+
+    /// The HTTP status that answers this error before the WebSocket is open (RFC 9110 §15).
+    pub fn http_status(self) -> u16 {
+        match self {
+            Self::HeadTooLarge | Self::TooManyHeaders => 431,
+            Self::MethodNotGet => 405,
+            Self::HttpVersion => 505,
+            Self::HostRefused => 421,
+            Self::OriginRefused => 403,
+            Self::PathNotServed => 404,
+            Self::UpgradeMissing | Self::WebSocketVersion => 426,
+            Self::HandshakeTimeout => 408,
+            Self::ServiceUnavailable | Self::MemoryExhausted => 503,
+            _ => 400,
+        }
+    }
+
+    /// Whether the peer failed to authenticate, however it did so.
+    pub fn is_auth_failure(self) -> bool {
+        matches!(self, Self::AuthWrong | Self::AuthTruncated | Self::AuthLength | Self::AuthTimeout)
+    }
+
+    /// One fixed sentence for logs, and for the peer where it is told anything.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::HeadTooLarge => "the request head is too large",
+            Self::TooManyHeaders => "the request has too many header fields",
+            Self::RequestMalformed => "this is not an HTTP/1.1 request",
+            Self::MethodNotGet => "the method must be GET",
+            Self::HttpVersion => "the version must be HTTP/1.1",
+            Self::RequestHasBody => "the request must not have a body",
+            Self::HostInvalid => "there must be exactly one well-formed Host",
+            Self::HostRefused => "this Host is not served here",
+            Self::OriginRefused => "this Origin is not served here",
+            Self::PathNotServed => "this path is not served here",
+            Self::UpgradeMissing => "this is a WebSocket server: the request must ask to upgrade",
+            Self::ConnectionNotUpgrade => "Connection must list Upgrade",
+            Self::KeyInvalid => "there must be exactly one Sec-WebSocket-Key of 16 bytes in base64",
+            Self::WebSocketVersion => "Sec-WebSocket-Version must be 13",
+            Self::SubprotocolInvalid => "Sec-WebSocket-Protocol must be a list of tokens",
+            Self::HandshakeTimeout => "the request was not complete in time",
+            Self::ServiceUnavailable => "the server is stopping",
+            Self::HandshakeTruncated => "left before the opening handshake was complete",
+            Self::ResponseMalformed => "the answer is not an HTTP/1.1 response",
+            Self::UpgradeRefused(_) => "the server refused the upgrade",
+            Self::UpgradeNotConfirmed => "the answer does not confirm the upgrade to WebSocket",
+            Self::AcceptMismatch => "Sec-WebSocket-Accept does not match the key that was sent",
+            Self::SubprotocolNotOffered => "the server chose a subprotocol that was not offered",
+            Self::ExtensionNotOffered => "the server chose an extension that was not offered",
+            Self::AuthWrong => "the answer to the challenge is wrong",
+            Self::AuthTruncated => "left before the answer to the challenge was complete",
+            Self::AuthLength => "the answer to the challenge has the wrong length",
+            Self::AuthTimeout => "the answer to the challenge did not come in time",
+            Self::ChallengeMalformed => "the server sent no challenge of 32 bytes",
+            Self::ReservedBits => "a reserved bit is set",
+            Self::ReservedOpcode => "the opcode is reserved",
+            Self::ControlFragmented => "a control frame is fragmented",
+            Self::ControlTooLong => "a control frame is longer than 125 bytes",
+            Self::LengthNotMinimal => "a frame length is not in its shortest form",
+            Self::LengthTopBit => "the top bit of a frame length is set",
+            Self::MaskMissing => "a client frame is not masked",
+            Self::MaskUnexpected => "a server frame is masked",
+            Self::ContinuationUnexpected => "a continuation frame continues nothing",
+            Self::MessageInterrupted => "a message begins inside another",
+            Self::InvalidUtf8 => "text is not UTF-8",
+            Self::MessageTooBig => "a message is too big",
+            Self::CloseTruncated => "a close frame has a payload of one byte",
+            Self::CloseCodeInvalid => "a close frame carries a code that must not be sent",
+            Self::ClosedAbnormally => "left without a closing handshake",
+            Self::IdleTimeout => "no message for too long",
+            Self::PingTimeout => "no answer to a ping",
+            Self::CloseTimeout => "the closing handshake was not finished in time",
+            Self::MemoryExhausted => "the server is out of memory for its peers",
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UpgradeRefused(status) => {
+                write!(formatter, "{} with HTTP status {status}", self.reason())
+            }
+            _ => formatter.write_str(self.reason()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// A WebSocket close code (RFC 6455 §7.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CloseCode(pub u16);
+
+impl CloseCode {
+    /// 1000: the purpose of the connection is fulfilled.
+    pub const NORMAL: Self = Self(1000);
+    /// 1001: the endpoint is going away.
+    pub const GOING_AWAY: Self = Self(1001);
+    /// 1002: a protocol error.
+    pub const PROTOCOL_ERROR: Self = Self(1002);
+    /// 1007: data not consistent with its type, such as text that is not UTF-8.
+    pub const INVALID_PAYLOAD: Self = Self(1007);
+    /// 1008: a policy was violated.
+    pub const POLICY_VIOLATION: Self = Self(1008);
+    /// 1009: a message is too big.
+    pub const MESSAGE_TOO_BIG: Self = Self(1009);
+    /// 1013: try again later (IANA WebSocket Close Code registry).
+    pub const TRY_AGAIN_LATER: Self = Self(1013);
+
+    /// Whether an endpoint may put this code into a close frame (RFC 6455 §7.4.1 and §7.4.2, and the
+    /// IANA registry for 1012-1014). 1004 is reserved; 1005, 1006 and 1015 "MUST NOT be set as a
+    /// status code in a Close control frame".
+    pub fn may_be_sent(self) -> bool {
+        matches!(self.0, 1000..=1003 | 1007..=1014 | 3000..=4999)
+    }
+}
+
+impl fmt::Display for CloseCode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}

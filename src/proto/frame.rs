@@ -1,0 +1,224 @@
+//! The frame header (RFC 6455 §5.2): parsed to facts, written from facts, no borrows.
+
+use super::{Role, Status, error::Error};
+
+/// The largest header: two bytes, a 64-bit length, a masking key.
+pub const HEADER_BYTES_MAX: usize = 14;
+
+/// The largest payload of a control frame. RFC 6455 §5.5: "All control frames MUST have a payload
+/// length of 125 bytes or less and MUST NOT be fragmented."
+pub const CONTROL_BYTES_MAX: usize = 125;
+
+/// What a frame is (RFC 6455 §5.2). Reserved opcodes never become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opcode {
+    /// 0x0: the next fragment of the message in progress.
+    Continuation = 0x0,
+    /// 0x1: a text message, or its first fragment.
+    Text = 0x1,
+    /// 0x2: a binary message, or its first fragment.
+    Binary = 0x2,
+    /// 0x8: the closing handshake.
+    Close = 0x8,
+    /// 0x9: a ping.
+    Ping = 0x9,
+    /// 0xA: a pong.
+    Pong = 0xa,
+}
+
+impl Opcode {
+    /// Whether this is a control frame (RFC 6455 §5.5).
+    pub fn is_control(self) -> bool {
+        matches!(self, Self::Close | Self::Ping | Self::Pong)
+    }
+
+    fn from_bits(bits: u8) -> Result<Self, Error> {
+        Ok(match bits {
+            0x0 => Self::Continuation,
+            0x1 => Self::Text,
+            0x2 => Self::Binary,
+            0x8 => Self::Close,
+            0x9 => Self::Ping,
+            0xa => Self::Pong,
+            _ => return Err(Error::ReservedOpcode),
+        })
+    }
+}
+
+/// The facts a frame header states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    /// Whether this is the last fragment of its message.
+    pub fin: bool,
+    /// What the frame is.
+    pub opcode: Opcode,
+    /// The key of a masked frame.
+    pub masking_key: Option<[u8; 4]>,
+    /// Bytes of payload, below 2^63.
+    pub payload_len: u64,
+}
+
+impl Header {
+    /// The header of an unmasked frame.
+    pub fn new(fin: bool, opcode: Opcode, payload_len: u64) -> Self {
+        Self { fin, opcode, masking_key: None, payload_len }
+    }
+
+    /// Reads the header of a frame sent to `receiver`: the facts and the bytes they took.
+    ///
+    /// # Errors
+    /// The first rule of RFC 6455 §5 that the bytes break, as early as the bytes show it.
+    pub fn parse(input: &[u8], receiver: Role) -> Result<Status<(Self, usize)>, Error> {
+        let &[first, second, ref rest @ ..] = input else { return Ok(Status::Partial) };
+        let (fin, opcode, masked) = parse_flags(first, second, receiver)?;
+        let (payload_len, length_bytes) = match (second & 0x7f, rest) {
+            (126, &[a, b, ..]) => (minimal(u64::from(u16::from_be_bytes([a, b])), 126)?, 2),
+            (127, &[a, b, c, d, e, f, g, h, ..]) => {
+                let payload_len = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+                // 5.2: "the most significant bit MUST be 0"
+                if payload_len >> 63 != 0 {
+                    return Err(Error::LengthTopBit);
+                }
+                (minimal(payload_len, 65_536)?, 8)
+            }
+            (126 | 127, _) => return Ok(Status::Partial),
+            (payload_len, _) => (u64::from(payload_len), 0),
+        };
+        if !masked {
+            let header = Self::new(fin, opcode, payload_len);
+            return Ok(Status::Complete((header, 2 + length_bytes)));
+        }
+        let Some(&masking_key) = rest[length_bytes..].first_chunk() else {
+            return Ok(Status::Partial);
+        };
+        let header = Self { fin, opcode, masking_key: Some(masking_key), payload_len };
+        Ok(Status::Complete((header, 6 + length_bytes)))
+    }
+
+    /// How many bytes [`encode`](Self::encode) writes: 2 to 14.
+    pub fn encoded_len(&self) -> usize {
+        let length_bytes = match self.payload_len {
+            0..=125 => 0,
+            126..=65_535 => 2,
+            _ => 8,
+        };
+        2 + length_bytes + if self.masking_key.is_some() { 4 } else { 0 }
+    }
+
+    /// The header as it goes over the wire, the length in its shortest form.
+    pub fn encode(&self) -> Encoded {
+        let mut bytes = [0; HEADER_BYTES_MAX];
+        bytes[0] = if self.fin { 0x80 } else { 0 } | self.opcode as u8;
+        let mask_bit = if self.masking_key.is_some() { 0x80 } else { 0 };
+        let mut len = 2;
+        match self.payload_len {
+            0..=125 => bytes[1] = mask_bit | self.payload_len as u8,
+            126..=65_535 => {
+                bytes[1] = mask_bit | 126;
+                bytes[2..4].copy_from_slice(&(self.payload_len as u16).to_be_bytes());
+                len = 4;
+            }
+            _ => {
+                bytes[1] = mask_bit | 127;
+                bytes[2..10].copy_from_slice(&self.payload_len.to_be_bytes());
+                len = 10;
+            }
+        }
+        if let Some(key) = self.masking_key {
+            bytes[len..len + 4].copy_from_slice(&key);
+            len += 4;
+        }
+        Encoded { bytes, len }
+    }
+}
+
+/// A header as bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Encoded {
+    bytes: [u8; HEADER_BYTES_MAX],
+    len: usize,
+}
+
+impl std::ops::Deref for Encoded {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+/// The rules that the first two bytes alone can break.
+fn parse_flags(first: u8, second: u8, receiver: Role) -> Result<(bool, Opcode, bool), Error> {
+    // 5.2: "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values."
+    if first & 0x70 != 0 {
+        return Err(Error::ReservedBits);
+    }
+    let fin = first & 0x80 != 0;
+    let opcode = Opcode::from_bits(first & 0x0f)?;
+    if opcode.is_control() {
+        if !fin {
+            return Err(Error::ControlFragmented);
+        }
+        if usize::from(second & 0x7f) > CONTROL_BYTES_MAX {
+            return Err(Error::ControlTooLong);
+        }
+    }
+    let masked = second & 0x80 != 0;
+    match (receiver, masked) {
+        // 5.1: "The server MUST close the connection upon receiving a frame that is not masked."
+        (Role::Server, false) => Err(Error::MaskMissing),
+        // 5.1: "A client MUST close a connection if it detects a masked frame."
+        (Role::Client, true) => Err(Error::MaskUnexpected),
+        _ => Ok((fin, opcode, masked)),
+    }
+}
+
+/// 5.2: "the minimal number of bytes MUST be used to encode the length"
+fn minimal(payload_len: u64, least: u64) -> Result<u64, Error> {
+    if payload_len < least { Err(Error::LengthNotMinimal) } else { Ok(payload_len) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back_at_every_length_class() {
+        for payload_len in [0, 1, 125, 126, 127, 65_535, 65_536, u64::MAX >> 1] {
+            for masking_key in [None, Some([1, 2, 3, 4])] {
+                let receiver = if masking_key.is_some() { Role::Server } else { Role::Client };
+                let header = Header {
+                    fin: payload_len % 2 == 0,
+                    opcode: Opcode::Text,
+                    masking_key,
+                    payload_len,
+                };
+                let bytes = header.encode();
+                assert_eq!(bytes.len(), header.encoded_len());
+                for cut in 0..bytes.len() {
+                    assert_eq!(Header::parse(&bytes[..cut], receiver), Ok(Status::Partial));
+                }
+                let complete = Status::Complete((header, bytes.len()));
+                assert_eq!(Header::parse(&bytes, receiver), Ok(complete));
+            }
+        }
+    }
+
+    #[test]
+    fn each_broken_rule_has_its_error() {
+        let to_server = |bytes: &[u8]| Header::parse(bytes, Role::Server).unwrap_err();
+        assert_eq!(to_server(&[0xc1, 0x80]), Error::ReservedBits);
+        assert_eq!(to_server(&[0xa1, 0x80]), Error::ReservedBits);
+        assert_eq!(to_server(&[0x91, 0x80]), Error::ReservedBits);
+        for opcode in [0x3, 0x7, 0xb, 0xf] {
+            assert_eq!(to_server(&[0x80 | opcode, 0x80]), Error::ReservedOpcode);
+        }
+        assert_eq!(to_server(&[0x09, 0x80]), Error::ControlFragmented);
+        assert_eq!(to_server(&[0x89, 0xfe]), Error::ControlTooLong);
+        assert_eq!(to_server(&[0x81, 0x00]), Error::MaskMissing);
+        assert_eq!(to_server(&[0x81, 0xfe, 0, 125]), Error::LengthNotMinimal);
+        assert_eq!(to_server(&[0x82, 0xff, 0, 0, 0, 0, 0, 0, 255, 255]), Error::LengthNotMinimal);
+        assert_eq!(to_server(&[0x82, 0xff, 128, 0, 0, 0, 0, 0, 0, 0]), Error::LengthTopBit);
+        assert_eq!(Header::parse(&[0x81, 0x80], Role::Client), Err(Error::MaskUnexpected));
+    }
+}

@@ -1,0 +1,403 @@
+//! The opening handshake (RFC 6455 §4), both roles.
+
+use super::error::Error;
+use super::http::{Head, is_token};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use sha1::{Digest, Sha1};
+
+/// RFC 6455 §1.3: the string that is appended to the key before it is hashed.
+const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// Bytes of the nonce in `Sec-WebSocket-Key` (RFC 6455 §4.1).
+pub const NONCE_BYTES: usize = 16;
+
+/// Which upgrade requests a server takes. By default, every one that is well-formed.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    /// The only path that is served; any, if `None`. Queries are not compared.
+    pub path: Option<String>,
+    /// The only origins that are served; any, if empty. A request without `Origin` does not come from a
+    /// page, and is served.
+    pub origins: Vec<String>,
+    /// The only host names that are served, without ports; any, if empty.
+    pub hosts: Vec<String>,
+    /// The only subprotocols that are taken. If empty, the first that is offered is taken.
+    pub subprotocols: Vec<String>,
+}
+
+/// What a client asks for.
+#[derive(Debug, Clone, Default)]
+pub struct Offer {
+    /// The request target, such as `/chat?room=1`.
+    pub target: String,
+    /// The value of `Host`.
+    pub host: String,
+    /// Subprotocols, in order of preference.
+    pub subprotocols: Vec<String>,
+    /// Further header fields. Names must be tokens and values free of CR and LF.
+    pub headers: Vec<(String, String)>,
+}
+
+/// Answers a whole request head with 101 and everything that belongs to it.
+///
+/// # Errors
+/// The rule of RFC 9112 or RFC 6455 §4.2.1 that the request breaks, or that the policy refuses.
+pub fn accept(head: &[u8], policy: &Policy) -> Result<Vec<u8>, Error> {
+    let head = Head::parse_request(head)?;
+    check_no_body(&head)?;
+    check_host(&head, policy)?;
+    check_target(head.target, policy)?;
+    check_upgrade(&head)?;
+    check_origin(&head, policy)?;
+    let key = check_key(&head)?;
+    let subprotocol = choose_subprotocol(&head, policy)?;
+
+    let mut response = Vec::with_capacity(192);
+    response.extend_from_slice(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+          Sec-WebSocket-Accept: ",
+    );
+    response.extend_from_slice(accept_value(key).as_bytes());
+    if let Some(subprotocol) = subprotocol {
+        response.extend_from_slice(b"\r\nSec-WebSocket-Protocol: ");
+        response.extend_from_slice(subprotocol);
+    }
+    response.extend_from_slice(b"\r\n\r\n");
+    Ok(response)
+}
+
+/// The HTTP response that refuses an upgrade. Nothing follows it: the connection closes.
+pub fn refusal(error: Error) -> Vec<u8> {
+    let status = error.http_status();
+    let (phrase, extra) = match status {
+        403 => ("Forbidden", ""),
+        404 => ("Not Found", ""),
+        405 => ("Method Not Allowed", "Allow: GET\r\n"),
+        408 => ("Request Timeout", ""),
+        421 => ("Misdirected Request", ""),
+        // RFC 9110 §15.5.22: "The server MUST send an Upgrade header field in a 426 response";
+        // RFC 6455 §4.4: it says which versions it understands.
+        426 => ("Upgrade Required", "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"),
+        431 => ("Request Header Fields Too Large", ""),
+        503 => ("Service Unavailable", "Retry-After: 1\r\n"),
+        505 => ("HTTP Version Not Supported", ""),
+        _ => ("Bad Request", ""),
+    };
+    // RFC 9110 §7.8: whoever sends Upgrade must list it in Connection.
+    let connection = if status == 426 { "close, Upgrade" } else { "close" };
+    let reason = error.reason();
+    let length = reason.len() + 1;
+    format!(
+        "HTTP/1.1 {status} {phrase}\r\nConnection: {connection}\r\n{extra}\
+         Content-Type: text/plain; charset=utf-8\r\nContent-Length: {length}\r\n\
+         X-Content-Type-Options: nosniff\r\n\r\n{reason}\n"
+    )
+    .into_bytes()
+}
+
+/// A client's upgrade request.
+pub fn request(offer: &Offer, nonce: [u8; NONCE_BYTES]) -> Vec<u8> {
+    let mut request = format!(
+        "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: {}\r\nSec-WebSocket-Version: 13\r\n",
+        offer.target,
+        offer.host,
+        STANDARD.encode(nonce)
+    );
+    if !offer.subprotocols.is_empty() {
+        request += &format!("Sec-WebSocket-Protocol: {}\r\n", offer.subprotocols.join(", "));
+    }
+    for (name, value) in &offer.headers {
+        request += &format!("{name}: {value}\r\n");
+    }
+    request += "\r\n";
+    request.into_bytes()
+}
+
+/// Checks a server's answer to [`request`] (RFC 6455 §4.1, the numbered list at its end).
+///
+/// # Errors
+/// The step of that list that fails.
+pub fn verify(head: &[u8], offer: &Offer, nonce: [u8; NONCE_BYTES]) -> Result<(), Error> {
+    let head = Head::parse_response(head)?;
+    if head.status != 101 {
+        return Err(Error::UpgradeRefused(head.status));
+    }
+    if !head.lists("Upgrade", "websocket") || !head.lists("Connection", "upgrade") {
+        return Err(Error::UpgradeNotConfirmed);
+    }
+    let expected = accept_value(STANDARD.encode(nonce).as_bytes());
+    if head.only_value("Sec-WebSocket-Accept") != Some(expected.as_bytes()) {
+        return Err(Error::AcceptMismatch);
+    }
+    if head.list("Sec-WebSocket-Extensions").next().is_some() {
+        return Err(Error::ExtensionNotOffered);
+    }
+    let mut chosen = head.values("Sec-WebSocket-Protocol");
+    let is_offered = |value: &[u8]| offer.subprotocols.iter().any(|name| name.as_bytes() == value);
+    match (chosen.next(), chosen.next()) {
+        (None, _) => Ok(()),
+        (Some(value), None) if is_offered(value) => Ok(()),
+        _ => Err(Error::SubprotocolNotOffered),
+    }
+}
+
+/// RFC 6455 §4.2.2: "base64-encode (see Section 4 of RFC4648) this SHA-1 hash" of key and GUID.
+fn accept_value(key: &[u8]) -> String {
+    STANDARD.encode(Sha1::new().chain_update(key).chain_update(GUID).finalize())
+}
+
+/// An upgrade request has no body. Whoever announces one may be hiding a second request in it.
+fn check_no_body(head: &Head<'_>) -> Result<(), Error> {
+    let has_length = head.values("Content-Length").any(|value| value != b"0");
+    let has_coding = head.values("Transfer-Encoding").next().is_some();
+    if has_length || has_coding { Err(Error::RequestHasBody) } else { Ok(()) }
+}
+
+/// RFC 9112 §3.2: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request
+/// message that lacks a Host header field and to any request message that contains more than one Host
+/// header field line or a Host header field with an invalid field value."
+fn check_host(head: &Head<'_>, policy: &Policy) -> Result<(), Error> {
+    let value = head.only_value("Host").ok_or(Error::HostInvalid)?;
+    let name = host_name(value).ok_or(Error::HostInvalid)?;
+    let is_served = policy.hosts.is_empty()
+        || policy.hosts.iter().any(|host| host.as_bytes().eq_ignore_ascii_case(name));
+    if is_served { Ok(()) } else { Err(Error::HostRefused) }
+}
+
+/// The host without its port, if the value is `uri-host [ ":" port ]` (RFC 9110 §7.2).
+fn host_name(value: &[u8]) -> Option<&[u8]> {
+    let (name, port) = match value {
+        [b'[', ..] => {
+            let end = value.iter().position(|&byte| byte == b']')?;
+            std::str::from_utf8(&value[1..end]).ok()?.parse::<core::net::Ipv6Addr>().ok()?;
+            value.split_at(end + 1)
+        }
+        _ => {
+            let end = value.iter().position(|&byte| byte == b':').unwrap_or(value.len());
+            // RFC 3986 §3.2.2: reg-name = *( unreserved / pct-encoded / sub-delims )
+            let is_name =
+                |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(byte);
+            let name = &value[..end];
+            if name.is_empty() || !name.iter().all(is_name) {
+                return None;
+            }
+            value.split_at(end)
+        }
+    };
+    let is_port = match port {
+        [] => true,
+        [b':', digits @ ..] => {
+            digits.is_empty()
+                || std::str::from_utf8(digits).ok()?.parse::<u16>().is_ok()
+                    && digits.iter().all(u8::is_ascii_digit)
+        }
+        _ => false,
+    };
+    is_port.then_some(name)
+}
+
+/// RFC 9112 §3.2: origin-form, or absolute-form, which "a server MUST accept".
+fn check_target(target: &str, policy: &Policy) -> Result<(), Error> {
+    let path_and_query = match target.split_once("://") {
+        _ if target.starts_with('/') => target,
+        Some(("http" | "https" | "ws" | "wss", rest)) => {
+            rest.find(['/', '?']).map_or("/", |start| &rest[start..])
+        }
+        _ => return Err(Error::RequestMalformed),
+    };
+    if path_and_query.contains('#') {
+        return Err(Error::RequestMalformed);
+    }
+    let path = path_and_query.split('?').next().unwrap_or_default();
+    match &policy.path {
+        Some(served) if served != path => Err(Error::PathNotServed),
+        _ => Ok(()),
+    }
+}
+
+/// RFC 6455 §4.2.1, items 3, 4 and 6.
+fn check_upgrade(head: &Head<'_>) -> Result<(), Error> {
+    if !head.lists("Upgrade", "websocket") {
+        return Err(Error::UpgradeMissing);
+    }
+    if !head.lists("Connection", "upgrade") {
+        return Err(Error::ConnectionNotUpgrade);
+    }
+    if head.only_value("Sec-WebSocket-Version") != Some(b"13") {
+        return Err(Error::WebSocketVersion);
+    }
+    Ok(())
+}
+
+fn check_origin(head: &Head<'_>, policy: &Policy) -> Result<(), Error> {
+    let mut origins = head.values("Origin");
+    if policy.origins.is_empty() {
+        return Ok(());
+    }
+    let is_listed = |origin: &[u8]| {
+        policy.origins.iter().any(|listed| listed.as_bytes().eq_ignore_ascii_case(origin))
+    };
+    match (origins.next(), origins.next()) {
+        (None, _) => Ok(()),
+        (Some(origin), None) if is_listed(origin) => Ok(()),
+        _ => Err(Error::OriginRefused),
+    }
+}
+
+/// RFC 6455 §4.2.1, item 5: "a base64-encoded value that, when decoded, is 16 bytes in length".
+fn check_key<'a>(head: &Head<'a>) -> Result<&'a [u8], Error> {
+    let key = head.only_value("Sec-WebSocket-Key").ok_or(Error::KeyInvalid)?;
+    let mut nonce = [0; NONCE_BYTES + 2];
+    match STANDARD.decode_slice(key, &mut nonce) {
+        Ok(NONCE_BYTES) => Ok(key),
+        _ => Err(Error::KeyInvalid),
+    }
+}
+
+/// RFC 6455 §4.2.2: the value is "derived from the client's handshake", or there is none.
+fn choose_subprotocol<'a>(head: &Head<'a>, policy: &Policy) -> Result<Option<&'a [u8]>, Error> {
+    if !head.list("Sec-WebSocket-Protocol").all(is_token) {
+        return Err(Error::SubprotocolInvalid);
+    }
+    let is_taken = |offered: &&[u8]| {
+        policy.subprotocols.is_empty()
+            || policy.subprotocols.iter().any(|name| name.as_bytes() == *offered)
+    };
+    Ok(head.list("Sec-WebSocket-Protocol").find(is_taken))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "GET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\
+        Connection: keep-alive, Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+        Sec-WebSocket-Version: 13\r\n\r\n";
+
+    fn answer(request: &str) -> Result<String, Error> {
+        let response = accept(request.as_bytes(), &Policy::default())?;
+        Ok(String::from_utf8(response).unwrap())
+    }
+
+    #[test]
+    fn the_example_of_section_1_3() {
+        let response = answer(GOOD).unwrap();
+        assert!(response.starts_with("HTTP/1.1 101 "));
+        assert!(response.contains("\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
+    }
+
+    #[test]
+    fn each_broken_rule_has_its_error() {
+        let cases = [
+            ("GET /chat", "POST /chat", Error::MethodNotGet),
+            ("HTTP/1.1", "HTTP/1.0", Error::HttpVersion),
+            ("HTTP/1.1", "HTTP/2.0", Error::HttpVersion),
+            ("/chat", "chat", Error::RequestMalformed),
+            ("/chat", "/chat#top", Error::RequestMalformed),
+            ("Host: a\r\n", "", Error::HostInvalid),
+            ("Host: a\r\n", "Host: a\r\nHost: a\r\n", Error::HostInvalid),
+            ("Host: a", "Host:", Error::HostInvalid),
+            ("Host: a", "Host: a b", Error::HostInvalid),
+            ("Host: a", "Host: a:b", Error::HostInvalid),
+            ("Host: a", "Host: a:65536", Error::HostInvalid),
+            ("Host: a", "Host: a:+80", Error::HostInvalid),
+            ("Host: a", "Host: u@a", Error::HostInvalid),
+            ("Host: a", "Host: [::1", Error::HostInvalid),
+            ("Host: a", "Host: a\r\nContent-Length: 5", Error::RequestHasBody),
+            ("Host: a", "Host: a\r\nTransfer-Encoding: chunked", Error::RequestHasBody),
+            ("Upgrade: websocket\r\n", "", Error::UpgradeMissing),
+            ("Upgrade: websocket", "Upgrade: h2c", Error::UpgradeMissing),
+            ("keep-alive, Upgrade", "keep-alive", Error::ConnectionNotUpgrade),
+            ("Version: 13", "Version: 8", Error::WebSocketVersion),
+            ("dGhlIHNhbXBsZSBub25jZQ==", "c2hvcnQ=", Error::KeyInvalid),
+            ("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ", Error::KeyInvalid),
+            ("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZR==", Error::KeyInvalid),
+            ("Host: a", "Host: a\r\nSec-WebSocket-Protocol: a b", Error::SubprotocolInvalid),
+            ("Host: a", "Host: a\r\n folded", Error::RequestMalformed),
+            ("Host: a", "Host : a", Error::RequestMalformed),
+        ];
+        for (from, to, error) in cases {
+            assert!(GOOD.contains(from), "{from}");
+            assert_eq!(answer(&GOOD.replacen(from, to, 1)), Err(error), "{to}");
+        }
+    }
+
+    #[test]
+    fn what_is_unusual_but_right_is_taken() {
+        let cases = [
+            ("Upgrade: websocket", "Upgrade: h2c, WebSocket"),
+            ("Host: a", "Host:\ta:9527\t"),
+            ("Host: a", "Host: [::1]:9527"),
+            ("Host: a", "Host: a\r\nContent-Length: 0"),
+            ("/chat", "http://a/chat?room=1"),
+            ("GET", "\r\nGET"),
+            ("Connection: keep-alive, Upgrade", "Connection: a,,b\r\nConnection:UPGRADE"),
+        ];
+        for (from, to) in cases {
+            assert!(answer(&GOOD.replacen(from, to, 1)).is_ok(), "{to}");
+        }
+    }
+
+    #[test]
+    fn the_policy_restricts_path_host_origin_and_subprotocol() {
+        let policy = Policy {
+            path: Some("/chat".into()),
+            origins: vec!["https://page.example".into()],
+            hosts: vec!["a".into()],
+            subprotocols: vec!["v2".into()],
+        };
+        let with = |from: &str, to: &str| accept(GOOD.replacen(from, to, 1).as_bytes(), &policy);
+        assert!(with("", "").is_ok());
+        assert!(with("/chat", "/chat?a").is_ok());
+        assert_eq!(with("/chat", "/other"), Err(Error::PathNotServed));
+        assert_eq!(with("Host: a", "Host: evil.example"), Err(Error::HostRefused));
+        assert!(with("Host: a", "Host: A\r\nOrigin: https://page.example").is_ok());
+        assert_eq!(with("Host: a", "Host: a\r\nOrigin: null"), Err(Error::OriginRefused));
+        let offered = with("Host: a", "Host: a\r\nSec-WebSocket-Protocol: v1, v2").unwrap();
+        assert!(String::from_utf8(offered).unwrap().contains("\r\nSec-WebSocket-Protocol: v2\r\n"));
+    }
+
+    #[test]
+    fn a_client_takes_a_sloppy_but_right_answer_and_no_wrong_one() {
+        let nonce = *b"the sample nonce";
+        let good = "HTTP/1.1 101 Switching Protocols\r\nUpgrade:websocket\r\nConnection: Upgrade\r\n\
+            Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
+            WebSocket-Location: ws://127.0.0.1:9527\r\n\r\n";
+        let offer = Offer { subprotocols: vec!["v1".into()], ..Offer::default() };
+        let with =
+            |from: &str, to: &str| verify(good.replacen(from, to, 1).as_bytes(), &offer, nonce);
+        assert_eq!(with("", ""), Ok(()));
+        assert_eq!(with("101", "200"), Err(Error::UpgradeRefused(200)));
+        assert_eq!(with("s3p", "S3p"), Err(Error::AcceptMismatch));
+        assert_eq!(with("Upgrade:websocket", "Upgrade: x"), Err(Error::UpgradeNotConfirmed));
+        let extension = with("WebSocket-Location: ", "Sec-WebSocket-Extensions: x");
+        assert_eq!(extension, Err(Error::ExtensionNotOffered));
+        assert_eq!(with("WebSocket-Location: ", "Sec-WebSocket-Protocol: v1\r\nX: "), Ok(()));
+        let subprotocol = with("WebSocket-Location: ", "Sec-WebSocket-Protocol: v2\r\nX: ");
+        assert_eq!(subprotocol, Err(Error::SubprotocolNotOffered));
+        assert_eq!(with("HTTP/1.1", "ICY"), Err(Error::ResponseMalformed));
+    }
+
+    #[test]
+    fn our_request_is_one_that_we_take() {
+        let offer = Offer {
+            target: "/a?b".into(),
+            host: "[::1]:9527".into(),
+            subprotocols: vec!["v1".into(), "v2".into()],
+            headers: vec![("Origin".into(), "http://a".into())],
+        };
+        let response = accept(&request(&offer, [9; 16]), &Policy::default()).unwrap();
+        assert_eq!(verify(&response, &offer, [9; 16]), Ok(()));
+    }
+
+    #[test]
+    fn a_refusal_closes_and_says_what_it_must() {
+        let refused = |error| String::from_utf8(refusal(error)).unwrap();
+        assert!(refused(Error::MethodNotGet).contains("\r\nAllow: GET\r\n"));
+        let upgrade = refused(Error::WebSocketVersion);
+        assert!(upgrade.starts_with("HTTP/1.1 426 "));
+        assert!(upgrade.contains("\r\nSec-WebSocket-Version: 13\r\n"));
+        assert!(upgrade.contains("\r\nConnection: close"));
+    }
+}

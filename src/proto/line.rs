@@ -1,0 +1,67 @@
+//! Newline-delimited messages. The terminator stays in the message; at the end of input a last line
+//! without one counts.
+
+use super::Status;
+use super::batch::Batch;
+use super::error::Error;
+use super::outbox::Kind;
+use super::unfinished::Unfinished;
+use super::websocket::Piece;
+
+/// The line in progress.
+#[derive(Debug, Default)]
+pub(crate) struct Line {
+    /// Bytes of it that were consumed.
+    consumed: u64,
+}
+
+impl Line {
+    /// Whether a line has begun and not ended.
+    pub(crate) fn is_in_message(&self) -> bool {
+        self.consumed > 0
+    }
+
+    /// Consumes a line, or the part of one that is there. `None` if it was only collected.
+    pub(crate) fn receive(
+        &mut self,
+        batch: &mut Batch,
+        unfinished: &mut Unfinished,
+        line_bytes_max: u64,
+        whole_messages: bool,
+    ) -> Result<Status<Option<Piece>>, Error> {
+        let unread = batch.unread();
+        if unread.is_empty() {
+            return Ok(Status::Partial);
+        }
+        let newline = memchr::memchr(b'\n', unread);
+        let wanted = newline.map_or(unread.len(), |index| index + 1);
+        // What the limit allows is still lent, so that the answer is the same however the bytes arrived.
+        let allowed = (line_bytes_max - self.consumed).min(wanted as u64) as usize;
+        if allowed == 0 {
+            return Err(Error::MessageTooBig);
+        }
+        let ends = newline.is_some() && allowed == wanted;
+        let begins = self.consumed == 0;
+        self.consumed = if ends { 0 } else { self.consumed + allowed as u64 };
+        let place = batch.take_payload(allowed, None, 0);
+        let lend = ends || !whole_messages;
+        if lend && unfinished.assembly_len() == 0 {
+            return Ok(Status::Complete(Some(piece(Some(place), begins, ends))));
+        }
+        unfinished.assemble(batch.payload(place));
+        Ok(Status::Complete(ends.then(|| piece(None, true, true))))
+    }
+
+    /// Ends the line in progress, if there is one, because the input ended.
+    pub(crate) fn finish(&mut self, unfinished: &Unfinished) -> Option<Piece> {
+        if std::mem::take(&mut self.consumed) == 0 {
+            return None;
+        }
+        // What was streamed has begun already; what was collected begins and ends here.
+        Some(piece(None, unfinished.assembly_len() > 0, true))
+    }
+}
+
+fn piece(place: Option<std::ops::Range<usize>>, begins: bool, ends: bool) -> Piece {
+    Piece { place, kind: Kind::Binary, begins, ends, answer: None }
+}

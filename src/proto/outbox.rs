@@ -1,0 +1,177 @@
+//! What a service sees: a message lent out of the receive buffer, and an outbox for its answers.
+
+use super::Role;
+use super::batch::Answers;
+use super::error::CloseCode;
+use super::frame::{CONTROL_BYTES_MAX, Header, Opcode};
+use super::mask;
+use super::session::{Link, Stage};
+
+/// Whether a message is text or binary. Raw and line framings only know binary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// UTF-8 text, validated before it is lent.
+    Text,
+    /// Bytes.
+    Binary,
+}
+
+impl Kind {
+    pub(crate) fn opcode(self) -> Opcode {
+        match self {
+            Self::Text => Opcode::Text,
+            Self::Binary => Opcode::Binary,
+        }
+    }
+}
+
+/// A message, or a piece of one that is streamed as it arrives.
+///
+/// A service that asked for whole messages only ever sees messages that begin and end.
+#[derive(Debug)]
+pub struct Message<'a> {
+    /// Text or binary.
+    pub kind: Kind,
+    /// The bytes. They may be changed in place before [`Outbox::echo`].
+    pub payload: &'a mut [u8],
+    /// Whether this is the first piece of its message.
+    pub begins: bool,
+    /// Whether this is the last piece of its message.
+    pub ends: bool,
+    /// The frame that an echo of this piece begins with; `None` when it continues a frame, or when the
+    /// framing has none.
+    pub(crate) answer: Option<Header>,
+}
+
+impl Message<'_> {
+    /// Whether this is all of the message.
+    pub fn is_whole(&self) -> bool {
+        self.begins && self.ends
+    }
+}
+
+/// Where a service puts its answers. It borrows only the send half of the session, so that a message can
+/// be answered while it is read.
+pub struct Outbox<'a> {
+    pub(crate) link: &'a mut Link,
+    pub(crate) answers: Answers<'a>,
+}
+
+impl Outbox<'_> {
+    /// Sends a message, or a piece of one, back as it came. Costs a frame header: the payload is already
+    /// where the answer wants it.
+    ///
+    /// Either all pieces of a message are echoed or none.
+    pub fn echo(&mut self, message: Message<'_>) {
+        if !self.link.may_send() {
+            return;
+        }
+        if self.link.is_websocket && self.link.role == Role::Client {
+            // A client's sessions always lend whole messages: what is masked is not in place anyway.
+            debug_assert!(message.is_whole());
+            return self.send(message.kind, &[message.payload]);
+        }
+        let header = message.answer.map(|header| header.encode());
+        let header = header.as_deref().unwrap_or_default();
+        if !self.answers.adopt(header, message.payload.len()) {
+            self.answers.push(header);
+            self.answers.push(message.payload);
+        }
+        if let Some(header) = message.answer {
+            self.link.answer_remaining = header.payload_len;
+        }
+        if self.link.is_websocket {
+            let echoed = message.payload.len() as u64;
+            debug_assert!(echoed <= self.link.answer_remaining, "all pieces are echoed, or none");
+            self.link.answer_remaining = self.link.answer_remaining.saturating_sub(echoed);
+        }
+    }
+
+    /// Sends one whole message made of `parts`, which follow each other without a gap.
+    ///
+    /// # Panics
+    /// In debug builds, if a streamed message is being echoed and has not ended.
+    pub fn send(&mut self, kind: Kind, parts: &[&[u8]]) {
+        if !self.link.may_send() {
+            return;
+        }
+        debug_assert_eq!(self.link.answer_remaining, 0, "a frame must not cut into another");
+        if self.link.is_websocket {
+            return self.push_frame(kind.opcode(), parts);
+        }
+        for part in parts {
+            self.answers.push(part);
+        }
+    }
+
+    /// Begins to close the connection: nothing more is read for the service or sent by it.
+    ///
+    /// On WebSocket this sends a close frame with `code`; raw and line framings end the output.
+    pub fn close(&mut self, code: CloseCode) {
+        if self.link.may_send() {
+            self.push_close(Some(code));
+            self.link.stage = Stage::Closing;
+        }
+    }
+
+    /// Sends a ping, if no frame is half sent and the framing has pings.
+    pub(crate) fn ping(&mut self) {
+        if self.link.is_websocket && self.link.may_send() && self.link.answer_remaining == 0 {
+            self.push_frame(Opcode::Ping, &[]);
+        }
+    }
+
+    /// Answers a ping that was lent like a message.
+    ///
+    /// RFC 6455 §5.5.3: a pong "must have identical \"Application data\" as found in the message body of
+    /// the Ping frame being replied to".
+    pub(crate) fn pong(&mut self, payload: &[u8]) {
+        if !self.link.may_send() {
+            return;
+        }
+        let header = Header::new(true, Opcode::Pong, payload.len() as u64);
+        let in_place =
+            self.link.role == Role::Server && self.answers.adopt(&header.encode(), payload.len());
+        if !in_place {
+            self.push_frame(Opcode::Pong, &[payload]);
+        }
+    }
+
+    /// Sends a close frame once. Without a code its payload is empty.
+    ///
+    /// In the middle of a frame that is being echoed there is no place for one: the peer then learns of
+    /// the end by the end of the stream.
+    pub(crate) fn push_close(&mut self, code: Option<CloseCode>) {
+        if self.link.is_websocket && !self.link.close_sent && self.link.answer_remaining == 0 {
+            let code = code.map(|code| code.0.to_be_bytes());
+            self.push_frame(Opcode::Close, &[code.as_ref().map_or(&[], |code| &code[..])]);
+        }
+        // 5.5.1: "The application MUST NOT send any more data frames after sending a Close frame."
+        self.link.close_sent = true;
+    }
+
+    /// Sends bytes as they are: an HTTP head, a bare challenge or answer.
+    pub(crate) fn push_bytes(&mut self, bytes: &[u8]) {
+        self.answers.push(bytes);
+    }
+
+    /// Sends one unfragmented frame, masked if we are the client.
+    pub(crate) fn push_frame(&mut self, opcode: Opcode, parts: &[&[u8]]) {
+        let payload_len: usize = parts.iter().map(|part| part.len()).sum();
+        debug_assert!(!opcode.is_control() || payload_len <= CONTROL_BYTES_MAX);
+        let mut header = Header::new(true, opcode, payload_len as u64);
+        if self.link.role == Role::Client {
+            // 5.3: "The masking key is a 32-bit value chosen at random by the client", one per frame.
+            header.masking_key = Some(self.answers.masking_key());
+        }
+        self.answers.push(&header.encode());
+        let mut offset = 0;
+        for part in parts {
+            let pushed = self.answers.push(part);
+            if let Some(key) = header.masking_key {
+                mask::apply(pushed, mask::rotate(key, offset));
+            }
+            offset += part.len();
+        }
+    }
+}

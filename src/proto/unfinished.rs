@@ -1,0 +1,101 @@
+//! The heap a connection owns, and only while something is unfinished.
+
+/// What one connection must remember between two batches. Idle, it is a null pointer.
+#[derive(Debug, Default)]
+pub(crate) struct Unfinished(Option<Box<Parts>>);
+
+#[derive(Debug, Default)]
+struct Parts {
+    /// Received bytes that are not yet a whole head, frame header, control frame or answer.
+    tail: Vec<u8>,
+    /// The decoded part of a message that must be whole before it can be lent.
+    assembly: Vec<u8>,
+    /// Bytes for the peer that the kernel has refused so far; the first `sent` are gone.
+    backlog: Vec<u8>,
+    sent: usize,
+    /// Our side of an exchange in progress: the challenge we sent, or the key of our upgrade request.
+    nonce: Option<[u8; 32]>,
+}
+
+impl Unfinished {
+    pub(crate) fn tail(&self) -> &[u8] {
+        self.0.as_ref().map_or(&[], |parts| &parts.tail)
+    }
+
+    pub(crate) fn keep_tail(&mut self, tail: &[u8]) {
+        if !tail.is_empty() {
+            let parts = self.0.get_or_insert_default();
+            parts.tail.clear();
+            parts.tail.extend_from_slice(tail);
+        } else if let Some(parts) = &mut self.0 {
+            parts.tail = Vec::new();
+        }
+    }
+
+    pub(crate) fn assembly_len(&self) -> usize {
+        self.0.as_ref().map_or(0, |parts| parts.assembly.len())
+    }
+
+    pub(crate) fn assemble(&mut self, piece: &[u8]) {
+        if !piece.is_empty() {
+            self.0.get_or_insert_default().assembly.extend_from_slice(piece);
+        }
+    }
+
+    pub(crate) fn take_assembly(&mut self) -> Vec<u8> {
+        self.0.as_mut().map(|parts| std::mem::take(&mut parts.assembly)).unwrap_or_default()
+    }
+
+    pub(crate) fn backlog(&self) -> &[u8] {
+        self.0.as_ref().map_or(&[], |parts| &parts.backlog[parts.sent..])
+    }
+
+    pub(crate) fn keep_backlog(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.0.get_or_insert_default().backlog.extend_from_slice(bytes);
+        }
+    }
+
+    /// Forgets the first `written` bytes of the backlog. A cursor moves; the bytes do not.
+    pub(crate) fn advance_backlog(&mut self, written: usize) {
+        if let Some(parts) = &mut self.0 {
+            parts.sent += written;
+            debug_assert!(parts.sent <= parts.backlog.len());
+            if parts.sent == parts.backlog.len() {
+                parts.backlog = Vec::new();
+                parts.sent = 0;
+            }
+        }
+    }
+
+    pub(crate) fn keep_nonce(&mut self, nonce: [u8; 32]) {
+        self.0.get_or_insert_default().nonce = Some(nonce);
+    }
+
+    pub(crate) fn take_nonce(&mut self) -> Option<[u8; 32]> {
+        self.0.as_mut()?.nonce.take()
+    }
+
+    /// Gives the heap back if nothing is unfinished.
+    pub(crate) fn release(&mut self) {
+        let is_finished = self.0.as_ref().is_some_and(|parts| {
+            parts.tail.is_empty()
+                && parts.assembly.is_empty()
+                && parts.backlog.is_empty()
+                && parts.nonce.is_none()
+        });
+        if is_finished {
+            self.0 = None;
+        }
+    }
+
+    /// Bytes of heap in use.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.0.as_ref().map_or(0, |parts| {
+            size_of::<Parts>()
+                + parts.tail.capacity()
+                + parts.assembly.capacity()
+                + parts.backlog.capacity()
+        })
+    }
+}

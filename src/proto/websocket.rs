@@ -1,0 +1,293 @@
+//! The receiving half of an open WebSocket: frames to messages (RFC 6455 §5.4-5.6, §8.1).
+//!
+//! How a message is lent depends on the frame, never on how its bytes arrived:
+//!
+//! * A frame that is wholly in the buffer is lent where it stands.
+//! * A binary frame is lent in pieces as it comes; an echo of it is one header of the same length, then
+//!   the pieces.
+//! * A text frame must be valid before any of it is answered, or 1007 could no longer be said. It is
+//!   collected and answered as one frame, or beyond [`TEXT_UNIT_BYTES`] as one fragment for each unit.
+//! * A service that needs whole messages has them collected.
+
+use super::batch::Batch;
+use super::error::{CloseCode, Error};
+use super::frame::{Header, Opcode};
+use super::outbox::Kind;
+use super::unfinished::Unfinished;
+use super::utf8::Utf8;
+use super::{Role, Status, mask};
+use std::ops::Range;
+
+/// A text frame longer than this is answered in fragments of this size: 65,535 bytes, the most that a
+/// 16-bit length can say, and all that a connection then has to hold.
+pub const TEXT_UNIT_BYTES: u64 = 65_535;
+
+/// What every frame costs of the message limit beside its payload, after the first of a message:
+/// 64 bytes. Without it, empty fragments would be free.
+pub const FRAME_CHARGE_BYTES: u64 = 64;
+
+/// What the caller decides about receiving.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    pub(crate) role: Role,
+    pub(crate) message_bytes_max: u64,
+    pub(crate) whole_messages: bool,
+    /// We have sent Close: data is skipped, only the peer's Close still matters.
+    pub(crate) skip_data: bool,
+}
+
+/// When the payload of a data frame is lent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Delivery {
+    /// Never.
+    Skip,
+    /// Whatever is there, at once.
+    Stream,
+    /// A frame or, of a longer one, a unit at a time.
+    Units,
+    /// The whole message at once.
+    Whole,
+}
+
+impl Rules {
+    fn delivery(self, kind: Kind) -> Delivery {
+        match kind {
+            _ if self.skip_data => Delivery::Skip,
+            _ if self.whole_messages => Delivery::Whole,
+            Kind::Text => Delivery::Units,
+            Kind::Binary => Delivery::Stream,
+        }
+    }
+}
+
+/// What one step received: facts and ranges, no borrows.
+#[derive(Debug)]
+pub(crate) enum Received {
+    /// Progress, but nothing to report.
+    Nothing,
+    /// A message or a piece of one; its payload is in the batch, or was assembled.
+    Piece(Piece),
+    /// A ping with its payload, to be answered.
+    Ping(Range<usize>),
+    /// A pong.
+    Pong,
+    /// The peer's Close, with its code if it gave one.
+    Close(Option<CloseCode>),
+}
+
+/// See [`Message`](super::Message), whose fields these become.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    /// Where the payload is in the batch; `None` if it was assembled.
+    pub(crate) place: Option<Range<usize>>,
+    pub(crate) kind: Kind,
+    pub(crate) begins: bool,
+    pub(crate) ends: bool,
+    pub(crate) answer: Option<Header>,
+}
+
+/// The frame and the message in progress.
+///
+/// Invariants: `in_frame` only while `message` is `Some`; `remaining > 0` only while `in_frame`.
+#[derive(Debug, Default)]
+pub(crate) struct WebSocket {
+    /// Payload bytes of the data frame in progress that were not consumed yet.
+    remaining: u64,
+    /// Payload bytes of the message in progress plus its frame charges, counting announced ones.
+    charged: u64,
+    /// Rotated so that it applies to the next byte.
+    masking_key: Option<[u8; 4]>,
+    utf8: Utf8,
+    /// The kind of the message in progress; `None` between messages.
+    message: Option<Kind>,
+    in_frame: bool,
+    frame_fin: bool,
+    /// A piece of this message was lent already.
+    message_begun: bool,
+    /// A piece of this frame was lent already.
+    frame_begun: bool,
+}
+
+impl WebSocket {
+    /// Whether a message has begun and not ended.
+    pub(crate) fn is_in_message(&self) -> bool {
+        self.message.is_some()
+    }
+
+    /// Consumes at most one frame, or a piece of one, from the front of `batch`.
+    pub(crate) fn receive(
+        &mut self,
+        batch: &mut Batch,
+        unfinished: &mut Unfinished,
+        rules: Rules,
+    ) -> Result<Status<Received>, Error> {
+        if self.in_frame {
+            if batch.unread().is_empty() {
+                return Ok(Status::Partial);
+            }
+            return self.receive_payload(batch, unfinished, rules).map(Status::Complete);
+        }
+        let Status::Complete((header, header_bytes)) = Header::parse(batch.unread(), rules.role)?
+        else {
+            return Ok(Status::Partial);
+        };
+        if header.opcode.is_control() {
+            return receive_control(batch, header, header_bytes);
+        }
+        self.begin_frame(header, rules.message_bytes_max)?;
+        batch.consume(header_bytes);
+        if self.remaining > 0 && batch.unread().is_empty() {
+            return Ok(Status::Complete(Received::Nothing));
+        }
+        self.receive_payload(batch, unfinished, rules).map(Status::Complete)
+    }
+
+    fn begin_frame(&mut self, header: Header, message_bytes_max: u64) -> Result<(), Error> {
+        let charge = match (header.opcode, self.message) {
+            // 5.4: a message consists of "a single frame with the FIN bit clear and an opcode other than
+            // 0, followed by zero or more frames with the FIN bit clear and the opcode set to 0"
+            (Opcode::Continuation, None) => return Err(Error::ContinuationUnexpected),
+            (Opcode::Continuation, Some(_)) => FRAME_CHARGE_BYTES,
+            // 5.4: "The fragments of one message MUST NOT be interleaved between the fragments of another"
+            (_, Some(_)) => return Err(Error::MessageInterrupted),
+            _ => 0,
+        };
+        let charged = self.charged.saturating_add(charge).saturating_add(header.payload_len);
+        if charged > message_bytes_max {
+            return Err(Error::MessageTooBig);
+        }
+        self.charged = charged;
+        self.message = self.message.or(Some(match header.opcode {
+            Opcode::Text => Kind::Text,
+            _ => Kind::Binary,
+        }));
+        self.remaining = header.payload_len;
+        self.masking_key = header.masking_key;
+        self.in_frame = true;
+        self.frame_fin = header.fin;
+        self.frame_begun = false;
+        Ok(())
+    }
+
+    /// Takes the next payload bytes of the frame in progress, and lends them if it is time to.
+    fn receive_payload(
+        &mut self,
+        batch: &mut Batch,
+        unfinished: &mut Unfinished,
+        rules: Rules,
+    ) -> Result<Received, Error> {
+        let kind = self.message.expect("a frame in progress belongs to a message");
+        let delivery = rules.delivery(kind);
+        let collected = unfinished.assembly_len() as u64;
+        let wanted = match delivery {
+            Delivery::Units => self.remaining.min(TEXT_UNIT_BYTES - collected),
+            _ => self.remaining,
+        };
+        let count = wanted.min(batch.unread().len() as u64);
+        let ends_frame = count == self.remaining;
+        let ends = ends_frame && self.frame_fin;
+        let lend = match delivery {
+            Delivery::Skip => false,
+            Delivery::Stream => true,
+            Delivery::Units => count == wanted,
+            Delivery::Whole => ends,
+        };
+        let in_place = lend && collected == 0;
+        let answer = self.answer_header(delivery, kind, ends, collected + count);
+        let header_bytes = answer.filter(|_| in_place).map_or(0, |header| header.encoded_len());
+        let place = batch.take_payload(count as usize, self.masking_key, header_bytes);
+        if delivery != Delivery::Skip {
+            self.validate(kind, batch.payload(place.clone()), ends)?;
+            if !in_place {
+                unfinished.assemble(batch.payload(place.clone()));
+            }
+        }
+        let begins = !self.message_begun;
+        self.advance(count, lend);
+        if !lend {
+            return Ok(Received::Nothing);
+        }
+        let place = in_place.then_some(place);
+        Ok(Received::Piece(Piece { place, kind, begins, ends, answer }))
+    }
+
+    /// The frame that an echo of the next piece begins with.
+    fn answer_header(
+        &self,
+        delivery: Delivery,
+        kind: Kind,
+        ends: bool,
+        piece_bytes: u64,
+    ) -> Option<Header> {
+        let opcode = if self.message_begun { Opcode::Continuation } else { kind.opcode() };
+        match delivery {
+            Delivery::Skip => None,
+            Delivery::Units | Delivery::Whole => Some(Header::new(ends, opcode, piece_bytes)),
+            // Until its first piece is lent, `remaining` is all of the frame.
+            Delivery::Stream => {
+                (!self.frame_begun).then(|| Header::new(self.frame_fin, opcode, self.remaining))
+            }
+        }
+    }
+
+    /// Checks text as it comes, so that it fails at the first bad byte, inside a frame too.
+    fn validate(&mut self, kind: Kind, piece: &[u8], ends: bool) -> Result<(), Error> {
+        if kind == Kind::Binary {
+            return Ok(());
+        }
+        self.utf8.update(piece)?;
+        if ends { self.utf8.finish() } else { Ok(()) }
+    }
+
+    /// Moves past `count` payload bytes, and out of the frame and the message if that was all.
+    fn advance(&mut self, count: u64, lent: bool) {
+        self.remaining -= count;
+        self.masking_key = self.masking_key.map(|key| mask::rotate(key, (count % 4) as usize));
+        self.message_begun |= lent;
+        self.frame_begun |= lent;
+        if self.remaining > 0 {
+            return;
+        }
+        self.in_frame = false;
+        if self.frame_fin {
+            self.message = None;
+            self.message_begun = false;
+            self.charged = 0;
+        }
+    }
+}
+
+/// Takes one control frame, which is small enough to wait for all of it.
+fn receive_control(
+    batch: &mut Batch,
+    header: Header,
+    header_bytes: usize,
+) -> Result<Status<Received>, Error> {
+    let payload_len = header.payload_len as usize;
+    if batch.unread().len() < header_bytes + payload_len {
+        return Ok(Status::Partial);
+    }
+    batch.consume(header_bytes);
+    let place = batch.take_payload(payload_len, header.masking_key, 2);
+    Ok(Status::Complete(match header.opcode {
+        Opcode::Ping => Received::Ping(place),
+        Opcode::Pong => Received::Pong,
+        _ => Received::Close(close_code(batch.payload(place))?),
+    }))
+}
+
+/// Reads the payload of a close frame (RFC 6455 §5.5.1).
+fn close_code(payload: &[u8]) -> Result<Option<CloseCode>, Error> {
+    let (code, reason) = match payload {
+        [] => return Ok(None),
+        // 5.5.1: "If there is a body, the first two bytes of the body MUST be a 2-byte unsigned integer"
+        [_] => return Err(Error::CloseTruncated),
+        [a, b, reason @ ..] => (CloseCode(u16::from_be_bytes([*a, *b])), reason),
+    };
+    if !code.may_be_sent() {
+        return Err(Error::CloseCodeInvalid);
+    }
+    // 5.5.1: "Following the 2-byte integer, the body MAY contain UTF-8-encoded data"
+    std::str::from_utf8(reason).map_err(|_| Error::InvalidUtf8)?;
+    Ok(Some(code))
+}

@@ -1,0 +1,48 @@
+//! Around another service: closes each connection after so many messages were answered.
+
+use super::{Context, Service};
+use crate::proto::{CloseCode, End, Message, Outbox};
+
+/// See the [module documentation](self).
+#[derive(Debug, Clone)]
+pub struct CloseAfter<S> {
+    messages: u32,
+    service: S,
+}
+
+impl<S: Service> CloseAfter<S> {
+    /// Closes after `messages` messages, at least 1.
+    pub fn new(messages: u32, service: S) -> Self {
+        Self { messages, service }
+    }
+}
+
+impl<S: Service> Service for CloseAfter<S> {
+    fn wants_whole_messages(&self) -> bool {
+        self.service.wants_whole_messages()
+    }
+
+    fn sends_unasked(&self) -> bool {
+        self.service.sends_unasked()
+    }
+
+    fn on_open(&mut self, context: &Context, outbox: &mut Outbox<'_>) {
+        self.service.on_open(context, outbox);
+    }
+
+    fn on_message(&mut self, context: &Context, message: Message<'_>, outbox: &mut Outbox<'_>) {
+        let is_last = message.ends && context.messages >= self.messages;
+        self.service.on_message(context, message, outbox);
+        if is_last {
+            outbox.close(CloseCode::NORMAL);
+        }
+    }
+
+    fn on_writable(&mut self, context: &Context, outbox: &mut Outbox<'_>) {
+        self.service.on_writable(context, outbox);
+    }
+
+    fn on_close(&mut self, context: &Context, end: End) {
+        self.service.on_close(context, end);
+    }
+}

@@ -1,0 +1,18 @@
+//! Every message comes back as it came (RFC 862).
+
+use super::{Context, Service};
+use crate::proto::{Message, Outbox};
+
+/// See the [module documentation](self).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Echo;
+
+impl Service for Echo {
+    fn wants_whole_messages(&self) -> bool {
+        false
+    }
+
+    fn on_message(&mut self, _context: &Context, message: Message<'_>, outbox: &mut Outbox<'_>) {
+        outbox.echo(message);
+    }
+}

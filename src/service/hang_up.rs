@@ -1,0 +1,20 @@
+//! The connection is closed as soon as it opens: what is left of a session is its authentication.
+
+use super::{Context, Service};
+use crate::proto::{CloseCode, Message, Outbox};
+
+/// See the [module documentation](self).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct HangUp;
+
+impl Service for HangUp {
+    fn wants_whole_messages(&self) -> bool {
+        false
+    }
+
+    fn on_open(&mut self, _context: &Context, outbox: &mut Outbox<'_>) {
+        outbox.close(CloseCode::NORMAL);
+    }
+
+    fn on_message(&mut self, _context: &Context, _message: Message<'_>, _outbox: &mut Outbox<'_>) {}
+}

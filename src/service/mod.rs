@@ -1,0 +1,78 @@
+//! What is done with messages. A service sees messages, never sockets or frames.
+
+mod close_after;
+mod discard;
+mod echo;
+mod flood;
+mod hang_up;
+mod timestamp;
+
+pub use close_after::CloseAfter;
+pub use discard::Discard;
+pub use echo::Echo;
+pub use flood::Flood;
+pub use hang_up::HangUp;
+pub use timestamp::{LocalTime, Timestamp};
+
+use crate::proto::{End, Message, Outbox};
+
+/// What a service may know about the connection it is called for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Context {
+    /// A number no other connection of this process has had, counted from 1.
+    pub connection: u64,
+    /// Whole messages received so far, with the one at hand if it ends.
+    pub messages: u32,
+}
+
+/// The one open set: anything that answers messages.
+pub trait Service {
+    /// Whether messages are collected until they are whole. It costs memory, up to the largest message
+    /// for each connection; without it a service sees pieces as they arrive.
+    fn wants_whole_messages(&self) -> bool {
+        true
+    }
+
+    /// Whether [`on_writable`](Self::on_writable) is called at all.
+    fn sends_unasked(&self) -> bool {
+        false
+    }
+
+    /// The connection is open: shaken hands, authenticated.
+    fn on_open(&mut self, _context: &Context, _outbox: &mut Outbox<'_>) {}
+
+    /// A message, or a piece of one, arrived.
+    fn on_message(&mut self, context: &Context, message: Message<'_>, outbox: &mut Outbox<'_>);
+
+    /// Everything sent so far has left for the kernel, and it takes more.
+    fn on_writable(&mut self, _context: &Context, _outbox: &mut Outbox<'_>) {}
+
+    /// The connection ended. Called once for each connection, whether or not it ever opened.
+    fn on_close(&mut self, _context: &Context, _end: End) {}
+}
+
+impl<S: Service + ?Sized> Service for Box<S> {
+    fn wants_whole_messages(&self) -> bool {
+        (**self).wants_whole_messages()
+    }
+
+    fn sends_unasked(&self) -> bool {
+        (**self).sends_unasked()
+    }
+
+    fn on_open(&mut self, context: &Context, outbox: &mut Outbox<'_>) {
+        (**self).on_open(context, outbox);
+    }
+
+    fn on_message(&mut self, context: &Context, message: Message<'_>, outbox: &mut Outbox<'_>) {
+        (**self).on_message(context, message, outbox);
+    }
+
+    fn on_writable(&mut self, context: &Context, outbox: &mut Outbox<'_>) {
+        (**self).on_writable(context, outbox);
+    }
+
+    fn on_close(&mut self, context: &Context, end: End) {
+        (**self).on_close(context, end);
+    }
+}

@@ -1,0 +1,45 @@
+//! Every message comes back behind the local time: `[Thu May 10 22:00:19 2018] time`.
+
+use super::{Context, Service};
+use crate::proto::{Message, Outbox};
+use jiff::civil::DateTime;
+use std::fmt::Write;
+
+/// Tells the local time.
+pub type LocalTime = Box<dyn FnMut() -> DateTime>;
+
+/// See the [module documentation](self).
+pub struct Timestamp {
+    local_time: LocalTime,
+    stamp: String,
+}
+
+impl Timestamp {
+    /// A service that reads this clock once for each message.
+    pub fn new(local_time: LocalTime) -> Self {
+        Self { local_time, stamp: String::new() }
+    }
+}
+
+impl Service for Timestamp {
+    fn on_message(&mut self, _context: &Context, message: Message<'_>, outbox: &mut Outbox<'_>) {
+        self.stamp.clear();
+        // As C's ctime has it: the day of the month is padded with a blank.
+        let time = (self.local_time)().strftime("%a %b %e %H:%M:%S %Y");
+        write!(self.stamp, "[{time}] ").expect("a string takes what is written to it");
+        outbox.send(message.kind, &[self.stamp.as_bytes(), message.payload]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::date;
+
+    #[test]
+    fn the_day_is_padded_as_ctime_does() {
+        let format = |time: DateTime| time.strftime("%a %b %e %H:%M:%S %Y").to_string();
+        assert_eq!(format(date(2018, 5, 10).at(22, 0, 19, 0)), "Thu May 10 22:00:19 2018");
+        assert_eq!(format(date(2018, 5, 9).at(7, 8, 1, 0)), "Wed May  9 07:08:01 2018");
+    }
+}

@@ -124,7 +124,7 @@ pub fn find_end(
         if lines.ends_with(b"\r\n\r\n") {
             return Ok(Status::Complete(index + 1));
         }
-        let is_first_line = memchr(b'\n', lines) == Some(lines.len() - 1);
+        let is_first_line = memchr(b'\n', lines).map(|end| end + 1) == Some(lines.len());
         if is_first_line && memmem::find(lines, b"HTTP/").is_none() {
             return Err(malformed);
         }

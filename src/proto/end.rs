@@ -1,13 +1,16 @@
 //! How a connection ended: every accepted connection ends in exactly one [`End`].
 
-use super::error::Error;
+use super::error::{CloseCode, Error};
 use std::fmt;
 
 /// The one reason a connection ended. The first that applies is kept; later ones are consequences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum End {
-    /// The peer ended it as the protocol provides: a closing handshake, or end of input.
+    /// The peer ended it as the protocol provides: with a close frame that carries no code, or with the
+    /// end of input where there are no such frames.
     Peer,
+    /// The peer ended it with a close frame that carries this code.
+    PeerWithCode(CloseCode),
     /// The service ended it.
     Service,
     /// A stop was asked for, and everything received whole had been answered.
@@ -20,7 +23,11 @@ pub enum End {
     Reset,
     /// The transport broke: the peer was already gone when we wrote.
     BrokenPipe,
-    /// The transport broke in another way, or a connection attempt failed.
+    /// The connection attempt was refused: nobody listens there.
+    Refused,
+    /// The transport gave up waiting for the peer.
+    TimedOut,
+    /// The transport broke in another way.
     Transport,
     /// It was turned away at the door: more connections than one address may have.
     TooManyFromAddress,
@@ -30,12 +37,17 @@ impl fmt::Display for End {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = match self {
             Self::Peer => "the peer closed",
+            Self::PeerWithCode(code) => {
+                return write!(formatter, "the peer closed with code {code}");
+            }
             Self::Service => "the service closed",
             Self::Drained => "the server stopped",
             Self::Abandoned => "the drain timeout passed",
             Self::Failed(error) => return error.fmt(formatter),
             Self::Reset => "the peer reset the connection",
             Self::BrokenPipe => "the peer was gone",
+            Self::Refused => "the connection was refused",
+            Self::TimedOut => "the peer could not be reached any more",
             Self::Transport => "the transport failed",
             Self::TooManyFromAddress => "too many connections from this address",
         };

@@ -230,6 +230,8 @@ impl CloseCode {
     pub const GOING_AWAY: Self = Self(1001);
     /// 1002: a protocol error.
     pub const PROTOCOL_ERROR: Self = Self(1002);
+    /// 1005: stands for a close frame without a code, and is never sent.
+    pub const NO_STATUS: Self = Self(1005);
     /// 1007: data not consistent with its type, such as text that is not UTF-8.
     pub const INVALID_PAYLOAD: Self = Self(1007);
     /// 1008: a policy was violated.

@@ -4,7 +4,6 @@
 use super::Status;
 use super::batch::Batch;
 use super::error::Error;
-use super::outbox::Kind;
 use super::unfinished::Unfinished;
 use super::websocket::Piece;
 
@@ -46,10 +45,10 @@ impl Line {
         let place = batch.take_payload(allowed, None, 0);
         let lend = ends || !whole_messages;
         if lend && unfinished.assembly_len() == 0 {
-            return Ok(Status::Complete(Some(piece(Some(place), begins, ends))));
+            return Ok(Status::Complete(Some(Piece::unframed(Some(place), begins, ends))));
         }
         unfinished.assemble(batch.payload(place));
-        Ok(Status::Complete(ends.then(|| piece(None, true, true))))
+        Ok(Status::Complete(ends.then(|| Piece::unframed(None, true, true))))
     }
 
     /// Ends the line in progress, if there is one, because the input ended.
@@ -58,10 +57,6 @@ impl Line {
             return None;
         }
         // What was streamed has begun already; what was collected begins and ends here.
-        Some(piece(None, unfinished.assembly_len() > 0, true))
+        Some(Piece::unframed(None, unfinished.assembly_len() > 0, true))
     }
-}
-
-fn piece(place: Option<std::ops::Range<usize>>, begins: bool, ends: bool) -> Piece {
-    Piece { place, kind: Kind::Binary, begins, ends, answer: None }
 }

@@ -41,6 +41,8 @@ pub struct Message<'a> {
     /// The frame that an echo of this piece begins with; `None` when it continues a frame, or when the
     /// framing has none.
     pub(crate) answer: Option<Header>,
+    /// Whether an echo of this piece leaves no frame half sent.
+    pub(crate) ends_frame: bool,
 }
 
 impl Message<'_> {
@@ -62,6 +64,10 @@ impl Outbox<'_> {
     /// where the answer wants it.
     ///
     /// Either all pieces of a message are echoed or none.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the payload becomes the answer: it is given away"
+    )]
     pub fn echo(&mut self, message: Message<'_>) {
         if !self.link.may_send() {
             return;
@@ -77,14 +83,7 @@ impl Outbox<'_> {
             self.answers.push(header);
             self.answers.push(message.payload);
         }
-        if let Some(header) = message.answer {
-            self.link.answer_remaining = header.payload_len;
-        }
-        if self.link.is_websocket {
-            let echoed = message.payload.len() as u64;
-            debug_assert!(echoed <= self.link.answer_remaining, "all pieces are echoed, or none");
-            self.link.answer_remaining = self.link.answer_remaining.saturating_sub(echoed);
-        }
+        self.link.is_mid_frame = !message.ends_frame;
     }
 
     /// Sends one whole message made of `parts`, which follow each other without a gap.
@@ -95,7 +94,7 @@ impl Outbox<'_> {
         if !self.link.may_send() {
             return;
         }
-        debug_assert_eq!(self.link.answer_remaining, 0, "a frame must not cut into another");
+        debug_assert!(!self.link.is_mid_frame, "a frame must not cut into another");
         if self.link.is_websocket {
             return self.push_frame(kind.opcode(), parts);
         }
@@ -116,7 +115,7 @@ impl Outbox<'_> {
 
     /// Sends a ping, if no frame is half sent and the framing has pings.
     pub(crate) fn ping(&mut self) {
-        if self.link.is_websocket && self.link.may_send() && self.link.answer_remaining == 0 {
+        if self.link.is_websocket && self.link.may_send() && !self.link.is_mid_frame {
             self.push_frame(Opcode::Ping, &[]);
         }
     }
@@ -142,7 +141,7 @@ impl Outbox<'_> {
     /// In the middle of a frame that is being echoed there is no place for one: the peer then learns of
     /// the end by the end of the stream.
     pub(crate) fn push_close(&mut self, code: Option<CloseCode>) {
-        if self.link.is_websocket && !self.link.close_sent && self.link.answer_remaining == 0 {
+        if self.link.is_websocket && !self.link.close_sent && !self.link.is_mid_frame {
             let code = code.map(|code| code.0.to_be_bytes());
             self.push_frame(Opcode::Close, &[code.as_ref().map_or(&[], |code| &code[..])]);
         }

@@ -7,6 +7,7 @@
 use super::auth::{Auth, CHALLENGE_BYTES, Encoding, UNAUTHENTICATED_BYTES_MAX};
 use super::batch::Batch;
 use super::config::{Config, Framing};
+use super::end::End;
 use super::error::{CloseCode, Error};
 use super::handshake::{self, NONCE_BYTES};
 use super::http;
@@ -45,6 +46,8 @@ pub struct Step<'a> {
     pub event: Option<Event<'a>>,
     /// Where to answer it.
     pub outbox: Outbox<'a>,
+    /// Whole messages received so far, with the one at hand if it ends.
+    pub messages: u32,
 }
 
 /// What the sending half knows: all that an [`Outbox`] borrows of a session.
@@ -55,12 +58,12 @@ pub(crate) struct Link {
     pub(crate) stage: Stage,
     /// Our Close is sent, or, where there is none, our output has ended.
     pub(crate) close_sent: bool,
-    /// The peer's Close came.
-    close_received: bool,
+    /// The code in the peer's Close; 0 until it comes.
+    peer_close_code: u16,
     /// What comes in means nothing any more: it is read and dropped.
     deaf: bool,
-    /// Bytes missing from the frame that is being echoed piece by piece.
-    pub(crate) answer_remaining: u64,
+    /// A frame is being echoed piece by piece, and more of it is to come.
+    pub(crate) is_mid_frame: bool,
 }
 
 impl Link {
@@ -99,9 +102,9 @@ impl Session {
             is_websocket: config.framing == Framing::WebSocket,
             stage: Stage::Handshake,
             close_sent: false,
-            close_received: false,
+            peer_close_code: 0,
             deaf: false,
-            answer_remaining: 0,
+            is_mid_frame: false,
         };
         let receiver = match config.framing {
             Framing::WebSocket => Receiver::WebSocket(WebSocket::default()),
@@ -142,6 +145,7 @@ impl Session {
     /// and the step may bring a last line.
     pub fn receive_eof<'b>(&'b mut self, batch: &'b mut Batch) -> Result<Step<'b>, Error> {
         match (self.link.stage, &mut self.receiver) {
+            (Stage::Handshake, _) if batch.unread().is_empty() => Ok(self.nothing(batch)),
             (Stage::Handshake, _) => Err(Error::HandshakeTruncated),
             (Stage::Auth, _) => Err(Error::AuthTruncated),
             (Stage::Open, Receiver::WebSocket(_)) => Err(Error::ClosedAbnormally),
@@ -158,10 +162,8 @@ impl Session {
     pub fn fail(&mut self, error: Error, batch: &mut Batch) {
         let mut outbox = Outbox { link: &mut self.link, answers: batch.open_answers() };
         match outbox.link.stage {
-            Stage::Handshake if outbox.link.is_websocket => {
-                if outbox.link.role == Role::Server {
-                    outbox.push_bytes(&handshake::refusal(error));
-                }
+            Stage::Handshake if outbox.link.is_websocket && outbox.link.role == Role::Server => {
+                outbox.push_bytes(&handshake::refusal(error));
             }
             Stage::Auth | Stage::Open if error != Error::ClosedAbnormally => {
                 outbox.push_close(Some(error.close_code()));
@@ -196,6 +198,12 @@ impl Session {
         self.link.deaf = true;
     }
 
+    /// Forgets everything: the stream is gone, and nothing can be sent or received any more.
+    pub fn abandon(&mut self) {
+        self.finish();
+        self.unfinished = Unfinished::default();
+    }
+
     /// What the passing of the current stage's deadline means.
     pub fn timeout_error(&self) -> Error {
         match self.link.stage {
@@ -204,11 +212,6 @@ impl Session {
             Stage::Open => Error::IdleTimeout,
             Stage::Closing => Error::CloseTimeout,
         }
-    }
-
-    /// Sends a ping, where the framing has them and no frame is half sent.
-    pub fn ping(&mut self, batch: &mut Batch) {
-        self.outbox(batch).ping();
     }
 
     /// Where to send what answers nothing.
@@ -238,9 +241,17 @@ impl Session {
             && (self.link.role == Role::Server || !self.link.is_websocket || self.link.deaf)
     }
 
-    /// Whether both sides have said Close.
+    /// Whether both sides have said Close (RFC 6455 §7.1.4, "closed cleanly").
     pub fn is_cleanly_closed(&self) -> bool {
-        self.link.close_sent && self.link.close_received
+        self.link.close_sent && self.link.peer_close_code != 0
+    }
+
+    /// What a close frame of the peer says about the end.
+    pub fn peer_end(&self) -> End {
+        match CloseCode(self.link.peer_close_code) {
+            CloseCode(0) | CloseCode::NO_STATUS => End::Peer,
+            code => End::PeerWithCode(code),
+        }
     }
 
     /// Whole messages received for the service so far.
@@ -451,7 +462,7 @@ impl Session {
 
     fn open<'b>(&'b mut self, batch: &'b mut Batch) -> Step<'b> {
         self.link.stage = Stage::Open;
-        Step { event: Some(Event::Open), outbox: self.outbox(batch) }
+        self.report(batch, Some(Event::Open))
     }
 
     fn step_open<'b>(&'b mut self, batch: &'b mut Batch) -> Result<Status<Step<'b>>, Error> {
@@ -501,7 +512,8 @@ impl Session {
                 // 5.5.1: "If an endpoint receives a Close frame and did not previously send a Close
                 // frame, the endpoint MUST send a Close frame in response."
                 self.outbox(batch).push_close(code);
-                self.link.close_received = true;
+                // 7.1.5: without a code, it "is considered to be 1005".
+                self.link.peer_close_code = code.unwrap_or(CloseCode::NO_STATUS).0;
                 self.link.deaf = true;
                 self.link.stage = Stage::Closing;
                 self.unfinished.take_assembly();
@@ -531,7 +543,7 @@ impl Session {
 
     /// Lends a piece to the service.
     fn lend<'b>(&'b mut self, batch: &'b mut Batch, piece: Piece) -> Step<'b> {
-        let Piece { place, kind, begins, ends, answer } = piece;
+        let Piece { place, kind, begins, ends, answer, ends_frame } = piece;
         if ends {
             self.messages = self.messages.saturating_add(1);
         }
@@ -539,13 +551,18 @@ impl Session {
             Some(place) => batch.lend(place),
             None => batch.lend_assembled(self.unfinished.take_assembly()),
         };
-        let message = Message { kind, payload, begins, ends, answer };
+        let message = Message { kind, payload, begins, ends, answer, ends_frame };
         let outbox = Outbox { link: &mut self.link, answers };
-        Step { event: Some(Event::Message(message)), outbox }
+        Step { event: Some(Event::Message(message)), outbox, messages: self.messages }
     }
 
     fn nothing<'b>(&'b mut self, batch: &'b mut Batch) -> Step<'b> {
-        Step { event: None, outbox: self.outbox(batch) }
+        self.report(batch, None)
+    }
+
+    fn report<'b>(&'b mut self, batch: &'b mut Batch, event: Option<Event<'b>>) -> Step<'b> {
+        let messages = self.messages;
+        Step { event, outbox: self.outbox(batch), messages }
     }
 }
 
@@ -556,8 +573,7 @@ fn receive_read(batch: &mut Batch) -> Status<Option<Piece>> {
         return Status::Partial;
     }
     let place = Some(batch.take_payload(count, None, 0));
-    let kind = Kind::Binary;
-    Status::Complete(Some(Piece { place, kind, begins: true, ends: true, answer: None }))
+    Status::Complete(Some(Piece::unframed(place, true, true)))
 }
 
 fn request_nonce(nonce: [u8; 32]) -> [u8; NONCE_BYTES] {

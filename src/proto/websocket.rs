@@ -84,6 +84,14 @@ pub(crate) struct Piece {
     pub(crate) begins: bool,
     pub(crate) ends: bool,
     pub(crate) answer: Option<Header>,
+    pub(crate) ends_frame: bool,
+}
+
+impl Piece {
+    /// A piece in a framing that adds nothing to the payload.
+    pub(crate) fn unframed(place: Option<Range<usize>>, begins: bool, ends: bool) -> Self {
+        Self { place, kind: Kind::Binary, begins, ends, answer: None, ends_frame: true }
+    }
 }
 
 /// The frame and the message in progress.
@@ -208,7 +216,9 @@ impl WebSocket {
             return Ok(Received::Nothing);
         }
         let place = in_place.then_some(place);
-        Ok(Received::Piece(Piece { place, kind, begins, ends, answer }))
+        // A unit is a frame of its own in the echo, so only a stream can leave one half sent.
+        let ends_frame = delivery != Delivery::Stream || ends_frame;
+        Ok(Received::Piece(Piece { place, kind, begins, ends, answer, ends_frame }))
     }
 
     /// The frame that an echo of the next piece begins with.

@@ -1,0 +1,81 @@
+//! The `--config` file: TOML with the names of the long flags. Its values become defaults, so that flags
+//! and environment variables win.
+
+use super::Failure;
+use clap::{Arg, Command};
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use toml::{Table, Value};
+
+/// The key for the positional LISTEN arguments.
+const LISTEN: &str = "listen";
+
+/// Makes the file's values the defaults of `command`, if the arguments or the environment name a file.
+pub(super) fn apply(command: Command, arguments: &[OsString]) -> Result<Command, Failure> {
+    let Some(path) = named_file(arguments) else { return Ok(command) };
+    let failure =
+        |message| Failure::Usage(format!("the config file '{}' {message}", path.display()));
+    let text = std::fs::read_to_string(&path)
+        .map_err(|error| failure(format!("cannot be read: {error}")))?;
+    let table: Table = text.parse().map_err(|error| failure(format!("is not TOML: {error}")))?;
+    let mut values = Vec::new();
+    for (key, value) in table {
+        if !is_known(&command, &key) {
+            return Err(failure(format!(
+                "has an unknown name '{key}': it takes those of the flags"
+            )));
+        }
+        let value = strings(&value).ok_or_else(|| {
+            failure(format!(
+                "has a table or a date as '{key}': it takes strings, numbers and lists"
+            ))
+        })?;
+        values.push((key, value));
+    }
+    Ok(command.mut_subcommands(|command| {
+        command.mut_args(|argument| {
+            match values.iter().find(|(key, _)| is_called(&argument, key)) {
+                Some((_, value)) => argument.default_values(value),
+                None => argument,
+            }
+        })
+    }))
+}
+
+/// The file that `--config` or `HALLOO_CONFIG` names. Looked for before the arguments are parsed, because
+/// it changes how they are.
+fn named_file(arguments: &[OsString]) -> Option<PathBuf> {
+    let mut arguments = arguments.iter().take_while(|argument| *argument != "--");
+    while let Some(argument) = arguments.next() {
+        if argument == "--config" {
+            return arguments.next().map(PathBuf::from);
+        }
+        if let Some(path) = argument.to_str().and_then(|text| text.strip_prefix("--config=")) {
+            return Some(path.into());
+        }
+    }
+    std::env::var_os("HALLOO_CONFIG").filter(|path| path != OsStr::new("")).map(PathBuf::from)
+}
+
+fn is_known(command: &Command, key: &str) -> bool {
+    key != "config"
+        && command
+            .get_subcommands()
+            .any(|command| command.get_arguments().any(|argument| is_called(argument, key)))
+}
+
+fn is_called(argument: &Arg, key: &str) -> bool {
+    argument.get_long() == Some(key) || (key == LISTEN && argument.get_id() == LISTEN)
+}
+
+/// A value as it would be typed. Lists are flags given several times.
+fn strings(value: &Value) -> Option<Vec<String>> {
+    Some(match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Integer(number) => vec![number.to_string()],
+        Value::Float(number) => vec![number.to_string()],
+        Value::Boolean(truth) => vec![truth.to_string()],
+        Value::Array(values) => values.iter().map(strings).collect::<Option<Vec<_>>>()?.concat(),
+        Value::Table(_) | Value::Datetime(_) => return None,
+    })
+}

@@ -1,0 +1,104 @@
+//! The command line: what a user types, and the only place that prints.
+
+mod auth;
+mod config_file;
+mod connect;
+mod logger;
+mod printable;
+mod prompt;
+mod serve;
+mod values;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// An echo server that costs almost nothing to leave running, and a client to talk to it.
+#[derive(Debug, Parser)]
+#[command(name = "halloo", version, after_help = "Without a command, `halloo` is `halloo serve`.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer: echo, timestamp, discard, flood (the default command)
+    Serve(Box<serve::ServeArgs>),
+    /// Talk to a server: each line is a message, each reply a line
+    Connect(connect::ConnectArgs),
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+struct CommonArgs {
+    /// Take the values of flags that are not given from this TOML file
+    #[arg(long, value_name = "FILE")]
+    config: Option<std::path::PathBuf>,
+    /// How log lines on stderr are written
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    log_format: logger::LogFormat,
+    /// Log more; twice for everything
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Log only what is wrong
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// Why a command ended badly, and the exit code that says so.
+#[derive(Debug)]
+enum Failure {
+    /// Exit code 2: what was asked for makes no sense.
+    Usage(String),
+    /// Exit code 1: it did not work.
+    Runtime(String),
+    /// Exit code 128 and the signal's number.
+    Signal(i32),
+}
+
+/// Runs the program with these arguments, the program's name first.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = with_default_command(arguments.into_iter().collect());
+    let result = parse(&arguments).and_then(|cli| match cli.command {
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Connect(arguments) => connect::run(&arguments),
+    });
+    let (message, code) = match result {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Signal(signal)) => return ExitCode::from(128 + signal as u8),
+        Err(Failure::Runtime(message)) => (message, 1),
+        Err(Failure::Usage(message)) => (message, 2),
+    };
+    // Nobody is left to tell if stderr is gone.
+    let _ = writeln!(std::io::stderr(), "halloo: {message}");
+    ExitCode::from(code)
+}
+
+/// `halloo`, `halloo URL` and `halloo --flag` are `halloo serve …`.
+fn with_default_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let commands = Cli::command();
+    let first = arguments.get(1).and_then(|first| first.to_str()).unwrap_or_default();
+    let is_command = commands.get_subcommands().any(|command| command.get_name() == first);
+    let is_about_all = ["help", "-h", "--help", "-V", "--version"].contains(&first);
+    if !is_command && !is_about_all {
+        arguments.insert(1.min(arguments.len()), "serve".into());
+    }
+    arguments
+}
+
+/// Flag over environment over file over default.
+fn parse(arguments: &[OsString]) -> Result<Cli, Failure> {
+    let command = Cli::command().mut_subcommands(|command| command.mut_args(with_environment));
+    let command = config_file::apply(command, arguments)?;
+    let matches = command.try_get_matches_from(arguments).unwrap_or_else(|error| error.exit());
+    Cli::from_arg_matches(&matches).map_err(|error| Failure::Usage(error.to_string()))
+}
+
+/// Every long flag `--a-b` is also the variable `HALLOO_A_B`.
+fn with_environment(argument: clap::Arg) -> clap::Arg {
+    let Some(long) = argument.get_long() else { return argument };
+    let name = format!("HALLOO_{}", long.to_uppercase().replace('-', "_"));
+    argument.env(name).hide_env(true)
+}

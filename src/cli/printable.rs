@@ -1,0 +1,54 @@
+//! A peer's bytes, made safe to show on a terminal: it could otherwise move the cursor, change colours or
+//! the title, or have the terminal type for it.
+
+/// The message as one shown line, without its terminator.
+pub(super) fn line(message: &[u8]) -> String {
+    let message = without_terminator(message);
+    let mut shown = String::with_capacity(message.len());
+    for chunk in message.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            match character {
+                '\t' => shown.push(character),
+                _ if is_harmless(character) => shown.push(character),
+                _ => shown.extend(character.escape_unicode()),
+            }
+        }
+        for byte in chunk.invalid() {
+            shown += &format!("\\x{byte:02x}");
+        }
+    }
+    shown
+}
+
+/// The message less one newline, or carriage return and newline, at its end.
+pub(super) fn without_terminator(message: &[u8]) -> &[u8] {
+    let message = message.strip_suffix(b"\n").unwrap_or(message);
+    message.strip_suffix(b"\r").unwrap_or(message)
+}
+
+/// Neither a control character (C0, DEL, C1) nor one that changes the direction or joining of text, or
+/// takes no place at all.
+fn is_harmless(character: char) -> bool {
+    let reorders = matches!(
+        character,
+        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+    );
+    !character.is_control() && !reorders
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_shown_and_nothing_else_gets_through() {
+        assert_eq!(line("芝麻开门\tab\r\n".as_bytes()), "芝麻开门\tab");
+        assert_eq!(line(b"\x1b]0;title\x07"), "\\u{1b}]0;title\\u{7}");
+        assert_eq!(line("a\u{202e}b\u{9b}c".as_bytes()), "a\\u{202e}b\\u{9b}c");
+        assert_eq!(line(b"\xff\xfe"), "\\xff\\xfe");
+        assert_eq!(line(b"two\nlines"), "two\\u{a}lines");
+        let every_byte: Vec<u8> = (0..=255).collect();
+        assert!(line(&every_byte).chars().all(|shown| shown == '\t' || !shown.is_control()));
+    }
+}

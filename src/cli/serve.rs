@@ -1,0 +1,261 @@
+//! `halloo serve`.
+
+use super::auth::AuthArgs;
+use super::values::{OrOff, bytes, count, count_or_off, duration, duration_or_off};
+use super::{CommonArgs, Failure, logger};
+use crate::limits::{DESCRIPTORS_RESERVED, Limits, RECEIVE_BUFFER_BYTES};
+use crate::net::listener::SystemListener;
+use crate::net::{Address, Reactor, System, random};
+use crate::proto::auth::Auth;
+use crate::proto::handshake::Policy;
+use crate::proto::{self, Batch, Config, Role};
+use crate::service::{CloseAfter, Discard, Echo, Flood, HangUp, Service, Timestamp};
+use clap::{Args, ValueEnum};
+use log::{LevelFilter, info};
+use rustix::process::{Resource, getrlimit, setrlimit};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook_mio::v1_0::Signals;
+use std::io::{self, Write};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// The number of the signals among the reactor's external sources.
+const SIGNALS: u32 = 0;
+
+/// See the [module documentation](self).
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    /// Where to listen; several serve at once. ws://, tcp:// and line:// take HOST:PORT (port 0: any),
+    /// ws+unix:, unix: and line+unix: a path
+    #[arg(value_name = "LISTEN", default_value = "ws://127.0.0.1:9527")]
+    listen: Vec<Address>,
+    /// What is done with messages
+    #[arg(long, value_name = "SERVICE", default_value = "echo")]
+    service: ServiceName,
+    /// Close each connection after this many messages were answered [default: off]
+    #[arg(long, value_name = "N", value_parser = count_or_off)]
+    close_after: Option<OrOff<u32>>,
+    #[command(flatten)]
+    auth: AuthArgs,
+    /// Connections at once [default: what the process can really hold]
+    #[arg(long, value_name = "N", value_parser = count)]
+    max_connections: Option<u32>,
+    /// Connections at once from one IPv4 address or IPv6 /64 network [default: off]
+    #[arg(long, value_name = "N", value_parser = count_or_off)]
+    max_connections_per_ip: Option<OrOff<u32>>,
+    /// The largest message
+    #[arg(long, value_name = "SIZE", value_parser = bytes, default_value = "64MiB")]
+    max_message_size: u64,
+    /// The most memory that half-received messages and unsent answers of all connections may take
+    #[arg(long, value_name = "SIZE", value_parser = bytes, default_value = "256MiB")]
+    max_memory: u64,
+    /// From the connect to the end of the opening handshake, whatever arrives meanwhile
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
+    handshake_timeout: Duration,
+    /// From the challenge to the whole answer, whatever arrives meanwhile
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
+    auth_timeout: Duration,
+    /// Without any message [default: off]
+    #[arg(long, value_name = "TIME", value_parser = duration_or_off)]
+    idle_timeout: Option<OrOff<Duration>>,
+    /// From our last words to the end of a connection
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5s")]
+    close_timeout: Duration,
+    /// From the signal to stop to the end of the process
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
+    drain_timeout: Duration,
+    /// Ping a WebSocket that is silent for so long, and give it up after as long again [default: off]
+    #[arg(long, value_name = "TIME", value_parser = duration_or_off)]
+    ping_interval: Option<OrOff<Duration>>,
+    /// Serve only pages of this origin (repeatable; others get 403) [default: any]
+    #[arg(long, value_name = "ORIGIN")]
+    origin: Vec<String>,
+    /// Serve only under this host name (repeatable; others get 421) [default: any]
+    #[arg(long, value_name = "NAME")]
+    host: Vec<String>,
+    /// Take only this subprotocol (repeatable) [default: the first that is offered]
+    #[arg(long, value_name = "NAME")]
+    subprotocol: Vec<String>,
+    /// Socket buffers: the kernel's autotuning, or so small that slow readers cannot exhaust its memory
+    #[arg(long, value_name = "PROFILE", default_value = "bench")]
+    profile: Profile,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ServiceName {
+    /// Send every message back (RFC 862)
+    Echo,
+    /// Send it back behind the local time, as in `[Thu May 10 22:00:19 2018] time`
+    Timestamp,
+    /// Swallow it (RFC 863)
+    Discard,
+    /// Send without end until the peer stops reading (RFC 864)
+    Flood,
+    /// Close right after authentication
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Profile {
+    /// The kernel's autotuning
+    Bench,
+    /// A fixed share of the memory the kernel has for TCP, for each connection
+    Internet,
+}
+
+/// Serves until a signal says stop.
+pub(super) fn run(arguments: &ServeArgs) -> Result<(), Failure> {
+    let common = &arguments.common;
+    logger::init(common.log_format, LevelFilter::Info, common.verbose, common.quiet);
+    let auth = arguments.auth.load()?;
+    let limits = arguments.limits()?;
+    let failure = |error: io::Error| Failure::Runtime(error.to_string());
+
+    let network = System::new().map_err(failure)?;
+    let batch = Batch::new(RECEIVE_BUFFER_BYTES, random::from_system());
+    let service = arguments.service();
+    let whole_messages = service.wants_whole_messages();
+    let mut reactor = Reactor::new(network, service, limits, batch);
+    let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(failure)?;
+    reactor.network_mut().register_external(&mut signals, SIGNALS).map_err(failure)?;
+
+    let buffer_bytes = arguments.buffer_bytes(limits.connections_max);
+    for address in &arguments.listen {
+        let (listener, bound) = SystemListener::bind(address, buffer_bytes)
+            .map_err(|error| cannot_listen(address, &error))?;
+        let config = arguments.config(address, auth.clone(), whole_messages);
+        reactor.listen(listener, Rc::new(config)).map_err(failure)?;
+        announce(&bound);
+    }
+    serve(&mut reactor, &mut signals)
+}
+
+/// Turns until it was told to stop and has said goodbye to everybody; a second signal ends it at once.
+fn serve(
+    reactor: &mut Reactor<System, Box<dyn Service>>,
+    signals: &mut Signals,
+) -> Result<(), Failure> {
+    let mut is_stopping = false;
+    while !reactor.is_drained() {
+        let mut is_signalled = false;
+        reactor
+            .turn(None, &mut |number| is_signalled |= number == SIGNALS)
+            .map_err(|error| Failure::Runtime(format!("polling failed: {error}")))?;
+        if !is_signalled {
+            continue;
+        }
+        for signal in signals.pending() {
+            if std::mem::replace(&mut is_stopping, true) {
+                return Err(Failure::Signal(signal));
+            }
+            info!("stopping: {} connections to drain", reactor.connections());
+            reactor.drain();
+        }
+    }
+    let metrics = reactor.metrics();
+    info!(messages = metrics.messages; "stopped after {} connections", metrics.ended_total());
+    Ok(())
+}
+
+impl ServeArgs {
+    fn service(&self) -> Box<dyn Service> {
+        let service: Box<dyn Service> = match self.service {
+            ServiceName::Echo => Box::new(Echo),
+            ServiceName::Timestamp => {
+                Box::new(Timestamp::new(Box::new(|| jiff::Zoned::now().datetime())))
+            }
+            ServiceName::Discard => Box::new(Discard),
+            ServiceName::Flood => Box::new(Flood),
+            ServiceName::None => Box::new(HangUp),
+        };
+        match self.close_after.and_then(|close_after| close_after.0) {
+            Some(messages) => Box::new(CloseAfter::new(messages, service)),
+            None => service,
+        }
+    }
+
+    fn config(&self, address: &Address, auth: Option<Auth>, whole_messages: bool) -> Config {
+        Config {
+            auth,
+            whole_messages,
+            limits: proto::Limits { message_bytes_max: self.max_message_size },
+            policy: Policy {
+                path: address.path.clone(),
+                origins: self.origin.clone(),
+                hosts: self.host.clone(),
+                subprotocols: self.subprotocol.clone(),
+            },
+            ..Config::new(Role::Server, address.framing)
+        }
+    }
+
+    fn limits(&self) -> Result<Limits, Failure> {
+        let possible = raise_descriptor_limit();
+        let wanted = self.max_connections.map_or(possible, u64::from);
+        if wanted > possible {
+            return Err(Failure::Usage(format!(
+                "--max-connections {wanted} is more than the {possible} that this process can hold: \
+                 {DESCRIPTORS_RESERVED} of its file descriptors are for other things; \
+                 raise the hard limit (ulimit -Hn) first"
+            )));
+        }
+        Ok(Limits {
+            connections_max: wanted as usize,
+            connections_per_address_max: self.max_connections_per_ip.and_then(|limit| limit.0),
+            memory_bytes_max: usize::try_from(self.max_memory).unwrap_or(usize::MAX),
+            handshake_timeout: self.handshake_timeout,
+            auth_timeout: self.auth_timeout,
+            idle_timeout: self.idle_timeout.and_then(|timeout| timeout.0),
+            close_timeout: self.close_timeout,
+            drain_timeout: self.drain_timeout,
+            ping_interval: self.ping_interval.and_then(|interval| interval.0),
+        })
+    }
+
+    /// The size of each socket buffer, unless that is left to the kernel.
+    fn buffer_bytes(&self, connections_max: usize) -> Option<usize> {
+        (self.profile == Profile::Internet).then(|| internet_buffer_bytes(connections_max))
+    }
+}
+
+/// An equal share, for each connection and direction, of the memory at which the kernel begins to press
+/// TCP: between 4 KiB, where packets no longer fit, and 64 KiB. The kernel doubles what it is asked for.
+fn internet_buffer_bytes(connections_max: usize) -> usize {
+    const UNKNOWN: usize = 16 * 1024;
+    let Ok(text) = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_mem") else { return UNKNOWN };
+    let pressure_pages = text.split_whitespace().nth(1).and_then(|pages| pages.parse().ok());
+    let Some(pages) = pressure_pages else { return UNKNOWN };
+    let page_bytes = rustix::param::page_size();
+    let share = usize::saturating_mul(pages, page_bytes) / connections_max.max(1) / 4;
+    share.clamp(4 * 1024, 64 * 1024)
+}
+
+/// Raises the soft limit to the hard one. Returns how many connections that leaves room for.
+fn raise_descriptor_limit() -> u64 {
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        limit.current = limit.maximum;
+        // If it cannot be raised, the one there is counts.
+        let _ = setrlimit(Resource::Nofile, limit);
+    }
+    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(1 << 30);
+    descriptors.saturating_sub(DESCRIPTORS_RESERVED).max(1)
+}
+
+/// Says on stdout that a listener is ready: scripts wait for this line.
+fn announce(address: &Address) {
+    let mut stdout = io::stdout().lock();
+    // If stdout is gone nobody waits for the line.
+    let _ = writeln!(stdout, "listening {address}").and_then(|()| stdout.flush());
+}
+
+fn cannot_listen(address: &Address, error: &io::Error) -> Failure {
+    let hint = match error.kind() {
+        io::ErrorKind::AddrInUse => "; another program has it: choose another port, or 0 for any",
+        io::ErrorKind::PermissionDenied => "; ports below 1024 are for root",
+        _ => "",
+    };
+    Failure::Runtime(format!("cannot listen on {address}: {error}{hint}"))
+}

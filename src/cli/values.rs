@@ -1,0 +1,112 @@
+//! Values with units: `64KiB`, `10k`, `250ms`, `off`.
+
+use std::time::Duration;
+
+/// A number of bytes: `512`, `10kB`, `64KiB`.
+pub(super) fn bytes(text: &str) -> Result<u64, String> {
+    const UNITS: [(&str, u64); 8] = [
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("kB", 1_000),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+        ("B", 1),
+        ("", 1),
+    ];
+    with_unit(text, &UNITS, "a size such as 512, 10kB, 64KiB or 1MiB")
+}
+
+/// A number of things: `200`, `10k`, `1M`.
+pub(super) fn count(text: &str) -> Result<u32, String> {
+    const UNITS: [(&str, u64); 3] = [("k", 1_000), ("M", 1_000_000), ("", 1)];
+    const WANTED: &str = "a count of at least 1, such as 200, 10k or 1M";
+    let number = with_unit(text, &UNITS, WANTED)?;
+    u32::try_from(number).ok().filter(|&number| number > 0).ok_or_else(|| wanted(WANTED))
+}
+
+/// A duration: `250ms`, `10s`, `5m`, `1h`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
+    const WANTED: &str = "a duration such as 250ms, 10s, 5m or 1h";
+    let milliseconds = with_unit(text, &UNITS, WANTED)?;
+    // A year is as good as forever, and leaves room to add to.
+    const MILLISECONDS_MAX: u64 = 366 * 24 * 3_600_000;
+    if milliseconds == 0 || milliseconds > MILLISECONDS_MAX {
+        return Err(wanted(&format!("{WANTED}, above zero and at most a year")));
+    }
+    Ok(Duration::from_millis(milliseconds))
+}
+
+/// Something that can be switched off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct OrOff<T>(pub(super) Option<T>);
+
+/// A duration, or `off`.
+pub(super) fn duration_or_off(text: &str) -> Result<OrOff<Duration>, String> {
+    or_off(text, duration)
+}
+
+/// A count, or `off`.
+pub(super) fn count_or_off(text: &str) -> Result<OrOff<u32>, String> {
+    or_off(text, count)
+}
+
+fn or_off<T>(text: &str, parse: fn(&str) -> Result<T, String>) -> Result<OrOff<T>, String> {
+    if text == "off" {
+        return Ok(OrOff(None));
+    }
+    parse(text).map(|value| OrOff(Some(value))).map_err(|message| format!("{message}, or off"))
+}
+
+/// A number, possibly with a decimal fraction, and one of the units.
+fn with_unit(text: &str, units: &[(&str, u64)], wanted_form: &str) -> Result<u64, String> {
+    let error = || wanted(wanted_form);
+    let split = text.find(|character: char| !(character.is_ascii_digit() || character == '.'));
+    let (number, unit) = text.split_at(split.unwrap_or(text.len()));
+    let unit = unit.trim_start();
+    let &(_, factor) = units.iter().find(|(name, _)| *name == unit).ok_or_else(error)?;
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let whole: u64 = whole.parse().map_err(|_| error())?;
+    let digits = fraction.len() as u32;
+    let fraction: u64 = fraction.parse().map_err(|_| error())?;
+    let scale = 10_u64.checked_pow(digits).ok_or_else(error)?;
+    let fraction = fraction.checked_mul(factor).ok_or_else(error)? / scale;
+    whole.checked_mul(factor).and_then(|bytes| bytes.checked_add(fraction)).ok_or_else(error)
+}
+
+fn wanted(form: &str) -> String {
+    format!("expected {form}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_are_those_of_the_manual() {
+        assert_eq!(bytes("64KiB"), Ok(65_536));
+        assert_eq!(bytes("64 B"), Ok(64));
+        assert_eq!(bytes("1.5MiB"), Ok(1_572_864));
+        assert_eq!(bytes("10kB"), Ok(10_000));
+        assert_eq!(count("10k"), Ok(10_000));
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("1.5h"), Ok(Duration::from_secs(5_400)));
+        assert_eq!(duration_or_off("off"), Ok(OrOff(None)));
+        assert_eq!(count_or_off("5"), Ok(OrOff(Some(5))));
+    }
+
+    #[test]
+    fn everything_else_is_refused_with_what_would_do() {
+        for text in ["", "KiB", "-1", "1 parsec", "1.2.3KiB", "99999999999GiB", "1e3", "."] {
+            assert!(bytes(text).unwrap_err().contains("64KiB"), "{text}");
+        }
+        for text in ["0", "5G", "off", "4294967296"] {
+            assert!(count(text).is_err(), "{text}");
+        }
+        for text in ["10", "0s", "10 days", "off", "9000h"] {
+            assert!(duration(text).unwrap_err().contains("250ms"), "{text}");
+        }
+        assert!(duration_or_off("of").unwrap_err().ends_with("or off"));
+    }
+}

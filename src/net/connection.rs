@@ -1,0 +1,459 @@
+//! One connection: a stream, a session, and what is known about the stream's readiness.
+
+use super::deadlines::Moment;
+use super::network::{Peer, Readiness, Stream, Token};
+use super::slab::Tokened;
+use crate::limits::Limits;
+use crate::proto::{
+    Batch, CloseCode, End, Error, Event, Framing, Outbox, Role, Session, Stage, Status, Step,
+};
+use crate::service::{Context, Service};
+use log::info;
+use std::io::{self, ErrorKind};
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+/// Activity is remembered in ticks of 2^24 ns, about 17 ms. They wrap after two years, and are only ever
+/// subtracted.
+const TICK_SHIFT: u32 = 24;
+const TICK: Duration = Duration::from_nanos(1 << TICK_SHIFT);
+
+/// See the [module documentation](self). 128 bytes, and all that an idle connection costs.
+///
+/// `readable` and `writable` are latches: an event sets them, and only the stream itself clears them, by
+/// saying that it would block, or by giving or taking less than it was asked to.
+#[derive(Debug)]
+pub struct Connection<T> {
+    stream: T,
+    session: Session,
+    /// The number of this connection in this process, counted from 1.
+    id: u64,
+    slot: u32,
+    peer: Peer,
+    /// When the reactor looks at it next; kept here so that it can be moved.
+    deadline: Option<NonZeroU64>,
+    /// The tick of the last message.
+    active: u32,
+    end: Option<End>,
+    readable: bool,
+    writable: bool,
+    /// An event said that the peer ended its output. Then a short read is no sign of having read it all:
+    /// the end of input is still to be read, and will not be announced again.
+    read_closed: bool,
+    /// The end of input was read.
+    eof: bool,
+    /// It stands in the reactor's queue.
+    queued: bool,
+    shutdown_sent: bool,
+    /// Something arrived since the last look for silence.
+    heard: bool,
+    /// A ping was sent because nothing arrived.
+    pinged: bool,
+}
+
+/// What all connections of a reactor share while one of them is driven.
+pub(super) struct Shared<'a, S> {
+    pub(super) batch: &'a mut Batch,
+    pub(super) service: &'a mut S,
+    pub(super) limits: &'a Limits,
+    /// The current moment, if anything depends on it.
+    pub(super) now: Option<Moment>,
+    pub(super) draining: bool,
+    pub(super) bytes_received: &'a mut u64,
+    pub(super) bytes_sent: &'a mut u64,
+}
+
+impl<T> Tokened for Connection<T> {
+    fn token(&self) -> Token {
+        Token::connection(self.slot, self.id)
+    }
+}
+
+impl<T: Stream> Connection<T> {
+    /// A connection that is `writable` at once if it was accepted, and when an event says so if it is
+    /// still being made.
+    pub(super) fn new(id: u64, slot: u32, stream: T, peer: Peer, session: Session) -> Self {
+        let writable = session.config().role == Role::Server;
+        Self {
+            stream,
+            session,
+            id,
+            slot,
+            peer,
+            deadline: None,
+            active: 0,
+            end: None,
+            readable: false,
+            writable,
+            read_closed: false,
+            eof: false,
+            queued: false,
+            shutdown_sent: false,
+            heard: false,
+            pinged: false,
+        }
+    }
+
+    /// Remembers what an event says.
+    pub(super) fn latch(&mut self, readiness: Readiness) {
+        self.readable |= readiness.readable | readiness.read_closed;
+        self.writable |= readiness.writable;
+        self.read_closed |= readiness.read_closed;
+    }
+
+    /// Treats it as readable, to find out: a stop must not miss what has just arrived.
+    pub(super) fn suspect_input(&mut self) {
+        self.readable = true;
+    }
+
+    /// Whether a drive would get anything done.
+    pub(super) fn wants_drive<S: Service>(&self, service: &S) -> bool {
+        if !self.session.pending().is_empty() {
+            return self.writable;
+        }
+        (self.readable && !self.eof) || self.wants_to_flood(service)
+    }
+
+    /// Does what can be done now: sends what is pending, then reads once, answers, and writes once.
+    ///
+    /// Nothing is read while the peer has not taken what it was sent: that is the back-pressure, and it
+    /// bounds what a connection holds to the answers to one batch.
+    pub(super) fn drive<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
+        self.flush(shared);
+        if !self.session.pending().is_empty() {
+            return;
+        }
+        shared.batch.begin(self.session.tail());
+        self.receive(shared);
+        self.step_all(shared);
+        if self.eof {
+            self.receive_eof(shared);
+        }
+        if self.wants_to_flood(shared.service) {
+            let context = self.context();
+            shared.service.on_writable(&context, &mut self.session.outbox(shared.batch));
+        }
+        self.close_if_draining(shared);
+        self.send(shared);
+    }
+
+    /// Does what the passing of the deadline means.
+    pub(super) fn expire<S: Service>(&mut self, now: Moment, shared: &mut Shared<'_, S>) {
+        match self.session.stage() {
+            Stage::Closing => self.break_off(End::Failed(self.session.timeout_error())),
+            Stage::Open if !self.is_idle(now, shared.limits) => self.look_for_silence(shared),
+            _ => self.fail(self.session.timeout_error(), shared),
+        }
+    }
+
+    /// Fails the session for something that its input did not bring.
+    pub(super) fn fail<S: Service>(&mut self, error: Error, shared: &mut Shared<'_, S>) {
+        self.end_with(End::Failed(error));
+        shared.batch.begin(&[]);
+        self.session.fail(error, shared.batch);
+        self.send(shared);
+    }
+
+    /// Lets `say` send what answers nothing. Returns false, and does nothing, unless the session is open.
+    pub(super) fn tell<S: Service>(
+        &mut self,
+        shared: &mut Shared<'_, S>,
+        say: impl FnOnce(&mut Outbox<'_>),
+    ) -> bool {
+        if self.session.stage() != Stage::Open {
+            return false;
+        }
+        shared.batch.begin(self.session.tail());
+        say(&mut self.session.outbox(shared.batch));
+        if self.session.stage() == Stage::Closing {
+            self.end_with(End::Service);
+        }
+        self.send(shared);
+        true
+    }
+
+    /// Ends it at once: nothing more is sent or received.
+    pub(super) fn break_off(&mut self, end: End) {
+        self.end_with(end);
+        self.session.abandon();
+        self.eof = true;
+    }
+
+    /// Why it ended, once everything is sent and the end of input was seen.
+    pub(super) fn finished(&self) -> Option<End> {
+        let is_over =
+            self.session.stage() == Stage::Closing && self.eof && self.session.pending().is_empty();
+        if is_over { self.end } else { None }
+    }
+
+    /// When the reactor should look at it next, as seen at `now`.
+    pub(super) fn next_deadline(&self, now: Moment, limits: &Limits) -> Option<Moment> {
+        let wait = match self.session.stage() {
+            Stage::Handshake => Some(limits.handshake_timeout),
+            Stage::Auth => Some(limits.auth_timeout),
+            Stage::Closing => Some(limits.close_timeout),
+            Stage::Open => {
+                // One tick more: a silence that is measured in ticks must not seem too short by a part.
+                let left = |idle: Duration| idle.saturating_sub(self.silence(now)) + TICK;
+                let idle = limits.idle_timeout.map(left);
+                let ping = limits.ping_interval.filter(|_| self.has_pings());
+                idle.into_iter().chain(ping).min()
+            }
+        };
+        wait.map(|wait| now.saturating_add(wait.as_nanos() as u64))
+    }
+
+    /// Remembers a new deadline and returns the old one.
+    pub(super) fn replace_deadline(&mut self, deadline: Option<Moment>) -> Option<Moment> {
+        let old = self.deadline.map(NonZeroU64::get);
+        self.deadline = deadline.and_then(NonZeroU64::new);
+        old
+    }
+
+    /// Sends the backlog.
+    fn flush<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
+        let pending = self.session.pending();
+        if pending.is_empty() || !self.writable {
+            return;
+        }
+        match write(&mut self.stream, &mut self.writable, [pending, &[]]) {
+            Ok(sent) => {
+                *shared.bytes_sent += sent as u64;
+                self.session.advance(sent);
+                self.shut_down_output();
+            }
+            Err(error) => self.break_off(end_of(&error)),
+        }
+    }
+
+    /// Reads once. The size of the receive buffer is the budget of a connection for one turn.
+    fn receive<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
+        if !self.readable || self.eof {
+            return;
+        }
+        let free = shared.batch.free();
+        let wanted = free.len();
+        match self.stream.read(free) {
+            Ok(0) => self.eof = true,
+            Ok(count) => {
+                shared.batch.filled(count);
+                *shared.bytes_received += count as u64;
+                self.heard = true;
+                // Less than was asked for: there was no more. That saves the call that would say so.
+                self.readable = count == wanted || self.read_closed;
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => self.break_off(end_of(&error)),
+        }
+    }
+
+    /// Steps through everything that was received.
+    fn step_all<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
+        loop {
+            let before = self.session.stage();
+            let by = match self.session.step(shared.batch) {
+                Ok(Status::Partial) => return,
+                Ok(Status::Complete(Step { event: None, .. })) => self.session.peer_end(),
+                Ok(Status::Complete(step)) => {
+                    dispatch(step, self.id, shared.service);
+                    self.active = shared.now.map_or(0, tick);
+                    End::Service
+                }
+                Err(error) => {
+                    self.session.fail(error, shared.batch);
+                    End::Failed(error)
+                }
+            };
+            let after = self.session.stage();
+            if after == Stage::Closing && before != after {
+                self.end_with(by);
+            }
+            if before == Stage::Auth && after == Stage::Open {
+                info!(peer:% = self.peer; "#{} authenticated", self.id);
+            }
+        }
+    }
+
+    /// Closes our side too, after what the end of input completed or cut short.
+    fn receive_eof<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
+        match self.session.receive_eof(shared.batch) {
+            Ok(step) => dispatch(step, self.id, shared.service),
+            Err(error) => {
+                self.end_with(End::Failed(error));
+                self.session.fail(error, shared.batch);
+            }
+        }
+        self.end_with(End::Peer);
+        self.session.finish();
+    }
+
+    /// Says goodbye once a stop was asked for, everything that had arrived is answered, and the peer is
+    /// not in the middle of a message.
+    fn close_if_draining<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
+        let is_done = !self.readable && self.session.is_between_messages();
+        if shared.draining && is_done && self.session.stage() != Stage::Closing {
+            self.end_with(End::Drained);
+            self.session.close(CloseCode::GOING_AWAY, shared.batch);
+        }
+    }
+
+    /// Writes the answers of the batch, and leaves with the session what the kernel refuses.
+    fn send<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
+        let answers = shared.batch.answers();
+        let has_answers = answers.iter().any(|part| !part.is_empty());
+        let mut sent = 0;
+        if has_answers && self.writable && self.session.pending().is_empty() {
+            match write(&mut self.stream, &mut self.writable, answers) {
+                Ok(count) => sent = count,
+                Err(error) => return self.break_off(end_of(&error)),
+            }
+        }
+        *shared.bytes_sent += sent as u64;
+        self.session.keep(shared.batch, sent);
+        self.shut_down_output();
+    }
+
+    /// Ends our output once nothing is left to send. Then the peer gets our last words and their end,
+    /// and not the reset that closing a socket with unread input would send.
+    fn shut_down_output(&mut self) {
+        let is_due = self.session.wants_shutdown() && self.session.pending().is_empty();
+        if is_due && !self.shutdown_sent && !self.eof {
+            self.shutdown_sent = true;
+            // It can only fail because the connection is already gone, and the next read will say so.
+            let _ = self.stream.shutdown_write();
+        }
+    }
+
+    /// Pings a silent peer; gives up one that stayed silent after that.
+    fn look_for_silence<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
+        if shared.limits.ping_interval.is_none() || !self.has_pings() {
+            return;
+        }
+        if std::mem::take(&mut self.heard) {
+            self.pinged = false;
+        } else if self.pinged {
+            self.fail(Error::PingTimeout, shared);
+        } else {
+            self.pinged = true;
+            self.tell(shared, |outbox: &mut Outbox<'_>| outbox.ping());
+        }
+    }
+
+    /// Whether the service would send more, if it is one that sends unasked.
+    fn wants_to_flood<S: Service>(&self, service: &S) -> bool {
+        service.sends_unasked() && self.writable && self.session.stage() == Stage::Open
+    }
+
+    fn has_pings(&self) -> bool {
+        self.session.config().framing == Framing::WebSocket
+    }
+
+    fn is_idle(&self, now: Moment, limits: &Limits) -> bool {
+        limits.idle_timeout.is_some_and(|idle| self.silence(now) >= idle)
+    }
+
+    /// How long no message came.
+    fn silence(&self, now: Moment) -> Duration {
+        TICK * tick(now).wrapping_sub(self.active)
+    }
+
+    /// Keeps the first reason; what follows is a consequence of it.
+    fn end_with(&mut self, end: End) {
+        self.end.get_or_insert(end);
+    }
+}
+
+impl<T> Connection<T> {
+    pub(super) fn stream_mut(&mut self) -> &mut T {
+        &mut self.stream
+    }
+
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(super) fn peer(&self) -> Peer {
+        self.peer
+    }
+
+    pub(super) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    pub(super) fn context(&self) -> Context {
+        Context { connection: self.id, messages: self.session.messages() }
+    }
+
+    /// Marks it as standing in the reactor's queue; whether it did not before.
+    pub(super) fn enqueue(&mut self) -> bool {
+        !std::mem::replace(&mut self.queued, true)
+    }
+
+    pub(super) fn dequeue(&mut self) {
+        self.queued = false;
+    }
+}
+
+fn tick(moment: Moment) -> u32 {
+    (moment >> TICK_SHIFT) as u32
+}
+
+/// Gives the service what a step brought.
+fn dispatch<S: Service>(step: Step<'_>, id: u64, service: &mut S) {
+    let Step { event, mut outbox, messages } = step;
+    let context = Context { connection: id, messages };
+    match event {
+        Some(Event::Message(message)) => {
+            service.on_message(&context, message, &mut outbox);
+        }
+        Some(Event::Open) => service.on_open(&context, &mut outbox),
+        None => {}
+    }
+}
+
+/// Writes once. Whatever is not taken means that the stream is full.
+fn write<T: Stream>(stream: &mut T, writable: &mut bool, parts: [&[u8]; 2]) -> io::Result<usize> {
+    match stream.write(parts) {
+        Ok(count) => {
+            *writable = count == parts[0].len() + parts[1].len();
+            Ok(count)
+        }
+        Err(error) if error.kind() == ErrorKind::WouldBlock => {
+            *writable = false;
+            Ok(0)
+        }
+        Err(error) if error.kind() == ErrorKind::Interrupted => Ok(0),
+        Err(error) => Err(error),
+    }
+}
+
+fn end_of(error: &io::Error) -> End {
+    match error.kind() {
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => End::Reset,
+        ErrorKind::BrokenPipe | ErrorKind::NotConnected => End::BrokenPipe,
+        ErrorKind::ConnectionRefused => End::Refused,
+        ErrorKind::TimedOut => End::TimedOut,
+        _ => End::Transport,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    /// As large as the system's stream, which mio makes larger in debug builds.
+    type Stream = (u32, i32);
+
+    #[cfg(not(debug_assertions))]
+    const _: () = assert!(size_of::<crate::net::system::SystemStream>() == size_of::<Stream>());
+
+    #[test]
+    fn a_connection_is_128_bytes_all_in() {
+        assert!(size_of::<Connection<Stream>>() <= 128);
+        assert_eq!(
+            size_of::<Option<Connection<Stream>>>(),
+            size_of::<Connection<Stream>>(),
+            "a slot of the slab is no larger than what it holds"
+        );
+    }
+}

@@ -1,0 +1,38 @@
+//! When which connection must be looked at. Ordered, so that a tick costs what is due and not what is
+//! there; connections without a deadline cost nothing.
+
+use super::network::Token;
+use std::collections::BTreeSet;
+
+/// A moment, in nanoseconds of the network's clock. 64 bits last for 584 years.
+pub(super) type Moment = u64;
+
+/// See the [module documentation](self). A connection has at most one deadline, and remembers it.
+#[derive(Debug, Default)]
+pub(super) struct Deadlines(BTreeSet<(Moment, u64)>);
+
+impl Deadlines {
+    pub(super) fn next(&self) -> Option<Moment> {
+        self.0.first().map(|&(when, _)| when)
+    }
+
+    /// Moves a connection's deadline.
+    pub(super) fn change(&mut self, token: Token, old: Option<Moment>, new: Option<Moment>) {
+        if let Some(when) = old {
+            self.0.remove(&(when, token.0));
+        }
+        if let Some(when) = new {
+            self.0.insert((when, token.0));
+        }
+    }
+
+    /// Takes out one deadline that has come.
+    pub(super) fn pop_due(&mut self, now: Moment) -> Option<Token> {
+        let &(when, token) = self.0.first()?;
+        if when > now {
+            return None;
+        }
+        self.0.pop_first();
+        Some(Token(token))
+    }
+}

@@ -1,0 +1,111 @@
+//! Who may come in: accepting within a budget, and what happens when there is no room.
+//!
+//! Readiness is edge-triggered, so a listener that stops accepting early must be remembered, or the
+//! clients in its queue wait for the next one to knock. Without a free descriptor accepting cannot even
+//! turn a client away: for that [`Network::shed`] keeps one in reserve. One client is told so at each
+//! attempt; the others keep their place in the queue, for a descriptor may become free any moment.
+
+use super::deadlines::Moment;
+use super::network::Network;
+use crate::limits::ACCEPT_RETRY;
+use crate::metrics::Metrics;
+use crate::proto::Config;
+use log::warn;
+use rustix::io::Errno;
+use std::io;
+use std::rc::Rc;
+
+/// A listener and what its connections are configured for.
+pub(super) struct Door<L> {
+    pub(super) listener: L,
+    pub(super) config: Rc<Config>,
+    /// Clients may be waiting.
+    pub(super) latched: bool,
+}
+
+/// The doors of a reactor.
+pub(super) struct Doorkeeper<L> {
+    pub(super) doors: Vec<Door<L>>,
+    /// There was no room: no accepts before this moment, unless a connection ends.
+    retry_at: Option<Moment>,
+    /// Whether the lack of room was logged, once until there is room again.
+    warned: bool,
+}
+
+impl<L> Doorkeeper<L> {
+    pub(super) fn new() -> Self {
+        Self { doors: Vec::new(), retry_at: None, warned: false }
+    }
+
+    /// Whether an accept should be tried now.
+    pub(super) fn wants_accept(&self) -> bool {
+        self.retry_at.is_none() && self.doors.iter().any(|door| door.latched)
+    }
+
+    /// When accepting should be tried again, if it waits for room.
+    pub(super) fn retry_at(&self) -> Option<Moment> {
+        self.retry_at
+    }
+
+    /// Ends the wait for room: a connection ended.
+    pub(super) fn make_room(&mut self) {
+        self.retry_at = None;
+    }
+
+    /// Ends the wait for room if it is over.
+    pub(super) fn expire(&mut self, now: Moment) {
+        self.retry_at = self.retry_at.filter(|&moment| moment > now);
+    }
+
+    /// There was room.
+    pub(super) fn relax(&mut self) {
+        self.warned = false;
+    }
+
+    /// There is no room: turns one client away, and waits.
+    pub(super) fn wait<N: Network<Listener = L>>(
+        &mut self,
+        index: usize,
+        reason: &str,
+        network: &mut N,
+        metrics: &mut Metrics,
+    ) {
+        metrics.accepts_paused += 1;
+        if !std::mem::replace(&mut self.warned, true) {
+            warn!("no room for new connections: {reason}");
+        }
+        match network.shed(&mut self.doors[index].listener) {
+            Ok(()) => metrics.shed += 1,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.doors[index].latched = false;
+            }
+            Err(_) => {}
+        }
+        let now = network.now().as_nanos() as Moment;
+        self.retry_at = Some(now + ACCEPT_RETRY.as_nanos() as Moment);
+    }
+}
+
+/// Whether an accept failed for want of something that may come back: descriptors or memory.
+pub(super) fn is_shortage(error: &io::Error) -> bool {
+    let shortages = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    Errno::from_io_error(error).is_some_and(|errno| shortages.contains(&errno))
+}
+
+/// Whether an accept failed because of the one client it was about. accept(2): "treat them like EAGAIN by
+/// retrying".
+pub(super) fn is_about_the_client(error: &io::Error) -> bool {
+    let errors = [
+        Errno::CONNABORTED,
+        Errno::NETDOWN,
+        Errno::PROTO,
+        Errno::NOPROTOOPT,
+        Errno::HOSTDOWN,
+        Errno::HOSTUNREACH,
+        Errno::OPNOTSUPP,
+        Errno::NETUNREACH,
+        Errno::INTR,
+        Errno::PERM,
+    ];
+    Errno::from_io_error(error).is_some_and(|errno| errors.contains(&errno))
+}

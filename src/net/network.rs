@@ -1,0 +1,214 @@
+//! What a reactor needs of the world. The real world is [`System`](super::System).
+
+use super::Endpoint;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+/// Readiness, connections and time.
+pub trait Network {
+    /// Where connections come from.
+    type Listener;
+    /// One connection's transport.
+    type Stream: Stream;
+
+    /// Waits for readiness, for at most `timeout`, and reports each change to `report`.
+    ///
+    /// Readiness is edge-triggered: what was reported is not reported again until it has changed. Reports
+    /// may be spurious or stale.
+    ///
+    /// # Errors
+    /// Only for what makes going on pointless. An interrupted wait is a wait without reports.
+    fn poll(
+        &mut self,
+        timeout: Option<Duration>,
+        report: &mut dyn FnMut(Readiness),
+    ) -> io::Result<()>;
+
+    /// Registers a listener for readiness.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    fn register_listener(&mut self, listener: &mut Self::Listener, token: Token) -> io::Result<()>;
+
+    /// Registers a stream, once and for both directions.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    fn register(&mut self, stream: &mut Self::Stream, token: Token) -> io::Result<()>;
+
+    /// Takes one waiting connection.
+    ///
+    /// # Errors
+    /// `WouldBlock` when none waits; all that accept(2) lists.
+    fn accept(&mut self, listener: &mut Self::Listener) -> io::Result<(Self::Stream, Peer)>;
+
+    /// Takes one waiting connection and closes it, even when no descriptor is left.
+    ///
+    /// # Errors
+    /// As [`accept`](Self::accept).
+    fn shed(&mut self, listener: &mut Self::Listener) -> io::Result<()>;
+
+    /// Begins a connection. It may still fail later: the first write says so.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    fn connect(&mut self, endpoint: &Endpoint) -> io::Result<(Self::Stream, Peer)>;
+
+    /// Monotonic time since some fixed moment.
+    fn now(&mut self) -> Duration;
+}
+
+/// A byte stream that does not block. Dropping it closes it.
+pub trait Stream {
+    /// Reads what is there; 0 at the end of the stream.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing is there; all that read(2) lists.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Writes from the parts, in order; how many bytes went.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing goes; all that write(2) lists.
+    fn write(&mut self, parts: [&[u8]; 2]) -> io::Result<usize>;
+
+    /// Says that we will send no more.
+    ///
+    /// # Errors
+    /// All that shutdown(2) lists.
+    fn shutdown_write(&mut self) -> io::Result<()>;
+}
+
+/// What a report is about: a connection (slot and generation), a listener, or something of the caller's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Token(pub u64);
+
+impl Token {
+    const LISTENER: u64 = 1 << 63;
+    const EXTERNAL: u64 = 1 << 62;
+    /// Generations are compared in 30 bits: a stale event would have to be a billion connections old.
+    const GENERATION_MASK: u64 = (1 << 30) - 1;
+
+    /// A connection's token.
+    pub fn connection(index: u32, generation: u64) -> Self {
+        Self((generation & Self::GENERATION_MASK) << 32 | u64::from(index))
+    }
+
+    /// A listener's token.
+    pub fn listener(index: usize) -> Self {
+        Self(Self::LISTENER | index as u64)
+    }
+
+    /// A token for what the caller registers itself, such as signals; `number` below 32.
+    pub fn external(number: u32) -> Self {
+        Self(Self::EXTERNAL | u64::from(number))
+    }
+
+    /// Whose token this is.
+    pub fn subject(self) -> Subject {
+        if self.0 & Self::LISTENER != 0 {
+            return Subject::Listener((self.0 & !Self::LISTENER) as usize);
+        }
+        if self.0 & Self::EXTERNAL != 0 {
+            return Subject::External((self.0 & !Self::EXTERNAL) as u32);
+        }
+        Subject::Connection { index: self.0 as u32 }
+    }
+}
+
+/// See [`Token::subject`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// A connection in this slot, if its token is still the same.
+    Connection {
+        /// The slot.
+        index: u32,
+    },
+    /// The listener with this index.
+    Listener(usize),
+    /// Something of the caller's, with this number.
+    External(u32),
+}
+
+/// A change of readiness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Readiness {
+    /// What it is about.
+    pub token: Token,
+    /// A read may not block.
+    pub readable: bool,
+    /// A write may not block.
+    pub writable: bool,
+    /// The peer has ended its output, or the stream is broken: behind the data there is an end to read.
+    pub read_closed: bool,
+}
+
+/// Who is at the other end, in 20 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    /// IPv4 addresses are mapped (RFC 4291 §2.5.5.2).
+    address: [u8; 16],
+    port: u16,
+    is_ip: bool,
+}
+
+impl Peer {
+    /// The peer of a Unix socket, which has no name.
+    pub const UNIX: Self = Self { address: [0; 16], port: 0, is_ip: false };
+
+    /// What a limit for each address counts by: the IPv4 address, or the IPv6 /64 network, since that is
+    /// what one customer has. `None` for Unix sockets.
+    pub fn network(&self) -> Option<[u8; 16]> {
+        let mut network = self.address;
+        if Ipv6Addr::from(self.address).to_canonical().is_ipv6() {
+            network[8..].fill(0);
+        }
+        self.is_ip.then_some(network)
+    }
+}
+
+impl From<SocketAddr> for Peer {
+    fn from(address: SocketAddr) -> Self {
+        let mapped = match address.ip() {
+            IpAddr::V4(address) => address.to_ipv6_mapped(),
+            IpAddr::V6(address) => address,
+        };
+        Self { address: mapped.octets(), port: address.port(), is_ip: true }
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.is_ip {
+            return formatter.write_str("unix");
+        }
+        SocketAddr::new(Ipv6Addr::from(self.address).to_canonical(), self.port).fmt(formatter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_is_shown_as_its_address_and_counted_by_its_network() {
+        let peer = |text: &str| Peer::from(text.parse::<SocketAddr>().unwrap());
+        for text in ["127.0.0.1:9527", "[::1]:9527", "[2001:db8::1]:1"] {
+            assert_eq!(peer(text).to_string(), text);
+        }
+        assert_eq!(peer("[2001:db8::1]:1").network(), peer("[2001:db8::2]:2").network());
+        assert_ne!(peer("192.0.2.1:1").network(), peer("192.0.2.2:1").network());
+        assert_eq!(Peer::UNIX.network(), None);
+    }
+
+    #[test]
+    fn a_token_says_whose_it_is() {
+        let token = Token::connection(u32::MAX, u64::MAX);
+        assert_eq!(token.subject(), Subject::Connection { index: u32::MAX });
+        assert_eq!(Token::listener(3).subject(), Subject::Listener(3));
+        assert_eq!(Token::external(2).subject(), Subject::External(2));
+        assert_ne!(Token::connection(1, 1), Token::connection(1, 2));
+    }
+}

@@ -1,0 +1,415 @@
+//! The loop: poll, latch, drive, accept, reap, expire.
+
+use super::Endpoint;
+use super::connection::{Connection, Shared};
+use super::deadlines::{Deadlines, Moment};
+use super::doorkeeper::{Door, Doorkeeper, is_about_the_client, is_shortage};
+use super::network::{Network, Peer, Subject, Token};
+use super::slab::{Slab, Tokened};
+use crate::limits::{ACCEPTS_PER_TURN, Limits};
+use crate::metrics::Metrics;
+use crate::proto::{Batch, Config, End, Error, Outbox, Role, Session, Stage};
+use crate::service::Service;
+use log::{debug, error, info, trace};
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Names a connection, also after it has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ConnectionId(Token);
+
+/// One thread's connections, and everything they share.
+pub struct Reactor<N: Network, S: Service> {
+    network: N,
+    service: S,
+    limits: Limits,
+    batch: Batch,
+    connections: Slab<Connection<N::Stream>>,
+    /// Connections to drive, each at most once.
+    ready: VecDeque<Token>,
+    deadlines: Deadlines,
+    doorkeeper: Doorkeeper<N::Listener>,
+    /// Connections by network, if there is a limit for each.
+    by_network: HashMap<[u8; 16], u32>,
+    /// Heap bytes that all connections own together.
+    held_bytes: usize,
+    metrics: Metrics,
+    last_id: u64,
+    /// When a stop that was asked for no longer waits for anybody.
+    drain_until: Option<Moment>,
+    /// The current moment, read from the clock at most once a turn, and only if something needs it.
+    now: Option<Moment>,
+}
+
+impl<N: Network, S: Service> Reactor<N, S> {
+    /// A reactor without connections. `batch` is the buffer that all of them will share.
+    pub fn new(network: N, service: S, limits: Limits, batch: Batch) -> Self {
+        Self {
+            network,
+            service,
+            limits,
+            batch,
+            connections: Slab::new(),
+            ready: VecDeque::new(),
+            deadlines: Deadlines::default(),
+            doorkeeper: Doorkeeper::new(),
+            by_network: HashMap::new(),
+            held_bytes: 0,
+            metrics: Metrics::default(),
+            last_id: 0,
+            drain_until: None,
+            now: None,
+        }
+    }
+
+    /// Serves a listener from the next turn on, with this configuration for each of its connections.
+    ///
+    /// # Errors
+    /// What the operating system says to registering it.
+    pub fn listen(&mut self, mut listener: N::Listener, config: Rc<Config>) -> io::Result<()> {
+        let token = Token::listener(self.doorkeeper.doors.len());
+        self.network.register_listener(&mut listener, token)?;
+        self.doorkeeper.doors.push(Door { listener, config, latched: false });
+        Ok(())
+    }
+
+    /// Begins a connection to `endpoint`.
+    ///
+    /// # Errors
+    /// What the operating system says at once; later failures end the connection.
+    pub fn connect(&mut self, endpoint: &Endpoint, config: Rc<Config>) -> io::Result<ConnectionId> {
+        let (stream, peer) = self.network.connect(endpoint)?;
+        self.insert(stream, peer, config).map(ConnectionId)
+    }
+
+    /// Sends on an open connection what answers nothing. Returns false if it is not open.
+    pub fn tell(&mut self, id: ConnectionId, say: impl FnOnce(&mut Outbox<'_>)) -> bool {
+        let mut told = false;
+        self.with(id.0, |connection, shared| told = connection.tell(shared, say));
+        told
+    }
+
+    /// One round: waits for events for at most `timeout`, forever if `None`, and handles what is due
+    /// within each one's budget. `external` is told the numbers of external tokens that became ready.
+    ///
+    /// # Errors
+    /// Only what polling says.
+    pub fn turn(
+        &mut self,
+        timeout: Option<Duration>,
+        external: &mut dyn FnMut(u32),
+    ) -> io::Result<()> {
+        let timeout = self.poll_timeout(timeout);
+        self.poll(timeout, external)?;
+        self.now = None;
+        for _ in 0..self.ready.len() {
+            let Some(token) = self.ready.pop_front() else { break };
+            self.drive(token);
+        }
+        self.accept();
+        self.connections.reuse_freed();
+        self.expire();
+        Ok(())
+    }
+
+    /// Begins to stop: no more is accepted; what was received whole is answered; then each connection is
+    /// closed. [`is_drained`](Self::is_drained) says when that is done.
+    pub fn drain(&mut self) {
+        self.doorkeeper = Doorkeeper::new();
+        self.drain_until = Some(self.moment() + self.limits.drain_timeout.as_nanos() as Moment);
+        let tokens: Vec<Token> = self.connections.iter().map(Tokened::token).collect();
+        for token in tokens {
+            let Some(connection) = self.connections.find(token) else { continue };
+            connection.suspect_input();
+            self.queue(token);
+        }
+    }
+
+    /// Whether a stop was asked for and no connection is left.
+    pub fn is_drained(&self) -> bool {
+        self.drain_until.is_some() && self.connections.is_empty()
+    }
+
+    /// What was counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// How many connections there are.
+    pub fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Heap bytes that all connections own together.
+    pub fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
+    /// The world.
+    pub fn network_mut(&mut self) -> &mut N {
+        &mut self.network
+    }
+
+    /// The service.
+    pub fn service_mut(&mut self) -> &mut S {
+        &mut self.service
+    }
+
+    /// How long a poll may wait: not at all while something is still to be done.
+    fn poll_timeout(&mut self, timeout: Option<Duration>) -> Option<Duration> {
+        if !self.ready.is_empty() || self.doorkeeper.wants_accept() {
+            return Some(Duration::ZERO);
+        }
+        let moments = [self.deadlines.next(), self.doorkeeper.retry_at(), self.drain_until];
+        let Some(next) = moments.into_iter().flatten().min() else { return timeout };
+        let wait = Duration::from_nanos(next.saturating_sub(self.moment()));
+        Some(timeout.map_or(wait, |timeout| timeout.min(wait)))
+    }
+
+    /// Latches what the events say.
+    fn poll(&mut self, timeout: Option<Duration>, external: &mut dyn FnMut(u32)) -> io::Result<()> {
+        let Self { network, connections, ready, service, doorkeeper, metrics, .. } = self;
+        network.poll(timeout, &mut |readiness| match readiness.token.subject() {
+            Subject::Listener(index) => {
+                if let Some(door) = doorkeeper.doors.get_mut(index) {
+                    door.latched = true;
+                }
+            }
+            Subject::External(number) => external(number),
+            Subject::Connection { .. } => match connections.find(readiness.token) {
+                Some(connection) => {
+                    connection.latch(readiness);
+                    if connection.wants_drive(service) && connection.enqueue() {
+                        ready.push_back(readiness.token);
+                    }
+                }
+                None => metrics.stale_events += 1,
+            },
+        })
+    }
+
+    fn drive(&mut self, token: Token) {
+        self.with(token, |connection, shared| {
+            connection.dequeue();
+            connection.drive(shared);
+        });
+    }
+
+    /// Lets `act` change a connection, and then does what follows from the change.
+    fn with(
+        &mut self,
+        token: Token,
+        act: impl FnOnce(&mut Connection<N::Stream>, &mut Shared<'_, S>),
+    ) {
+        let now = self.limits.idle_timeout.is_some().then(|| self.moment());
+        let Some(connection) = self.connections.find(token) else { return };
+        let stage = connection.session().stage();
+        let held_before = connection.session().heap_bytes();
+        act(
+            connection,
+            &mut Shared {
+                batch: &mut self.batch,
+                service: &mut self.service,
+                limits: &self.limits,
+                now,
+                draining: self.drain_until.is_some(),
+                bytes_received: &mut self.metrics.bytes_received,
+                bytes_sent: &mut self.metrics.bytes_sent,
+            },
+        );
+        self.held_bytes += connection.session().heap_bytes();
+        self.held_bytes -= held_before;
+        if let Some(end) = connection.finished() {
+            return self.reap(token, end);
+        }
+        if connection.session().stage() != stage {
+            trace!("#{} {stage:?} -> {:?}", connection.id(), connection.session().stage());
+            self.set_deadline(token);
+        }
+        if self.connections.find(token).is_some_and(|it| it.wants_drive(&self.service)) {
+            self.queue(token);
+        }
+        if self.held_bytes > self.limits.memory_bytes_max {
+            self.relieve_memory();
+        }
+    }
+
+    fn queue(&mut self, token: Token) {
+        if self.connections.find(token).is_some_and(Connection::enqueue) {
+            self.ready.push_back(token);
+        }
+    }
+
+    /// Accepts from each listener in turn, within the budget.
+    fn accept(&mut self) {
+        for index in 0..self.doorkeeper.doors.len() {
+            for _ in 0..ACCEPTS_PER_TURN {
+                if !self.doorkeeper.doors[index].latched || self.doorkeeper.retry_at().is_some() {
+                    break;
+                }
+                self.accept_one(index);
+            }
+        }
+    }
+
+    fn accept_one(&mut self, index: usize) {
+        let Self { network, doorkeeper, metrics, .. } = self;
+        if self.connections.len() >= self.limits.connections_max {
+            return doorkeeper.wait(index, "the limit is reached", network, metrics);
+        }
+        match network.accept(&mut doorkeeper.doors[index].listener) {
+            Ok((stream, peer)) => {
+                doorkeeper.relax();
+                let config = Rc::clone(&doorkeeper.doors[index].config);
+                self.admit(stream, peer, config);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                doorkeeper.doors[index].latched = false;
+            }
+            Err(error) if is_about_the_client(&error) => metrics.accepts_aborted += 1,
+            Err(error) if is_shortage(&error) => {
+                doorkeeper.wait(index, &error.to_string(), network, metrics);
+            }
+            Err(error) => {
+                error!("accepting failed: {error}");
+                doorkeeper.wait(index, &error.to_string(), network, metrics);
+            }
+        }
+    }
+
+    /// Lets an accepted connection in, if its network has not too many already.
+    fn admit(&mut self, stream: N::Stream, peer: Peer, config: Rc<Config>) {
+        if let (Some(most), Some(network)) =
+            (self.limits.connections_per_address_max, peer.network())
+        {
+            let connections = self.by_network.entry(network).or_default();
+            if *connections >= most {
+                let end = End::TooManyFromAddress;
+                self.metrics.opened += 1;
+                *self.metrics.ended.entry(end).or_default() += 1;
+                info!(peer:% = peer; "turned away: {end}");
+                return;
+            }
+            *connections += 1;
+        }
+        if let Err(error) = self.insert(stream, peer, config) {
+            error!("a connection could not be registered: {error}");
+        }
+    }
+
+    /// Takes over a stream.
+    fn insert(&mut self, stream: N::Stream, peer: Peer, config: Rc<Config>) -> io::Result<Token> {
+        self.last_id += 1;
+        let id = self.last_id;
+        let speaks_first =
+            config.framing != crate::proto::Framing::WebSocket || config.role == Role::Client;
+        let session = Session::new(config);
+        let connection =
+            self.connections.insert(|slot| Connection::new(id, slot, stream, peer, session));
+        let token = connection.token();
+        self.metrics.opened += 1;
+        info!(peer:% = peer; "#{id} connected");
+        if let Err(error) = self.network.register(connection.stream_mut(), token) {
+            self.reap(token, End::Transport);
+            return Err(error);
+        }
+        self.set_deadline(token);
+        if speaks_first {
+            self.queue(token);
+        }
+        Ok(token)
+    }
+
+    /// Removes a connection that has ended, and counts why.
+    fn reap(&mut self, token: Token, end: End) {
+        let Some(mut connection) = self.connections.remove(token) else { return };
+        let old = connection.replace_deadline(None);
+        self.deadlines.change(token, old, None);
+        self.held_bytes -= connection.session().heap_bytes();
+        self.forget_network(connection.peer());
+        let context = connection.context();
+        self.metrics.messages += u64::from(context.messages);
+        *self.metrics.ended.entry(end).or_default() += 1;
+        info!(peer:% = connection.peer(), messages = context.messages; "#{} ended: {end}", connection.id());
+        // The descriptor must be free before anybody who waits for one is let in.
+        drop(connection);
+        self.doorkeeper.make_room();
+        self.service.on_close(&context, end);
+    }
+
+    fn forget_network(&mut self, peer: Peer) {
+        if self.limits.connections_per_address_max.is_none() {
+            return;
+        }
+        let Some(network) = peer.network() else { return };
+        if let Some(connections) = self.by_network.get_mut(&network) {
+            *connections -= 1;
+            if *connections == 0 {
+                self.by_network.remove(&network);
+            }
+        }
+    }
+
+    fn set_deadline(&mut self, token: Token) {
+        let now = self.moment();
+        let Some(connection) = self.connections.find(token) else { return };
+        let new = connection.next_deadline(now, &self.limits);
+        let old = connection.replace_deadline(new);
+        self.deadlines.change(token, old, new);
+    }
+
+    /// Handles the deadlines that have come.
+    fn expire(&mut self) {
+        if self.deadlines.next().is_none()
+            && self.doorkeeper.retry_at().is_none()
+            && self.drain_until.is_none()
+        {
+            return;
+        }
+        let now = self.moment();
+        self.doorkeeper.expire(now);
+        while let Some(token) = self.deadlines.pop_due(now) {
+            if let Some(connection) = self.connections.find(token) {
+                connection.replace_deadline(None);
+            }
+            self.with(token, |connection, shared| connection.expire(now, shared));
+            self.set_deadline(token);
+        }
+        if self.drain_until.is_some_and(|until| until <= now) {
+            self.abandon_all();
+        }
+    }
+
+    /// Ends what a stop has waited for in vain.
+    fn abandon_all(&mut self) {
+        let tokens: Vec<Token> = self.connections.iter().map(Tokened::token).collect();
+        debug!("{} connections did not end in time", tokens.len());
+        for token in tokens {
+            self.with(token, |connection, _| connection.break_off(End::Abandoned));
+        }
+    }
+
+    /// Ends the connection that owns the most heap. The scan is paid for only past the limit.
+    fn relieve_memory(&mut self) {
+        let largest = self.connections.iter().max_by_key(|it| it.session().heap_bytes());
+        let Some(token) = largest.map(Tokened::token) else { return };
+        let end = End::Failed(Error::MemoryExhausted);
+        self.with(token, |connection, shared| {
+            if connection.session().stage() == Stage::Open
+                && connection.session().pending().is_empty()
+            {
+                connection.fail(Error::MemoryExhausted, shared);
+            } else {
+                connection.break_off(end);
+            }
+        });
+    }
+
+    /// The current moment, as of this turn.
+    fn moment(&mut self) -> Moment {
+        let network = &mut self.network;
+        *self.now.get_or_insert_with(|| network.now().as_nanos() as Moment)
+    }
+}

@@ -1,0 +1,172 @@
+//! The real network: mio on the operating system's sockets.
+
+use super::Endpoint;
+use super::listener::SystemListener;
+use super::network::{Network, Peer, Readiness, Stream, Token};
+use mio::net::{TcpStream, UnixStream};
+use mio::{Events, Interest, Poll};
+use std::fs::File;
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::net::Shutdown;
+use std::time::{Duration, Instant};
+
+/// Events taken from the kernel in one poll: 1024, 12 KiB.
+const EVENTS_PER_POLL: usize = 1024;
+
+/// See the [module documentation](self).
+#[derive(Debug)]
+pub struct System {
+    poll: Poll,
+    events: Events,
+    /// A descriptor that can be given up to accept, and so to turn away, one client more.
+    reserve: Option<File>,
+    start: Instant,
+}
+
+impl System {
+    /// A poll without sources.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            poll: Poll::new()?,
+            events: Events::with_capacity(EVENTS_PER_POLL),
+            reserve: Some(open_reserve()?),
+            start: Instant::now(),
+        })
+    }
+
+    /// Registers something of the caller's for reading; its readiness comes as this number.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn register_external(
+        &mut self,
+        source: &mut impl mio::event::Source,
+        number: u32,
+    ) -> io::Result<()> {
+        let token = mio_token(Token::external(number));
+        self.poll.registry().register(source, token, Interest::READABLE)
+    }
+}
+
+impl Network for System {
+    type Listener = SystemListener;
+    type Stream = SystemStream;
+
+    fn poll(
+        &mut self,
+        timeout: Option<Duration>,
+        report: &mut dyn FnMut(Readiness),
+    ) -> io::Result<()> {
+        match self.poll.poll(&mut self.events, timeout) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
+            other => other?,
+        }
+        for event in &self.events {
+            report(Readiness {
+                token: Token(event.token().0 as u64),
+                // Errors are hints: what to do about them, the next read or write says.
+                readable: event.is_readable() || event.is_error(),
+                writable: event.is_writable() || event.is_error(),
+                read_closed: event.is_read_closed(),
+            });
+        }
+        Ok(())
+    }
+
+    fn register_listener(&mut self, listener: &mut SystemListener, token: Token) -> io::Result<()> {
+        self.poll.registry().register(listener.source(), mio_token(token), Interest::READABLE)
+    }
+
+    fn register(&mut self, stream: &mut SystemStream, token: Token) -> io::Result<()> {
+        let both = Interest::READABLE | Interest::WRITABLE;
+        self.poll.registry().register(stream.source(), mio_token(token), both)
+    }
+
+    fn accept(&mut self, listener: &mut SystemListener) -> io::Result<(SystemStream, Peer)> {
+        listener.accept()
+    }
+
+    fn shed(&mut self, listener: &mut SystemListener) -> io::Result<()> {
+        self.reserve = None;
+        let result = listener.accept().map(drop);
+        self.reserve = open_reserve().ok();
+        result
+    }
+
+    fn connect(&mut self, endpoint: &Endpoint) -> io::Result<(SystemStream, Peer)> {
+        match endpoint {
+            Endpoint::Tcp(address) => {
+                let stream = TcpStream::connect(*address)?;
+                stream.set_nodelay(true)?;
+                Ok((SystemStream::Tcp(stream), (*address).into()))
+            }
+            Endpoint::Unix(path) => {
+                Ok((SystemStream::Unix(UnixStream::connect(path)?), Peer::UNIX))
+            }
+        }
+    }
+
+    fn now(&mut self) -> Duration {
+        self.start.elapsed()
+    }
+}
+
+/// A socket of one connection.
+#[derive(Debug)]
+pub enum SystemStream {
+    /// TCP.
+    Tcp(TcpStream),
+    /// A Unix socket.
+    Unix(UnixStream),
+}
+
+impl SystemStream {
+    fn source(&mut self) -> &mut dyn mio::event::Source {
+        match self {
+            Self::Tcp(stream) => stream,
+            Self::Unix(stream) => stream,
+        }
+    }
+}
+
+impl Stream for SystemStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.read(buffer),
+            Self::Unix(stream) => stream.read(buffer),
+        }
+    }
+
+    fn write(&mut self, parts: [&[u8]; 2]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => write_parts(stream, parts),
+            Self::Unix(stream) => write_parts(stream, parts),
+        }
+    }
+
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            Self::Unix(stream) => stream.shutdown(Shutdown::Write),
+        }
+    }
+}
+
+fn write_parts(stream: &mut impl Write, parts: [&[u8]; 2]) -> io::Result<usize> {
+    match parts {
+        [first, []] => stream.write(first),
+        [[], second] => stream.write(second),
+        [first, second] => stream.write_vectored(&[IoSlice::new(first), IoSlice::new(second)]),
+    }
+}
+
+fn mio_token(token: Token) -> mio::Token {
+    mio::Token(token.0 as usize)
+}
+
+fn open_reserve() -> io::Result<File> {
+    File::open("/dev/null")
+}

@@ -11,8 +11,9 @@ use crate::limits::{Limits, RECEIVE_BUFFER_BYTES};
 use crate::net::{Address, ConnectionId, Endpoint, Reactor, System, random};
 use crate::proto::handshake::Offer;
 use crate::proto::http::is_token;
-use crate::proto::outbox::Kind;
-use crate::proto::{self, Batch, CloseCode, Config, End, Error, Framing, Message, Outbox, Role};
+use crate::proto::{
+    self, Batch, CloseCode, Config, End, Error, Framing, Kind, Message, Outbox, Role,
+};
 use crate::service::{Context, Service};
 use clap::Args;
 use log::{LevelFilter, info};

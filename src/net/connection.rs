@@ -445,7 +445,7 @@ mod tests {
     type Stream = (u32, i32);
 
     #[cfg(not(debug_assertions))]
-    const _: () = assert!(size_of::<crate::net::system::SystemStream>() == size_of::<Stream>());
+    const _: () = assert!(size_of::<crate::net::stream::SystemStream>() == size_of::<Stream>());
 
     #[test]
     fn a_connection_is_128_bytes_all_in() {

@@ -2,7 +2,7 @@
 
 use super::address::{Address, Endpoint, Location};
 use super::network::Peer;
-use super::system::SystemStream;
+use super::stream::SystemStream;
 use mio::net::{TcpListener, UnixListener};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io::{self, ErrorKind};

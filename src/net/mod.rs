@@ -13,6 +13,7 @@ pub mod network;
 pub mod random;
 pub mod reactor;
 mod slab;
+pub mod stream;
 pub mod system;
 
 pub use address::{Address, Endpoint};

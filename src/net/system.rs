@@ -2,12 +2,12 @@
 
 use super::Endpoint;
 use super::listener::SystemListener;
-use super::network::{Network, Peer, Readiness, Stream, Token};
+use super::network::{Network, Peer, Readiness, Token};
+use super::stream::SystemStream;
 use mio::net::{TcpStream, UnixStream};
 use mio::{Events, Interest, Poll};
 use std::fs::File;
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
-use std::net::Shutdown;
+use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 /// Events taken from the kernel in one poll: 1024, 12 KiB.
@@ -111,55 +111,6 @@ impl Network for System {
 
     fn now(&mut self) -> Duration {
         self.start.elapsed()
-    }
-}
-
-/// A socket of one connection.
-#[derive(Debug)]
-pub enum SystemStream {
-    /// TCP.
-    Tcp(TcpStream),
-    /// A Unix socket.
-    Unix(UnixStream),
-}
-
-impl SystemStream {
-    fn source(&mut self) -> &mut dyn mio::event::Source {
-        match self {
-            Self::Tcp(stream) => stream,
-            Self::Unix(stream) => stream,
-        }
-    }
-}
-
-impl Stream for SystemStream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(stream) => stream.read(buffer),
-            Self::Unix(stream) => stream.read(buffer),
-        }
-    }
-
-    fn write(&mut self, parts: [&[u8]; 2]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(stream) => write_parts(stream, parts),
-            Self::Unix(stream) => write_parts(stream, parts),
-        }
-    }
-
-    fn shutdown_write(&mut self) -> io::Result<()> {
-        match self {
-            Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
-            Self::Unix(stream) => stream.shutdown(Shutdown::Write),
-        }
-    }
-}
-
-fn write_parts(stream: &mut impl Write, parts: [&[u8]; 2]) -> io::Result<usize> {
-    match parts {
-        [first, []] => stream.write(first),
-        [[], second] => stream.write(second),
-        [first, second] => stream.write_vectored(&[IoSlice::new(first), IoSlice::new(second)]),
     }
 }
 

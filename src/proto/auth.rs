@@ -8,7 +8,7 @@
 //! authenticate the server, and it does not protect what is sent afterwards.
 
 use super::error::Error;
-use super::outbox::Kind;
+use super::message::Kind;
 use hmac::{Hmac, KeyInit, Mac};
 use md5::Md5;
 use sha2::Sha256;

@@ -4,8 +4,8 @@
 use super::Status;
 use super::batch::Batch;
 use super::error::Error;
+use super::message::Piece;
 use super::unfinished::Unfinished;
-use super::websocket::Piece;
 
 /// The line in progress.
 #[derive(Debug, Default)]

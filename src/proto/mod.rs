@@ -3,7 +3,7 @@
 //! Nothing here knows a socket, a clock or a source of randomness; random bytes come in through the
 //! [`Batch`], deadlines as calls. One [`Session`] is one connection's protocol state and moves through
 //! the stages Handshake → Auth → Open → Closing. Reading order: [`session`], [`batch`], [`outbox`],
-//! then the three framings ([`websocket`] on [`frame`], [`mask`] and [`utf8`]; [`line`]; raw), and the
+//! then the three framings ([`websocket`] on [`frame`], [`mask`] and [`utf8`]; [`mod@line`]; raw), and the
 //! two stages before them ([`handshake`] on [`http`]; [`auth`]).
 
 pub mod auth;
@@ -15,7 +15,9 @@ pub mod frame;
 pub mod handshake;
 pub mod http;
 pub mod line;
+mod link;
 pub mod mask;
+pub mod message;
 pub mod outbox;
 pub mod session;
 mod unfinished;
@@ -26,8 +28,10 @@ pub use batch::Batch;
 pub use config::{Config, Framing, Limits};
 pub use end::End;
 pub use error::{CloseCode, Error};
-pub use outbox::{Kind, Message, Outbox};
-pub use session::{Event, Session, Stage, Step};
+pub use link::Stage;
+pub use message::{Kind, Message};
+pub use outbox::Outbox;
+pub use session::{Event, Session, Step};
 
 /// Which side of the conversation an endpoint is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

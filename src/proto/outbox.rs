@@ -1,56 +1,12 @@
-//! What a service sees: a message lent out of the receive buffer, and an outbox for its answers.
+//! Where answers go.
 
 use super::Role;
 use super::batch::Answers;
 use super::error::CloseCode;
 use super::frame::{CONTROL_BYTES_MAX, Header, Opcode};
+use super::link::{Link, Stage};
 use super::mask;
-use super::session::{Link, Stage};
-
-/// Whether a message is text or binary. Raw and line framings only know binary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// UTF-8 text, validated before it is lent.
-    Text,
-    /// Bytes.
-    Binary,
-}
-
-impl Kind {
-    pub(crate) fn opcode(self) -> Opcode {
-        match self {
-            Self::Text => Opcode::Text,
-            Self::Binary => Opcode::Binary,
-        }
-    }
-}
-
-/// A message, or a piece of one that is streamed as it arrives.
-///
-/// A service that asked for whole messages only ever sees messages that begin and end.
-#[derive(Debug)]
-pub struct Message<'a> {
-    /// Text or binary.
-    pub kind: Kind,
-    /// The bytes. They may be changed in place before [`Outbox::echo`].
-    pub payload: &'a mut [u8],
-    /// Whether this is the first piece of its message.
-    pub begins: bool,
-    /// Whether this is the last piece of its message.
-    pub ends: bool,
-    /// The frame that an echo of this piece begins with; `None` when it continues a frame, or when the
-    /// framing has none.
-    pub(crate) answer: Option<Header>,
-    /// Whether an echo of this piece leaves no frame half sent.
-    pub(crate) ends_frame: bool,
-}
-
-impl Message<'_> {
-    /// Whether this is all of the message.
-    pub fn is_whole(&self) -> bool {
-        self.begins && self.ends
-    }
-}
+use super::message::{Kind, Message};
 
 /// Where a service puts its answers. It borrows only the send half of the session, so that a message can
 /// be answered while it is read.

@@ -12,7 +12,7 @@
 use super::batch::Batch;
 use super::error::{CloseCode, Error};
 use super::frame::{Header, Opcode};
-use super::outbox::Kind;
+use super::message::{Kind, Piece};
 use super::unfinished::Unfinished;
 use super::utf8::Utf8;
 use super::{Role, Status, mask};
@@ -73,25 +73,6 @@ pub(crate) enum Received {
     Pong,
     /// The peer's Close, with its code if it gave one.
     Close(Option<CloseCode>),
-}
-
-/// See [`Message`](super::Message), whose fields these become.
-#[derive(Debug)]
-pub(crate) struct Piece {
-    /// Where the payload is in the batch; `None` if it was assembled.
-    pub(crate) place: Option<Range<usize>>,
-    pub(crate) kind: Kind,
-    pub(crate) begins: bool,
-    pub(crate) ends: bool,
-    pub(crate) answer: Option<Header>,
-    pub(crate) ends_frame: bool,
-}
-
-impl Piece {
-    /// A piece in a framing that adds nothing to the payload.
-    pub(crate) fn unframed(place: Option<Range<usize>>, begins: bool, ends: bool) -> Self {
-        Self { place, kind: Kind::Binary, begins, ends, answer: None, ends_frame: true }
-    }
 }
 
 /// The frame and the message in progress.

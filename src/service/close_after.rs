@@ -3,7 +3,7 @@
 use super::{Context, Service};
 use crate::proto::{CloseCode, End, Message, Outbox};
 
-/// See the [module documentation](self).
+/// Closes each connection after so many messages, around another service.
 #[derive(Debug, Clone)]
 pub struct CloseAfter<S> {
     messages: u32,

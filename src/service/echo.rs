@@ -3,7 +3,7 @@
 use super::{Context, Service};
 use crate::proto::{Message, Outbox};
 
-/// See the [module documentation](self).
+/// Sends every message back as it came.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Echo;
 

@@ -4,8 +4,7 @@
 //! each line starting one character further on.
 
 use super::{Context, Service};
-use crate::proto::outbox::Kind;
-use crate::proto::{Message, Outbox};
+use crate::proto::{Kind, Message, Outbox};
 
 const PRINTABLE: usize = 95;
 const LINE_CHARACTERS: usize = 72;
@@ -14,7 +13,7 @@ const LINE_CHARACTERS: usize = 72;
 /// and a peer that stops reading makes the server hold no more than that.
 const CYCLES_AT_ONCE: usize = 8;
 
-/// See the [module documentation](self).
+/// Sends without end and swallows what comes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Flood;
 

@@ -3,7 +3,7 @@
 use super::{Context, Service};
 use crate::proto::{CloseCode, Message, Outbox};
 
-/// See the [module documentation](self).
+/// Closes each connection as soon as it opens.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct HangUp;
 

@@ -8,7 +8,7 @@ use std::fmt::Write;
 /// Tells the local time.
 pub type LocalTime = Box<dyn FnMut() -> DateTime>;
 
-/// See the [module documentation](self).
+/// Sends every message back behind the local time.
 pub struct Timestamp {
     local_time: LocalTime,
     stamp: String,

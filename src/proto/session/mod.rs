@@ -1,0 +1,291 @@
+//! One connection's protocol state, without I/O.
+//!
+//! The caller puts received bytes into a [`Batch`] and calls [`Session::step`] until it says
+//! [`Status::Partial`]; answers collect in the same batch. What is left over, unread or unsent, is handed
+//! back to the session between batches ([`Session::keep`]), and is all the heap it owns.
+
+mod opening;
+mod receiving;
+
+use super::batch::Batch;
+use super::config::{Config, Framing};
+use super::end::End;
+use super::error::{CloseCode, Error};
+use super::handshake;
+use super::line::Line;
+use super::link::{Link, Stage};
+use super::message::{Message, Piece};
+use super::outbox::Outbox;
+use super::unfinished::Unfinished;
+use super::websocket::WebSocket;
+use super::{Role, Status};
+use std::rc::Rc;
+
+/// What a step has to report.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// The stage is now [`Stage::Open`].
+    Open,
+    /// A message, or a piece of one.
+    Message(Message<'a>),
+}
+
+/// The outcome of a complete step.
+pub struct Step<'a> {
+    /// What happened, if the service should know.
+    pub event: Option<Event<'a>>,
+    /// Where to answer it.
+    pub outbox: Outbox<'a>,
+    /// Whole messages received so far, with the one at hand if it ends.
+    pub messages: u32,
+}
+
+/// See the [module documentation](self).
+#[derive(Debug)]
+pub struct Session {
+    config: Rc<Config>,
+    link: Link,
+    receiver: Receiver,
+    unfinished: Unfinished,
+    /// Whole messages received for the service so far; stops at the largest number.
+    messages: u32,
+    /// How far the end of the head was looked for.
+    searched: u16,
+    /// Our first words (request or challenge) are said.
+    is_begun: bool,
+}
+
+#[derive(Debug)]
+enum Receiver {
+    WebSocket(WebSocket),
+    Line(Line),
+    Raw,
+}
+
+impl Session {
+    /// A session that has neither sent nor received anything.
+    pub fn new(config: Rc<Config>) -> Self {
+        let link = Link {
+            role: config.role,
+            is_websocket: config.framing == Framing::WebSocket,
+            stage: Stage::Handshake,
+            close_sent: false,
+            peer_close_code: 0,
+            deaf: false,
+            is_mid_frame: false,
+        };
+        let receiver = match config.framing {
+            Framing::WebSocket => Receiver::WebSocket(WebSocket::default()),
+            Framing::Line => Receiver::Line(Line::default()),
+            Framing::Raw => Receiver::Raw,
+        };
+        Self {
+            config,
+            link,
+            receiver,
+            unfinished: Unfinished::default(),
+            messages: 0,
+            searched: 0,
+            is_begun: false,
+        }
+    }
+
+    /// Consumes at most one unit (head, answer, frame, line, read) from the front of `batch`.
+    ///
+    /// The first steps need no input: they say what is due first, such as a client's upgrade request.
+    /// `Partial` means that nothing was consumed and nothing was changed.
+    ///
+    /// # Errors
+    /// The rule the peer broke. Call [`fail`](Self::fail) with it; a session never recovers.
+    pub fn step<'b>(&'b mut self, batch: &'b mut Batch) -> Result<Status<Step<'b>>, Error> {
+        match self.link.stage {
+            Stage::Handshake => self.step_handshake(batch),
+            Stage::Auth => self.step_auth(batch),
+            Stage::Open => self.step_open(batch),
+            Stage::Closing => self.step_closing(batch),
+        }
+    }
+
+    /// Says that the peer will send no more. Call it once, when [`step`](Self::step) is `Partial`.
+    ///
+    /// # Errors
+    /// What the end came too early for; then call [`fail`](Self::fail). Otherwise the session is closing,
+    /// and the step may bring a last line.
+    pub fn receive_eof<'b>(&'b mut self, batch: &'b mut Batch) -> Result<Step<'b>, Error> {
+        match (self.link.stage, &mut self.receiver) {
+            (Stage::Handshake, _) if batch.unread().is_empty() => Ok(self.nothing(batch)),
+            (Stage::Handshake, _) => Err(Error::HandshakeTruncated),
+            (Stage::Auth, _) => Err(Error::AuthTruncated),
+            (Stage::Open, Receiver::WebSocket(_)) => Err(Error::ClosedAbnormally),
+            (Stage::Open, Receiver::Line(line)) => match line.finish(&self.unfinished) {
+                Some(piece) => Ok(self.lend(batch, piece)),
+                None => Ok(self.nothing(batch)),
+            },
+            _ => Ok(self.nothing(batch)),
+        }
+    }
+
+    /// Queues the last words for an error (an HTTP answer, or a close frame with its code; nothing on
+    /// line and raw framings) and is deaf from then on.
+    pub fn fail(&mut self, error: Error, batch: &mut Batch) {
+        let mut outbox = Outbox { link: &mut self.link, answers: batch.open_answers() };
+        match outbox.link.stage {
+            Stage::Handshake if outbox.link.is_websocket && outbox.link.role == Role::Server => {
+                outbox.push_bytes(&handshake::refusal(error));
+            }
+            Stage::Auth | Stage::Open if error != Error::ClosedAbnormally => {
+                outbox.push_close(Some(error.close_code()));
+            }
+            _ => {}
+        }
+        self.link.stage = Stage::Closing;
+        self.link.close_sent = true;
+        self.link.deaf = true;
+        self.unfinished.take_assembly();
+        self.unfinished.take_nonce();
+    }
+
+    /// Begins to close from our side, with our own reason.
+    pub fn close(&mut self, code: CloseCode, batch: &mut Batch) {
+        match self.link.stage {
+            Stage::Handshake => self.fail(Error::ServiceUnavailable, batch),
+            Stage::Auth => {
+                Outbox { link: &mut self.link, answers: batch.open_answers() }
+                    .push_close(Some(code));
+                self.link.stage = Stage::Closing;
+            }
+            Stage::Open => self.outbox(batch).close(code),
+            Stage::Closing => {}
+        }
+    }
+
+    /// Begins to close after the end of input, when everything was answered.
+    pub fn finish(&mut self) {
+        self.link.stage = Stage::Closing;
+        self.link.close_sent = true;
+        self.link.deaf = true;
+    }
+
+    /// Forgets everything: the stream is gone, and nothing can be sent or received any more.
+    pub fn abandon(&mut self) {
+        self.finish();
+        self.unfinished = Unfinished::default();
+    }
+
+    /// What the passing of the current stage's deadline means.
+    pub fn timeout_error(&self) -> Error {
+        match self.link.stage {
+            Stage::Handshake => Error::HandshakeTimeout,
+            Stage::Auth => Error::AuthTimeout,
+            Stage::Open => Error::IdleTimeout,
+            Stage::Closing => Error::CloseTimeout,
+        }
+    }
+
+    /// Where to send what answers nothing.
+    pub fn outbox<'b>(&'b mut self, batch: &'b mut Batch) -> Outbox<'b> {
+        Outbox { link: &mut self.link, answers: batch.open_answers() }
+    }
+
+    /// The stage.
+    pub fn stage(&self) -> Stage {
+        self.link.stage
+    }
+
+    /// Whether a stop may close the session now: it is not in the middle of a message.
+    pub fn is_between_messages(&self) -> bool {
+        match &self.receiver {
+            _ if self.link.stage != Stage::Open => true,
+            Receiver::WebSocket(websocket) => !websocket.is_in_message(),
+            Receiver::Line(line) => !line.is_in_message(),
+            Receiver::Raw => true,
+        }
+    }
+
+    /// Whether we should end our output once everything is sent. A WebSocket client leaves that to the
+    /// server: RFC 6455 §7.1.1, "the server ... closes the connection immediately".
+    pub fn wants_shutdown(&self) -> bool {
+        self.link.stage == Stage::Closing
+            && (self.link.role == Role::Server || !self.link.is_websocket || self.link.deaf)
+    }
+
+    /// Whether both sides have said Close (RFC 6455 §7.1.4, "closed cleanly").
+    pub fn is_cleanly_closed(&self) -> bool {
+        self.link.close_sent && self.link.peer_close_code != 0
+    }
+
+    /// What a close frame of the peer says about the end.
+    pub fn peer_end(&self) -> End {
+        match CloseCode(self.link.peer_close_code) {
+            CloseCode(0) | CloseCode::NO_STATUS => End::Peer,
+            code => End::PeerWithCode(code),
+        }
+    }
+
+    /// Whole messages received for the service so far.
+    pub fn messages(&self) -> u32 {
+        self.messages
+    }
+
+    /// What the session is configured for.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Unread bytes from the last batch, with which the next one begins.
+    pub fn tail(&self) -> &[u8] {
+        self.unfinished.tail()
+    }
+
+    /// Bytes for the peer that could not be sent yet.
+    pub fn pending(&self) -> &[u8] {
+        self.unfinished.backlog()
+    }
+
+    /// Says that the first `written` bytes of [`pending`](Self::pending) were sent.
+    pub fn advance(&mut self, written: usize) {
+        self.unfinished.advance_backlog(written);
+        self.unfinished.release();
+    }
+
+    /// Ends a batch: keeps what is unread, and of the answers what was not among the first `sent` bytes.
+    pub fn keep(&mut self, batch: &Batch, sent: usize) {
+        self.unfinished.keep_tail(batch.unread());
+        let mut sent = sent;
+        for answers in batch.answers() {
+            let gone = sent.min(answers.len());
+            self.unfinished.keep_backlog(&answers[gone..]);
+            sent -= gone;
+        }
+        self.unfinished.release();
+    }
+
+    /// Bytes of heap this session owns: zero unless something is unfinished.
+    pub fn heap_bytes(&self) -> usize {
+        self.unfinished.heap_bytes()
+    }
+
+    /// Lends a piece to the service.
+    fn lend<'b>(&'b mut self, batch: &'b mut Batch, piece: Piece) -> Step<'b> {
+        let Piece { place, kind, begins, ends, answer, ends_frame } = piece;
+        if ends {
+            self.messages = self.messages.saturating_add(1);
+        }
+        let (payload, answers) = match place {
+            Some(place) => batch.lend(place),
+            None => batch.lend_assembled(self.unfinished.take_assembly()),
+        };
+        let message = Message { kind, payload, begins, ends, answer, ends_frame };
+        let outbox = Outbox { link: &mut self.link, answers };
+        Step { event: Some(Event::Message(message)), outbox, messages: self.messages }
+    }
+
+    fn nothing<'b>(&'b mut self, batch: &'b mut Batch) -> Step<'b> {
+        self.report(batch, None)
+    }
+
+    fn report<'b>(&'b mut self, batch: &'b mut Batch, event: Option<Event<'b>>) -> Step<'b> {
+        let messages = self.messages;
+        Step { event, outbox: self.outbox(batch), messages }
+    }
+}

@@ -1,0 +1,190 @@
+//! The stages before a session is open: Handshake and Auth.
+
+use super::{Event, Receiver, Session, Step};
+use crate::proto::auth::{Auth, CHALLENGE_BYTES, Encoding, UNAUTHENTICATED_BYTES_MAX};
+use crate::proto::handshake::{self, NONCE_BYTES};
+use crate::proto::link::Stage;
+use crate::proto::message::Kind;
+use crate::proto::websocket::{Received, Rules};
+use crate::proto::{Batch, Error, Framing, Role, Status, http};
+use std::rc::Rc;
+
+impl Session {
+    pub(super) fn step_handshake<'b>(
+        &'b mut self,
+        batch: &'b mut Batch,
+    ) -> Result<Status<Step<'b>>, Error> {
+        match (self.config.framing, self.config.role) {
+            (Framing::Line | Framing::Raw, _) => Ok(Status::Complete(self.enter_auth(batch))),
+            (Framing::WebSocket, Role::Client) if !self.is_begun => {
+                self.is_begun = true;
+                let mut nonce = [0; 32];
+                batch.fill_random(&mut nonce[..NONCE_BYTES]);
+                self.unfinished.keep_nonce(nonce);
+                let request = handshake::request(&self.config.offer, request_nonce(nonce));
+                batch.open_answers().push(&request);
+                Ok(Status::Complete(self.nothing(batch)))
+            }
+            (Framing::WebSocket, role) => self.step_head(batch, role),
+        }
+    }
+
+    /// Takes the other side's head.
+    fn step_head<'b>(
+        &'b mut self,
+        batch: &'b mut Batch,
+        role: Role,
+    ) -> Result<Status<Step<'b>>, Error> {
+        let malformed = match role {
+            Role::Server => Error::RequestMalformed,
+            Role::Client => Error::ResponseMalformed,
+        };
+        let found = http::find_end(batch.unread(), &mut self.searched, malformed)?;
+        let Status::Complete(head_bytes) = found else { return Ok(Status::Partial) };
+        let head = &batch.unread()[..head_bytes];
+        match role {
+            Role::Server => {
+                let response = handshake::accept(head, &self.config.policy)?;
+                batch.consume(head_bytes);
+                batch.open_answers().push(&response);
+            }
+            Role::Client => {
+                let nonce = self.unfinished.take_nonce().expect("the request was sent");
+                handshake::verify(head, &self.config.offer, request_nonce(nonce))?;
+                batch.consume(head_bytes);
+            }
+        }
+        Ok(Status::Complete(self.enter_auth(batch)))
+    }
+
+    /// Goes on to authentication, where there is any, or opens.
+    fn enter_auth<'b>(&'b mut self, batch: &'b mut Batch) -> Step<'b> {
+        if self.config.auth.is_none() {
+            return self.open(batch);
+        }
+        self.link.stage = Stage::Auth;
+        if self.config.role == Role::Server {
+            let mut challenge = [0; CHALLENGE_BYTES];
+            batch.fill_random(&mut challenge);
+            self.unfinished.keep_nonce(challenge);
+            self.send_auth(batch, Kind::Binary, &challenge);
+        }
+        self.nothing(batch)
+    }
+
+    pub(super) fn step_auth<'b>(
+        &'b mut self,
+        batch: &'b mut Batch,
+    ) -> Result<Status<Step<'b>>, Error> {
+        let config = Rc::clone(&self.config);
+        let auth = config.auth.as_ref().expect("the stage Auth is only entered with it");
+        let status = match self.receiver {
+            Receiver::WebSocket(_) => self.receive_auth_message(batch, auth)?,
+            Receiver::Line(_) | Receiver::Raw => self.receive_auth_bytes(batch, auth)?,
+        };
+        Ok(match status {
+            Status::Partial => Status::Partial,
+            Status::Complete(false) => Status::Complete(self.nothing(batch)),
+            Status::Complete(true) => Status::Complete(self.open(batch)),
+        })
+    }
+
+    /// Takes exactly the bytes that are due; what is behind them already belongs to the service.
+    fn receive_auth_bytes(
+        &mut self,
+        batch: &mut Batch,
+        auth: &Auth,
+    ) -> Result<Status<bool>, Error> {
+        let wanted = match self.link.role {
+            Role::Server => auth.answer_bytes(),
+            Role::Client => CHALLENGE_BYTES,
+        };
+        let Some(received) = batch.unread().get(..wanted) else { return Ok(Status::Partial) };
+        match self.link.role {
+            Role::Server => {
+                let challenge = self.unfinished.take_nonce().expect("the challenge was sent");
+                auth.verify_bare(&challenge, received)?;
+                batch.consume(wanted);
+            }
+            Role::Client => {
+                let answer = auth.answer(received);
+                batch.consume(wanted);
+                self.send_auth(batch, Kind::Binary, &answer);
+            }
+        }
+        Ok(Status::Complete(true))
+    }
+
+    /// Takes the one message that is due. Control frames may come in between.
+    fn receive_auth_message(
+        &mut self,
+        batch: &mut Batch,
+        auth: &Auth,
+    ) -> Result<Status<bool>, Error> {
+        let Receiver::WebSocket(websocket) = &mut self.receiver else { unreachable!() };
+        let rules = Rules {
+            role: self.link.role,
+            message_bytes_max: UNAUTHENTICATED_BYTES_MAX,
+            whole_messages: true,
+            skip_data: false,
+        };
+        let received = match websocket.receive(batch, &mut self.unfinished, rules) {
+            Ok(Status::Complete(received)) => received,
+            Ok(Status::Partial) => return Ok(Status::Partial),
+            Err(Error::MessageTooBig) => return Err(self.wrong_auth_length()),
+            Err(error) => return Err(error),
+        };
+        let piece = match received {
+            Received::Piece(piece) => piece,
+            control => {
+                self.receive_control(batch, control);
+                return Ok(Status::Complete(false));
+            }
+        };
+        let payload = match piece.place {
+            Some(place) => batch.payload(place).to_vec(),
+            None => self.unfinished.take_assembly(),
+        };
+        match self.link.role {
+            Role::Server => {
+                let challenge = self.unfinished.take_nonce().expect("the challenge was sent");
+                auth.verify_message(&challenge, piece.kind, &payload)?;
+            }
+            Role::Client if piece.kind == Kind::Binary && payload.len() == CHALLENGE_BYTES => {
+                let kind = match auth.encoding {
+                    Encoding::Raw => Kind::Binary,
+                    Encoding::Hex => Kind::Text,
+                };
+                self.send_auth(batch, kind, &auth.answer(&payload));
+            }
+            Role::Client => return Err(Error::ChallengeMalformed),
+        }
+        Ok(Status::Complete(true))
+    }
+
+    fn wrong_auth_length(&self) -> Error {
+        match self.link.role {
+            Role::Server => Error::AuthLength,
+            Role::Client => Error::ChallengeMalformed,
+        }
+    }
+
+    /// Sends a challenge or an answer: bare, or as one message.
+    fn send_auth(&mut self, batch: &mut Batch, kind: Kind, bytes: &[u8]) {
+        let mut outbox = self.outbox(batch);
+        if outbox.link.is_websocket {
+            outbox.push_frame(kind.opcode(), &[bytes]);
+        } else {
+            outbox.push_bytes(bytes);
+        }
+    }
+
+    fn open<'b>(&'b mut self, batch: &'b mut Batch) -> Step<'b> {
+        self.link.stage = Stage::Open;
+        self.report(batch, Some(Event::Open))
+    }
+}
+
+fn request_nonce(nonce: [u8; 32]) -> [u8; NONCE_BYTES] {
+    *nonce.first_chunk().expect("16 of 32 bytes")
+}

@@ -1,0 +1,102 @@
+//! The stages Open and Closing: messages and control frames.
+
+use super::{Receiver, Session, Step};
+use crate::proto::link::Stage;
+use crate::proto::message::Piece;
+use crate::proto::outbox::Outbox;
+use crate::proto::websocket::{Received, Rules};
+use crate::proto::{Batch, CloseCode, Error, Status};
+
+impl Session {
+    pub(super) fn step_open<'b>(
+        &'b mut self,
+        batch: &'b mut Batch,
+    ) -> Result<Status<Step<'b>>, Error> {
+        let limit = self.config.limits.message_bytes_max;
+        let whole_messages = self.config.whole_messages;
+        let piece = match &mut self.receiver {
+            Receiver::Raw => receive_read(batch),
+            Receiver::Line(line) => {
+                line.receive(batch, &mut self.unfinished, limit, whole_messages)?
+            }
+            Receiver::WebSocket(_) => match self.receive_frame(batch)? {
+                Status::Partial => Status::Partial,
+                Status::Complete(Received::Piece(piece)) => Status::Complete(Some(piece)),
+                Status::Complete(control) => {
+                    self.receive_control(batch, control);
+                    Status::Complete(None)
+                }
+            },
+        };
+        Ok(match piece {
+            Status::Partial => Status::Partial,
+            Status::Complete(None) => Status::Complete(self.nothing(batch)),
+            Status::Complete(Some(piece)) => Status::Complete(self.lend(batch, piece)),
+        })
+    }
+
+    fn receive_frame(&mut self, batch: &mut Batch) -> Result<Status<Received>, Error> {
+        let Receiver::WebSocket(websocket) = &mut self.receiver else { unreachable!() };
+        let rules = Rules {
+            role: self.link.role,
+            message_bytes_max: self.config.limits.message_bytes_max,
+            whole_messages: self.config.whole_messages,
+            skip_data: self.link.close_sent,
+        };
+        websocket.receive(batch, &mut self.unfinished, rules)
+    }
+
+    /// Answers control frames. RFC 6455 §5.4: they "MAY be injected in the middle of a fragmented
+    /// message", and do not touch it.
+    pub(super) fn receive_control(&mut self, batch: &mut Batch, received: Received) {
+        match received {
+            Received::Ping(place) => {
+                let (payload, answers) = batch.lend(place);
+                Outbox { link: &mut self.link, answers }.pong(payload);
+            }
+            Received::Close(code) => {
+                // 5.5.1: "If an endpoint receives a Close frame and did not previously send a Close
+                // frame, the endpoint MUST send a Close frame in response."
+                self.outbox(batch).push_close(code);
+                // 7.1.5: without a code, it "is considered to be 1005".
+                self.link.peer_close_code = code.unwrap_or(CloseCode::NO_STATUS).0;
+                self.link.deaf = true;
+                self.link.stage = Stage::Closing;
+                self.unfinished.take_assembly();
+            }
+            Received::Pong | Received::Nothing | Received::Piece(_) => {}
+        }
+    }
+
+    /// Reads on, only to see the peer's Close and then the end.
+    pub(super) fn step_closing<'b>(
+        &'b mut self,
+        batch: &'b mut Batch,
+    ) -> Result<Status<Step<'b>>, Error> {
+        let unread = batch.unread().len();
+        if unread == 0 {
+            return Ok(Status::Partial);
+        }
+        if self.link.deaf || !self.link.is_websocket {
+            batch.consume(unread);
+            return Ok(Status::Complete(self.nothing(batch)));
+        }
+        match self.receive_frame(batch) {
+            Ok(Status::Partial) => return Ok(Status::Partial),
+            Ok(Status::Complete(control)) => self.receive_control(batch, control),
+            // Nothing can be said about it any more.
+            Err(_) => self.link.deaf = true,
+        }
+        Ok(Status::Complete(self.nothing(batch)))
+    }
+}
+
+/// Raw framing: what one read brings is a message.
+fn receive_read(batch: &mut Batch) -> Status<Option<Piece>> {
+    let count = batch.unread().len();
+    if count == 0 {
+        return Status::Partial;
+    }
+    let place = Some(batch.take_payload(count, None, 0));
+    Status::Complete(Some(Piece::unframed(place, true, true)))
+}

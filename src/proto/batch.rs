@@ -121,6 +121,7 @@ impl Batch {
         let (front, payload) = self.bytes[..place.end].split_at_mut(place.start);
         let answers = Answers {
             front,
+            payload_bytes: payload.len(),
             range: &mut self.answers,
             spill: &mut self.spill,
             random: &mut self.random,
@@ -134,6 +135,7 @@ impl Batch {
         self.assembled = message;
         let answers = Answers {
             front: &mut self.bytes[..self.unread.start],
+            payload_bytes: 0,
             range: &mut self.answers,
             spill: &mut self.spill,
             random: &mut self.random,
@@ -156,6 +158,8 @@ impl Batch {
 /// Where answers are written: into the consumed space in `front` while they fit, then into `spill`.
 pub(crate) struct Answers<'a> {
     front: &'a mut [u8],
+    /// Bytes of the lent payload that stand directly behind `front`: none if it was assembled elsewhere.
+    payload_bytes: usize,
     range: &'a mut Range<usize>,
     spill: &'a mut Vec<u8>,
     random: &'a mut Random,
@@ -177,10 +181,11 @@ impl Answers<'_> {
     }
 
     /// Makes the payload directly behind `front` an answer where it stands, by writing `header` in front
-    /// of it. Returns false, and changes nothing, if the answers so far do not end just there.
+    /// of it. Returns false, and changes nothing, if the payload is not there, or not all of it, or if the
+    /// answers so far do not end just where the header begins.
     pub(crate) fn adopt(&mut self, header: &[u8], payload_len: usize) -> bool {
         let Some(start) = self.front.len().checked_sub(header.len()) else { return false };
-        if !self.spill.is_empty() {
+        if !self.spill.is_empty() || payload_len != self.payload_bytes {
             return false;
         }
         if self.range.start == self.range.end {

@@ -141,8 +141,7 @@ impl Session {
         self.link.stage = Stage::Closing;
         self.link.close_sent = true;
         self.link.deaf = true;
-        self.unfinished.take_assembly();
-        self.unfinished.take_nonce();
+        self.forget_received();
     }
 
     /// Begins to close from our side, with our own reason.
@@ -263,6 +262,12 @@ impl Session {
     /// Bytes of heap this session owns: zero unless something is unfinished.
     pub fn heap_bytes(&self) -> usize {
         self.unfinished.heap_bytes()
+    }
+
+    /// Drops what was received in part: it will not be completed.
+    fn forget_received(&mut self) {
+        self.unfinished.take_assembly();
+        self.unfinished.take_nonce();
     }
 
     /// Lends a piece to the service.

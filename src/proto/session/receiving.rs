@@ -62,7 +62,7 @@ impl Session {
                 self.link.peer_close_code = code.unwrap_or(CloseCode::NO_STATUS).0;
                 self.link.deaf = true;
                 self.link.stage = Stage::Closing;
-                self.unfinished.take_assembly();
+                self.forget_received();
             }
             Received::Pong | Received::Nothing | Received::Piece(_) => {}
         }
@@ -85,7 +85,10 @@ impl Session {
             Ok(Status::Partial) => return Ok(Status::Partial),
             Ok(Status::Complete(control)) => self.receive_control(batch, control),
             // Nothing can be said about it any more.
-            Err(_) => self.link.deaf = true,
+            Err(_) => {
+                self.link.deaf = true;
+                self.forget_received();
+            }
         }
         Ok(Status::Complete(self.nothing(batch)))
     }

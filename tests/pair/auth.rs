@@ -1,0 +1,330 @@
+//! Challenge and answer, in every framing, hash and encoding.
+
+use crate::journal::Event::{Binary, Open};
+use crate::pair::Setup;
+use crate::wire::{self, BINARY, FIRST_BINARY, Frame, LAST, NEXT, PING, PONG, TEXT};
+use halloo::proto::auth::{Auth, CHALLENGE_BYTES, Encoding, Hash, Key};
+use halloo::proto::{Error, Framing, Stage};
+
+const FRAMINGS: [Framing; 3] = [Framing::WebSocket, Framing::Line, Framing::Raw];
+
+fn auth(hash: Hash, encoding: Encoding, keys: &[&[u8]]) -> Auth {
+    Auth { hash, encoding, keys: keys.iter().map(|key| Key::new(key.to_vec())).collect() }
+}
+
+/// Every hash with every encoding.
+fn kinds() -> [(Hash, Encoding); 4] {
+    [
+        (Hash::Md5, Encoding::Raw),
+        (Hash::Md5, Encoding::Hex),
+        (Hash::Sha256, Encoding::Raw),
+        (Hash::Sha256, Encoding::Hex),
+    ]
+}
+
+/// Every framing with every hash and encoding, demanded with these keys.
+fn demanding(keys: &[&[u8]]) -> Vec<Setup> {
+    let with = |framing| {
+        kinds().map(|(hash, encoding)| Setup {
+            auth: Some(auth(hash, encoding, keys)),
+            ..Setup::new(framing)
+        })
+    };
+    FRAMINGS.into_iter().flat_map(with).collect()
+}
+
+impl Setup {
+    fn answer_bytes(&self) -> usize {
+        self.auth.as_ref().expect("it demands one").answer_bytes()
+    }
+
+    /// An answer as it travels in this framing.
+    fn framed(&self, answer: &[u8]) -> Vec<u8> {
+        let auth = self.auth.as_ref().expect("it demands one");
+        match (self.framing, auth.encoding) {
+            (Framing::WebSocket, Encoding::Raw) => wire::masked(BINARY, answer),
+            (Framing::WebSocket, Encoding::Hex) => wire::masked(TEXT, answer),
+            _ => answer.to_vec(),
+        }
+    }
+}
+
+/// What a server sent behind the opening handshake: exactly a challenge.
+fn challenge(framing: Framing, output: &[u8]) -> Vec<u8> {
+    let challenge = match framing {
+        Framing::WebSocket => {
+            let frames = wire::frames(wire::behind_head(output));
+            assert_eq!(frames.len(), 1);
+            assert_eq!(frames[0].first, BINARY);
+            frames[0].payload.clone()
+        }
+        Framing::Line | Framing::Raw => output.to_vec(),
+    };
+    assert_eq!(challenge.len(), CHALLENGE_BYTES);
+    challenge
+}
+
+#[test]
+fn who_knows_the_key_gets_in() {
+    for setup in demanding(&[b"sesame"]).iter().flat_map(Setup::everywhere) {
+        let mut pair = setup.pair();
+        assert_eq!((pair.client.events(), pair.server.events()), (vec![Open], vec![Open]));
+        pair.assert_idle();
+        pair.client.send_binary(b"hi\n");
+        pair.run();
+        assert_eq!(pair.server.journal().bytes(), b"hi\n");
+        assert_eq!(pair.client.journal().bytes(), b"hi\n");
+        pair.assert_idle();
+    }
+}
+
+#[test]
+fn any_of_several_keys_will_do() {
+    for setup in demanding(&[b"old", b"new", "芝麻开门".as_bytes()]) {
+        let Auth { hash, encoding, .. } = setup.auth.clone().expect("it demands one");
+        for key in [&b"old"[..], b"new", "芝麻开门".as_bytes()] {
+            let client_auth = Some(auth(hash, encoding, &[key]));
+            let pair = Setup { client_auth, ..setup.clone() }.pair();
+            assert_eq!(pair.server.events(), [Open]);
+        }
+    }
+}
+
+#[test]
+fn nothing_follows_the_challenge() {
+    for setup in demanding(&[b"sesame"]).iter().flat_map(Setup::everywhere) {
+        let mut server = setup.server();
+        challenge(setup.framing, server.output());
+        server.start();
+        challenge(setup.framing, server.output());
+        assert_eq!(server.stage(), Stage::Auth);
+        assert_eq!(server.events(), []);
+    }
+}
+
+#[test]
+fn an_answer_to_an_earlier_challenge_is_worth_nothing() {
+    for setup in demanding(&[b"sesame"]) {
+        let mut server = setup.server();
+        let stale = [7; CHALLENGE_BYTES];
+        assert_ne!(challenge(setup.framing, server.output()), stale);
+        let answer = setup.auth.as_ref().expect("it demands one").answer(&stale);
+        server.receive(&setup.framed(&answer), setup.chunk);
+        assert_eq!(server.error(), Some(Error::AuthWrong));
+    }
+}
+
+#[test]
+fn bytes_behind_the_answer_belong_to_the_service() {
+    for setup in demanding(&[b"sesame"]).iter().flat_map(Setup::everywhere) {
+        let mut server = setup.server();
+        let challenge = challenge(setup.framing, server.output());
+        let answer = setup.auth.as_ref().expect("it demands one").answer(&challenge);
+        let early = match setup.framing {
+            Framing::WebSocket => wire::masked(BINARY, b"early\n"),
+            Framing::Line | Framing::Raw => b"early\n".to_vec(),
+        };
+        let before = server.output().len();
+        server.receive(&[setup.framed(&answer), early].concat(), setup.chunk);
+        assert_eq!(server.error(), None);
+        assert_eq!(server.journal().bytes(), b"early\n");
+        let echo = match setup.framing {
+            Framing::WebSocket => wire::unmasked(BINARY, b"early\n"),
+            Framing::Line | Framing::Raw => b"early\n".to_vec(),
+        };
+        assert_eq!(server.output()[before..], echo, "no word about success");
+        server.assert_idle();
+    }
+}
+
+#[test]
+fn a_wrong_answer_is_refused_when_its_last_byte_is_there() {
+    for setup in demanding(&[b"sesame"]).iter().flat_map(Setup::everywhere) {
+        let wrong = setup.framed(&vec![b'0'; setup.answer_bytes()]);
+        let mut server = setup.server();
+        let before = server.output().len();
+        server.receive(&wrong[..wrong.len() - 1], setup.chunk);
+        assert_eq!(server.error(), None);
+        server.receive(&wrong[wrong.len() - 1..], setup.chunk);
+        assert_eq!(server.error(), Some(Error::AuthWrong));
+        assert_eq!(server.events(), []);
+        server.assert_deaf();
+        let last_words = match setup.framing {
+            Framing::WebSocket => wire::unmasked(wire::CLOSE, &1008_u16.to_be_bytes()),
+            Framing::Line | Framing::Raw => Vec::new(),
+        };
+        assert_eq!(server.output()[before..], last_words);
+        assert!(server.session().wants_shutdown());
+        server.assert_idle();
+    }
+}
+
+#[test]
+fn a_client_with_another_key_stays_outside() {
+    for setup in demanding(&[b"sesame"]) {
+        let Auth { hash, encoding, .. } = setup.auth.clone().expect("it demands one");
+        let client_auth = Some(auth(hash, encoding, &[b"Sesame"]));
+        for setup in (Setup { client_auth, ..setup }).everywhere() {
+            let mut pair = setup.silent_pair();
+            pair.start();
+            assert_eq!(pair.server.error(), Some(Error::AuthWrong));
+            assert_eq!(pair.server.events(), []);
+            assert_eq!(pair.server.stage(), Stage::Closing);
+        }
+    }
+}
+
+#[test]
+fn a_short_answer_waits_and_ends_with_the_input() {
+    for setup in demanding(&[b"sesame"]).iter().flat_map(Setup::everywhere) {
+        let mut server = setup.server();
+        let answer = setup.framed(&vec![b'0'; setup.answer_bytes()]);
+        server.receive(&answer[..answer.len() - 1], setup.chunk);
+        server.receive_eof();
+        assert_eq!(server.error(), Some(Error::AuthTruncated));
+        assert_eq!(server.events(), []);
+        assert_eq!(server.stage(), Stage::Closing);
+    }
+}
+
+#[test]
+fn a_late_answer_is_refused() {
+    for setup in demanding(&[b"sesame"]) {
+        let mut server = setup.server();
+        assert_eq!(server.session().timeout_error(), Error::AuthTimeout);
+        server.time_out();
+        server.assert_deaf();
+        assert_eq!(server.events(), []);
+        if setup.framing == Framing::WebSocket {
+            assert_eq!(server.frames().last(), Some(&Frame::close(1008)));
+        } else {
+            challenge(setup.framing, server.output());
+        }
+        server.assert_idle();
+    }
+}
+
+#[test]
+fn a_message_of_the_wrong_length_is_no_answer() {
+    let setups = demanding(&[b"sesame"]);
+    let on_websocket = setups.iter().filter(|setup| setup.framing == Framing::WebSocket);
+    for setup in on_websocket.flat_map(Setup::everywhere) {
+        let right = setup.answer_bytes();
+        for len in [0, 1, right - 1, right + 1, 255, 256, 257, 100_000] {
+            let mut server = setup.server_given(&setup.framed(&vec![b'0'; len]));
+            assert_eq!(server.error(), Some(Error::AuthLength), "{len}");
+            server.assert_deaf();
+            assert_eq!(server.frames().last(), Some(&Frame::close(1008)));
+            server.assert_idle();
+        }
+    }
+}
+
+#[test]
+fn on_websocket_the_kind_of_message_tells_the_encoding() {
+    for (hash, encoding) in kinds() {
+        let demanded = Some(auth(hash, Encoding::Raw, &[b"sesame"]));
+        let client_auth = Some(auth(hash, encoding, &[b"sesame"]));
+        let setup = Setup { auth: demanded, client_auth, ..Setup::new(Framing::WebSocket) };
+        for setup in setup.everywhere() {
+            assert_eq!(setup.pair().server.events(), [Open]);
+        }
+    }
+}
+
+#[test]
+fn upper_case_digits_are_taken() {
+    let setups = demanding(&[b"sesame"]);
+    let hex = |setup: &&Setup| {
+        setup.auth.as_ref().is_some_and(|demanded| demanded.encoding == Encoding::Hex)
+    };
+    for setup in setups.iter().filter(hex).flat_map(Setup::everywhere) {
+        let mut server = setup.server();
+        let challenge = challenge(setup.framing, server.output());
+        let answer = setup.auth.as_ref().expect("it demands one").answer(&challenge);
+        server.receive(&setup.framed(&answer.to_ascii_uppercase()), setup.chunk);
+        assert_eq!(server.events(), [Open]);
+    }
+}
+
+#[test]
+fn an_answer_may_be_fragmented_with_pings_in_between() {
+    let demanded = auth(Hash::Sha256, Encoding::Raw, &[b"sesame"]);
+    let setup = Setup { auth: Some(demanded.clone()), ..Setup::new(Framing::WebSocket) };
+    for setup in setup.everywhere() {
+        let mut server = setup.server();
+        let answer = demanded.answer(&challenge(setup.framing, server.output()));
+        let frames = [
+            wire::masked(FIRST_BINARY, &answer[..10]),
+            wire::masked(PING, b"slow"),
+            wire::masked(LAST | NEXT, &answer[10..]),
+            wire::masked(BINARY, b"in"),
+        ];
+        server.receive(&frames.concat(), setup.chunk);
+        assert_eq!(server.events(), [Open, Binary(b"in")]);
+        let answers = [Frame::new(PONG, b"slow"), Frame::new(BINARY, b"in")];
+        assert_eq!(server.frames()[1..], answers);
+        server.assert_idle();
+    }
+}
+
+#[test]
+fn a_peer_may_close_instead_of_answering() {
+    let demanded = auth(Hash::Md5, Encoding::Hex, &[b"sesame"]);
+    let setup = Setup { auth: Some(demanded), ..Setup::new(Framing::WebSocket) };
+    for setup in setup.everywhere() {
+        let mut server = setup.server_given(&wire::masked_close(1000));
+        assert_eq!(server.error(), None);
+        assert_eq!(server.frames()[1..], [Frame::close(1000)]);
+        server.assert_deaf();
+        assert_eq!(server.events(), []);
+        server.assert_idle();
+    }
+}
+
+#[test]
+fn rules_hold_before_the_answer_too() {
+    let demanded = auth(Hash::Md5, Encoding::Hex, &[b"sesame"]);
+    let setup = Setup { auth: Some(demanded), ..Setup::new(Framing::WebSocket) };
+    for setup in setup.everywhere() {
+        let mut server = setup.server_given(&wire::unmasked(TEXT, b"a"));
+        assert_eq!(server.error(), Some(Error::MaskMissing));
+        server.assert_deaf();
+        assert_eq!(server.frames()[1..], [Frame::close(1002)]);
+        server.assert_idle();
+    }
+}
+
+#[test]
+fn a_client_answers_nothing_but_a_challenge() {
+    let client_auth = Some(auth(Hash::Sha256, Encoding::Raw, &[b"sesame"]));
+    let setup = Setup { client_auth, ..Setup::new(Framing::WebSocket) };
+    for setup in setup.everywhere() {
+        for (first, len) in [(BINARY, 31), (BINARY, 33), (TEXT, 32), (BINARY, 0), (BINARY, 70_000)]
+        {
+            let mut pair = setup.silent_pair();
+            pair.start();
+            assert_eq!(pair.client.stage(), Stage::Auth);
+            pair.server.inject(&wire::unmasked(first, &vec![b'c'; len]));
+            pair.run();
+            assert_eq!(pair.client.error(), Some(Error::ChallengeMalformed), "{len}");
+            assert_eq!(pair.client.frames(), [Frame::close(1008)]);
+            assert_eq!(pair.client.events(), []);
+        }
+    }
+}
+
+#[test]
+fn a_client_hears_what_comes_in_the_segment_of_the_challenge() {
+    let client_auth = auth(Hash::Md5, Encoding::Raw, &[b"sesame"]);
+    let challenge = [b'c'; CHALLENGE_BYTES];
+    let setup = Setup { client_auth: Some(client_auth.clone()), ..Setup::new(Framing::Raw) };
+    for setup in setup.everywhere() {
+        let mut client = setup.silent_pair().client;
+        client.start();
+        client.receive(&[&challenge[..], b"hello"].concat(), setup.chunk);
+        assert_eq!(client.output(), client_auth.answer(&challenge));
+        assert_eq!(client.journal().bytes(), b"hello");
+        client.assert_idle();
+    }
+}

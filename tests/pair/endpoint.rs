@@ -1,0 +1,264 @@
+//! One side of a conversation: a session with its batch and its service, and what it sent so far.
+
+use crate::journal::{Event, Journal};
+use crate::wire::{self, Frame};
+use halloo::proto::batch::Random;
+use halloo::proto::{self, Batch, CloseCode, Config, Error, Kind, Session, Stage, Status, Step};
+use halloo::service::{Context, Service};
+use std::rc::Rc;
+
+/// The most steps without input: request, challenge, opening, and the last `Partial`.
+const STEPS_WITHOUT_INPUT: usize = 4;
+
+pub(crate) struct Endpoint {
+    session: Session,
+    batch: Batch,
+    service: Box<dyn Service>,
+    journal: Journal,
+    /// Everything ever sent; the first `taken` bytes are on their way to the other side.
+    output: Vec<u8>,
+    taken: usize,
+    /// The first rule the peer broke.
+    error: Option<Error>,
+    /// How many bytes the transport takes at once.
+    write_bytes_max: usize,
+}
+
+impl Endpoint {
+    pub(crate) fn new(config: Config, service: Box<dyn Service>, capacity: usize) -> Self {
+        Self {
+            session: Session::new(Rc::new(config)),
+            batch: Batch::new(capacity, counting_random()),
+            service,
+            journal: Journal::default(),
+            output: Vec::new(),
+            taken: 0,
+            error: None,
+            write_bytes_max: usize::MAX,
+        }
+    }
+
+    /// Lets the transport take only so many bytes at once.
+    pub(crate) fn write_slowly(&mut self, write_bytes_max: usize) {
+        self.write_bytes_max = write_bytes_max;
+    }
+
+    /// Says what is due first, such as a client's request.
+    pub(crate) fn start(&mut self) {
+        self.read(&[]);
+    }
+
+    /// Takes bytes as one read after the other, each of at most `chunk` bytes.
+    pub(crate) fn receive(&mut self, bytes: &[u8], chunk: usize) {
+        for read in bytes.chunks(chunk) {
+            self.receive_at_once(read);
+        }
+    }
+
+    /// Takes bytes in one read, or as many as the buffer demands.
+    pub(crate) fn receive_at_once(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            self.write_pending();
+            bytes = &bytes[self.read(bytes)..];
+        }
+    }
+
+    /// Learns that the peer will send no more.
+    pub(crate) fn receive_eof(&mut self) {
+        self.batch.begin(self.session.tail());
+        self.step_until_partial();
+        match self.session.receive_eof(&mut self.batch) {
+            Ok(step) => dispatch(step, &mut *self.service, &mut self.journal),
+            Err(error) => self.fail(error),
+        }
+        self.session.finish();
+        self.end_batch();
+    }
+
+    /// Lets the deadline of the current stage pass.
+    pub(crate) fn time_out(&mut self) {
+        self.act(|session, batch| session.fail(session.timeout_error(), batch));
+    }
+
+    pub(crate) fn send(&mut self, text: &str) {
+        self.send_parts(Kind::Text, &[text.as_bytes()]);
+    }
+
+    pub(crate) fn send_binary(&mut self, payload: &[u8]) {
+        self.send_parts(Kind::Binary, &[payload]);
+    }
+
+    pub(crate) fn send_parts(&mut self, kind: Kind, parts: &[&[u8]]) {
+        self.act(|session, batch| session.outbox(batch).send(kind, parts));
+    }
+
+    /// Sends bytes past the session, as a peer would that follows other rules.
+    pub(crate) fn inject(&mut self, bytes: &[u8]) {
+        self.output.extend_from_slice(bytes);
+    }
+
+    pub(crate) fn close(&mut self, code: CloseCode) {
+        self.act(|session, batch| session.close(code, batch));
+    }
+
+    pub(crate) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    pub(crate) fn stage(&self) -> Stage {
+        self.session.stage()
+    }
+
+    pub(crate) fn error(&self) -> Option<Error> {
+        self.error
+    }
+
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    pub(crate) fn events(&self) -> Vec<Event<'_>> {
+        self.journal.events()
+    }
+
+    /// Everything ever sent.
+    pub(crate) fn output(&self) -> &[u8] {
+        &self.output
+    }
+
+    /// The frames sent so far, behind the opening handshake.
+    pub(crate) fn frames(&self) -> Vec<Frame> {
+        wire::frames(wire::behind_head(&self.output))
+    }
+
+    /// What was sent since the last call.
+    pub(crate) fn take_output(&mut self) -> Vec<u8> {
+        while !self.session.pending().is_empty() {
+            self.write_pending();
+        }
+        let output = self.output[self.taken..].to_vec();
+        self.taken = self.output.len();
+        output
+    }
+
+    /// Checks that nothing is unfinished: an idle session owns no heap.
+    pub(crate) fn assert_idle(&self) {
+        assert_eq!(self.session.tail(), b"", "nothing is unread");
+        assert_eq!(self.session.pending(), b"", "nothing is unsent");
+        assert_eq!(self.session.heap_bytes(), 0, "idle sessions own no heap");
+    }
+
+    /// Checks that whatever comes now says nothing and is not answered.
+    pub(crate) fn assert_deaf(&mut self) {
+        let (sent, told) = (self.output.len(), self.events().len());
+        let error = self.error;
+        self.receive_at_once(&wire::masked(wire::TEXT, b"late"));
+        self.receive_at_once(&wire::masked(wire::PING, b"late"));
+        self.receive_at_once(b"\xff\xff\xff\xff\xff\xff\xff\xff");
+        assert_eq!((self.output.len(), self.events().len()), (sent, told), "deaf");
+        assert_eq!(self.error, error, "a session fails once");
+        assert_eq!(self.stage(), Stage::Closing);
+        assert_eq!(self.session.tail(), b"", "what a deaf session reads it drops");
+    }
+
+    /// Does something outside of a step.
+    fn act(&mut self, action: impl FnOnce(&mut Session, &mut Batch)) {
+        self.batch.begin(self.session.tail());
+        action(&mut self.session, &mut self.batch);
+        self.end_batch();
+    }
+
+    /// One batch: as much of `bytes` as there is room for. Returns how much that was.
+    fn read(&mut self, bytes: &[u8]) -> usize {
+        self.batch.begin(self.session.tail());
+        let free = self.batch.free();
+        let count = free.len().min(bytes.len());
+        free[..count].copy_from_slice(&bytes[..count]);
+        self.batch.filled(count);
+        self.step_until_partial();
+        self.end_batch();
+        count
+    }
+
+    /// Steps until more input is needed, and holds every step to its contract.
+    fn step_until_partial(&mut self) {
+        let steps_max = self.batch.unread().len() + STEPS_WITHOUT_INPUT;
+        for _ in 0..steps_max {
+            let before = self.facts();
+            match self.session.step(&mut self.batch) {
+                Ok(Status::Complete(step)) => {
+                    dispatch(step, &mut *self.service, &mut self.journal);
+                }
+                Ok(Status::Partial) => {
+                    assert_eq!(self.facts(), before, "Partial means that nothing was changed");
+                    return;
+                }
+                Err(error) => self.fail(error),
+            }
+        }
+        panic!("{steps_max} steps made no end of it");
+    }
+
+    fn fail(&mut self, error: Error) {
+        self.error.get_or_insert(error);
+        self.session.fail(error, &mut self.batch);
+    }
+
+    /// All that a step could change and a caller could see.
+    fn facts(&self) -> (usize, [usize; 2], Stage, u32, usize) {
+        let answers = self.batch.answers().map(<[u8]>::len);
+        let unread = self.batch.unread().len();
+        let session = &self.session;
+        (unread, answers, session.stage(), session.messages(), session.heap_bytes())
+    }
+
+    /// Sends what the transport takes; what was already waiting goes first.
+    fn end_batch(&mut self) {
+        let is_waiting = !self.session.pending().is_empty();
+        let mut room = if is_waiting { 0 } else { self.write_bytes_max };
+        let mut sent = 0;
+        for part in self.batch.answers() {
+            let count = part.len().min(room);
+            self.output.extend_from_slice(&part[..count]);
+            room -= count;
+            sent += count;
+        }
+        self.session.keep(&self.batch, sent);
+    }
+
+    /// One write of what could not be sent before.
+    fn write_pending(&mut self) {
+        let pending = self.session.pending();
+        let count = pending.len().min(self.write_bytes_max);
+        self.output.extend_from_slice(&pending[..count]);
+        self.session.advance(count);
+    }
+}
+
+/// Tells the journal and the service what a step has to report.
+fn dispatch(step: Step<'_>, service: &mut dyn Service, journal: &mut Journal) {
+    let Step { event, mut outbox, messages } = step;
+    let context = Context { connection: 1, messages };
+    match event {
+        None => {}
+        Some(proto::Event::Open) => {
+            journal.record_open();
+            service.on_open(&context, &mut outbox);
+        }
+        Some(proto::Event::Message(message)) => {
+            journal.record(&message);
+            service.on_message(&context, message, &mut outbox);
+        }
+    }
+}
+
+/// Bytes that differ from each other and are the same in every run.
+fn counting_random() -> Random {
+    let mut next = 0_u8;
+    Box::new(move |bytes| {
+        for byte in bytes {
+            next = next.wrapping_mul(5).wrapping_add(113);
+            *byte = next;
+        }
+    })
+}

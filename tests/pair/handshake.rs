@@ -1,0 +1,220 @@
+//! The opening handshake (RFC 6455 §4) between two sessions, and with peers that break its rules.
+
+use crate::journal::Event::{Open, Text};
+use crate::pair::Setup;
+use crate::wire::{self, Frame, PING, PONG, TEXT};
+use halloo::proto::http::HEAD_BYTES_MAX;
+use halloo::proto::{Error, Framing, Stage};
+
+/// The one wrong thing about a request, its error, and the status that answers it.
+const REFUSED: [(&str, &str, Error, u16); 20] = [
+    ("GET /", "POST /", Error::MethodNotGet, 405),
+    ("HTTP/1.1", "HTTP/1.0", Error::HttpVersion, 505),
+    ("HTTP/1.1", "HTTP/2.0", Error::HttpVersion, 505),
+    ("GET / HTTP/1.1", "hello", Error::RequestMalformed, 400),
+    ("GET / ", "GET /#top ", Error::RequestMalformed, 400),
+    ("\r\n", "\n", Error::RequestMalformed, 400),
+    ("Host: halloo.test", "Host: a\rb", Error::RequestMalformed, 400),
+    ("Host: halloo.test", "Host: a\0b", Error::RequestMalformed, 400),
+    ("Host: halloo.test", "Host: a\r\n b", Error::RequestMalformed, 400),
+    ("Host: halloo.test\r\n", "", Error::HostInvalid, 400),
+    ("Host: halloo.test", "Host: a\r\nHost: a", Error::HostInvalid, 400),
+    ("Host: halloo.test", "Host: a\r\nContent-Length: 1", Error::RequestHasBody, 400),
+    ("Host: halloo.test", "Host: a\r\nTransfer-Encoding: x", Error::RequestHasBody, 400),
+    ("Upgrade: websocket\r\n", "", Error::UpgradeMissing, 426),
+    ("Connection: Upgrade", "Connection: close", Error::ConnectionNotUpgrade, 400),
+    ("Version: 13", "Version: 8", Error::WebSocketVersion, 426),
+    ("Sec-WebSocket-Version: 13\r\n", "", Error::WebSocketVersion, 426),
+    ("dGhlIHNhbXBsZSBub25jZQ==", "c2hvcnQ=", Error::KeyInvalid, 400),
+    ("Host: halloo.test", "Host: a\r\nSec-WebSocket-Protocol: a b", Error::SubprotocolInvalid, 400),
+    ("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", "", Error::KeyInvalid, 400),
+];
+
+/// A good request with one thing replaced.
+fn request_with(from: &str, to: &str) -> Vec<u8> {
+    let request = std::str::from_utf8(wire::REQUEST).expect("a request is ASCII");
+    assert!(request.contains(from), "{from}");
+    request.replacen(from, to, 1).into_bytes()
+}
+
+/// The server's answer to a good request, with one thing replaced.
+fn response_with(nonce_of: &[u8], from: &str, to: &str) -> Vec<u8> {
+    let mut server = Setup::new(Framing::WebSocket).silent_server();
+    server.receive_at_once(nonce_of);
+    let response = String::from_utf8(server.take_output()).expect("a response is ASCII");
+    assert!(response.contains(from), "{from} in {response}");
+    response.replacen(from, to, 1).into_bytes()
+}
+
+#[test]
+fn two_sessions_open_and_owe_each_other_nothing() {
+    for setup in Setup::new(Framing::WebSocket).everywhere() {
+        let pair = setup.pair();
+        assert_eq!(pair.client.events(), [Open]);
+        assert_eq!(pair.server.events(), [Open]);
+        assert_eq!(wire::behind_head(pair.client.output()), b"");
+        assert_eq!(wire::behind_head(pair.server.output()), b"");
+        pair.assert_idle();
+    }
+}
+
+#[test]
+fn line_and_raw_framings_open_without_a_word() {
+    for framing in [Framing::Line, Framing::Raw] {
+        let pair = Setup::new(framing).pair();
+        assert_eq!((pair.client.events(), pair.server.events()), (vec![Open], vec![Open]));
+        assert_eq!((pair.client.output(), pair.server.output()), (&b""[..], &b""[..]));
+        pair.assert_idle();
+    }
+}
+
+#[test]
+fn frames_in_the_segment_of_the_request_are_answered() {
+    let bytes =
+        [wire::REQUEST, &wire::masked(TEXT, b"early"), &wire::masked(PING, b"bird")].concat();
+    for setup in Setup::new(Framing::WebSocket).everywhere() {
+        let mut server = setup.silent_server();
+        server.receive(&bytes, setup.chunk);
+        assert_eq!(server.events(), [Open, Text("early")]);
+        assert_eq!(server.frames(), [Frame::new(TEXT, b"early"), Frame::new(PONG, b"bird")]);
+        server.assert_idle();
+    }
+}
+
+#[test]
+fn frames_in_the_segment_of_the_response_are_heard() {
+    for setup in Setup::new(Framing::WebSocket).everywhere() {
+        let mut pair = setup.silent_pair();
+        pair.client.start();
+        let request = pair.client.take_output();
+        pair.server.receive(&request, setup.chunk);
+        pair.server.send("welcome");
+        pair.run();
+        assert_eq!(pair.client.events(), [Open, Text("welcome")]);
+        pair.assert_idle();
+    }
+}
+
+#[test]
+fn an_empty_line_in_front_of_the_request_is_ignored() {
+    for setup in Setup::new(Framing::WebSocket).everywhere() {
+        let mut server = setup.silent_server();
+        server.receive(&[b"\r\n", wire::REQUEST].concat(), setup.chunk);
+        assert_eq!(server.events(), [Open]);
+    }
+}
+
+#[test]
+fn each_refusal_has_its_status_and_closes() {
+    for setup in Setup::new(Framing::WebSocket).everywhere() {
+        for (from, to, error, status) in REFUSED {
+            let mut server = setup.silent_server();
+            let request = [request_with(from, to), wire::masked(TEXT, b"behind it")].concat();
+            server.receive(&request, setup.chunk);
+            assert_eq!(server.error(), Some(error), "{to:?}");
+            assert_eq!(server.events(), []);
+            server.assert_deaf();
+            let response = String::from_utf8_lossy(server.output());
+            assert!(response.starts_with(&format!("HTTP/1.1 {status} ")), "{to:?}: {response}");
+            assert!(response.contains("\r\nConnection: close"), "{response}");
+            let body = wire::behind_head(server.output());
+            assert!(response.contains(&format!("\r\nContent-Length: {}\r\n", body.len())));
+            assert!(server.session().wants_shutdown());
+            server.assert_idle();
+        }
+    }
+}
+
+#[test]
+fn a_head_that_is_too_large_is_refused_at_the_same_byte() {
+    let field = "A: ".to_owned() + &"a".repeat(HEAD_BYTES_MAX) + "\r\nHost: halloo.test";
+    let request = request_with("Host: halloo.test", &field);
+    let many = "A: b\r\n".repeat(101) + "Host: halloo.test";
+    for setup in Setup::new(Framing::WebSocket).everywhere() {
+        let mut server = setup.silent_server();
+        server.receive(&request[..HEAD_BYTES_MAX - 1], setup.chunk);
+        assert_eq!(server.error(), None);
+        server.receive(&request[HEAD_BYTES_MAX - 1..], setup.chunk);
+        assert_eq!(server.error(), Some(Error::HeadTooLarge));
+        assert!(server.output().starts_with(b"HTTP/1.1 431 "));
+
+        let mut server = setup.silent_server();
+        server.receive(&request_with("Host: halloo.test", &many), setup.chunk);
+        assert_eq!(server.error(), Some(Error::TooManyHeaders));
+        assert!(server.output().starts_with(b"HTTP/1.1 431 "));
+    }
+}
+
+#[test]
+fn what_is_not_http_is_refused_at_the_byte_that_shows_it() {
+    let setup = Setup::new(Framing::WebSocket);
+    for bytes in [&b"\x16"[..], b"\0", b"hello\r\n", b"GET / HTTP/1.1\n", b"\r\n\r\n"] {
+        let mut server = setup.silent_server();
+        server.receive(&bytes[..bytes.len() - 1], 1);
+        assert_eq!(server.error(), None);
+        server.receive(&bytes[bytes.len() - 1..], 1);
+        assert_eq!(server.error(), Some(Error::RequestMalformed), "{}", bytes.escape_ascii());
+        assert!(server.output().starts_with(b"HTTP/1.1 400 "));
+    }
+}
+
+#[test]
+fn a_request_that_takes_too_long_is_told_so() {
+    let mut server = Setup::new(Framing::WebSocket).silent_server();
+    server.receive(&wire::REQUEST[..20], 7);
+    server.time_out();
+    server.assert_deaf();
+    assert!(server.output().starts_with(b"HTTP/1.1 408 "));
+    server.assert_idle();
+}
+
+#[test]
+fn a_peer_that_leaves_in_its_request_left_too_soon() {
+    for cut in [1, 20, wire::REQUEST.len() - 1] {
+        let mut server = Setup::new(Framing::WebSocket).silent_server();
+        server.receive(&wire::REQUEST[..cut], 7);
+        server.receive_eof();
+        assert_eq!(server.error(), Some(Error::HandshakeTruncated));
+        assert_eq!(server.stage(), Stage::Closing);
+        assert_eq!(server.events(), []);
+    }
+}
+
+#[test]
+fn a_client_takes_no_wrong_answer() {
+    let cases = [
+        ("101", "200", Error::UpgradeRefused(200)),
+        ("101", "503", Error::UpgradeRefused(503)),
+        ("HTTP/1.1", "ICY", Error::ResponseMalformed),
+        ("HTTP/1.1", "HTTP/1.0", Error::ResponseMalformed),
+        ("Upgrade: websocket", "Upgrade: h2c", Error::UpgradeNotConfirmed),
+        ("Connection: Upgrade", "Connection: close", Error::UpgradeNotConfirmed),
+        ("Accept: ", "Accept: x", Error::AcceptMismatch),
+        ("Sec-WebSocket-Accept", "X", Error::AcceptMismatch),
+        ("Connection", "Sec-WebSocket-Extensions: x\r\nConnection", Error::ExtensionNotOffered),
+        ("Connection", "Sec-WebSocket-Protocol: x\r\nConnection", Error::SubprotocolNotOffered),
+    ];
+    for setup in Setup::new(Framing::WebSocket).everywhere() {
+        for (from, to, error) in cases {
+            let mut client = setup.silent_pair().client;
+            client.start();
+            let request = client.take_output();
+            client.receive(&response_with(&request, from, to), setup.chunk);
+            client.assert_deaf();
+            assert_eq!(client.error(), Some(error), "{to}");
+            assert_eq!(client.output(), request, "a client that is refused says nothing more");
+            assert_eq!(client.events(), []);
+            client.assert_idle();
+        }
+    }
+}
+
+#[test]
+fn a_client_that_is_left_waiting_learns_of_it() {
+    let mut client = Setup::new(Framing::WebSocket).silent_pair().client;
+    client.start();
+    client.receive_at_once(b"HTTP/1.1 101 ");
+    client.receive_eof();
+    assert_eq!(client.error(), Some(Error::HandshakeTruncated));
+    assert_eq!(client.events(), []);
+}

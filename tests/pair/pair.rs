@@ -1,0 +1,141 @@
+//! A client and a server, joined by a pipe in each direction that delivers in chunks.
+
+use crate::endpoint::Endpoint;
+use crate::wire;
+use halloo::proto::auth::Auth;
+use halloo::proto::{Config, Framing, Limits, Role, Stage};
+use halloo::service::{Discard, Echo, Service};
+
+/// The sizes in which bytes arrive: every cut through a header, odd ones, and all at once.
+pub(crate) const CHUNKS: [usize; 7] = [1, 2, 3, 7, 64, 1000, usize::MAX];
+
+/// The sizes of the buffer: smaller and larger than the long messages of these tests.
+pub(crate) const CAPACITIES: [usize; 2] = [16 * 1024, 256 * 1024];
+
+/// All that can be chosen about a conversation.
+#[derive(Clone)]
+pub(crate) struct Setup {
+    pub(crate) framing: Framing,
+    pub(crate) chunk: usize,
+    pub(crate) capacity: usize,
+    pub(crate) message_bytes_max: u64,
+    pub(crate) auth: Option<Auth>,
+    /// What the client answers with, if that is not what the server demands.
+    pub(crate) client_auth: Option<Auth>,
+    /// What the server does with messages; the client only notes them.
+    pub(crate) service: fn() -> Box<dyn Service>,
+    pub(crate) client_service: fn() -> Box<dyn Service>,
+    /// Whether the client takes messages whole, as one that echoes must.
+    pub(crate) client_takes_whole: bool,
+}
+
+impl Setup {
+    /// An echo server; everything arrives at once.
+    pub(crate) fn new(framing: Framing) -> Self {
+        Self {
+            framing,
+            chunk: usize::MAX,
+            capacity: CAPACITIES[0],
+            message_bytes_max: Limits::default().message_bytes_max,
+            auth: None,
+            client_auth: None,
+            service: || Box::new(Echo),
+            client_service: || Box::new(Discard),
+            client_takes_whole: false,
+        }
+    }
+
+    /// The same with every chunk size and every buffer.
+    pub(crate) fn everywhere(&self) -> impl Iterator<Item = Self> {
+        let with = |capacity| CHUNKS.map(|chunk| Self { chunk, capacity, ..self.clone() });
+        CAPACITIES.into_iter().flat_map(with)
+    }
+
+    /// Both sides, with nothing said yet.
+    pub(crate) fn silent_pair(&self) -> Pair {
+        let mut client = self.config(Role::Client);
+        client.offer.target = "/".into();
+        client.offer.host = "halloo.test".into();
+        client.whole_messages = self.client_takes_whole;
+        client.auth = self.client_auth.clone().or_else(|| self.auth.clone());
+        Pair {
+            client: Endpoint::new(client, (self.client_service)(), self.capacity),
+            server: self.silent_server(),
+            chunk: self.chunk,
+        }
+    }
+
+    /// Both sides, open.
+    pub(crate) fn pair(&self) -> Pair {
+        let mut pair = self.silent_pair();
+        pair.start();
+        assert_eq!(pair.client.stage(), Stage::Open);
+        assert_eq!(pair.server.stage(), Stage::Open);
+        pair
+    }
+
+    /// A server alone, that has not been spoken to.
+    pub(crate) fn silent_server(&self) -> Endpoint {
+        let service = (self.service)();
+        let mut config = self.config(Role::Server);
+        config.whole_messages = service.wants_whole_messages();
+        Endpoint::new(config, service, self.capacity)
+    }
+
+    /// A server alone, behind the opening handshake.
+    pub(crate) fn server(&self) -> Endpoint {
+        let mut server = self.silent_server();
+        server.start();
+        if self.framing == Framing::WebSocket {
+            server.receive(wire::REQUEST, self.chunk);
+        }
+        server
+    }
+
+    /// A server alone that has received these bytes behind the opening handshake.
+    pub(crate) fn server_given(&self, bytes: &[u8]) -> Endpoint {
+        let mut server = self.server();
+        server.receive(bytes, self.chunk);
+        server
+    }
+
+    fn config(&self, role: Role) -> Config {
+        let mut config = Config::new(role, self.framing);
+        config.limits.message_bytes_max = self.message_bytes_max;
+        config.auth = self.auth.clone();
+        config
+    }
+}
+
+pub(crate) struct Pair {
+    pub(crate) client: Endpoint,
+    pub(crate) server: Endpoint,
+    chunk: usize,
+}
+
+impl Pair {
+    /// Lets both sides say what is due first, and what follows from it.
+    pub(crate) fn start(&mut self) {
+        self.client.start();
+        self.server.start();
+        self.run();
+    }
+
+    /// Delivers in both directions until both sides have nothing more to say.
+    pub(crate) fn run(&mut self) {
+        loop {
+            let to_server = self.client.take_output();
+            let to_client = self.server.take_output();
+            if to_server.is_empty() && to_client.is_empty() {
+                return;
+            }
+            self.server.receive(&to_server, self.chunk);
+            self.client.receive(&to_client, self.chunk);
+        }
+    }
+
+    pub(crate) fn assert_idle(&self) {
+        self.client.assert_idle();
+        self.server.assert_idle();
+    }
+}

@@ -93,6 +93,8 @@ struct Conversation<'a> {
     is_open: bool,
     /// Messages of this connection.
     received: u64,
+    /// The line that was given last, until its reply comes or is no longer waited for.
+    unanswered: Option<Vec<u8>>,
     /// Until when a reply is waited for.
     waiting_until: Option<Instant>,
     /// The last wait was in vain: this server may be one that does not reply.
@@ -138,6 +140,7 @@ impl<'a> Conversation<'a> {
             connection: None,
             is_open: false,
             received: 0,
+            unanswered: None,
             waiting_until: None,
             is_impatient: false,
             is_leaving: false,
@@ -175,20 +178,26 @@ impl<'a> Conversation<'a> {
         if line.is_empty() && framing == Framing::Raw {
             return Ok(());
         }
+        self.unanswered = Some(line.to_vec());
         if self.connection.is_none() {
-            self.connect()?;
-            while !self.is_open {
-                self.turn()?;
-            }
+            return self.connect();
         }
-        let Some(connection) = self.connection else { return Ok(()) };
+        self.send_unanswered();
+        Ok(())
+    }
+
+    /// Sends the line that was given last, if it still lacks its reply.
+    fn send_unanswered(&mut self) {
+        let framing = self.config.framing;
+        let (Some(connection), Some(line)) = (self.connection, &self.unanswered) else { return };
         let kind = if std::str::from_utf8(line).is_ok() { Kind::Text } else { Kind::Binary };
         let terminator: &[u8] = if framing == Framing::Line { b"\n" } else { b"" };
         self.reactor.tell(connection, |outbox| outbox.send(kind, &[line, terminator]));
-        if !self.is_impatient {
+        if self.is_impatient {
+            self.unanswered = None;
+        } else {
             self.waiting_until = Some(Instant::now() + self.arguments.reply_timeout);
         }
-        Ok(())
     }
 
     /// Waits for the reply that is due, says goodbye, and waits for the server's.
@@ -230,13 +239,17 @@ impl<'a> Conversation<'a> {
         self.reactor.turn(timeout, &mut |_stdin| {})?;
         while let Some(event) = self.reactor.service_mut().0.pop_front() {
             match event {
-                Incoming::Opened => self.is_open = true,
+                Incoming::Opened => {
+                    self.is_open = true;
+                    self.send_unanswered();
+                }
                 Incoming::Message(message) => self.print(&message)?,
                 Incoming::Ended(end) => self.ended(end)?,
             }
         }
         if self.waiting_until.is_some_and(|until| until <= Instant::now()) {
             self.waiting_until = None;
+            self.unanswered = None;
             self.is_impatient = true;
         }
         Ok(())
@@ -245,6 +258,7 @@ impl<'a> Conversation<'a> {
     fn print(&mut self, message: &[u8]) -> Result<(), Stop> {
         self.received += 1;
         self.waiting_until = None;
+        self.unanswered = None;
         self.is_impatient = false;
         self.prompt.hide()?;
         let mut stdout = io::stdout().lock();
@@ -260,7 +274,6 @@ impl<'a> Conversation<'a> {
     /// Decides what the end of the connection means.
     fn ended(&mut self, end: End) -> Result<(), Stop> {
         self.connection = None;
-        self.waiting_until = None;
         let was_open = std::mem::take(&mut self.is_open);
         if self.is_leaving {
             return Ok(());
@@ -271,9 +284,14 @@ impl<'a> Conversation<'a> {
         }
         let is_clean =
             matches!(end, End::Peer | End::PeerWithCode(CloseCode::NORMAL | CloseCode::GOING_AWAY));
-        if is_clean && was_open && self.received > 0 {
+        if self.unanswered.is_none() && is_clean && was_open {
             info!("the server ended the connection; the next line makes another");
             return Ok(());
+        }
+        // It replied before, and ended before it had seen this line: as it would to a new client.
+        let is_gone = is_clean || matches!(end, End::Reset | End::BrokenPipe);
+        if self.unanswered.is_some() && is_gone && was_open && self.received > 0 {
+            return self.connect();
         }
         Err(self.describe(end, was_open))
     }

@@ -269,7 +269,8 @@ impl<T: Stream> Connection<T> {
             if after == Stage::Closing && before != after {
                 self.end_with(by);
             }
-            if before == Stage::Auth && after == Stage::Open {
+            // A service may hang up as soon as it opens: what is past Auth with an event was authenticated.
+            if before == Stage::Auth && after != before && by == End::Service {
                 info!(peer:% = self.peer; "#{} authenticated", self.id);
             }
         }

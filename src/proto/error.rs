@@ -78,7 +78,7 @@ pub enum Error {
     ControlFragmented,
     /// A control frame is longer than 125 bytes (1002). RFC 6455 §5.5.
     ControlTooLong,
-    /// The length is not in its shortest form (1002). RFC 6455 §5.2.
+    /// A client's length is not in its shortest form (1002). RFC 6455 §5.2.
     LengthNotMinimal,
     /// The top bit of a 64-bit length is set (1002). RFC 6455 §5.2.
     LengthTopBit,

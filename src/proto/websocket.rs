@@ -18,9 +18,10 @@ use super::utf8::Utf8;
 use super::{Role, Status, mask};
 use std::ops::Range;
 
-/// A text frame longer than this is answered in fragments of this size: 65,535 bytes, the most that a
-/// 16-bit length can say, and all that a connection then has to hold.
-pub const TEXT_UNIT_BYTES: u64 = 65_535;
+/// A text frame longer than this is answered in fragments of this size: 256 KiB, the usual receive buffer.
+/// It is the most that a connection has to hold of a text; clients that cannot join fragments have their
+/// text up to this length back in one frame.
+pub const TEXT_UNIT_BYTES: u64 = 256 * 1024;
 
 /// What every frame costs of the message limit beside its payload, after the first of a message:
 /// 64 bytes. Without it, empty fragments would be free.

@@ -7,7 +7,7 @@ use crate::wire::{self, BINARY, FIRST_TEXT, Frame, LAST, NEXT, TEXT};
 use halloo::proto::{Error, Framing};
 
 /// The longest text that is answered as one frame, however it arrives.
-const UNIT: usize = 65_535;
+const UNIT: usize = 256 * 1024;
 
 /// The corners of RFC 3629: overlong forms, surrogates, beyond U+10FFFF, bytes that never occur.
 const NOT_UTF8: [&[u8]; 9] = [

@@ -205,7 +205,9 @@ impl Session {
     /// server: RFC 6455 §7.1.1, "the server ... closes the connection immediately".
     pub fn wants_shutdown(&self) -> bool {
         self.link.stage == Stage::Closing
-            && (self.link.role == Role::Server || !self.link.is_websocket || self.link.deaf)
+            && (self.link.role == Role::Server
+                || !self.link.is_websocket
+                || (self.link.deaf && !self.is_cleanly_closed()))
     }
 
     /// Whether both sides have said Close (RFC 6455 §7.1.4, "closed cleanly").

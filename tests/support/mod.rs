@@ -1,0 +1,33 @@
+//! What tests that run the binary share: programs with a time limit, servers, interpreters, key files.
+
+// Every test binary is compiled with its own copy and uses a part of it.
+#![allow(dead_code, unused_imports)]
+
+mod collected;
+mod connect;
+mod key_file;
+mod program;
+mod python;
+mod server;
+mod stamp;
+
+pub(crate) use connect::{connect, start_connect};
+pub(crate) use key_file::KeyFile;
+pub(crate) use program::{Finished, Program};
+pub(crate) use python::{Python, PythonServer, python, pythons};
+pub(crate) use server::Server;
+pub(crate) use stamp::{assert_stamped, is_stamped};
+
+use std::process::Command;
+use std::time::Duration;
+
+/// How long a program may take before it is killed, and anything before it is no longer waited for.
+pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(20);
+
+/// The same for servers, each of which outlives many clients.
+pub(crate) const SERVER_TIME_LIMIT: Duration = Duration::from_secs(120);
+
+/// The binary under test.
+pub(crate) fn halloo() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_halloo"))
+}

@@ -1,0 +1,24 @@
+//! Two tutorials on sockets in Python, row by row: their clients against `halloo serve`, and
+//! `halloo connect` against their servers. Each program under `tests/tutorials` is as plain as what a
+//! reader of such a tutorial writes.
+//!
+//! | row | what it teaches |
+//! | --- | --- |
+//! | 1 | a WebSocket server: key and magic, three forms of length, unmasking |
+//! | 2 | its clients, and the first server one writes oneself |
+//! | 3 | HMAC: challenge, answer in hexadecimal digits, verdict |
+//! | 4 | HMAC with a raw answer, then a timestamp before each chunk |
+//! | 5 | the interactive client of row 4 |
+//! | 6 | `socketserver`: a line in, a stamped line out, the end |
+//! | 7 | `ThreadingTCPServer`: many clients at once |
+//! | 8 | the authentication of rows 3 and 4 inside WebSocket |
+
+mod support;
+
+mod tutorials {
+    mod hmac;
+    mod interactive;
+    mod socketserver;
+    mod websocket;
+    mod websocket_auth;
+}

@@ -1,0 +1,105 @@
+//! Whether what came back is what was sent, however it is cut into frames and reads.
+
+use crate::exchange::Exchange;
+use halloo::proto::frame::{HEADER_BYTES_MAX, Header, Opcode};
+use halloo::proto::{Role, Status};
+use std::io;
+
+/// Where in an answer a connection stands.
+#[derive(Debug, Default)]
+pub(crate) struct Check {
+    /// The part of a frame header that came at the end of a read.
+    partial: Vec<u8>,
+    /// Payload bytes of the frame at hand that are still to come.
+    frame_left: usize,
+    /// The frame at hand is the last of its message.
+    fin: bool,
+    /// Bytes of the message that came.
+    offset: usize,
+}
+
+impl Check {
+    /// Takes the next bytes; how many messages they completed.
+    ///
+    /// # Errors
+    /// If they are not the echo.
+    pub(crate) fn take(&mut self, bytes: &[u8], exchange: &Exchange) -> io::Result<usize> {
+        let mut rest = bytes;
+        let mut messages = 0;
+        while !rest.is_empty() {
+            if self.frame_left == 0 {
+                rest = self.begin_frame(rest, exchange)?;
+            }
+            let count = self.frame_left.min(rest.len());
+            let (piece, behind) = rest.split_at(count);
+            let end = self.offset + count;
+            if exchange.answer.get(self.offset..end) != Some(piece) {
+                return Err(io::Error::other("what came back is not what was sent"));
+            }
+            self.offset = end;
+            self.frame_left -= count;
+            rest = behind;
+            if self.frame_left == 0 && self.fin {
+                messages += self.end_message(exchange)?;
+            }
+        }
+        Ok(messages)
+    }
+
+    /// Reads a frame header off the front of `bytes`, and returns what is behind it.
+    fn begin_frame<'a>(&mut self, bytes: &'a [u8], exchange: &Exchange) -> io::Result<&'a [u8]> {
+        if !exchange.is_framed {
+            self.frame_left = exchange.answer.len();
+            self.fin = true;
+            return Ok(bytes);
+        }
+        if self.partial.is_empty() {
+            return match parse(bytes)? {
+                Status::Complete((header, used)) => {
+                    self.enter(header)?;
+                    Ok(&bytes[used..])
+                }
+                Status::Partial => {
+                    self.partial.extend_from_slice(bytes);
+                    Ok(&[])
+                }
+            };
+        }
+        let before = self.partial.len();
+        let added = bytes.len().min(HEADER_BYTES_MAX - before);
+        self.partial.extend_from_slice(&bytes[..added]);
+        match parse(&self.partial)? {
+            Status::Complete((header, used)) => {
+                self.partial.clear();
+                self.enter(header)?;
+                Ok(&bytes[used - before..])
+            }
+            Status::Partial => Ok(&[]),
+        }
+    }
+
+    fn enter(&mut self, header: Header) -> io::Result<()> {
+        let is_first = header.opcode != Opcode::Continuation;
+        if header.opcode.is_control() || is_first != (self.offset == 0) {
+            return Err(io::Error::other(format!("a frame {:?} came back", header.opcode)));
+        }
+        self.frame_left = usize::try_from(header.payload_len).map_err(io::Error::other)?;
+        // An empty frame ends nothing here: no workload has one.
+        self.fin = header.fin && self.frame_left > 0;
+        Ok(())
+    }
+
+    fn end_message(&mut self, exchange: &Exchange) -> io::Result<usize> {
+        if self.offset != exchange.answer.len() {
+            return Err(io::Error::other("a message came back too short"));
+        }
+        self.offset = 0;
+        self.fin = false;
+        Ok(1)
+    }
+}
+
+fn parse(bytes: &[u8]) -> io::Result<Status<(Header, usize)>> {
+    let broken = |error| io::Error::other(format!("a frame came back broken: {error:?}"));
+    Header::parse(bytes, Role::Client).map_err(broken)
+}

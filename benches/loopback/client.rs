@@ -1,0 +1,56 @@
+//! A client's connection: connected, and the handshake done.
+
+use crate::options::Target;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// No server on this machine is silent for so long unless it is stuck.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A response head is shorter than this.
+const HEAD_BYTES_MAX: usize = 4096;
+
+/// Connects and shakes hands.
+pub(crate) fn open(target: &Target) -> io::Result<TcpStream> {
+    let mut stream = connect(target)?;
+    send_request(&mut stream, target)?;
+    receive_response(&mut stream, target)?;
+    Ok(stream)
+}
+
+pub(crate) fn connect(target: &Target) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(target.address)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
+/// Asks for the upgrade. A server without a protocol sends the request back: it pays for what goes over the
+/// wire too, and only what a handshake means is left to compare.
+pub(crate) fn send_request(stream: &mut TcpStream, target: &Target) -> io::Result<()> {
+    let Target { address, path, .. } = target;
+    // One key serves all: nothing caches between the two ends of a loopback.
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes())
+}
+
+/// Waits until the server has agreed.
+pub(crate) fn receive_response(stream: &mut TcpStream, target: &Target) -> io::Result<()> {
+    let mut head = [0; HEAD_BYTES_MAX];
+    let mut len = 0;
+    while !head[..len].ends_with(b"\r\n\r\n") {
+        match stream.read(&mut head[len..])? {
+            0 => return Err(io::Error::other("the server ended the handshake")),
+            count => len += count,
+        }
+    }
+    if target.is_websocket && !head.starts_with(b"HTTP/1.1 101 ") {
+        let answer = String::from_utf8_lossy(&head[..len]);
+        return Err(io::Error::other(format!("the server refused the handshake: {answer}")));
+    }
+    Ok(())
+}

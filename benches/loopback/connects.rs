@@ -1,0 +1,54 @@
+//! W5: what it costs the server to take a connection in, shake hands and see it go.
+
+use crate::client;
+use crate::options::Target;
+use crate::server::Server;
+use crate::table::Figure;
+use std::io::{self, Read};
+use std::net::{Shutdown, TcpStream};
+use std::time::Instant;
+
+/// Connections that are made at once: enough to keep the server busy, as a storm of connects would.
+const AT_ONCE: usize = 64;
+
+/// Connects, in groups, until there were as many connections as asked for.
+pub(crate) fn measure(connections: usize, server: &Server) -> io::Result<Figure> {
+    visit(server.target())?;
+    let before = server.cpu_time()?;
+    let start = Instant::now();
+    let mut count = 0;
+    while count < connections {
+        count += visit(server.target())?;
+    }
+    let elapsed = start.elapsed();
+    let used = server.cpu_time()? - before;
+    Ok(Figure {
+        value: used.as_secs_f64() * 1e6 / count as f64,
+        count: count as u64,
+        rate: Some(count as f64 / elapsed.as_secs_f64()),
+        note: None,
+    })
+}
+
+/// One group: each step is done for all of them before the next. Returns how many they were.
+fn visit(target: &Target) -> io::Result<usize> {
+    let streams: io::Result<Vec<TcpStream>> =
+        (0..AT_ONCE).map(|_| client::connect(target)).collect();
+    let mut streams = streams?;
+    for stream in &mut streams {
+        client::send_request(stream, target)?;
+    }
+    for stream in &mut streams {
+        client::receive_response(stream, target)?;
+    }
+    for stream in &streams {
+        stream.shutdown(Shutdown::Write)?;
+    }
+    for stream in &mut streams {
+        // Until the server has closed too, so that its share of the work is counted. What it says last
+        // and how does not matter here.
+        let mut last_words = [0; 128];
+        while matches!(stream.read(&mut last_words), Ok(1..)) {}
+    }
+    Ok(streams.len())
+}

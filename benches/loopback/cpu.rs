@@ -1,0 +1,28 @@
+//! Who runs where.
+
+use rustix::process::Pid;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use std::io;
+
+/// Keeps this process to the last CPU it may use. Returns false, and does nothing, if it may use only one.
+pub(crate) fn pin_client() -> bool {
+    let usable = usable();
+    let [_, .., last] = usable[..] else { return false };
+    pin(None, last).is_ok()
+}
+
+/// Keeps a thread of the server to the first CPU.
+pub(crate) fn pin_server(thread: u32) -> io::Result<()> {
+    pin(i32::try_from(thread).ok().and_then(Pid::from_raw), 0)
+}
+
+fn pin(thread: Option<Pid>, cpu: usize) -> io::Result<()> {
+    let mut set = CpuSet::new();
+    set.set(cpu);
+    Ok(sched_setaffinity(thread, &set)?)
+}
+
+fn usable() -> Vec<usize> {
+    let Ok(set) = sched_getaffinity(None) else { return Vec::new() };
+    (0..CpuSet::MAX_CPU).filter(|&cpu| set.is_set(cpu)).collect()
+}

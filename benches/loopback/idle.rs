@@ -1,0 +1,66 @@
+//! W6 and W7: what the server holds for connections that are silent.
+
+use crate::check::Check;
+use crate::client;
+use crate::exchange::Exchange;
+use crate::options::Target;
+use crate::server::Server;
+use crate::table::Figure;
+use rustix::process::{Resource, getrlimit};
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Descriptors that either process needs for other things.
+const DESCRIPTORS_RESERVED: u64 = 100;
+
+/// How long a server may take to see that all clients are gone.
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// Holds `connections`, each after one message of `bytes`, and compares the server's memory.
+pub(crate) fn measure(connections: usize, bytes: usize, server: &Server) -> io::Result<Figure> {
+    let possible = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let connections = connections.min(possible.saturating_sub(DESCRIPTORS_RESERVED) as usize);
+    let target = server.target();
+    let exchange = Exchange::new(bytes, 1, false, target.is_websocket, 0);
+    // What a server takes once, such as its receive buffer, is not the price of a connection.
+    drop(visit(target, &exchange)?);
+    sleep(SETTLE);
+    let before = server.private_bytes()?;
+    let start = Instant::now();
+    let crowd: io::Result<Vec<TcpStream>> =
+        (0..connections).map(|_| visit(target, &exchange)).collect();
+    let crowd = crowd?;
+    let elapsed = start.elapsed();
+    let held = server.private_bytes()?;
+    drop(crowd);
+    sleep(SETTLE);
+    let after = server.private_bytes()?;
+    let (rise, left) = (held.saturating_sub(before), after.saturating_sub(before));
+    Ok(Figure {
+        value: rise as f64 / connections as f64,
+        count: connections as u64,
+        rate: Some(connections as f64 / elapsed.as_secs_f64()),
+        note: Some(format!(
+            "{} KiB at first, {} KiB kept when all had gone",
+            before / 1024,
+            left / 1024
+        )),
+    })
+}
+
+/// Connects and has one message echoed.
+fn visit(target: &Target, exchange: &Exchange) -> io::Result<TcpStream> {
+    let mut stream = client::open(target)?;
+    stream.write_all(&exchange.requests)?;
+    let mut check = Check::default();
+    let mut buffer = [0; 16 * 1024];
+    loop {
+        match stream.read(&mut buffer)? {
+            0 => return Err(io::Error::other("the server closed a connection")),
+            count if check.take(&buffer[..count], exchange)? > 0 => return Ok(stream),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! W1 to W4: messages in a closed loop over many connections.
+
+use crate::check::Check;
+use crate::client;
+use crate::exchange::Exchange;
+use crate::options::{Options, Target, WARM_UP};
+use crate::server::Server;
+use crate::table::Figure;
+use crate::workload::Load;
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+use std::io::{self, ErrorKind, Read, Write};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// What one read may bring.
+const BUFFER_BYTES: usize = 256 * 1024;
+
+/// Different messages among the connections of a workload: an answer that went to a stranger shows. More
+/// of them would only wear out the client's cache.
+const VARIANTS: usize = 4;
+
+/// One run: connects, warms up, counts.
+pub(crate) fn measure(load: &Load, server: &Server, options: &Options) -> io::Result<Figure> {
+    let mut crowd = Crowd::open(load, server.target(), options.text)?;
+    crowd.run(WARM_UP)?;
+    let before = server.cpu_time()?;
+    let start = Instant::now();
+    let messages = crowd.run(options.time)?;
+    let elapsed = start.elapsed();
+    let used = server.cpu_time()? - before;
+    if messages == 0 {
+        return Err(io::Error::other("nothing came back"));
+    }
+    Ok(Figure {
+        value: used.as_secs_f64() * 1e6 / messages as f64,
+        count: messages,
+        rate: Some(messages as f64 / elapsed.as_secs_f64()),
+        note: None,
+    })
+}
+
+/// All connections of a workload.
+struct Crowd {
+    poll: Poll,
+    events: Events,
+    buffer: Vec<u8>,
+    connections: Vec<Connection>,
+}
+
+impl Crowd {
+    fn open(load: &Load, target: &Target, text: bool) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let exchanges: Vec<Rc<Exchange>> = (0..VARIANTS.min(load.connections) as u8)
+            .map(|seed| {
+                let Load { bytes, in_flight, .. } = *load;
+                Rc::new(Exchange::new(bytes, in_flight, text, target.is_websocket, seed))
+            })
+            .collect();
+        let mut connections = Vec::new();
+        for (index, exchange) in exchanges.iter().cycle().take(load.connections).enumerate() {
+            let stream = client::open(target)?;
+            stream.set_nonblocking(true)?;
+            let mut stream = TcpStream::from_std(stream);
+            let both = Interest::READABLE | Interest::WRITABLE;
+            poll.registry().register(&mut stream, Token(index), both)?;
+            connections.push(Connection::new(stream, Rc::clone(exchange)));
+        }
+        connections.iter_mut().try_for_each(Connection::send)?;
+        let events = Events::with_capacity(load.connections);
+        Ok(Self { poll, events, buffer: vec![0; BUFFER_BYTES], connections })
+    }
+
+    /// Keeps all connections busy for `time`; how many messages came back.
+    fn run(&mut self, time: Duration) -> io::Result<u64> {
+        let mut messages = 0;
+        let end = Instant::now() + time;
+        while Instant::now() < end {
+            match self.poll.poll(&mut self.events, Some(time)) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                other => other?,
+            }
+            for event in &self.events {
+                let connection = &mut self.connections[event.token().0];
+                if event.is_readable() {
+                    messages += connection.receive(&mut self.buffer)?;
+                }
+                connection.send()?;
+            }
+        }
+        Ok(messages)
+    }
+}
+
+struct Connection {
+    stream: TcpStream,
+    exchange: Rc<Exchange>,
+    check: Check,
+    /// Bytes that are due to be sent.
+    due: usize,
+    /// How much of the request at hand is sent already.
+    phase: usize,
+}
+
+impl Connection {
+    /// All messages that may be in flight are due at once.
+    fn new(stream: TcpStream, exchange: Rc<Exchange>) -> Self {
+        let due = exchange.requests.len();
+        Self { stream, exchange, check: Check::default(), due, phase: 0 }
+    }
+
+    /// Reads what is there; how many messages it completed. Each makes a new one due.
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<u64> {
+        let mut messages = 0;
+        loop {
+            let count = match self.stream.read(buffer) {
+                Ok(0) => return Err(io::Error::other("the server closed a connection")),
+                Ok(count) => count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            };
+            messages += self.check.take(&buffer[..count], &self.exchange)?;
+            if count < buffer.len() {
+                break;
+            }
+        }
+        self.due += messages * self.exchange.request_bytes;
+        Ok(messages as u64)
+    }
+
+    /// Sends what is due, as far as it goes.
+    fn send(&mut self) -> io::Result<()> {
+        while self.due > 0 {
+            let requests = &self.exchange.requests;
+            let end = requests.len().min(self.phase + self.due);
+            let bytes = &requests[self.phase..end];
+            let count = match self.stream.write(bytes) {
+                Ok(count) => count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            };
+            let is_full = count < bytes.len();
+            self.due -= count;
+            self.phase = (self.phase + count) % self.exchange.request_bytes;
+            if is_full {
+                break;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,97 @@
+//! The server under load on this machine: what a message, a connection and an idle connection cost it.
+//!
+//! The server runs on the first CPU and the client, which is this process, on the second, so that neither
+//! pays for the other. The figure to read is the server's CPU time for each message: messages a second
+//! depend on the client too. Machines are noisy: compare only what was measured in one run, in turns.
+//!
+//! `cargo bench --bench loopback -- --help` says how to choose, and how to measure another server beside.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program that reports to a person"
+)]
+
+mod check;
+mod client;
+mod connects;
+mod cpu;
+mod exchange;
+mod idle;
+mod load;
+mod options;
+mod server;
+mod table;
+mod workload;
+
+use options::{Choice, Options};
+use server::Server;
+use std::io;
+use std::process::ExitCode;
+use table::{Figure, Row};
+use workload::Workload;
+
+fn main() -> ExitCode {
+    let options = match Options::from_arguments(std::env::args().skip(1)) {
+        Ok(Choice::Measure(options)) => options,
+        Ok(Choice::Help) => {
+            println!("{}", options::HELP);
+            return ExitCode::SUCCESS;
+        }
+        Err(message) => {
+            eprintln!("loopback: {message}");
+            return ExitCode::from(2);
+        }
+    };
+    match measure_all(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("loopback: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Measures every workload that was asked for, and prints each as soon as it is known.
+fn measure_all(options: &Options) -> io::Result<()> {
+    if !cpu::pin_client() {
+        println!("only one CPU: server and client share it, and the figures say little");
+    }
+    let mut servers = Vec::new();
+    match &options.target {
+        Some(target) => servers.push(Server::attach("target", target)?),
+        None => servers.push(Server::start()?),
+    }
+    if let Some(target) = &options.against {
+        servers.push(Server::attach("against", target)?);
+    }
+    table::print_heading();
+    for workload in options.workloads() {
+        let rows = measure(&workload, &mut servers, options)?;
+        table::print(&workload, &rows);
+    }
+    Ok(())
+}
+
+/// Measures one workload: each run visits every server, so that noise meets all of them alike.
+fn measure(workload: &Workload, servers: &mut [Server], options: &Options) -> io::Result<Vec<Row>> {
+    let mut rows: Vec<Row> = servers.iter().map(|server| Row::new(server.name())).collect();
+    for _ in 0..options.runs {
+        for (server, row) in servers.iter_mut().zip(&mut rows) {
+            row.push(measure_once(workload, server, options)?);
+        }
+    }
+    Ok(rows)
+}
+
+fn measure_once(workload: &Workload, server: &mut Server, options: &Options) -> io::Result<Figure> {
+    match *workload {
+        Workload::Load(load) => load::measure(&load, server, options),
+        Workload::Connects { connections, .. } => connects::measure(connections, server),
+        Workload::Idle { connections, bytes, .. } => {
+            // What an earlier workload left behind must not hide what this one takes.
+            server.renew()?;
+            idle::measure(connections, bytes, server)
+        }
+    }
+}

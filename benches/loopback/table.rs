@@ -1,0 +1,94 @@
+//! The figures, as a table.
+
+use crate::workload::Workload;
+
+/// What one run measured.
+#[derive(Debug)]
+pub(crate) struct Figure {
+    /// The figure that counts, in the workload's unit.
+    pub(crate) value: f64,
+    /// Messages or connections it was measured over.
+    pub(crate) count: u64,
+    /// Messages or connections a second.
+    pub(crate) rate: Option<f64>,
+    pub(crate) note: Option<String>,
+}
+
+/// All runs of one workload against one server.
+#[derive(Debug)]
+pub(crate) struct Row {
+    server: &'static str,
+    figures: Vec<Figure>,
+}
+
+impl Row {
+    pub(crate) fn new(server: &'static str) -> Self {
+        Self { server, figures: Vec::new() }
+    }
+
+    pub(crate) fn push(&mut self, figure: Figure) {
+        self.figures.push(figure);
+    }
+
+    fn values(&self) -> Vec<f64> {
+        self.figures.iter().map(|figure| figure.value).collect()
+    }
+
+    fn print(&self, unit: &str) {
+        let values = self.values();
+        let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = values.iter().copied().fold(0.0, f64::max);
+        let count: u64 = self.figures.iter().map(|figure| figure.count).sum();
+        let rate = median(self.figures.iter().filter_map(|figure| figure.rate).collect());
+        println!(
+            "   {:8} {:>10} {unit}  ({} to {})   {count} in all, {rate:.0}/s",
+            self.server,
+            short(median(values)),
+            short(least),
+            short(most),
+        );
+        if let Some(note) = self.figures.last().and_then(|figure| figure.note.as_ref()) {
+            println!("            {note}");
+        }
+    }
+
+    /// How its values compare with another's, run by run.
+    fn ratio_to(&self, other: &Self) -> f64 {
+        let pairs = self.values().into_iter().zip(other.values());
+        median(pairs.map(|(ours, theirs)| ours / theirs).collect())
+    }
+}
+
+/// Prints what the columns are.
+pub(crate) fn print_heading() {
+    println!("server CPU time or memory: median (least to most) of the runs");
+}
+
+/// Prints a workload: a line for each server and, if there are two, how they compare.
+pub(crate) fn print(workload: &Workload, rows: &[Row]) {
+    println!("{} {}", workload.name(), workload.describe());
+    for row in rows {
+        row.print(workload.unit());
+    }
+    if let [ours, theirs] = rows {
+        println!("   ratio    {:>10.3}", ours.ratio_to(theirs));
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    match values.len() {
+        0 => f64::NAN,
+        len if len % 2 == 1 => values[len / 2],
+        len => f64::midpoint(values[len / 2 - 1], values[len / 2]),
+    }
+}
+
+/// Three significant digits, more or less.
+fn short(value: f64) -> String {
+    match value {
+        0.0..10.0 => format!("{value:.3}"),
+        10.0..1000.0 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
+    }
+}

@@ -1,0 +1,75 @@
+//! What is measured.
+
+/// One thing to measure.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Workload {
+    /// Messages there and back, as many as go.
+    Load(Load),
+    /// Connect, shake hands, close.
+    Connects { name: &'static str, connections: usize },
+    /// Connections that said something once and are silent since.
+    Idle { name: &'static str, connections: usize, bytes: usize },
+}
+
+/// Messages of one size in a closed loop.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Load {
+    pub(crate) name: &'static str,
+    /// Payload of a message.
+    pub(crate) bytes: usize,
+    pub(crate) connections: usize,
+    /// Messages of one connection that are on their way at once.
+    pub(crate) in_flight: usize,
+}
+
+/// Enough to divide away what a server takes once, few enough for the usual limit of descriptors.
+const IDLE_CONNECTIONS: usize = 15_000;
+
+/// All workloads, in the order in which they are measured.
+pub(crate) const ALL: [Workload; 7] = [
+    Workload::Load(Load { name: "W1", bytes: 64, connections: 128, in_flight: 1 }),
+    Workload::Load(Load { name: "W2", bytes: 64, connections: 64, in_flight: 32 }),
+    Workload::Load(Load { name: "W3", bytes: 16 * 1024, connections: 64, in_flight: 1 }),
+    Workload::Load(Load { name: "W4", bytes: 1024 * 1024, connections: 8, in_flight: 1 }),
+    Workload::Connects { name: "W5", connections: 10_000 },
+    Workload::Idle { name: "W6", connections: IDLE_CONNECTIONS, bytes: 64 },
+    Workload::Idle { name: "W7", connections: IDLE_CONNECTIONS, bytes: 64 * 1024 },
+];
+
+impl Workload {
+    /// The short name by which it is chosen.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Load(load) => load.name,
+            Self::Connects { name, .. } | Self::Idle { name, .. } => name,
+        }
+    }
+
+    /// What it does, in words.
+    pub(crate) fn describe(&self) -> String {
+        match self {
+            Self::Load(Load { bytes, connections, in_flight, .. }) => {
+                format!("{} × {connections} connections × {in_flight} in flight", size(*bytes))
+            }
+            Self::Connects { .. } => "connect, shake hands, close".into(),
+            Self::Idle { bytes, .. } => format!("idle after one message of {}", size(*bytes)),
+        }
+    }
+
+    /// What its main figure counts.
+    pub(crate) fn unit(&self) -> &'static str {
+        match self {
+            Self::Load(_) => "µs/message",
+            Self::Connects { .. } => "µs/connection",
+            Self::Idle { .. } => "B/connection",
+        }
+    }
+}
+
+fn size(bytes: usize) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} B"),
+        1024..1_048_576 => format!("{} KiB", bytes / 1024),
+        _ => format!("{} MiB", bytes / 1_048_576),
+    }
+}

@@ -9,7 +9,8 @@ mod prompt;
 mod serve;
 mod values;
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
@@ -40,7 +41,7 @@ struct CommonArgs {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     log_format: logger::LogFormat,
     /// Log more; twice for everything
-    #[arg(short, long, action = clap::ArgAction::Count)]
+    #[arg(short, long, action = ArgAction::Count)]
     verbose: u8,
     /// Log only what is wrong
     #[arg(short, long)]
@@ -96,9 +97,13 @@ fn parse(arguments: &[OsString]) -> Result<Cli, Failure> {
     Cli::from_arg_matches(&matches).map_err(|error| Failure::Usage(error.to_string()))
 }
 
-/// Every long flag `--a-b` is also the variable `HALLOO_A_B`.
+/// Every long flag `--a-b` is also the variable `HALLOO_A_B`. One without a value takes 1, yes or true.
 fn with_environment(argument: clap::Arg) -> clap::Arg {
     let Some(long) = argument.get_long() else { return argument };
     let name = format!("HALLOO_{}", long.to_uppercase().replace('-', "_"));
-    argument.env(name).hide_env(true)
+    let argument = argument.env(name).hide_env(true);
+    match argument.get_action() {
+        ArgAction::SetTrue => argument.value_parser(BoolishValueParser::new()),
+        _ => argument,
+    }
 }

@@ -158,9 +158,12 @@ fn parse_authority(
         None if authority.matches(':').count() > 1 => {
             // `::1:9527` is itself an address, but whoever writes it means a port at its end.
             let (host, port) = authority.rsplit_once(':').unwrap_or((authority, "PORT"));
-            let (host, port) = match host.parse::<Ipv6Addr>() {
-                Ok(_) => (host, port),
-                Err(_) => (authority, "PORT"),
+            let (host, port) = if host.parse::<Ipv6Addr>().is_ok() {
+                (host, port)
+            } else if authority.parse::<Ipv6Addr>().is_ok() {
+                (authority, "PORT")
+            } else {
+                return Err(AddressError(format!("'{text}' has more than one port")));
             };
             return Err(AddressError(format!(
                 "'{text}' has an IPv6 address without brackets: write {scheme}://[{host}]:{port}"
@@ -266,6 +269,7 @@ mod tests {
             ("ws://:9527", "has no host"),
             ("ws://::1:9527", "write ws://[::1]:9527"),
             ("tcp://2001:db8::1:80", "without brackets"),
+            ("ws://127.0.0.1:80:90", "more than one port"),
             ("ws://[::1:9527", "no IPv6 address in its brackets"),
             ("ws://[::1]9527", "no IPv6 address in its brackets"),
             ("ws://[a]:9527", "no IPv6 address in its brackets"),

@@ -269,6 +269,10 @@ impl<T: Stream> Connection<T> {
             if after == Stage::Closing && before != after {
                 self.end_with(by);
             }
+            if after == Stage::Open && before != after {
+                // Silence counts from here: what came before was not for the session.
+                self.heard = false;
+            }
             // A service may hang up as soon as it opens: what is past Auth with an event was authenticated.
             if before == Stage::Auth && after != before && by == End::Service {
                 info!(peer:% = self.peer; "#{} authenticated", self.id);

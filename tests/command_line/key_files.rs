@@ -1,0 +1,76 @@
+//! Key files: what is refused, and that the message helps.
+
+use super::super::support::{KeyFile, Server, connect, halloo};
+use super::assert_refused;
+
+#[test]
+fn a_key_that_others_can_read_is_refused_with_the_remedy() {
+    for mode in [0o644, 0o640, 0o604, 0o620, 0o660] {
+        let key = KeyFile::with_mode("secret of the few", mode);
+        let shown = format!("mode {mode:04o}");
+        let remedy = format!("chmod 600 '{}'", key.path());
+        for command in [["serve", "tcp://127.0.0.1:0"], ["connect", "tcp://127.0.0.1:1"]] {
+            let arguments = [&command[..], &["--auth-key-file", key.path()]].concat();
+            assert_refused(&arguments, 2, &["--auth-key-file", key.path(), &shown, &remedy]);
+        }
+    }
+}
+
+#[test]
+fn a_key_that_is_missing_empty_or_endless_is_refused() {
+    let empty = [KeyFile::new(""), KeyFile::new("\n")];
+    for key in &empty {
+        let arguments = ["serve", "--auth-key-file", key.path(), "tcp://127.0.0.1:0"];
+        assert_refused(&arguments, 2, &[key.path(), "is empty"]);
+    }
+    let missing = format!("{}.missing", empty[0].path());
+    assert_refused(&["serve", "--auth-key-file", &missing], 2, &[&missing, "No such file"]);
+    assert_refused(&["serve", "--auth-key-file", "/"], 2, &["'/' is not a file"]);
+    let long = KeyFile::new("x".repeat(5000));
+    assert_refused(&["serve", "--auth-key-file", long.path()], 2, &[long.path(), "longer than"]);
+}
+
+#[test]
+fn a_refusal_does_not_show_the_key() {
+    let key = KeyFile::with_mode("open sesame", 0o644);
+    let mut command = halloo();
+    command.args(["serve", "-vv", "--auth-key-file", key.path(), "tcp://127.0.0.1:0"]);
+    let finished = super::Program::start(&mut command).wait();
+    assert!(!finished.stderr.contains("sesame"), "{finished:#?}");
+}
+
+#[test]
+fn one_newline_at_the_end_is_not_part_of_the_key() {
+    let with = KeyFile::new("a key that is long enough\n");
+    let without = KeyFile::new("a key that is long enough");
+    let server = Server::start(&["--auth-key-file", with.path(), "tcp://127.0.0.1:0"]);
+    let finished = connect(&["--auth-key-file", without.path(), server.url()], "hello\n");
+    assert_eq!((finished.code, finished.stdout.as_str()), (Some(0), "hello\n"), "{finished:#?}");
+}
+
+#[test]
+fn any_one_of_several_keys_will_do_and_no_other() {
+    let keys = ["the first of two keys", "the second of two keys"].map(KeyFile::new);
+    let stranger = KeyFile::new("a key of somebody else");
+    let [first, second] = [&keys[0], &keys[1]].map(KeyFile::path);
+    let server = Server::start(&[
+        "--auth-key-file",
+        first,
+        "--auth-key-file",
+        second,
+        "ws://127.0.0.1:0",
+        "line://127.0.0.1:0",
+    ]);
+    for url in server.urls() {
+        for key in [first, second] {
+            let finished = connect(&["--auth-key-file", key, url], "hello\n");
+            assert_eq!((finished.code, finished.stdout.as_str()), (Some(0), "hello\n"));
+        }
+        let finished = connect(&["--auth-key-file", stranger.path(), url], "hello\n");
+        assert_eq!((finished.code, finished.stdout.as_str()), (Some(1), ""), "{finished:#?}");
+        assert!(finished.stderr.contains("check the key"), "{finished:#?}");
+    }
+    server.wait_for_logs("the answer to the challenge is wrong", 2);
+    let log = server.stop().stderr;
+    assert!(!log.contains("of two keys") && !log.contains("somebody else"), "{log}");
+}

@@ -1,0 +1,182 @@
+//! Wrong values: exit code 2 and a message with the flag, the value and what would be accepted. What is
+//! right but does not work: exit code 1.
+
+use super::super::support::{Program, Server, halloo};
+use super::{assert_refused, run};
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+#[test]
+fn a_wrong_value_names_the_flag_the_value_and_what_would_do() {
+    let cases = [
+        ("--max-message-size", "5parsec", "64KiB"),
+        ("--max-message-size", "-1", "64KiB"),
+        ("--max-memory", "lots", "1MiB"),
+        ("--max-connections", "0", "at least 1"),
+        ("--max-connections", "many", "10k"),
+        ("--max-connections-per-ip", "none", "or off"),
+        ("--close-after", "x", "or off"),
+        ("--handshake-timeout", "10", "250ms"),
+        ("--handshake-timeout", "0s", "above zero"),
+        ("--auth-timeout", "soon", "10s"),
+        ("--idle-timeout", "1 fortnight", "or off"),
+        ("--close-timeout", "", "5m"),
+        ("--drain-timeout", "1d", "1h"),
+        ("--ping-interval", "often", "or off"),
+        ("--service", "fortune", "echo, timestamp, discard, flood, none"),
+        ("--auth-hash", "sha1", "sha256, md5"),
+        ("--auth-encoding", "base64", "raw, hex"),
+        ("--log-format", "xml", "text, json"),
+    ];
+    for (flag, value, accepted) in cases {
+        let argument = format!("{flag}={value}");
+        let quoted = format!("'{value}'");
+        // clap shows an empty value as such: there is nothing to quote.
+        let shown = if value.is_empty() { "" } else { quoted.as_str() };
+        assert_refused(&["serve", &argument], 2, &[flag, shown, accepted]);
+    }
+}
+
+#[test]
+fn a_wrong_address_says_what_would_be_one() {
+    let cases = [
+        ("localhost:9527", "ws://localhost:9527"),
+        ("127.0.0.1:0", "ws://127.0.0.1:0"),
+        ("ftp://127.0.0.1:0", "'ftp' is not a scheme: one of ws://, tcp://, line://"),
+        ("ws://::1:9527", "write ws://[::1]:9527"),
+        ("tcp://127.0.0.1", "needs a port"),
+        ("tcp://127.0.0.1:65536", "needs a port from 0 to 65535"),
+        ("tcp://127.0.0.1:0/path", "only ws:// takes"),
+        ("ws://user@127.0.0.1:0", "user name"),
+        ("ws://127.0.0.1:0/#part", "fragment"),
+        ("ws://:9527", "no host"),
+        ("unix:", "no path"),
+    ];
+    for (address, words) in cases {
+        assert_refused(&["serve", address], 2, &[address, words]);
+        assert_refused(&["connect", address], 2, &[address, words]);
+    }
+}
+
+#[test]
+fn more_connections_than_the_process_can_hold() {
+    let words = ["--max-connections 4000000000", "ulimit -Hn"];
+    assert_refused(&["serve", "--max-connections", "4000000000", "tcp://127.0.0.1:0"], 2, &words);
+}
+
+#[test]
+fn an_unknown_flag_and_a_missing_argument() {
+    assert_refused(&["serve", "--frobnicate"], 2, &["--frobnicate", "--help"]);
+    assert_refused(&["connect"], 2, &["<URL>"]);
+    assert_refused(&["connect", "-H", "no colon", "ws://127.0.0.1:1"], 2, &["'Name: value'"]);
+}
+
+#[test]
+fn a_port_that_is_taken() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    let url = format!("ws://{}", taken.local_addr().expect("it is bound"));
+    let words = [&*format!("cannot listen on {url}"), "choose another port"];
+    assert_refused(&["serve", &url], 1, &words);
+    assert_refused(&[&url], 1, &words);
+}
+
+#[test]
+fn if_one_of_several_cannot_be_had_none_is_served() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    let url = format!("tcp://{}", taken.local_addr().expect("it is bound"));
+    let finished = run(&["serve", "tcp://127.0.0.1:0", &url]);
+    assert_eq!(finished.code, Some(1), "{finished:#?}");
+}
+
+#[test]
+fn halloo_alone_serves_websocket_at_its_own_port() {
+    const URL: &str = "ws://127.0.0.1:9527";
+    let help = run(&["serve", "--help"]);
+    assert!(help.stdout.contains(&format!("[default: {URL}]")), "{}", help.stdout);
+    let program = Program::start_server(&mut halloo());
+    // Somebody else may have the port: then that is what it says.
+    let refusal = format!("cannot listen on {URL}");
+    let start = Instant::now();
+    while program.stdout_so_far().is_empty() && !program.stderr_so_far().contains(&refusal) {
+        assert!(start.elapsed() < Duration::from_secs(10), "it says either");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    if program.stdout_so_far().is_empty() {
+        assert_eq!(program.wait().code, Some(1));
+        return;
+    }
+    program.wait_for_stdout(|stdout| stdout == format!("listening {URL}\n"));
+    program.terminate();
+    assert_eq!(program.wait().code, Some(0));
+}
+
+#[test]
+fn an_address_alone_and_flags_alone_mean_serve() {
+    let url = "line://127.0.0.1:0";
+    for arguments in [vec![url], vec!["--service", "timestamp", url], vec!["-q", url]] {
+        let program = Program::start_server(halloo().args(&arguments));
+        program.wait_for_stdout(|stdout| stdout.starts_with("listening line://127.0.0.1:"));
+        program.terminate();
+        assert_eq!(program.wait().code, Some(0), "{arguments:?}");
+    }
+}
+
+#[test]
+fn help_and_version() {
+    let version = run(&["--version"]);
+    assert_eq!(version.code, Some(0));
+    assert_eq!(version.stdout, format!("halloo {}\n", env!("CARGO_PKG_VERSION")));
+    for arguments in [&["--help"][..], &["-h"], &["help"]] {
+        let help = run(arguments);
+        assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""), "{help:#?}");
+        for word in ["serve", "connect", "--help", "--version"] {
+            assert!(help.stdout.contains(word), "{word}: {}", help.stdout);
+        }
+    }
+    for arguments in [["serve", "--help"], ["connect", "--help"], ["help", "connect"]] {
+        let help = run(&arguments);
+        assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""), "{help:#?}");
+        assert!(help.stdout.contains("--auth-key-file <FILE>"), "{}", help.stdout);
+        assert!(help.stdout.lines().all(|line| line.chars().count() <= 100), "{}", help.stdout);
+    }
+}
+
+#[test]
+fn every_default_of_the_manual_is_in_the_help() {
+    let help = run(&["serve", "--help"]).stdout;
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    let defaults = [
+        ("--service", "echo"),
+        ("--close-after", "off"),
+        ("--auth-hash", "sha256"),
+        ("--auth-encoding", "raw"),
+        ("--max-connections-per-ip", "off"),
+        ("--max-message-size", "64MiB"),
+        ("--max-memory", "256MiB"),
+        ("--handshake-timeout", "10s"),
+        ("--auth-timeout", "10s"),
+        ("--idle-timeout", "off"),
+        ("--close-timeout", "5s"),
+        ("--drain-timeout", "10s"),
+        ("--ping-interval", "off"),
+        ("--profile", "bench"),
+        ("--log-format", "text"),
+    ];
+    for (flag, default) in defaults {
+        let (_, about) = help.split_once(&format!("{flag} <")).expect(flag);
+        let (_, rest) = about.split_once("[default: ").expect(flag);
+        assert!(rest.starts_with(&format!("{default}]")), "{flag}: {about}");
+    }
+}
+
+#[test]
+fn off_is_a_value() {
+    let server = Server::start(&[
+        "--idle-timeout=off",
+        "--ping-interval=off",
+        "--close-after=off",
+        "--max-connections-per-ip=off",
+        "tcp://127.0.0.1:0",
+    ]);
+    assert_eq!(server.stop().code, Some(0));
+}

@@ -1,0 +1,55 @@
+//! Ten thousand connections in one process, and what is left of them when they have gone.
+
+use super::client::Client;
+use super::{process_of, serve};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::time::Instant;
+
+/// As many as are wanted.
+const CONNECTIONS: usize = 10_000;
+
+/// Descriptors that this process needs for everything else: other tests run beside this one.
+const RESERVED: usize = 2_000;
+
+#[test]
+fn ten_thousand_connections_come_and_go() {
+    let count = CONNECTIONS.min(room());
+    let server = serve(&["ws://127.0.0.1:0", "tcp://127.0.0.1:0"]);
+    let process = process_of(&server);
+    let descriptors = process.descriptors();
+    server.urls().iter().for_each(|url| Client::open(url).echo(b"warm-up"));
+    assert!(process.settles(|it| it.descriptors() <= descriptors));
+    let memory = process.memory_kib();
+
+    let start = Instant::now();
+    let mut clients: Vec<Client> =
+        (0..count).map(|n| Client::open(&server.urls()[n % 2])).collect();
+    let connected = start.elapsed();
+    // All at once, so that many are ready in one turn.
+    let message = |number: usize| format!("client {number}").into_bytes();
+    clients.iter_mut().enumerate().for_each(|(n, client)| client.send(&message(n)));
+    clients.iter_mut().enumerate().for_each(|(n, client)| client.expect_echo(&message(n)));
+    let held = process.memory_kib().saturating_sub(memory);
+    assert!(process.descriptors() >= count, "they are all there at once");
+
+    drop(clients);
+    assert!(process.settles(|it| it.descriptors() <= descriptors), "every descriptor comes back");
+    process.settles(|it| it.memory_kib() <= memory + 1024);
+    let left = process.memory_kib().saturating_sub(memory);
+    println!(
+        "{count} connections: made in {connected:?}, {held} KiB while there, {left} KiB after"
+    );
+    assert!(left <= 2048, "{left} KiB are left of {count} connections that have gone");
+    Client::open(server.url()).echo(b"and it still serves");
+}
+
+/// How many connections this process can hold, with its limit raised as far as it goes.
+fn room() -> usize {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    // If it cannot be raised, the one there is counts.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(1 << 20) as usize;
+    let room = descriptors.saturating_sub(RESERVED);
+    assert!(room >= 500, "this test needs more descriptors: ulimit -Hn");
+    room
+}

@@ -1,0 +1,78 @@
+//! What the kernel knows about a running server, and how to stop one in its tracks.
+
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
+use std::time::{Duration, Instant};
+
+/// A process by its number.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Process(u32);
+
+impl Process {
+    pub(crate) fn new(pid: u32) -> Self {
+        Self(pid)
+    }
+
+    /// Memory of its own, in KiB. Pages of the binary are not counted: they come as code is first run,
+    /// and are shared.
+    pub(crate) fn memory_kib(self) -> u64 {
+        let status = self.read("status");
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+        let figure = line.and_then(|line| line.split_whitespace().next());
+        figure.and_then(|figure| figure.parse().ok()).expect("the kernel says RssAnon in kB")
+    }
+
+    /// The time it has spent on a processor.
+    pub(crate) fn processor_time(self) -> Duration {
+        let text = self.read("schedstat");
+        let figure = text.split_whitespace().next().and_then(|figure| figure.parse().ok());
+        Duration::from_nanos(figure.expect("the kernel counts nanoseconds"))
+    }
+
+    /// How many descriptors it has open.
+    pub(crate) fn descriptors(self) -> usize {
+        let entries = std::fs::read_dir(format!("/proc/{}/fd", self.0));
+        entries.expect("the process is there").count()
+    }
+
+    /// Waits until a condition on it holds; whether it did in time.
+    pub(crate) fn settles(self, condition: impl Fn(Self) -> bool) -> bool {
+        let until = Instant::now() + Duration::from_secs(10);
+        while Instant::now() < until {
+            if condition(self) {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        condition(self)
+    }
+
+    #[track_caller]
+    pub(crate) fn signal(self, signal: Signal) {
+        kill_process(self.pid(), signal).expect("the process is there");
+    }
+
+    /// Does something while the process stands still: what happens meanwhile, it finds all at once.
+    pub(crate) fn while_stopped<T>(self, act: impl FnOnce() -> T) -> T {
+        self.signal(Signal::STOP);
+        let is_stopped = |it: Self| it.read("stat").contains(") T ");
+        assert!(self.settles(is_stopped), "it stops when it is told to");
+        let result = act();
+        self.signal(Signal::CONT);
+        result
+    }
+
+    /// Lowers how many descriptors it may have.
+    pub(crate) fn limit_descriptors(self, limit: u64) {
+        let limit = Rlimit { current: Some(limit), maximum: Some(limit) };
+        prlimit(Some(self.pid()), Resource::Nofile, limit).expect("a limit may be lowered");
+    }
+
+    fn pid(self) -> Pid {
+        Pid::from_raw(self.0 as i32).expect("a process id is above zero")
+    }
+
+    fn read(self, name: &str) -> String {
+        let path = format!("/proc/{}/{name}", self.0);
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+}

@@ -1,0 +1,155 @@
+//! Deadlines: never early, never put off by a byte now and then, and soon after they are due. The upper
+//! bounds leave room for a machine that is busy with other tests; what was measured is printed.
+
+use super::client::Client;
+use super::serve;
+use super::support::{KeyFile, Server};
+use super::wire::{PING, PONG, REQUEST, masked, masked_close};
+use std::time::{Duration, Instant};
+
+const HALF_A_SECOND: Duration = Duration::from_millis(500);
+
+/// A deadline of half a second was kept.
+#[track_caller]
+fn assert_half_a_second(name: &str, elapsed: Duration) {
+    println!("{name}: {elapsed:?}");
+    // The clock of the server starts when it accepts: a little after ours, so never early.
+    assert!(elapsed >= HALF_A_SECOND - Duration::from_millis(20), "{name}: {elapsed:?} is early");
+    assert!(elapsed < HALF_A_SECOND * 3, "{name}: {elapsed:?} is late");
+}
+
+/// Writes a byte every 100 ms, for as long as the server takes it, or two seconds.
+fn drip(client: &Client, bytes: &'static [u8]) {
+    let mut output = client.stream().try_clone().expect("a second handle");
+    std::thread::spawn(move || {
+        for byte in bytes.chunks(1).take(20) {
+            if std::io::Write::write_all(&mut output, byte).is_err() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    });
+}
+
+#[test]
+fn the_handshake_is_not_put_off_by_a_byte_now_and_then() {
+    let server = serve(&["--handshake-timeout", "500ms", "ws://127.0.0.1:0"]);
+    let start = Instant::now();
+    let mut client = Client::connect(server.url());
+    drip(&client, REQUEST);
+    let head = client.read_head();
+    assert_half_a_second("--handshake-timeout", start.elapsed());
+    assert!(head.starts_with("HTTP/1.1 408 "), "{head}");
+    assert!(head.contains("\r\nConnection: close\r\n"), "{head}");
+    client.rest();
+    assert_half_a_second("--handshake-timeout, to the end", start.elapsed());
+}
+
+#[test]
+fn who_says_nothing_is_not_waited_for() {
+    let server = serve(&["--handshake-timeout", "500ms", "ws://127.0.0.1:0"]);
+    let start = Instant::now();
+    let mut client = Client::connect(server.url());
+    let head = client.read_head();
+    assert_half_a_second("--handshake-timeout in silence", start.elapsed());
+    assert!(head.starts_with("HTTP/1.1 408 "), "{head}");
+}
+
+#[test]
+fn an_answer_to_the_challenge_is_waited_for_as_long() {
+    let key = KeyFile::new("a key that is long enough");
+    let server = serve(&[
+        "--auth-timeout",
+        "500ms",
+        "--auth-key-file",
+        key.path(),
+        "tcp://127.0.0.1:0",
+        "line://127.0.0.1:0",
+        "ws://127.0.0.1:0",
+    ]);
+    for url in &server.urls()[..2] {
+        let start = Instant::now();
+        let mut client = Client::connect(url);
+        assert_eq!(client.read_exactly(32).len(), 32);
+        drip(&client, b"0123456789012345678901234567890");
+        client.expect_end();
+        assert_half_a_second(url, start.elapsed());
+    }
+    let mut client = Client::open(&server.urls()[2]);
+    let start = Instant::now();
+    assert_eq!(client.read_frame().payload.len(), 32);
+    client.expect_close(1008);
+    let elapsed = start.elapsed() + Duration::from_millis(20);
+    assert_half_a_second("--auth-timeout over WebSocket", elapsed);
+}
+
+#[test]
+fn an_idle_connection_is_ended_and_a_busy_one_is_not() {
+    let server = serve(&["--idle-timeout", "500ms", "ws://127.0.0.1:0", "tcp://127.0.0.1:0"]);
+    for url in server.urls() {
+        let mut client = Client::open(url);
+        let start = Instant::now();
+        // Three times the idle timeout, but never idle for so long.
+        while start.elapsed() < HALF_A_SECOND * 3 {
+            client.echo(b"not idle");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        client.echo(b"the last");
+        let start = Instant::now();
+        if url.starts_with("ws") {
+            client.expect_close(1001);
+        } else {
+            client.expect_end();
+        }
+        // The server read the message before we did its echo.
+        assert_half_a_second("--idle-timeout", start.elapsed() + Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn who_never_said_a_message_is_idle_too() {
+    let server = serve(&["--idle-timeout", "500ms", "tcp://127.0.0.1:0"]);
+    let start = Instant::now();
+    let mut client = Client::open(server.url());
+    client.expect_end();
+    assert_half_a_second("--idle-timeout without a message", start.elapsed());
+}
+
+#[test]
+fn who_does_not_answer_a_ping_is_given_up() {
+    let server = serve(&["--ping-interval", "250ms", "ws://127.0.0.1:0"]);
+    let start = Instant::now();
+    let mut client = Client::open(server.url());
+    assert_eq!(client.read_frame().first, PING);
+    client.expect_close(1001);
+    assert_half_a_second("--ping-interval, twice", start.elapsed());
+}
+
+#[test]
+fn who_answers_pings_stays() {
+    let server = serve(&["--ping-interval", "250ms", "ws://127.0.0.1:0"]);
+    let mut client = Client::open(server.url());
+    let start = Instant::now();
+    for _ in 0..5 {
+        let ping = client.read_frame();
+        assert_eq!(ping.first, PING, "{ping:?}");
+        client.write(&masked(PONG, &ping.payload));
+    }
+    assert!(start.elapsed() >= Duration::from_secs(1), "a ping only after a silence");
+    client.echo(b"still here");
+    client.close();
+}
+
+#[test]
+fn who_does_not_close_is_dropped() {
+    let server = Server::start(&["--close-timeout", "500ms", "ws://127.0.0.1:0"]);
+    let mut client = Client::open(server.url());
+    let start = Instant::now();
+    client.write(&masked_close(1000));
+    assert_eq!(client.read_frame().close_code(), Some(1000));
+    client.expect_end();
+    // The end of the server's output came at once; ours it waits for.
+    assert!(!server.stderr_so_far().contains("ended: "), "{}", server.stderr_so_far());
+    server.wait_for_log("ended: ");
+    assert_half_a_second("--close-timeout", start.elapsed());
+}

@@ -132,6 +132,9 @@ impl<T: Stream> Connection<T> {
         if self.wants_to_flood(shared.service) {
             let context = self.context();
             shared.service.on_writable(&context, &mut self.session.outbox(shared.batch));
+            if self.session.stage() == Stage::Closing {
+                self.end_with(End::Service);
+            }
         }
         self.close_if_draining(shared);
         self.send(shared);

@@ -39,7 +39,8 @@ pub struct Reactor<N: Network, S: Service> {
     last_id: u64,
     /// When a stop that was asked for no longer waits for anybody.
     drain_until: Option<Moment>,
-    /// The current moment, read from the clock at most once a turn, and only if something needs it.
+    /// The current moment, read from the clock at most once before and once after each wait, and only if
+    /// something needs it.
     now: Option<Moment>,
 }
 
@@ -101,6 +102,8 @@ impl<N: Network, S: Service> Reactor<N, S> {
         timeout: Option<Duration>,
         external: &mut dyn FnMut(u32),
     ) -> io::Result<()> {
+        // The last turn's moment is over, and so is the wait's afterwards.
+        self.now = None;
         let timeout = self.poll_timeout(timeout);
         self.poll(timeout, external)?;
         self.now = None;

@@ -1,0 +1,149 @@
+//! What a client of raw or line framing sent, and the bytes that must come back for it.
+
+use crate::client::Step;
+use crate::plan::Serving;
+use crate::random::Random;
+use halloo::proto::Framing;
+
+/// Bytes of `[Thu May 10 22:00:19 2018] `.
+pub(crate) const STAMP_BYTES: usize = 27;
+
+#[derive(Debug)]
+pub(crate) struct Stream {
+    serving: Serving,
+    sent: Vec<u8>,
+    /// How much of `sent` has come back.
+    got: usize,
+    /// How much of it must come back in the end.
+    wanted: usize,
+    /// What stood in front of it: the answer to a challenge.
+    begins_at: usize,
+    lines: u32,
+}
+
+impl Stream {
+    pub(crate) fn new(serving: Serving) -> Self {
+        Self { serving, sent: Vec::new(), got: 0, wanted: 0, begins_at: 0, lines: 0 }
+    }
+
+    /// Messages begin behind so many bytes.
+    pub(crate) fn begin_at(&mut self, said: usize) {
+        self.begins_at = said;
+    }
+
+    pub(crate) fn is_answered(&self) -> bool {
+        self.got >= self.wanted
+    }
+
+    /// Whether a line was begun and not ended.
+    pub(crate) fn has_part(&self) -> bool {
+        self.sent.last().is_some_and(|&byte| byte != b'\n')
+    }
+
+    pub(crate) fn answered(&self) -> usize {
+        self.got
+    }
+
+    pub(crate) fn due(&self, bytes_read: usize) -> usize {
+        let read = bytes_read.saturating_sub(self.begins_at).min(self.sent.len());
+        let whole = match self.serving {
+            Serving::Timestamp => {
+                self.sent[..read].iter().rposition(|&byte| byte == b'\n').map_or(0, |it| it + 1)
+            }
+            _ => read,
+        };
+        whole.min(self.wanted)
+    }
+
+    pub(crate) fn say(&mut self, step: &Step, framing: Framing, random: &mut Random) -> Vec<u8> {
+        let (count, is_whole) = match step {
+            Step::Message { bytes, .. } => (*bytes, true),
+            Step::PartialLine(bytes) => (*bytes, false),
+            _ => (0, false),
+        };
+        let mut bytes = vec![0; count];
+        random.fill(&mut bytes);
+        if framing == Framing::Line {
+            for byte in &mut bytes {
+                *byte = if *byte == b'\n' { b' ' } else { *byte };
+            }
+            if is_whole {
+                bytes.push(b'\n');
+            }
+        }
+        self.sent.extend_from_slice(&bytes);
+        self.update_wanted(is_whole && framing == Framing::Line);
+        bytes
+    }
+
+    fn update_wanted(&mut self, ends_line: bool) {
+        self.lines += u32::from(ends_line);
+        match self.serving {
+            Serving::Echo => self.wanted = self.sent.len(),
+            Serving::Timestamp if ends_line => self.wanted = self.sent.len(),
+            Serving::CloseAfter(lines)
+                if self.lines < lines || (self.lines == lines && ends_line) =>
+            {
+                self.wanted = self.sent.len();
+            }
+            _ => {}
+        }
+    }
+
+    /// The end of input ends a last line too.
+    pub(crate) fn note_fin(&mut self) {
+        if self.serving == Serving::Timestamp {
+            self.wanted = self.sent.len();
+        }
+    }
+
+    /// Takes bytes from the server.
+    pub(crate) fn receive(&mut self, buffer: &mut Vec<u8>) -> Result<Vec<u8>, String> {
+        let mut from = 0;
+        while from < buffer.len() {
+            let is_line_start = self.got == 0 || self.sent[self.got - 1] == b'\n';
+            if self.serving == Serving::Timestamp && is_line_start && self.sent.len() > self.got {
+                let Some(stamp) = buffer.get(from..from + STAMP_BYTES) else { break };
+                check_stamp(stamp)?;
+                from += STAMP_BYTES;
+                // An empty last line cannot be, so that a byte of the line follows.
+                if from == buffer.len() {
+                    from -= STAMP_BYTES;
+                    break;
+                }
+            }
+            let rest = &self.sent[self.got..self.wanted.max(self.got)];
+            let line_end = match self.serving {
+                Serving::Timestamp => {
+                    rest.iter().position(|&byte| byte == b'\n').map_or(rest.len(), |it| it + 1)
+                }
+                _ => rest.len(),
+            };
+            let count = line_end.min(buffer.len() - from);
+            if count == 0 {
+                return Err(format!("{} bytes came that nobody asked for", buffer.len() - from));
+            }
+            if buffer[from..from + count] != rest[..count] {
+                return Err(format!(
+                    "what came back behind {} bytes is not what was sent",
+                    self.got
+                ));
+            }
+            self.got += count;
+            from += count;
+        }
+        buffer.drain(..from);
+        Ok(Vec::new())
+    }
+}
+
+/// Whether it looks like `[Thu May 10 22:00:19 2018] `.
+pub(crate) fn check_stamp(stamp: &[u8]) -> Result<(), String> {
+    let is_stamp = stamp.len() == STAMP_BYTES
+        && stamp.starts_with(b"[")
+        && stamp.ends_with(b"] ")
+        && stamp[14] == b':'
+        && stamp[17] == b':';
+    let shown = || format!("{:?} is not a stamp", String::from_utf8_lossy(stamp));
+    if is_stamp { Ok(()) } else { Err(shown()) }
+}

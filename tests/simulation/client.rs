@@ -1,0 +1,413 @@
+//! A simulated client: what it wants to do, how it behaves, and how far it has come.
+
+use crate::bytes::Stream;
+use crate::plan::{MILLISECOND, Plan, SECOND, Serving};
+use crate::random::Random;
+use crate::script;
+use crate::websocket::{self, Conversation};
+use halloo::net::Peer;
+use halloo::proto::Framing;
+use halloo::proto::auth::{Auth, CHALLENGE_BYTES, Encoding, Key};
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// One thing that a client does.
+#[derive(Debug, Clone)]
+pub(crate) enum Step {
+    /// Sends a message of so many bytes, in so many frames where there are any.
+    Message {
+        text: bool,
+        bytes: usize,
+        frames: usize,
+    },
+    /// Sends the beginning of a line.
+    PartialLine(usize),
+    /// Sends a ping, or what looks like one to nobody else.
+    Ping(usize),
+    Pong(usize),
+    /// Begins the closing handshake.
+    Close(Option<u16>),
+    /// Sends what no rule allows.
+    Garbage(usize),
+    HalfClose,
+    /// Closes both directions and forgets about it.
+    Vanish,
+    Reset,
+}
+
+impl Step {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Message { .. } => "say message",
+            Self::PartialLine(_) => "say part",
+            Self::Ping(_) => "say ping",
+            Self::Pong(_) => "say pong",
+            Self::Close(_) => "say close",
+            Self::Garbage(_) => "say garbage",
+            Self::HalfClose => "half-close",
+            Self::Vanish => "vanish",
+            Self::Reset => "reset",
+        }
+    }
+}
+
+/// How a client answers the challenge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Right,
+    Wrong,
+    Truncated,
+    Silent,
+}
+
+/// What the client expects to get next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Head,
+    Challenge,
+    Open,
+}
+
+/// What it sent and what must come back.
+#[derive(Debug)]
+pub(crate) enum Talk {
+    Frames(Conversation),
+    Bytes(Stream),
+}
+
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) door: usize,
+    pub(crate) framing: Framing,
+    auth: Option<Auth>,
+    answer: Answer,
+    stage: Stage,
+    pub(crate) talk: Talk,
+    steps: VecDeque<Step>,
+    /// Said, and not yet handed to the network.
+    pub(crate) outbox: Vec<u8>,
+    /// Bytes ever said.
+    said: usize,
+    /// Received, and not yet understood.
+    buffer: Vec<u8>,
+    /// It speaks before it was spoken to.
+    eager: bool,
+    /// It waits for each answer.
+    patient: bool,
+    /// It never finishes its opening handshake.
+    pub(crate) never_opens: bool,
+    waits: bool,
+    /// It does nothing that takes away its right to every answer.
+    pub(crate) is_strict: bool,
+    /// It sent what no rule allows: whatever end comes is deserved.
+    pub(crate) is_rude: bool,
+    /// It does not read, but stays.
+    pub(crate) is_deaf: bool,
+    pub(crate) reads: bool,
+    /// It closed both directions.
+    pub(crate) is_gone: bool,
+    /// It never closes, even when the server has.
+    pub(crate) is_stubborn: bool,
+    pub(crate) pause: u64,
+    pub(crate) read_pause: u64,
+    pub(crate) read_bytes: usize,
+    packet_bytes_max: usize,
+    pub(crate) fin_said: bool,
+    pub(crate) saw_eof: bool,
+    pub(crate) saw_reset: bool,
+}
+
+impl Client {
+    pub(crate) fn new(random: &mut Random, plan: &Plan) -> Self {
+        let door = random.between(0, plan.doors.len() - 1);
+        let config = &plan.doors[door];
+        let framing = config.framing;
+        let answers = [Answer::Right, Answer::Wrong, Answer::Truncated, Answer::Silent];
+        let answer = if random.one_in(4) { random.pick(&answers) } else { Answer::Right };
+        let talk = match framing {
+            Framing::WebSocket => Talk::Frames(Conversation::new(plan.serving)),
+            Framing::Line | Framing::Raw => Talk::Bytes(Stream::new(plan.serving)),
+        };
+        let is_bytewise = random.one_in(6);
+        let is_deaf = random.one_in(25);
+        let never_opens = framing == Framing::WebSocket && random.one_in(12);
+        let script = script::write(random, plan, framing, is_bytewise);
+        let is_authentic = config.auth.is_none() || answer == Answer::Right;
+        Self {
+            door,
+            framing,
+            auth: config.auth.clone(),
+            answer,
+            stage: Stage::Head,
+            talk,
+            steps: script.steps,
+            outbox: Vec::new(),
+            said: 0,
+            buffer: Vec::new(),
+            eager: random.one_in(3),
+            patient: !is_bytewise && random.one_in(4),
+            never_opens,
+            waits: false,
+            is_strict: script.is_lawful && is_authentic && !is_deaf && !never_opens,
+            is_rude: !script.is_lawful,
+            is_deaf,
+            reads: !is_deaf,
+            is_gone: false,
+            is_stubborn: random.one_in(10),
+            pause: random.pick(&[0, 1000, MILLISECOND, 100 * MILLISECOND, SECOND]),
+            read_pause: random.pick(&[0, 1000, MILLISECOND, 20 * MILLISECOND]),
+            read_bytes: random.pick(&[if is_bytewise { 1 } else { 100 }, 2000, 65_536, 65_536]),
+            packet_bytes_max: if is_bytewise { 1 } else { random.pick(&[100, 1460, 70_000]) },
+            fin_said: false,
+            saw_eof: false,
+            saw_reset: false,
+        }
+    }
+
+    /// Where it comes from.
+    pub(crate) fn address(&self, at: usize, house: usize) -> Peer {
+        let ip = if house.is_multiple_of(2) {
+            IpAddr::V4(Ipv4Addr::new(192, 0, 2, house as u8))
+        } else {
+            IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, house as u16, 0, 0, 0, at as u16))
+        };
+        SocketAddr::new(ip, 1024 + at as u16).into()
+    }
+
+    /// Says what a client says first.
+    pub(crate) fn begin(&mut self, random: &mut Random) {
+        if self.framing == Framing::WebSocket {
+            let mut head = websocket::request(random);
+            if self.never_opens && random.one_in(2) {
+                self.is_rude = true;
+                random.fill(&mut head);
+            }
+            let count =
+                if self.never_opens { random.between(0, head.len() - 1) } else { head.len() };
+            self.utter(&head[..count]);
+            return;
+        }
+        self.enter_challenge();
+    }
+
+    /// Goes on to the challenge, where there is one.
+    fn enter_challenge(&mut self) {
+        self.stage = if self.auth.is_some() { Stage::Challenge } else { Stage::Open };
+    }
+
+    /// Whether it says its first message without waiting for anything.
+    pub(crate) fn is_eager(&self) -> bool {
+        let must_wait = self.auth.is_some() || self.never_opens;
+        !must_wait && (self.eager || self.stage == Stage::Open)
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.stage == Stage::Open
+    }
+
+    pub(crate) fn has_auth(&self) -> bool {
+        self.auth.is_some()
+    }
+
+    /// How many bytes travel together.
+    pub(crate) fn packet_bytes(&self, random: &mut Random) -> usize {
+        random.between(1, self.packet_bytes_max)
+    }
+
+    pub(crate) fn next_step(&mut self) -> Option<Step> {
+        self.waits = false;
+        if self.fin_said { None } else { self.steps.pop_front() }
+    }
+
+    /// Whether the next step may be planned. If not it waits for an answer.
+    pub(crate) fn may_step(&mut self) -> bool {
+        let is_over = self.fin_said || self.steps.is_empty();
+        let expects = self.patient && self.is_strict && !self.is_answered();
+        self.waits = expects && !is_over;
+        !is_over && !expects
+    }
+
+    /// Whether what it waited for has come: an answer, or the opening.
+    pub(crate) fn takes_wakeup(&mut self) -> bool {
+        let is_due = self.waits && self.is_open() && self.is_answered();
+        if is_due {
+            self.waits = false;
+        }
+        is_due
+    }
+
+    /// Everything is said and done.
+    pub(crate) fn is_done(&self) -> bool {
+        self.steps.is_empty() || self.fin_said
+    }
+
+    pub(crate) fn is_answered(&self) -> bool {
+        match &self.talk {
+            Talk::Frames(talk) => talk.is_answered(),
+            Talk::Bytes(talk) => talk.is_answered(),
+        }
+    }
+
+    /// Whether it has said part of a message whose rest is to come.
+    pub(crate) fn has_part(&self) -> bool {
+        match &self.talk {
+            Talk::Frames(_) => false,
+            Talk::Bytes(talk) => talk.has_part(),
+        }
+    }
+
+    /// How far its answers have come, in messages or bytes.
+    pub(crate) fn answered(&self) -> usize {
+        match &self.talk {
+            Talk::Frames(talk) => talk.answered(),
+            Talk::Bytes(talk) => talk.answered(),
+        }
+    }
+
+    /// How far they must have come when the server has read so many bytes.
+    pub(crate) fn due(&self, bytes_read: usize) -> usize {
+        match &self.talk {
+            Talk::Frames(talk) => talk.due(bytes_read),
+            Talk::Bytes(talk) => talk.due(bytes_read),
+        }
+    }
+
+    /// Whether so many bytes end inside a message that has begun.
+    pub(crate) fn is_inside_message(&self, bytes_read: usize) -> bool {
+        match &self.talk {
+            Talk::Frames(talk) => talk.is_inside_message(bytes_read),
+            Talk::Bytes(_) => false,
+        }
+    }
+
+    fn utter(&mut self, bytes: &[u8]) {
+        self.said += bytes.len();
+        self.outbox.extend_from_slice(bytes);
+    }
+
+    pub(crate) fn say(&mut self, step: &Step, random: &mut Random) {
+        let bytes = match &mut self.talk {
+            Talk::Frames(talk) => talk.say(step, self.said, random),
+            Talk::Bytes(talk) => talk.say(step, self.framing, random),
+        };
+        self.utter(&bytes);
+    }
+
+    pub(crate) fn note_fin(&mut self) {
+        self.fin_said = true;
+        if let Talk::Bytes(talk) = &mut self.talk {
+            talk.note_fin();
+        }
+    }
+
+    /// Takes bytes from the server. Returns how many answers they completed.
+    pub(crate) fn receive(&mut self, bytes: &[u8], random: &mut Random) -> Result<u64, String> {
+        self.buffer.extend_from_slice(bytes);
+        if self.stage == Stage::Head && !self.receive_head()? {
+            return Ok(0);
+        }
+        if self.stage == Stage::Challenge && !self.receive_challenge(random)? {
+            return Ok(0);
+        }
+        let before = self.answered();
+        let reply = match &mut self.talk {
+            Talk::Frames(talk) => talk.receive(&mut self.buffer, random)?,
+            Talk::Bytes(talk) => talk.receive(&mut self.buffer)?,
+        };
+        if !self.fin_said {
+            self.utter(&reply);
+        }
+        Ok((self.answered() - before) as u64)
+    }
+
+    /// Whether the head came, and was the right one.
+    fn receive_head(&mut self) -> Result<bool, String> {
+        let Some(end) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") else {
+            return Ok(false);
+        };
+        let head: Vec<u8> = self.buffer.drain(..end + 4).collect();
+        if websocket::is_acceptance(&head) {
+            if self.never_opens {
+                return Err("half a request was accepted".into());
+            }
+            self.enter_challenge();
+            self.waits |= !self.eager || self.auth.is_some();
+            return Ok(true);
+        }
+        let is_refusal = head.starts_with(b"HTTP/1.1 408 ") || head.starts_with(b"HTTP/1.1 503 ");
+        let is_error = head.starts_with(b"HTTP/1.1 4") && (self.is_rude || self.fin_said);
+        if !is_refusal && !is_error {
+            return Err(format!(
+                "the request was answered with {:?}",
+                String::from_utf8_lossy(&head)
+            ));
+        }
+        self.buffer.clear();
+        Ok(false)
+    }
+
+    /// Whether the challenge came; answers it.
+    fn receive_challenge(&mut self, random: &mut Random) -> Result<bool, String> {
+        let challenge: Vec<u8> = match self.framing {
+            Framing::WebSocket => {
+                let Some(frame) = websocket::take_frame(&mut self.buffer)? else {
+                    return Ok(false);
+                };
+                if frame.opcode == websocket::CLOSE || frame.opcode == websocket::PING {
+                    return Ok(false);
+                }
+                frame.payload
+            }
+            Framing::Line | Framing::Raw if self.buffer.len() < CHALLENGE_BYTES => {
+                return Ok(false);
+            }
+            Framing::Line | Framing::Raw => self.buffer.drain(..CHALLENGE_BYTES).collect(),
+        };
+        if challenge.len() != CHALLENGE_BYTES {
+            return Err(format!("a challenge of {} bytes", challenge.len()));
+        }
+        self.stage = Stage::Open;
+        let bytes = self.answer_to(&challenge, random);
+        self.utter(&bytes);
+        self.waits = self.answer == Answer::Right;
+        if !self.waits {
+            self.talk = match self.talk {
+                Talk::Frames(_) => Talk::Frames(Conversation::new(Serving::Discard)),
+                Talk::Bytes(_) => Talk::Bytes(Stream::new(Serving::Discard)),
+            };
+            self.steps.clear();
+            if random.one_in(2) {
+                self.steps.push_back(Step::HalfClose);
+                self.waits = true;
+            }
+            self.is_rude |= matches!(self.answer, Answer::Wrong | Answer::Truncated);
+        }
+        if let Talk::Bytes(talk) = &mut self.talk {
+            talk.begin_at(self.said);
+        }
+        Ok(true)
+    }
+
+    /// What it sends for an answer, framed as it must be.
+    fn answer_to(&self, challenge: &[u8], random: &mut Random) -> Vec<u8> {
+        let mut auth = self.auth.clone().expect("there is a challenge");
+        auth.keys.swap(0, random.between(0, 1));
+        if self.answer == Answer::Wrong {
+            auth.keys = vec![Key::new(b"guess".to_vec())];
+        }
+        let mut answer = auth.answer(challenge);
+        match self.answer {
+            Answer::Silent => return Vec::new(),
+            Answer::Truncated => answer.truncate(random.between(1, answer.len() - 1)),
+            Answer::Right | Answer::Wrong => {}
+        }
+        if self.framing != Framing::WebSocket {
+            return answer;
+        }
+        let opcode = match auth.encoding {
+            Encoding::Raw => websocket::BINARY,
+            Encoding::Hex => websocket::TEXT,
+        };
+        websocket::frame(true, opcode, &answer, random)
+    }
+}

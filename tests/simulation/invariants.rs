@@ -1,0 +1,324 @@
+//! What must hold: after each turn, whenever the reactor sleeps, and for each connection that ends.
+
+use crate::client::Talk;
+use crate::link::{Link, Place};
+use crate::plan::{MILLISECOND, Serving};
+use crate::world::{Door, World};
+use halloo::proto::{CloseCode, End, Error};
+use std::time::Duration;
+
+/// How late or early a deadline may be: a turn's worth, and the tick in which silence is measured.
+const SLACK: u64 = 150 * MILLISECOND;
+
+fn nanoseconds(duration: Duration) -> u64 {
+    duration.as_nanos() as u64
+}
+
+impl World {
+    pub(crate) fn note_open(&mut self, id: u64) {
+        let at = self.registered[id as usize - 1];
+        self.trace.record(self.now, "opened", at, 0);
+        let now = self.now;
+        let facts = &mut self.links[at].facts;
+        facts.last_message_at = now;
+        if facts.opened_at.replace(now).is_some() {
+            self.violate(format!("link {at}: it opened twice"));
+        }
+        if self.clients[at].never_opens {
+            self.violate(format!("link {at}: it opened without a handshake"));
+        }
+    }
+
+    pub(crate) fn note_message(&mut self, id: u64, bytes: usize) {
+        let at = self.registered[id as usize - 1];
+        self.trace.record(self.now, "message", at, bytes as i64);
+        self.links[at].facts.last_message_at = self.now;
+        if self.links[at].facts.opened_at.is_none() {
+            self.violate(format!("link {at}: a message before it opened"));
+        }
+    }
+
+    /// Whether a connection's end is one that its story explains.
+    pub(crate) fn judge_end(&mut self, id: u64, end: End) {
+        let at = self.registered[id as usize - 1];
+        self.trace.record(self.now, "ended", at, 0);
+        if !self.is_explained(at, end) {
+            self.violate(format!("link {at}: nothing explains that it ended so: {end:?}"));
+        }
+        if self.links[at].facts.end.replace(end).is_some() {
+            self.violate(format!("link {at}: it ended twice"));
+        }
+    }
+
+    fn is_explained(&self, at: usize, end: End) -> bool {
+        let (link, client) = (&self.links[at], &self.clients[at]);
+        let limits = &self.plan.limits;
+        let has_passed = |since: u64, wait: Duration| self.now + SLACK >= since + nanoseconds(wait);
+        let accepted_at = link.facts.accepted_at;
+        let said_code = match &client.talk {
+            Talk::Frames(talk) => talk.said_code(),
+            Talk::Bytes(_) => None,
+        };
+        match end {
+            End::Peer => link.fin_arrived || said_code == Some(0) || client.is_rude,
+            End::PeerWithCode(CloseCode(code)) => said_code == Some(code) || client.is_rude,
+            End::Service => matches!(self.plan.serving, Serving::CloseAfter(_)),
+            End::Drained => self.stopped_at.is_some(),
+            End::Abandoned => {
+                self.stopped_at.is_some_and(|at| has_passed(at, limits.drain_timeout))
+            }
+            End::Reset | End::BrokenPipe | End::TimedOut | End::Transport => link.broken,
+            End::Refused | End::TooManyFromAddress => false,
+            End::Failed(error) => match error {
+                Error::HandshakeTimeout => {
+                    link.facts.opened_at.is_none()
+                        && has_passed(accepted_at, limits.handshake_timeout)
+                }
+                Error::AuthTimeout => {
+                    link.facts.opened_at.is_none()
+                        && client.has_auth()
+                        && has_passed(accepted_at, limits.auth_timeout)
+                }
+                Error::IdleTimeout => limits
+                    .idle_timeout
+                    .is_some_and(|wait| has_passed(link.facts.last_message_at, wait)),
+                Error::PingTimeout => {
+                    limits.ping_interval.is_some_and(|wait| has_passed(link.facts.heard_at, wait))
+                }
+                Error::HandshakeTruncated | Error::AuthTruncated | Error::ClosedAbnormally => {
+                    link.fin_arrived
+                }
+                Error::MemoryExhausted => self.plan.is_short_of_memory(),
+                Error::CloseTimeout => false,
+                _ => client.is_rude,
+            },
+        }
+    }
+
+    /// The reactor must not sleep past anything that is due.
+    pub(crate) fn check_timers(&mut self, timeout: Option<u64>) {
+        let until = timeout.map_or(u64::MAX, |timeout| self.now.saturating_add(timeout));
+        for at in 0..self.links.len() {
+            if let Some(due) = self.due(at)
+                && until > due.max(self.now) + SLACK
+            {
+                self.violate(format!("link {at}: the reactor sleeps past what is due at {due} ns"));
+            }
+        }
+        let drain = nanoseconds(self.plan.limits.drain_timeout);
+        if self
+            .stopped_at
+            .is_some_and(|stopped_at| until > stopped_at.max(self.now) + drain + SLACK)
+        {
+            self.violate("the reactor sleeps past the end of its drain timeout");
+        }
+    }
+
+    /// When at the latest the server must act on a connection by itself.
+    fn due(&self, at: usize) -> Option<u64> {
+        let Link { place, armed, token, facts, write_blocked, .. } = &self.links[at];
+        let limits = &self.plan.limits;
+        // Whatever is armed will be looked at before anybody sleeps.
+        if *place != Place::Server || *armed || token.is_none() {
+            return None;
+        }
+        let close = nanoseconds(limits.close_timeout);
+        if let Some(closing_at) = facts.shut_at.into_iter().chain(facts.eof_at).min() {
+            return Some(closing_at + close);
+        }
+        if *write_blocked && self.plan.rates.stalls > 0 {
+            // It may have been late to begin its farewell, which it is still writing.
+            return None;
+        }
+        let farewell = if *write_blocked { close } else { 0 };
+        if facts.opened_at.is_none() {
+            // The first thing that is ever written ends the handshake.
+            return Some(match facts.first_write_at {
+                Some(when) => when + nanoseconds(limits.auth_timeout) + farewell,
+                None if *write_blocked => return None,
+                None => facts.accepted_at + nanoseconds(limits.handshake_timeout),
+            });
+        }
+        let idle = nanoseconds(limits.idle_timeout?);
+        Some(facts.last_message_at + idle + farewell)
+    }
+
+    /// The world's books against the reactor's, after each turn.
+    pub(crate) fn check_books(&mut self, books: &Books) {
+        let open = self.links.iter().filter(|link| link.place == Place::Server).count();
+        let tally = &self.tally;
+        let pairs = [
+            ("open connections", open as u64, books.connections as u64),
+            ("descriptors in use", self.descriptors_used as u64, books.connections as u64),
+            ("opened", tally.opened + tally.turned_away, books.opened),
+            ("opened and not ended", open as u64, books.opened - books.ended),
+            ("clients shed", tally.shed, books.shed),
+            ("accepts aborted", tally.accepts_aborted, books.accepts_aborted),
+            ("stale events", tally.stale_events, books.stale_events),
+            ("bytes received", tally.bytes_read, books.bytes_received),
+            ("bytes sent", tally.bytes_written, books.bytes_sent),
+        ];
+        for (what, world, reactor) in pairs {
+            if world != reactor {
+                self.violate(format!("{what}: {world} in the world, {reactor} by the reactor"));
+            }
+        }
+        if books.held_bytes > self.plan.limits.memory_bytes_max {
+            self.violate(format!("{} bytes are held: more than the limit", books.held_bytes));
+        }
+        if books.connections == 0 && books.held_bytes != 0 {
+            self.violate(format!("{} bytes are held for nobody", books.held_bytes));
+        }
+        if open > self.plan.limits.connections_max {
+            self.violate(format!("{open} connections: more than the limit"));
+        }
+        self.check_addresses();
+    }
+
+    fn check_addresses(&mut self) {
+        let Some(most) = self.plan.limits.connections_per_address_max else { return };
+        let is_open = |link: &&Link| link.place == Place::Server;
+        for link in self.links.iter().filter(is_open) {
+            let network = link.peer.network();
+            let neighbours =
+                self.links.iter().filter(is_open).filter(|it| it.peer.network() == network);
+            if neighbours.count() > most as usize {
+                return self.violate("more connections from one address than the limit");
+            }
+        }
+    }
+
+    /// A connection was closed before it was registered: for that there is one reason.
+    pub(crate) fn turn_away(&mut self, at: usize) {
+        self.tally.turned_away += 1;
+        let network = self.links[at].peer.network();
+        let is_neighbour =
+            |link: &&Link| link.place == Place::Server && link.peer.network() == network;
+        let neighbours = self.links.iter().filter(is_neighbour).count();
+        let most = self.plan.limits.connections_per_address_max;
+        if most.is_none_or(|most| neighbours < most as usize) {
+            self.violate(format!("link {at}: turned away, with {neighbours} from its address"));
+        }
+    }
+
+    /// No client waits in a listener's queue without anybody who will look, or though there is room.
+    pub(crate) fn check_queues(&mut self, timeout: Option<u64>) {
+        let waits = |door: &Door| !door.queue.is_empty() && !door.armed && !door.is_closed;
+        if !self.doors.iter().any(waits) {
+            return;
+        }
+        if timeout.is_none_or(|timeout| timeout > 50 * MILLISECOND) {
+            self.violate("clients wait in a listener's queue, and nobody will look");
+        }
+        let most = self.plan.limits.connections_max.min(self.plan.descriptors);
+        if self.plan.rates.accepts == 0 && self.descriptors_used < most {
+            self.violate("clients wait in a listener's queue, though there is room");
+        }
+    }
+
+    /// Nothing is on its way and the reactor sleeps: every answer must have come.
+    pub(crate) fn check_quiet(&mut self, held_bytes: usize) {
+        let mut is_idle = true;
+        for at in 0..self.links.len() {
+            let (link, client) = (&self.links[at], &self.clients[at]);
+            if link.place != Place::Server {
+                continue;
+            }
+            let is_served = client.is_strict && client.reads && !link.broken;
+            is_idle &= is_served && client.is_answered() && !client.has_part();
+            if !is_served || link.facts.shut_at.is_some() {
+                continue;
+            }
+            if !client.is_answered() || !client.is_done() {
+                self.violate(format!(
+                    "client {at}: nothing happens any more, and it has {} answers, done: {}",
+                    self.clients[at].answered(),
+                    self.clients[at].is_done()
+                ));
+            }
+        }
+        if is_idle && held_bytes != 0 {
+            self.violate(format!("{held_bytes} bytes are held though nothing is unfinished"));
+        }
+    }
+
+    /// How each connection ended, once all have.
+    pub(crate) fn check_endings(&mut self) {
+        for at in 0..self.links.len() {
+            if let Err(what) = self.judge_ending(at) {
+                self.violate(format!("client {at}: {what}"));
+            }
+        }
+        if self.descriptors_used != 0 {
+            self.violate(format!("{} descriptors are still open", self.descriptors_used));
+        }
+    }
+
+    fn judge_ending(&self, at: usize) -> Result<(), String> {
+        let (link, client) = (&self.links[at], &self.clients[at]);
+        let facts = &link.facts;
+        let (Some(end), Some(read)) = (facts.end, facts.read_in_time) else { return Ok(()) };
+        // Without its end of input a connection is only closed when it lingered for long enough.
+        let closed_at = facts.closed_at.unwrap_or(0);
+        let lingered = closed_at.saturating_sub(facts.heard_at);
+        let limits = &self.plan.limits;
+        let drain = nanoseconds(limits.drain_timeout);
+        let is_cut_off = lingered + SLACK >= nanoseconds(limits.close_timeout)
+            || self.stopped_at.is_some_and(|stopped_at| closed_at + SLACK >= stopped_at + drain)
+            || self.plan.is_short_of_memory();
+        if facts.eof_at.is_none() && is_orderly(end) && !link.broken && !is_cut_off {
+            return Err(format!("closed {lingered} ns after the last words: {end:?}"));
+        }
+        if !client.is_strict || !client.reads || link.broken || is_cut_off || !is_orderly(end) {
+            return Ok(());
+        }
+        if client.saw_reset {
+            return Err(format!("reset, though it ended so: {end:?}"));
+        }
+        if !client.saw_eof {
+            return Ok(());
+        }
+        let (answered, due) = (client.answered(), client.due(read));
+        if answered < due {
+            return Err(format!("{answered} answers to the {due} messages that were read whole"));
+        }
+        if end == End::Drained && facts.visible_at_stop.is_some_and(|visible| read < visible) {
+            return Err(format!("only {read} bytes were read of what had arrived before the stop"));
+        }
+        if end == End::Drained && client.is_inside_message(read) {
+            return Err(format!("stopped in the middle of a message, behind {read} bytes"));
+        }
+        let is_complete =
+            !matches!(end, End::Drained | End::Failed(Error::IdleTimeout | Error::PingTimeout));
+        if is_complete && !client.is_answered() {
+            return Err(format!("not everything was answered, though it ended so: {end:?}"));
+        }
+        Ok(())
+    }
+}
+
+/// Whether a connection that ends so says its last words, and answers what came before.
+fn is_orderly(end: End) -> bool {
+    use Error::{ClosedAbnormally, IdleTimeout, PingTimeout};
+    matches!(
+        end,
+        End::Peer
+            | End::PeerWithCode(_)
+            | End::Drained
+            | End::Service
+            | End::Failed(ClosedAbnormally | IdleTimeout | PingTimeout)
+    )
+}
+
+/// What the reactor says of itself.
+pub(crate) struct Books {
+    pub(crate) connections: usize,
+    pub(crate) held_bytes: usize,
+    pub(crate) opened: u64,
+    pub(crate) ended: u64,
+    pub(crate) shed: u64,
+    pub(crate) accepts_aborted: u64,
+    pub(crate) stale_events: u64,
+    pub(crate) bytes_received: u64,
+    pub(crate) bytes_sent: u64,
+}

@@ -1,0 +1,203 @@
+//! One simulated TCP connection, as the two kernels see it.
+
+use halloo::net::{Peer, Readiness, Token};
+use halloo::proto::End;
+use rustix::io::Errno;
+
+/// How far a connection has come on the server's side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The client has not connected yet.
+    Nowhere,
+    /// In the listener's queue.
+    Queue,
+    /// Accepted: the server owns a descriptor.
+    Server,
+    /// Closed, turned away, or never let in.
+    Gone,
+}
+
+/// A queue of bytes with a cursor: nothing is moved until half of it is gone.
+#[derive(Debug, Default)]
+pub(crate) struct Bytes {
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+impl Bytes {
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len() - self.start
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    pub(crate) fn front(&self, count: usize) -> &[u8] {
+        &self.bytes[self.start..self.start + count]
+    }
+
+    pub(crate) fn drop_front(&mut self, count: usize) {
+        self.start += count;
+        if self.start * 2 >= self.bytes.len() {
+            self.bytes.drain(..self.start);
+            self.start = 0;
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// See the [module documentation](self).
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) place: Place,
+    pub(crate) peer: Peer,
+    pub(crate) token: Option<Token>,
+    /// The server's readiness changed since it was last reported.
+    pub(crate) armed: bool,
+
+    /// From the client, and not arrived.
+    pub(crate) unsent: Bytes,
+    /// Arrived, and not read.
+    pub(crate) inbound: Bytes,
+    /// How much may have arrived without being read.
+    pub(crate) window: usize,
+    /// The client ended its output; the server's kernel knows.
+    pub(crate) fin_sent: bool,
+    pub(crate) fin_arrived: bool,
+    /// What has arrived is kept from the server for a while.
+    pub(crate) hidden: bool,
+    pub(crate) delivering: bool,
+
+    /// Written by the server, and not read by the client.
+    pub(crate) outbound: Bytes,
+    /// The size of the server's send buffer.
+    pub(crate) room: usize,
+    /// The server's kernel takes nothing for a while.
+    pub(crate) choked: bool,
+    /// The kernel will announce room when there is some.
+    pub(crate) wants_room: bool,
+    /// A write was refused or cut short, and room was not announced since.
+    pub(crate) write_blocked: bool,
+    /// The server ended its output.
+    pub(crate) server_fin: bool,
+    pub(crate) reading: bool,
+
+    /// What the next call on the server's side fails with.
+    pub(crate) error: Option<Errno>,
+    /// Reset, by whomever.
+    pub(crate) dead: bool,
+    /// The transport failed, so that nothing can be demanded of what was on its way.
+    pub(crate) broken: bool,
+    pub(crate) facts: Facts,
+}
+
+/// What is known of how a connection went, for the invariants.
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    pub(crate) bytes_read: usize,
+    pub(crate) accepted_at: u64,
+    pub(crate) opened_at: Option<u64>,
+    pub(crate) last_message_at: u64,
+    /// The last read before the server ended its output.
+    pub(crate) heard_at: u64,
+    pub(crate) first_write_at: Option<u64>,
+    /// When the server ended its output before it closed.
+    pub(crate) shut_at: Option<u64>,
+    /// What the server had read when it ended its output or closed.
+    pub(crate) read_in_time: Option<usize>,
+    /// When the server read the end of input.
+    pub(crate) eof_at: Option<u64>,
+    /// When the server closed its descriptor.
+    pub(crate) closed_at: Option<u64>,
+    /// What a read would have had to find when the server was asked to stop.
+    pub(crate) visible_at_stop: Option<usize>,
+    pub(crate) end: Option<End>,
+}
+
+impl Link {
+    pub(crate) fn new(peer: Peer, window: usize, room: usize) -> Self {
+        Self {
+            place: Place::Nowhere,
+            peer,
+            token: None,
+            armed: false,
+            unsent: Bytes::default(),
+            inbound: Bytes::default(),
+            window,
+            fin_sent: false,
+            fin_arrived: false,
+            hidden: false,
+            delivering: false,
+            outbound: Bytes::default(),
+            room,
+            choked: false,
+            wants_room: false,
+            write_blocked: false,
+            server_fin: false,
+            reading: false,
+            error: None,
+            dead: false,
+            broken: false,
+            facts: Facts::default(),
+        }
+    }
+
+    /// Whether a read would not block.
+    pub(crate) fn is_readable(&self) -> bool {
+        !self.hidden && (!self.inbound.is_empty() || self.fin_arrived || self.dead)
+    }
+
+    /// How many bytes a write would take.
+    pub(crate) fn free(&self) -> usize {
+        if self.choked { 0 } else { self.room - self.outbound.len() }
+    }
+
+    /// As Linux has it: writable while a third of the send buffer is free.
+    pub(crate) fn is_writable(&self) -> bool {
+        self.dead || (!self.choked && self.free() * 3 >= self.room)
+    }
+
+    /// Whether the kernel should now announce room.
+    pub(crate) fn takes_room_edge(&mut self) -> bool {
+        if !self.wants_room || !self.is_writable() {
+            return false;
+        }
+        self.wants_room = false;
+        self.write_blocked = false;
+        true
+    }
+
+    /// What epoll says about it at this moment, if anything.
+    pub(crate) fn readiness(&mut self) -> Option<Readiness> {
+        let readable = self.is_readable();
+        let writable = self.is_writable();
+        // Linux: asking for room that is not there is remembered.
+        self.wants_room |= !writable;
+        if writable {
+            self.write_blocked = false;
+        }
+        let read_closed = readable && (self.fin_arrived || self.dead);
+        let token = self.token?;
+        (readable || writable).then_some(Readiness { token, readable, writable, read_closed })
+    }
+
+    /// The connection is no more; `error` is what the server is told first.
+    pub(crate) fn reset(&mut self, error: Errno) {
+        self.dead = true;
+        self.broken = true;
+        self.error = Some(error);
+        self.hidden = false;
+        self.choked = false;
+        self.write_blocked = false;
+        self.unsent.clear();
+        self.outbound.clear();
+    }
+}

@@ -1,0 +1,122 @@
+//! The whole server in a simulated world: the real reactor, sessions and services over a fake network and a
+//! fake clock. One seed decides everything, so that a failure replays exactly.
+//!
+//! `HALLOO_SEED=123` runs that seed alone; `HALLOO_SEEDS=300000` runs so many.
+
+mod agenda;
+mod bytes;
+mod client;
+mod invariants;
+mod link;
+mod network;
+mod plan;
+mod random;
+mod sabotage;
+mod script;
+mod seeds;
+mod server;
+mod service;
+mod simulation;
+mod trace;
+mod waiting;
+mod websocket;
+mod world;
+
+use halloo::proto::{CloseCode, End, Error};
+use sabotage::{Bug, Sabotage};
+use simulation::run;
+
+/// Seeds of an ordinary test run.
+const SEEDS: u64 = 2_000;
+
+#[test]
+fn every_seed_keeps_every_invariant() {
+    if let Some(seed) = seeds::only_one() {
+        seeds::check(seed);
+        return;
+    }
+    let count = seeds::wanted(SEEDS);
+    let (answers, ends) = seeds::check_all(count);
+    if count < SEEDS {
+        return;
+    }
+    assert!(answers > count, "a simulation in which little is answered proves little");
+    for end in expected_ends() {
+        assert!(ends.contains(&end), "in {count} seeds no connection ended so: {end:?}");
+    }
+}
+
+/// How connections must end at least once in an ordinary run, or the simulation misses something.
+fn expected_ends() -> Vec<End> {
+    let errors = [
+        Error::HandshakeTimeout,
+        Error::HandshakeTruncated,
+        Error::RequestMalformed,
+        Error::AuthWrong,
+        Error::AuthLength,
+        Error::AuthTimeout,
+        Error::AuthTruncated,
+        Error::MaskMissing,
+        Error::MessageTooBig,
+        Error::ClosedAbnormally,
+        Error::IdleTimeout,
+        Error::PingTimeout,
+        Error::MemoryExhausted,
+    ];
+    let mut ends = vec![
+        End::Peer,
+        End::PeerWithCode(CloseCode::NORMAL),
+        End::Service,
+        End::Drained,
+        End::Abandoned,
+        End::Reset,
+        End::BrokenPipe,
+        End::TimedOut,
+        End::Transport,
+        End::TooManyFromAddress,
+    ];
+    ends.extend(errors.map(End::Failed));
+    ends
+}
+
+#[test]
+fn a_seed_replays_exactly() {
+    for seed in 0..50 {
+        assert_eq!(run(seed, None).hash, run(seed, None).hash, "seed {seed}");
+    }
+    assert_ne!(run(1, None).hash, run(2, None).hash);
+}
+
+#[test]
+fn a_lost_event_is_found() {
+    assert_found(Sabotage::new(Bug::LostEdge, 5), "lost wake-up");
+}
+
+#[test]
+fn late_timers_are_found() {
+    assert_found(Sabotage::new(Bug::LateTimers, 0), "sleeps past");
+}
+
+#[test]
+fn a_message_that_is_forgotten_is_found() {
+    assert_found(Sabotage::new(Bug::DroppedMessage, 3), "");
+}
+
+#[test]
+fn a_message_that_is_answered_twice_is_found() {
+    assert_found(Sabotage::new(Bug::DoubledMessage, 3), "");
+}
+
+#[test]
+fn a_message_that_somebody_else_sent_is_found() {
+    assert_found(Sabotage::new(Bug::ForeignMessage, 3), "came back");
+}
+
+/// Checks that some of the first seeds fail under sabotage, for the reason that it gives.
+fn assert_found(sabotage: Sabotage, reason: &str) {
+    let failures: Vec<String> =
+        (0..60).filter_map(|seed| run(seed, Some(sabotage)).failure).collect();
+    assert!(failures.len() >= 5, "{sabotage:?} is found in {} of 60 seeds", failures.len());
+    let is_reason = |failure: &String| failure.contains(reason);
+    assert!(failures.iter().any(is_reason), "{reason:?} is not why: {}", failures[0]);
+}

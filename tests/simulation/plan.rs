@@ -1,0 +1,136 @@
+//! What one seed decides: limits, service, listeners, faults, and when the server is asked to stop.
+
+use crate::random::Random;
+use halloo::limits::Limits;
+use halloo::proto::auth::{Auth, Encoding, Hash, Key};
+use halloo::proto::{Config, Framing, Role};
+use std::rc::Rc;
+use std::time::Duration;
+
+pub(crate) const MILLISECOND: u64 = 1_000_000;
+pub(crate) const SECOND: u64 = 1_000 * MILLISECOND;
+
+/// What the server does with messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Serving {
+    Echo,
+    Timestamp,
+    Discard,
+    /// Echoes so many messages, then closes.
+    CloseAfter(u32),
+}
+
+/// How often things go wrong: once in so many times, never if 0.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Rates {
+    /// Short reads and writes, `WouldBlock`, `Interrupted`.
+    pub(crate) calls: u64,
+    /// Errors that end a connection.
+    pub(crate) breaks: u64,
+    /// Errors of accept(2) and of registering.
+    pub(crate) accepts: u64,
+    /// Spurious, stale and late events; polls that return early.
+    pub(crate) events: u64,
+    /// The process stands still, for hours at worst.
+    pub(crate) stalls: u64,
+}
+
+pub(crate) struct Plan {
+    pub(crate) limits: Limits,
+    /// Bytes of the reactor's buffer.
+    pub(crate) capacity: usize,
+    pub(crate) serving: Serving,
+    pub(crate) doors: Vec<Rc<Config>>,
+    pub(crate) rates: Rates,
+    /// Descriptors that there are for connections.
+    pub(crate) descriptors: usize,
+    /// How long bytes travel at most.
+    pub(crate) latency: u64,
+    pub(crate) clients: usize,
+    /// Different addresses that clients have.
+    pub(crate) addresses: usize,
+    /// Within which time clients come.
+    pub(crate) arrivals: u64,
+    pub(crate) stop_at: Option<u64>,
+}
+
+impl Plan {
+    pub(crate) fn new(random: &mut Random) -> Self {
+        let serving = match random.between(0, 9) {
+            0..=5 => Serving::Echo,
+            6 | 7 => Serving::Timestamp,
+            8 => Serving::CloseAfter(random.between(1, 4) as u32),
+            _ => Serving::Discard,
+        };
+        let message_bytes_max = random.pick(&[64 << 20, 64 << 20, 200_000, 16_384, 1_000]);
+        let doors: Vec<_> = (0..random.between(1, 3))
+            .map(|_| Rc::new(config(random, serving, message_bytes_max)))
+            .collect();
+        let has_heads = doors.iter().any(|door| door.framing == Framing::WebSocket);
+        // A head of 8 KiB must fit; without heads the buffer may be as small as an answer and a header.
+        let capacity = if has_heads { 12 << 10 } else { 256 } + random.between(0, 4096);
+        let arrivals = random.pick(&[0, MILLISECOND, 100 * MILLISECOND, 2 * SECOND]);
+        Self {
+            limits: limits(random),
+            capacity,
+            serving,
+            doors,
+            rates: rates(random),
+            descriptors: if random.one_in(6) { random.between(1, 6) } else { 1000 },
+            latency: random.pick(&[1_000, 100_000, MILLISECOND, 50 * MILLISECOND]),
+            clients: random.between(1, 10),
+            addresses: random.between(1, 4),
+            arrivals,
+            stop_at: random.one_in(3).then(|| random.time(0, 2 * arrivals + 200 * MILLISECOND)),
+        }
+    }
+
+    /// Whether a connection may be ended for the memory it owns.
+    pub(crate) fn is_short_of_memory(&self) -> bool {
+        self.limits.memory_bytes_max < 1 << 20
+    }
+}
+
+fn config(random: &mut Random, serving: Serving, message_bytes_max: u64) -> Config {
+    let framings = [Framing::WebSocket, Framing::WebSocket, Framing::Line, Framing::Raw];
+    let mut framing = random.pick(&framings);
+    if framing == Framing::Raw && !matches!(serving, Serving::Echo | Serving::Discard) {
+        // A message is what one read brings: the client cannot know what its messages were.
+        framing = Framing::Line;
+    }
+    let mut config = Config::new(Role::Server, framing);
+    config.limits.message_bytes_max = message_bytes_max;
+    config.whole_messages = serving == Serving::Timestamp;
+    if random.one_in(3) {
+        config.auth = Some(Auth {
+            hash: random.pick(&[Hash::Sha256, Hash::Md5]),
+            encoding: random.pick(&[Encoding::Raw, Encoding::Hex]),
+            keys: vec![Key::new(b"first".to_vec()), Key::new(b"second".to_vec())],
+        });
+    }
+    config
+}
+
+fn limits(random: &mut Random) -> Limits {
+    let seconds = |random: &mut Random, most| Duration::from_secs(random.time(1, most));
+    Limits {
+        connections_max: if random.one_in(6) { random.between(1, 6) } else { 1000 },
+        connections_per_address_max: random.one_in(6).then(|| random.between(1, 3) as u32),
+        memory_bytes_max: if random.one_in(8) { random.between(500, 40_000) } else { 1 << 30 },
+        handshake_timeout: seconds(random, 20),
+        auth_timeout: seconds(random, 20),
+        idle_timeout: random.one_in(4).then(|| seconds(random, 20)),
+        close_timeout: seconds(random, 10),
+        drain_timeout: seconds(random, 20),
+        ping_interval: random.one_in(4).then(|| seconds(random, 20)),
+    }
+}
+
+fn rates(random: &mut Random) -> Rates {
+    match random.between(0, 3) {
+        0 => Rates::default(),
+        1 => Rates { calls: 4, events: 8, ..Rates::default() },
+        2 => Rates { calls: 30, breaks: 0, accepts: 10, events: 10, stalls: 300 },
+        _ => Rates { calls: 10, breaks: 150, accepts: 5, events: 10, stalls: 1000 },
+    }
+}

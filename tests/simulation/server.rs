@@ -1,0 +1,220 @@
+//! The server's calls on a simulated connection, and the faults they meet.
+
+use crate::agenda::Action;
+use crate::link::Place;
+use crate::world::World;
+use rustix::io::Errno;
+use std::io;
+
+/// What a call costs: 1 µs.
+const CALL_NANOSECONDS: u64 = 1_000;
+
+/// A fault that passes.
+enum Hitch {
+    Interrupted,
+    WouldBlock,
+    Short,
+}
+
+impl World {
+    /// Time passes, and what is due happens, also between two calls of one turn.
+    pub(crate) fn spend(&mut self) {
+        self.now += CALL_NANOSECONDS;
+        self.catch_up();
+    }
+
+    pub(crate) fn note(&mut self, what: &'static str, at: usize, result: &io::Result<usize>) {
+        let number = match result {
+            Ok(count) => *count as i64,
+            Err(error) => error.raw_os_error().map_or(-1, |code| -i64::from(code)),
+        };
+        self.trace.record(self.now, what, at, number);
+    }
+
+    fn hitch(&mut self) -> Option<Hitch> {
+        if !self.random.one_in(self.plan.rates.calls) {
+            return None;
+        }
+        Some(match self.random.between(0, 2) {
+            0 => Hitch::Interrupted,
+            1 => Hitch::WouldBlock,
+            _ => Hitch::Short,
+        })
+    }
+
+    /// Breaks the connection, rarely.
+    fn breakage(&mut self, at: usize, errors: &[Errno]) -> Option<io::Error> {
+        if !self.random.one_in(self.plan.rates.breaks) {
+            return None;
+        }
+        let error = self.random.pick(errors);
+        self.links[at].reset(error);
+        self.links[at].error = None;
+        self.clients[at].saw_reset = true;
+        Some(error.into())
+    }
+
+    /// Keeps what is left from the server until later.
+    fn hide(&mut self, at: usize) {
+        self.links[at].hidden = true;
+        if self.stopped_at.is_some() {
+            self.links[at].facts.visible_at_stop = None;
+        }
+        let delay = self.random.time(1, 10 * self.plan.latency);
+        self.agenda.add(self.now + delay, Action::Reveal(at));
+    }
+
+    pub(crate) fn server_read(&mut self, at: usize, buffer: &mut [u8]) -> io::Result<usize> {
+        self.spend();
+        let result = self.try_read(at, buffer);
+        self.note("read", at, &result);
+        let Ok(count) = result else { return result };
+        self.idle_spins = 0;
+        let link = &mut self.links[at];
+        if count == 0 {
+            if link.facts.eof_at.replace(self.now).is_some() {
+                self.violate(format!("link {at}: the end of input was read twice"));
+            }
+            return result;
+        }
+        link.facts.bytes_read += count;
+        if link.facts.shut_at.is_none() {
+            link.facts.heard_at = self.now;
+        }
+        self.tally.bytes_read += count as u64;
+        self.schedule_delivery(at);
+        result
+    }
+
+    fn try_read(&mut self, at: usize, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(error) = self.breakage(at, &[Errno::CONNRESET, Errno::TIMEDOUT]) {
+            return Err(error);
+        }
+        let link = &mut self.links[at];
+        let available = if link.hidden { 0 } else { link.inbound.len() };
+        if available == 0 {
+            if let Some(error) = link.error.take() {
+                return Err(error.into());
+            }
+            let is_over = !link.hidden && (link.fin_arrived || link.dead);
+            return if is_over { Ok(0) } else { Err(Errno::AGAIN.into()) };
+        }
+        let mut count = available.min(buffer.len());
+        match self.hitch() {
+            Some(Hitch::Interrupted) => return Err(Errno::INTR.into()),
+            Some(Hitch::WouldBlock) => {
+                self.hide(at);
+                return Err(Errno::AGAIN.into());
+            }
+            Some(Hitch::Short) if count > 1 => {
+                count = self.random.between(1, count - 1);
+                self.hide(at);
+            }
+            _ => {}
+        }
+        let link = &mut self.links[at];
+        buffer[..count].copy_from_slice(link.inbound.front(count));
+        link.inbound.drop_front(count);
+        Ok(count)
+    }
+
+    pub(crate) fn server_write(&mut self, at: usize, parts: [&[u8]; 2]) -> io::Result<usize> {
+        self.spend();
+        let result = self.try_write(at, parts);
+        self.note("write", at, &result);
+        if self.links[at].server_fin {
+            self.violate(format!("link {at}: a write behind the end of output"));
+        }
+        let Ok(count) = result else { return result };
+        self.idle_spins = 0;
+        self.tally.bytes_written += count as u64;
+        let now = self.now;
+        self.links[at].facts.first_write_at.get_or_insert(now);
+        if self.clients[at].is_gone {
+            // It closed both directions: what it gets now it answers with a reset.
+            let delay = self.random.time(0, self.plan.latency);
+            self.agenda.add(self.now + delay, Action::Reset(at));
+        }
+        self.schedule_read(at);
+        result
+    }
+
+    fn try_write(&mut self, at: usize, parts: [&[u8]; 2]) -> io::Result<usize> {
+        let errors = [Errno::CONNRESET, Errno::PIPE, Errno::TIMEDOUT, Errno::NOBUFS];
+        if let Some(error) = self.breakage(at, &errors) {
+            return Err(error);
+        }
+        let link = &mut self.links[at];
+        if link.dead {
+            return Err(link.error.take().unwrap_or(Errno::PIPE).into());
+        }
+        let wanted = parts[0].len() + parts[1].len();
+        let mut count = wanted.min(link.free());
+        match self.hitch() {
+            Some(Hitch::Interrupted) => return Err(Errno::INTR.into()),
+            Some(Hitch::WouldBlock) => count = 0,
+            Some(Hitch::Short) if count > 1 => count = self.random.between(1, count - 1),
+            _ => {}
+        }
+        let link = &mut self.links[at];
+        let first = count.min(parts[0].len());
+        link.outbound.push(&parts[0][..first]);
+        link.outbound.push(&parts[1][..count - first]);
+        if count == wanted {
+            return Ok(count);
+        }
+        link.wants_room = true;
+        link.write_blocked = true;
+        if link.is_writable() {
+            link.choked = true;
+            let delay = self.random.time(1, 10 * self.plan.latency);
+            self.agenda.add(self.now + delay, Action::Room(at));
+        }
+        if count > 0 { Ok(count) } else { Err(Errno::AGAIN.into()) }
+    }
+
+    pub(crate) fn server_shutdown(&mut self, at: usize) -> io::Result<()> {
+        self.spend();
+        self.trace.record(self.now, "shutdown", at, 0);
+        let link = &mut self.links[at];
+        if link.dead {
+            return Err(Errno::NOTCONN.into());
+        }
+        if link.server_fin {
+            self.violate(format!("link {at}: its output was ended twice"));
+            return Ok(());
+        }
+        link.server_fin = true;
+        link.facts.shut_at = Some(self.now);
+        link.facts.read_in_time = Some(link.facts.bytes_read);
+        self.schedule_read(at);
+        Ok(())
+    }
+
+    /// The server closes its descriptor.
+    pub(crate) fn server_close(&mut self, at: usize) {
+        self.trace.record(self.now, "close", at, 0);
+        self.descriptors_used -= 1;
+        let link = &mut self.links[at];
+        link.place = Place::Gone;
+        link.armed = false;
+        link.facts.closed_at = Some(self.now);
+        match link.token {
+            Some(token) => self.closed_tokens.push(token),
+            None => self.turn_away(at),
+        }
+        let link = &mut self.links[at];
+        if link.dead {
+            return;
+        }
+        link.facts.read_in_time.get_or_insert(link.facts.bytes_read);
+        let has_unread = !link.inbound.is_empty();
+        link.server_fin = true;
+        if has_unread {
+            // Linux: closing with unread input resets, and what was not yet delivered is lost.
+            self.refuse(at);
+        } else {
+            self.schedule_read(at);
+        }
+    }
+}

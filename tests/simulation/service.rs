@@ -1,0 +1,71 @@
+//! The real services, watched: what is told to a service is noted and judged.
+
+use crate::plan::{Plan, Serving};
+use crate::sabotage::Bug;
+use crate::world::SharedWorld;
+use halloo::proto::{End, Message, Outbox};
+use halloo::service::{CloseAfter, Context, Discard, Echo, Service, Timestamp};
+use jiff::civil::date;
+use std::rc::Rc;
+
+pub(crate) struct Observed {
+    world: SharedWorld,
+    service: Box<dyn Service>,
+}
+
+impl Observed {
+    pub(crate) fn new(world: &SharedWorld) -> Self {
+        let service = service(&world.borrow().plan, world);
+        Self { world: Rc::clone(world), service }
+    }
+}
+
+fn service(plan: &Plan, world: &SharedWorld) -> Box<dyn Service> {
+    match plan.serving {
+        Serving::Echo => Box::new(Echo),
+        Serving::Discard => Box::new(Discard),
+        Serving::CloseAfter(messages) => Box::new(CloseAfter::new(messages, Echo)),
+        Serving::Timestamp => {
+            let world = Rc::clone(world);
+            let local_time = move || {
+                let seconds = world.borrow().now / 1_000_000_000;
+                date(2018, 5, 10).at(22, 0, 19, 0) + jiff::Span::new().seconds(seconds as i64)
+            };
+            Box::new(Timestamp::new(Box::new(local_time)))
+        }
+    }
+}
+
+impl Service for Observed {
+    fn wants_whole_messages(&self) -> bool {
+        self.service.wants_whole_messages()
+    }
+
+    fn on_open(&mut self, context: &Context, outbox: &mut Outbox<'_>) {
+        self.world.borrow_mut().note_open(context.connection);
+        self.service.on_open(context, outbox);
+    }
+
+    fn on_message(&mut self, context: &Context, message: Message<'_>, outbox: &mut Outbox<'_>) {
+        self.world.borrow_mut().note_message(context.connection, message.payload.len());
+        if message.is_whole() {
+            let kind = message.kind;
+            let mut world = self.world.borrow_mut();
+            if world.strikes(Bug::DroppedMessage) {
+                return;
+            }
+            if world.strikes(Bug::DoubledMessage) {
+                outbox.send(kind, &[message.payload]);
+            }
+            if world.strikes(Bug::ForeignMessage) {
+                return outbox.send(kind, &[b"what another client said"]);
+            }
+        }
+        self.service.on_message(context, message, outbox);
+    }
+
+    fn on_close(&mut self, context: &Context, end: End) {
+        self.world.borrow_mut().judge_end(context.connection, end);
+        self.service.on_close(context, end);
+    }
+}

@@ -1,0 +1,240 @@
+//! One seed from beginning to end: clients come, talk and go; or the server is asked to stop.
+
+use crate::invariants::Books;
+use crate::link::Place;
+use crate::network::{SimulatedListener, SimulatedNetwork};
+use crate::plan::{MILLISECOND, SECOND};
+use crate::random::Random;
+use crate::sabotage::Sabotage;
+use crate::service::Observed;
+use crate::world::{SharedWorld, World};
+use halloo::net::Reactor;
+use halloo::proto::{Batch, End};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Turns of one seed, far more than any needs.
+const TURNS_MAX: usize = 1_000_000;
+
+/// How long the world is watched once nothing happens any more: longer than the longest chain of timeouts.
+const WATCHED: u64 = 70 * SECOND;
+
+/// What came of a seed.
+pub(crate) struct Outcome {
+    pub(crate) hash: u64,
+    pub(crate) answers: u64,
+    /// How connections ended.
+    pub(crate) ends: Vec<End>,
+    /// What was violated, and the tail of the trace.
+    pub(crate) failure: Option<String>,
+}
+
+/// Runs a seed.
+pub(crate) fn run(seed: u64, sabotage: Option<Sabotage>) -> Outcome {
+    let world = Rc::new(RefCell::new(World::new(seed, sabotage)));
+    let result = catch_unwind(AssertUnwindSafe(|| Simulation::new(&world, seed).run()));
+    let mut world = world.borrow_mut();
+    if result.is_err() {
+        world.violate("panicked");
+    }
+    let trace = &world.trace;
+    let failure = world.violation.as_ref().map(|what| {
+        format!(
+            "{trace}seed {seed}: {what}\nreplay it: HALLOO_SEED={seed} cargo test --test simulation"
+        )
+    });
+    let mut ends: Vec<End> = world.links.iter().filter_map(|link| link.facts.end).collect();
+    if world.tally.turned_away > 0 {
+        ends.push(End::TooManyFromAddress);
+    }
+    Outcome { hash: trace.hash(), answers: world.tally.answers, ends, failure }
+}
+
+struct Simulation {
+    world: SharedWorld,
+    reactor: Reactor<SimulatedNetwork, Observed>,
+    turns: usize,
+}
+
+impl Simulation {
+    fn new(world: &SharedWorld, seed: u64) -> Self {
+        let network = SimulatedNetwork(Rc::clone(world));
+        let limits = world.borrow().plan.limits;
+        let mut random = Random::new(!seed);
+        let batch =
+            Batch::new(world.borrow().plan.capacity, Box::new(move |bytes| random.fill(bytes)));
+        let mut reactor = Reactor::new(network, Observed::new(world), limits, batch);
+        let configs = world.borrow().plan.doors.clone();
+        for (door, config) in configs.into_iter().enumerate() {
+            let listener = SimulatedListener { world: Rc::clone(world), door };
+            reactor.listen(listener, config).expect("registering a listener does not fail here");
+        }
+        Self { world: Rc::clone(world), reactor, turns: 0 }
+    }
+
+    fn run(mut self) {
+        while self.goes_on() && !self.world.borrow().is_quiet {
+            self.turn(None);
+        }
+        if self.goes_on() {
+            self.world.borrow_mut().check_quiet(self.reactor.held_bytes());
+            self.world.borrow_mut().halts_when_quiet = false;
+            self.watch();
+        }
+        if self.goes_on() {
+            self.world.borrow_mut().say_goodbye();
+            self.empty();
+        }
+        if self.world.borrow().stop_requested && self.is_sound() {
+            self.stop();
+        }
+        if self.is_sound() {
+            self.settle();
+        }
+    }
+
+    fn is_sound(&self) -> bool {
+        self.world.borrow().violation.is_none()
+    }
+
+    fn goes_on(&self) -> bool {
+        self.is_sound() && !self.world.borrow().stop_requested
+    }
+
+    /// The time that the process had.
+    fn now(&self) -> u64 {
+        let world = self.world.borrow();
+        world.now - world.stalled
+    }
+
+    fn turn(&mut self, timeout: Option<u64>) {
+        self.turns += 1;
+        if self.turns > TURNS_MAX {
+            self.world.borrow_mut().violate("it does not end");
+        }
+        let timeout = timeout.map(Duration::from_nanos);
+        let result = self.reactor.turn(timeout, &mut |_| {});
+        result.expect("polling does not fail here");
+        let books = self.books();
+        self.world.borrow_mut().check_books(&books);
+    }
+
+    fn books(&self) -> Books {
+        let metrics = self.reactor.metrics();
+        Books {
+            connections: self.reactor.connections(),
+            held_bytes: self.reactor.held_bytes(),
+            opened: metrics.opened,
+            ended: metrics.ended_total(),
+            shed: metrics.shed,
+            accepts_aborted: metrics.accepts_aborted,
+            stale_events: metrics.stale_events,
+            bytes_received: metrics.bytes_received,
+            bytes_sent: metrics.bytes_sent,
+        }
+    }
+
+    /// Lets time pass, so that every timeout can show itself.
+    fn watch(&mut self) {
+        let until = self.now() + WATCHED;
+        while self.goes_on() && self.now() < until {
+            self.turn(Some(until - self.now()));
+        }
+    }
+
+    /// Lets everybody go.
+    fn empty(&mut self) {
+        let until = self.now() + WATCHED;
+        while self.goes_on() && !self.is_deserted() {
+            if self.now() > until {
+                let left = self.reactor.connections();
+                self.world.borrow_mut().violate(format!("{left} connections do not end"));
+            }
+            self.turn(Some(SECOND));
+        }
+    }
+
+    fn is_deserted(&self) -> bool {
+        let world = self.world.borrow();
+        let is_gone = |place| matches!(place, Place::Gone | Place::Nowhere);
+        world.agenda.is_empty() && world.links.iter().all(|link| is_gone(link.place))
+    }
+
+    /// Asks the server to stop, and sees it through.
+    fn stop(&mut self) {
+        let mut world = self.world.borrow_mut();
+        // What arrives between the last poll and the stop was never reported.
+        let latency = world.plan.latency;
+        world.now += world.random.time(0, latency);
+        world.catch_up();
+        world.begin_stop();
+        let until = world.now - world.stalled + world.plan.limits.drain_timeout.as_nanos() as u64;
+        drop(world);
+        self.reactor.drain();
+        while self.is_sound() && !self.reactor.is_drained() {
+            let before = self.now();
+            self.turn(None);
+            if before > until + 100 * MILLISECOND && !self.reactor.is_drained() {
+                self.world.borrow_mut().violate("the drain timeout passed, and it is not drained");
+            }
+        }
+        // Those who are left read what was sent to them.
+        let mut world = self.world.borrow_mut();
+        while let Some(when) = world.agenda.next_time() {
+            world.now = world.now.max(when);
+            world.catch_up();
+        }
+    }
+
+    /// Compares the books once everybody has gone.
+    fn settle(&mut self) {
+        let metrics = self.reactor.metrics();
+        let mut world = self.world.borrow_mut();
+        let mut ended: HashMap<End, u64> = HashMap::new();
+        for end in world.links.iter().filter_map(|link| link.facts.end) {
+            *ended.entry(end).or_default() += 1;
+        }
+        if world.tally.turned_away > 0 {
+            ended.insert(End::TooManyFromAddress, world.tally.turned_away);
+        }
+        if ended != metrics.ended {
+            world.violate(format!("ended {ended:?}, but counted {:?}", metrics.ended));
+        }
+        if self.reactor.connections() != 0 || self.reactor.held_bytes() != 0 {
+            world.violate("something is left");
+        }
+        world.check_endings();
+    }
+}
+
+impl World {
+    /// The server is asked to stop: what has arrived whole must still be answered.
+    fn begin_stop(&mut self) {
+        self.trace.record(self.now, "stop", 0, 0);
+        self.stopped_at = Some(self.now);
+        self.halts_when_quiet = false;
+        for link in self.links.iter_mut().filter(|link| link.place == Place::Server) {
+            let visible = link.facts.bytes_read + link.inbound.len();
+            link.facts.visible_at_stop = (!link.hidden).then_some(visible);
+        }
+    }
+
+    /// Every client that is still there leaves, one way or another.
+    fn say_goodbye(&mut self) {
+        for at in 0..self.links.len() {
+            self.clients[at].is_stubborn = false;
+            if self.links[at].place != Place::Server || self.links[at].dead {
+                continue;
+            }
+            if self.clients[at].is_deaf || self.random.one_in(4) {
+                self.clients[at].is_strict = false;
+                self.arrive_reset(at);
+            } else {
+                self.end_output(at);
+            }
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! What a WebSocket client sent, and the frames that must come back for it. Nothing here uses the crate's
+//! own protocol: the two must agree on RFC 6455.
+
+use crate::bytes::{STAMP_BYTES, check_stamp};
+use crate::client::Step;
+use crate::plan::Serving;
+use crate::random::Random;
+use std::collections::VecDeque;
+
+pub(crate) const CONTINUATION: u8 = 0;
+pub(crate) const TEXT: u8 = 1;
+pub(crate) const BINARY: u8 = 2;
+pub(crate) const CLOSE: u8 = 8;
+pub(crate) const PING: u8 = 9;
+pub(crate) const PONG: u8 = 10;
+
+/// Two bytes, a 64-bit length, a masking key.
+const HEADER_BYTES_MAX: usize = 14;
+
+/// An upgrade request, sometimes a long one. The key is that of RFC 6455 §1.3.
+pub(crate) fn request(random: &mut Random) -> Vec<u8> {
+    let padding = if random.one_in(10) { random.between(0, 7000) } else { 0 };
+    format!(
+        "GET /chat HTTP/1.1\r\nHost: halloo.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
+         X-Padding: {}\r\n\r\n",
+        "p".repeat(padding)
+    )
+    .into_bytes()
+}
+
+/// Whether a head accepts that request.
+pub(crate) fn is_acceptance(head: &[u8]) -> bool {
+    let accept = b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
+    head.starts_with(b"HTTP/1.1 101 ") && head.windows(accept.len()).any(|part| part == accept)
+}
+
+/// A masked frame.
+pub(crate) fn frame(fin: bool, opcode: u8, payload: &[u8], random: &mut Random) -> Vec<u8> {
+    let mut frame = vec![u8::from(fin) << 7 | opcode];
+    match payload.len() {
+        length @ 0..=125 => frame.push(0x80 | length as u8),
+        length @ 126..=65_535 => {
+            frame.push(0x80 | 126);
+            frame.extend_from_slice(&(length as u16).to_be_bytes());
+        }
+        length => {
+            frame.push(0x80 | 127);
+            frame.extend_from_slice(&(length as u64).to_be_bytes());
+        }
+    }
+    let key = (random.next() as u32).to_ne_bytes();
+    frame.extend_from_slice(&key);
+    frame.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
+    frame
+}
+
+/// A frame from the server.
+pub(crate) struct Frame {
+    fin: bool,
+    pub(crate) opcode: u8,
+    pub(crate) payload: Vec<u8>,
+}
+
+/// Takes a whole frame out of the front of `buffer`.
+pub(crate) fn take_frame(buffer: &mut Vec<u8>) -> Result<Option<Frame>, String> {
+    let &[first, second, ref rest @ ..] = &buffer[..] else { return Ok(None) };
+    let (fin, opcode) = (first & 0x80 != 0, first & 0x0f);
+    let is_known = matches!(opcode, CONTINUATION | TEXT | BINARY | CLOSE | PING | PONG);
+    if first & 0x70 != 0 || second & 0x80 != 0 || !is_known {
+        return Err(format!("a server must not send the frame header {first:02x} {second:02x}"));
+    }
+    let (length, start) = match (second, rest) {
+        (126, &[a, b, ..]) => (u64::from(u16::from_be_bytes([a, b])), 4),
+        (127, &[a, b, c, d, e, f, g, h, ..]) => (u64::from_be_bytes([a, b, c, d, e, f, g, h]), 10),
+        (126 | 127, _) => return Ok(None),
+        (length, _) => (u64::from(length), 2),
+    };
+    if opcode >= CLOSE && (!fin || length > 125) {
+        return Err("a control frame is fragmented or too long".into());
+    }
+    let end = start + length as usize;
+    if buffer.len() < end {
+        return Ok(None);
+    }
+    let payload = buffer[start..end].to_vec();
+    buffer.drain(..end);
+    Ok(Some(Frame { fin, opcode, payload }))
+}
+
+/// See the [module documentation](self).
+#[derive(Debug)]
+pub(crate) struct Conversation {
+    serving: Serving,
+    /// Messages that must be answered, oldest first.
+    messages: VecDeque<(u8, Vec<u8>)>,
+    pings: VecDeque<Vec<u8>>,
+    /// Where, in everything that was said, each message ended.
+    ends: Vec<usize>,
+    begins: Vec<usize>,
+    answered: usize,
+    said_messages: u32,
+    /// The answer in progress.
+    partial: Option<(u8, Vec<u8>)>,
+    close_said: bool,
+    close_awaited: bool,
+    /// The code of the server's Close, 0 if it had none.
+    close_got: Option<u16>,
+    /// Garbage was sent: whatever comes for it is right.
+    is_tolerant: bool,
+    close_code: Option<u16>,
+}
+
+impl Conversation {
+    pub(crate) fn new(serving: Serving) -> Self {
+        Self {
+            serving,
+            messages: VecDeque::new(),
+            pings: VecDeque::new(),
+            ends: Vec::new(),
+            begins: Vec::new(),
+            answered: 0,
+            said_messages: 0,
+            partial: None,
+            close_said: false,
+            close_awaited: false,
+            close_got: None,
+            is_tolerant: false,
+            close_code: None,
+        }
+    }
+
+    pub(crate) fn is_answered(&self) -> bool {
+        let is_closed = !self.close_awaited || self.close_got.is_some();
+        self.messages.is_empty() && (self.pings.is_empty() || self.close_got.is_some()) && is_closed
+    }
+
+    pub(crate) fn answered(&self) -> usize {
+        self.answered
+    }
+
+    /// The code of the Close that was said, if one was: 0 for none in it.
+    pub(crate) fn said_code(&self) -> Option<u16> {
+        self.close_said.then_some(self.close_code.unwrap_or(0))
+    }
+
+    pub(crate) fn due(&self, bytes_read: usize) -> usize {
+        self.ends.partition_point(|&end| end <= bytes_read)
+    }
+
+    /// Whether so many bytes end inside a message, with its first header read.
+    pub(crate) fn is_inside_message(&self, bytes_read: usize) -> bool {
+        let mut messages = self.begins.iter().zip(&self.ends);
+        messages.any(|(begin, end)| begin + HEADER_BYTES_MAX <= bytes_read && bytes_read < *end)
+    }
+
+    pub(crate) fn say(&mut self, step: &Step, said: usize, random: &mut Random) -> Vec<u8> {
+        if self.close_said {
+            return Vec::new();
+        }
+        match *step {
+            Step::Message { text, bytes, frames } => {
+                self.say_message(text, bytes, frames, said, random)
+            }
+            Step::Ping(bytes) => {
+                let payload = noise(bytes, random);
+                let frame = frame(true, PING, &payload, random);
+                self.pings.push_back(payload);
+                frame
+            }
+            Step::Pong(bytes) => frame(true, PONG, &noise(bytes, random), random),
+            Step::Close(code) => {
+                self.close_said = true;
+                self.close_awaited = true;
+                self.close_code = code;
+                let payload = code.map(|code| code.to_be_bytes().to_vec()).unwrap_or_default();
+                frame(true, CLOSE, &payload, random)
+            }
+            Step::Garbage(bytes) => {
+                self.is_tolerant = true;
+                match random.between(0, 2) {
+                    // A frame without a mask; text that is no text; anything.
+                    0 => vec![0x81, 1, b'a'],
+                    1 => frame(true, TEXT, b"\xed\xa0\x80", random),
+                    _ => noise(bytes, random),
+                }
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn say_message(
+        &mut self,
+        text: bool,
+        bytes: usize,
+        frames: usize,
+        said: usize,
+        random: &mut Random,
+    ) -> Vec<u8> {
+        let payload = if text { words(bytes, random) } else { noise(bytes, random) };
+        let mut opcode = if text { TEXT } else { BINARY };
+        let first_opcode = opcode;
+        let mut output = Vec::with_capacity(payload.len() + 14 * frames);
+        let mut rest = &payload[..];
+        for left in (1..=frames).rev() {
+            let count = if left == 1 { rest.len() } else { random.between(0, rest.len()) };
+            output.extend(frame(left == 1, opcode, &rest[..count], random));
+            rest = &rest[count..];
+            opcode = CONTINUATION;
+            if left > 1 && random.one_in(4) {
+                let ping = noise(random.between(0, 20), random);
+                output.extend(frame(true, PING, &ping, random));
+                self.pings.push_back(ping);
+            }
+        }
+        self.said_messages += 1;
+        let is_answered = match self.serving {
+            Serving::Discard => false,
+            Serving::CloseAfter(most) => self.said_messages <= most,
+            Serving::Echo | Serving::Timestamp => true,
+        };
+        if is_answered {
+            self.messages.push_back((first_opcode, payload));
+            self.begins.push(said);
+            self.ends.push(said + output.len());
+        }
+        output
+    }
+
+    /// Takes frames from the server. Returns what is said to them at once.
+    pub(crate) fn receive(
+        &mut self,
+        buffer: &mut Vec<u8>,
+        random: &mut Random,
+    ) -> Result<Vec<u8>, String> {
+        let mut reply = Vec::new();
+        while let Some(Frame { fin, opcode, payload }) = take_frame(buffer)? {
+            if self.close_got.is_some() {
+                return Err("a frame behind Close".into());
+            }
+            match opcode {
+                PING if !self.close_said => reply.extend(frame(true, PONG, &payload, random)),
+                PING => {}
+                PONG => self.receive_pong(&payload)?,
+                CLOSE => reply.extend(self.receive_close(&payload, random)?),
+                _ => self.receive_data(fin, opcode, payload)?,
+            }
+        }
+        Ok(reply)
+    }
+
+    fn receive_pong(&mut self, payload: &[u8]) -> Result<(), String> {
+        match self.pings.pop_front() {
+            _ if self.is_tolerant => Ok(()),
+            Some(ping) if ping == payload => Ok(()),
+            _ => Err("a pong that answers no ping".into()),
+        }
+    }
+
+    fn receive_close(&mut self, payload: &[u8], random: &mut Random) -> Result<Vec<u8>, String> {
+        let code = match *payload {
+            [] => 0,
+            [a, b] => u16::from_be_bytes([a, b]),
+            _ => return Err("a Close that no server of ours sends".into()),
+        };
+        if self.partial.is_some() && matches!(self.serving, Serving::Timestamp) {
+            return Err("Close inside a message".into());
+        }
+        self.close_got = Some(code);
+        if self.close_said {
+            return Ok(Vec::new());
+        }
+        self.close_said = true;
+        self.close_code = (code != 0).then_some(code);
+        Ok(frame(true, CLOSE, payload, random))
+    }
+
+    fn receive_data(&mut self, fin: bool, opcode: u8, payload: Vec<u8>) -> Result<(), String> {
+        match (&mut self.partial, opcode) {
+            (None, TEXT | BINARY) => self.partial = Some((opcode, payload)),
+            (Some((_, partial)), CONTINUATION) => partial.extend_from_slice(&payload),
+            _ => return Err("fragments out of order".into()),
+        }
+        if !fin {
+            return Ok(());
+        }
+        let (opcode, mut payload) = self.partial.take().expect("a message is in progress");
+        let Some((expected_opcode, expected)) = self.messages.pop_front() else {
+            let what = format!("a message of {} bytes that nobody asked for", payload.len());
+            return if self.is_tolerant { Ok(()) } else { Err(what) };
+        };
+        if self.serving == Serving::Timestamp {
+            check_stamp(payload.get(..STAMP_BYTES).unwrap_or_default())?;
+            payload.drain(..STAMP_BYTES);
+        }
+        if opcode != expected_opcode || payload != expected {
+            let (got, sent) = (payload.len(), expected.len());
+            let number = self.answered;
+            return Err(format!("message {number} of {sent} bytes came back as another, of {got}"));
+        }
+        self.answered += 1;
+        Ok(())
+    }
+}
+
+fn noise(count: usize, random: &mut Random) -> Vec<u8> {
+    let mut bytes = vec![0; count];
+    random.fill(&mut bytes);
+    bytes
+}
+
+/// Text of so many bytes, of which some are not ASCII.
+fn words(count: usize, random: &mut Random) -> Vec<u8> {
+    let mut bytes = noise(count, random);
+    for byte in &mut bytes {
+        *byte = b' ' + (*byte % 64);
+    }
+    for (at, letters) in [(count / 3, "ä"), (count / 2, "日"), (count * 3 / 4, "🏔")] {
+        if at + 20 < count {
+            bytes[at..at + letters.len()].copy_from_slice(letters.as_bytes());
+        }
+    }
+    bytes
+}

@@ -4,6 +4,7 @@
 //! next. Servers that close after each reply are met again for the next line.
 
 use super::auth::AuthArgs;
+use super::deflate::DeflateArgs;
 use super::prompt::{Input, Prompt};
 use super::values::{bytes, duration};
 use super::{CommonArgs, Failure, logger, printable};
@@ -44,6 +45,8 @@ pub(super) struct ConnectArgs {
     /// Offer this subprotocol (repeatable, the preferred one first)
     #[arg(long, value_name = "NAME", value_parser = subprotocol)]
     subprotocol: Vec<String>,
+    #[command(flatten)]
+    deflate: DeflateArgs,
     /// How long a reply is waited for before the next line is sent
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5s")]
     reply_timeout: Duration,
@@ -116,6 +119,7 @@ impl<'a> Conversation<'a> {
                 subprotocols: arguments.subprotocol.clone(),
                 headers: arguments.header.clone(),
             },
+            deflate: arguments.deflate.settings(),
             ..Config::new(Role::Client, arguments.url.framing)
         };
         let endpoints = arguments.url.resolve().map_err(|error| {

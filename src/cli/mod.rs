@@ -3,6 +3,7 @@
 mod auth;
 mod config_file;
 mod connect;
+mod deflate;
 mod logger;
 mod printable;
 mod prompt;
@@ -28,7 +29,7 @@ enum Command {
     /// Answer: echo, timestamp, discard, flood (the default command)
     Serve(Box<serve::ServeArgs>),
     /// Talk to a server: each line is a message, each reply a line
-    Connect(connect::ConnectArgs),
+    Connect(Box<connect::ConnectArgs>),
 }
 
 /// What every command takes.

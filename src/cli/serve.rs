@@ -1,6 +1,7 @@
 //! `halloo serve`.
 
 use super::auth::AuthArgs;
+use super::deflate::DeflateArgs;
 use super::values::{OrOff, bytes, count, count_or_off, duration, duration_or_off};
 use super::{CommonArgs, Failure, logger};
 use crate::limits::{DESCRIPTORS_RESERVED, Limits, RECEIVE_BUFFER_BYTES};
@@ -76,6 +77,8 @@ pub(super) struct ServeArgs {
     /// Take only this subprotocol (repeatable) [default: the first that is offered]
     #[arg(long, value_name = "NAME")]
     subprotocol: Vec<String>,
+    #[command(flatten)]
+    deflate: DeflateArgs,
     /// Socket buffers: the kernel's autotuning, or so small that slow readers cannot exhaust its memory
     #[arg(long, value_name = "PROFILE", default_value = "bench")]
     profile: Profile,
@@ -187,6 +190,7 @@ impl ServeArgs {
                 hosts: self.host.clone(),
                 subprotocols: self.subprotocol.clone(),
             },
+            deflate: self.deflate.settings(),
             ..Config::new(Role::Server, address.framing)
         }
     }

@@ -13,6 +13,8 @@
 //! Invariant: `answers.start <= answers.end <= unread.start <= unread.end <= capacity`.
 //! A reactor owns one batch for all its connections; between drives it holds nothing of any of them.
 
+use super::deflate::codec::Codec;
+use super::error::Error;
 use super::mask;
 use std::ops::Range;
 
@@ -32,6 +34,7 @@ pub struct Batch {
     /// The message that a session collected over several reads, while it is lent to the service.
     assembled: Vec<u8>,
     random: Random,
+    codec: Codec,
 }
 
 impl Batch {
@@ -44,6 +47,7 @@ impl Batch {
             spill: Vec::new(),
             assembled: Vec::new(),
             random,
+            codec: Codec::default(),
         }
     }
 
@@ -125,6 +129,7 @@ impl Batch {
             range: &mut self.answers,
             spill: &mut self.spill,
             random: &mut self.random,
+            codec: &mut self.codec,
         };
         (payload, answers)
     }
@@ -139,8 +144,24 @@ impl Batch {
             range: &mut self.answers,
             spill: &mut self.spill,
             random: &mut self.random,
+            codec: &mut self.codec,
         };
         (&mut self.assembled, answers)
+    }
+
+    /// Decompresses the payload that [`take_payload`](Self::take_payload) placed.
+    pub(crate) fn inflate(
+        &mut self,
+        place: Range<usize>,
+        history: &[u8],
+        limit: usize,
+    ) -> Result<Vec<u8>, Error> {
+        self.codec.inflate(&self.bytes[place], history, limit)
+    }
+
+    /// The compressing and decompressing state that all sessions share.
+    pub(crate) fn codec(&mut self) -> &mut Codec {
+        &mut self.codec
     }
 
     /// The place for answers that belong to no payload.
@@ -163,6 +184,7 @@ pub(crate) struct Answers<'a> {
     range: &'a mut Range<usize>,
     spill: &'a mut Vec<u8>,
     random: &'a mut Random,
+    pub(crate) codec: &'a mut Codec,
 }
 
 impl Answers<'_> {

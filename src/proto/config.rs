@@ -2,6 +2,7 @@
 
 use super::Role;
 use super::auth::Auth;
+use super::deflate::Settings;
 use super::handshake::{Offer, Policy};
 
 /// How bytes become messages.
@@ -32,6 +33,8 @@ pub struct Config {
     pub policy: Policy,
     /// What a WebSocket client asks for.
     pub offer: Offer,
+    /// Whether a WebSocket agrees to compress, and how.
+    pub deflate: Option<Settings>,
 }
 
 impl Config {
@@ -45,6 +48,7 @@ impl Config {
             whole_messages: false,
             policy: Policy::default(),
             offer: Offer::default(),
+            deflate: None,
         }
     }
 }

@@ -39,6 +39,8 @@ pub enum Error {
     WebSocketVersion,
     /// `Sec-WebSocket-Protocol` is not a list of tokens (400).
     SubprotocolInvalid,
+    /// `Sec-WebSocket-Extensions` is not a list of extensions (400). RFC 6455 §9.1.
+    ExtensionsMalformed,
     /// The opening handshake was not finished in time (408).
     HandshakeTimeout,
     /// The server is stopping and takes no new session (503).
@@ -56,7 +58,7 @@ pub enum Error {
     AcceptMismatch,
     /// The server chose a subprotocol that was not offered. RFC 6455 §4.1.
     SubprotocolNotOffered,
-    /// The server chose an extension that was not offered. RFC 6455 §4.1.
+    /// The server chose an extension, or a parameter of one, that was not offered. RFC 6455 §4.1.
     ExtensionNotOffered,
 
     /// The answer to the challenge matches none of the keys (1008).
@@ -92,6 +94,8 @@ pub enum Error {
     MessageInterrupted,
     /// A text message or a close reason is not UTF-8 (1007). RFC 6455 §8.1.
     InvalidUtf8,
+    /// A compressed message does not decompress, or is cut short (1007). RFC 7692 §7.2.2.
+    DeflateInvalid,
     /// A message is larger than the limit, or made of so many frames that they are (1009).
     MessageTooBig,
     /// A close frame has a payload of one byte (1002). RFC 6455 §5.5.1.
@@ -120,7 +124,7 @@ impl Error {
             | Self::AuthLength
             | Self::AuthTimeout
             | Self::ChallengeMalformed => CloseCode::POLICY_VIOLATION,
-            Self::InvalidUtf8 => CloseCode::INVALID_PAYLOAD,
+            Self::InvalidUtf8 | Self::DeflateInvalid => CloseCode::INVALID_PAYLOAD,
             Self::MessageTooBig => CloseCode::MESSAGE_TOO_BIG,
             Self::IdleTimeout | Self::PingTimeout | Self::ServiceUnavailable => {
                 CloseCode::GOING_AWAY
@@ -169,6 +173,7 @@ impl Error {
             Self::KeyInvalid => "there must be exactly one Sec-WebSocket-Key of 16 bytes in base64",
             Self::WebSocketVersion => "Sec-WebSocket-Version must be 13",
             Self::SubprotocolInvalid => "Sec-WebSocket-Protocol must be a list of tokens",
+            Self::ExtensionsMalformed => "Sec-WebSocket-Extensions must be a list of extensions",
             Self::HandshakeTimeout => "the request was not complete in time",
             Self::ServiceUnavailable => "the server is stopping",
             Self::HandshakeTruncated => "left before the opening handshake was complete",
@@ -194,6 +199,7 @@ impl Error {
             Self::ContinuationUnexpected => "a continuation frame continues nothing",
             Self::MessageInterrupted => "a message begins inside another",
             Self::InvalidUtf8 => "text is not UTF-8",
+            Self::DeflateInvalid => "a compressed message does not decompress",
             Self::MessageTooBig => "a message is too big",
             Self::CloseTruncated => "a close frame has a payload of one byte",
             Self::CloseCodeInvalid => "a close frame carries a code that must not be sent",

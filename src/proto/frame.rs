@@ -50,6 +50,8 @@ impl Opcode {
 pub struct Header {
     /// Whether this is the last fragment of its message.
     pub fin: bool,
+    /// Whether the message is compressed (RFC 7692 §6). Only its first frame says so.
+    pub rsv1: bool,
     /// What the frame is.
     pub opcode: Opcode,
     /// The key of a masked frame.
@@ -61,16 +63,22 @@ pub struct Header {
 impl Header {
     /// The header of an unmasked frame.
     pub fn new(fin: bool, opcode: Opcode, payload_len: u64) -> Self {
-        Self { fin, opcode, masking_key: None, payload_len }
+        Self { fin, rsv1: false, opcode, masking_key: None, payload_len }
     }
 
-    /// Reads the header of a frame sent to `receiver`: the facts and the bytes they took.
+    /// Reads the header of a frame sent to `receiver`: the facts and the bytes they took. `compression`
+    /// says whether permessage-deflate was agreed on.
     ///
     /// # Errors
     /// The first rule of RFC 6455 §5 that the bytes break, as early as the bytes show it.
-    pub fn parse(input: &[u8], receiver: Role) -> Result<Status<(Self, usize)>, Error> {
+    pub fn parse(
+        input: &[u8],
+        receiver: Role,
+        compression: bool,
+    ) -> Result<Status<(Self, usize)>, Error> {
         let &[first, second, ref rest @ ..] = input else { return Ok(Status::Partial) };
-        let (fin, opcode, masked) = parse_flags(first, second, receiver)?;
+        let flags = parse_flags(first, second, receiver, compression)?;
+        let Flags { fin, rsv1, opcode, masked } = flags;
         let (payload_len, length_bytes) = match (second & 0x7f, rest) {
             (126, &[a, b, ..]) => {
                 (minimal(u64::from(u16::from_be_bytes([a, b])), 126, receiver)?, 2)
@@ -87,13 +95,13 @@ impl Header {
             (payload_len, _) => (u64::from(payload_len), 0),
         };
         if !masked {
-            let header = Self::new(fin, opcode, payload_len);
+            let header = Self { rsv1, ..Self::new(fin, opcode, payload_len) };
             return Ok(Status::Complete((header, 2 + length_bytes)));
         }
         let Some(&masking_key) = rest[length_bytes..].first_chunk() else {
             return Ok(Status::Partial);
         };
-        let header = Self { fin, opcode, masking_key: Some(masking_key), payload_len };
+        let header = Self { fin, rsv1, opcode, masking_key: Some(masking_key), payload_len };
         Ok(Status::Complete((header, 6 + length_bytes)))
     }
 
@@ -110,7 +118,9 @@ impl Header {
     /// The header as it goes over the wire, the length in its shortest form.
     pub fn encode(&self) -> Encoded {
         let mut bytes = [0; HEADER_BYTES_MAX];
-        bytes[0] = if self.fin { 0x80 } else { 0 } | self.opcode as u8;
+        let fin_bit = if self.fin { 0x80 } else { 0 };
+        let rsv1_bit = if self.rsv1 { 0x40 } else { 0 };
+        bytes[0] = fin_bit | rsv1_bit | self.opcode as u8;
         let mask_bit = if self.masking_key.is_some() { 0x80 } else { 0 };
         let mut len = 2;
         match self.payload_len {
@@ -150,13 +160,20 @@ impl std::ops::Deref for Encoded {
 }
 
 /// The rules that the first two bytes alone can break.
-fn parse_flags(first: u8, second: u8, receiver: Role) -> Result<(bool, Opcode, bool), Error> {
+fn parse_flags(first: u8, second: u8, receiver: Role, compression: bool) -> Result<Flags, Error> {
+    let allowed = if compression { 0x40 } else { 0 };
     // 5.2: "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values."
-    if first & 0x70 != 0 {
+    if first & 0x70 & !allowed != 0 {
         return Err(Error::ReservedBits);
     }
     let fin = first & 0x80 != 0;
+    let rsv1 = first & 0x40 != 0;
     let opcode = Opcode::from_bits(first & 0x0f)?;
+    // RFC 7692 §6.1: "An endpoint MUST NOT set the "Per-Message Compressed" bit of control frames and
+    // non-first fragments of a data message."
+    if rsv1 && (opcode.is_control() || opcode == Opcode::Continuation) {
+        return Err(Error::ReservedBits);
+    }
     if opcode.is_control() {
         if !fin {
             return Err(Error::ControlFragmented);
@@ -171,8 +188,15 @@ fn parse_flags(first: u8, second: u8, receiver: Role) -> Result<(bool, Opcode, b
         (Role::Server, false) => Err(Error::MaskMissing),
         // 5.1: "A client MUST close a connection if it detects a masked frame."
         (Role::Client, true) => Err(Error::MaskUnexpected),
-        _ => Ok((fin, opcode, masked)),
+        _ => Ok(Flags { fin, rsv1, opcode, masked }),
     }
+}
+
+struct Flags {
+    fin: bool,
+    rsv1: bool,
+    opcode: Opcode,
+    masked: bool,
 }
 
 /// 5.2: "the minimal number of bytes MUST be used to encode the length"
@@ -196,6 +220,7 @@ mod tests {
                 let receiver = if masking_key.is_some() { Role::Server } else { Role::Client };
                 let header = Header {
                     fin: payload_len % 2 == 0,
+                    rsv1: payload_len % 3 == 0,
                     opcode: Opcode::Text,
                     masking_key,
                     payload_len,
@@ -203,20 +228,24 @@ mod tests {
                 let bytes = header.encode();
                 assert_eq!(bytes.len(), header.encoded_len());
                 for cut in 0..bytes.len() {
-                    assert_eq!(Header::parse(&bytes[..cut], receiver), Ok(Status::Partial));
+                    assert_eq!(Header::parse(&bytes[..cut], receiver, true), Ok(Status::Partial));
                 }
                 let complete = Status::Complete((header, bytes.len()));
-                assert_eq!(Header::parse(&bytes, receiver), Ok(complete));
+                assert_eq!(Header::parse(&bytes, receiver, true), Ok(complete));
             }
         }
     }
 
     #[test]
     fn each_broken_rule_has_its_error() {
-        let to_server = |bytes: &[u8]| Header::parse(bytes, Role::Server).unwrap_err();
+        let to_server = |bytes: &[u8]| Header::parse(bytes, Role::Server, false).unwrap_err();
         assert_eq!(to_server(&[0xc1, 0x80]), Error::ReservedBits);
         assert_eq!(to_server(&[0xa1, 0x80]), Error::ReservedBits);
         assert_eq!(to_server(&[0x91, 0x80]), Error::ReservedBits);
+        for first in [0xe1, 0xd1, 0xc0, 0xc9] {
+            let with_compression = Header::parse(&[first, 0x80], Role::Server, true);
+            assert_eq!(with_compression, Err(Error::ReservedBits), "{first:x}");
+        }
         for opcode in [0x3, 0x7, 0xb, 0xf] {
             assert_eq!(to_server(&[0x80 | opcode, 0x80]), Error::ReservedOpcode);
         }
@@ -226,13 +255,13 @@ mod tests {
         assert_eq!(to_server(&[0x81, 0xfe, 0, 125]), Error::LengthNotMinimal);
         assert_eq!(to_server(&[0x82, 0xff, 0, 0, 0, 0, 0, 0, 255, 255]), Error::LengthNotMinimal);
         assert_eq!(to_server(&[0x82, 0xff, 128, 0, 0, 0, 0, 0, 0, 0]), Error::LengthTopBit);
-        assert_eq!(Header::parse(&[0x81, 0x80], Role::Client), Err(Error::MaskUnexpected));
+        assert_eq!(Header::parse(&[0x81, 0x80], Role::Client, false), Err(Error::MaskUnexpected));
     }
 
     #[test]
     fn a_client_takes_the_lengths_of_a_naive_server() {
         let header = Header::new(true, Opcode::Text, 200);
         let bytes = [0x81, 127, 0, 0, 0, 0, 0, 0, 0, 200];
-        assert_eq!(Header::parse(&bytes, Role::Client), Ok(Status::Complete((header, 10))));
+        assert_eq!(Header::parse(&bytes, Role::Client, false), Ok(Status::Complete((header, 10))));
     }
 }

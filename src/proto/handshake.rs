@@ -1,5 +1,6 @@
 //! The opening handshake (RFC 6455 §4), both roles.
 
+use super::deflate::{Agreement, Settings, negotiation};
 use super::error::Error;
 use super::http::{Head, is_token};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -42,7 +43,11 @@ pub struct Offer {
 ///
 /// # Errors
 /// The rule of RFC 9112 or RFC 6455 §4.2.1 that the request breaks, or that the policy refuses.
-pub fn accept(head: &[u8], policy: &Policy) -> Result<Vec<u8>, Error> {
+pub(crate) fn accept(
+    head: &[u8],
+    policy: &Policy,
+    deflate: Option<Settings>,
+) -> Result<(Vec<u8>, Agreement), Error> {
     let head = Head::parse_request(head)?;
     check_no_body(&head)?;
     check_host(&head, policy)?;
@@ -51,6 +56,7 @@ pub fn accept(head: &[u8], policy: &Policy) -> Result<Vec<u8>, Error> {
     check_origin(&head, policy)?;
     let key = check_key(&head)?;
     let subprotocol = choose_subprotocol(&head, policy)?;
+    let (agreement, extension) = negotiation::accept(&head, deflate)?.unzip();
 
     let mut response = Vec::with_capacity(192);
     response.extend_from_slice(
@@ -62,12 +68,16 @@ pub fn accept(head: &[u8], policy: &Policy) -> Result<Vec<u8>, Error> {
         response.extend_from_slice(b"\r\nSec-WebSocket-Protocol: ");
         response.extend_from_slice(subprotocol);
     }
+    if let Some(extension) = extension {
+        response.extend_from_slice(b"\r\nSec-WebSocket-Extensions: ");
+        response.extend_from_slice(extension.as_bytes());
+    }
     response.extend_from_slice(b"\r\n\r\n");
-    Ok(response)
+    Ok((response, agreement.unwrap_or_default()))
 }
 
 /// The HTTP response that refuses an upgrade. Nothing follows it: the connection closes.
-pub fn refusal(error: Error) -> Vec<u8> {
+pub(crate) fn refusal(error: Error) -> Vec<u8> {
     let status = error.http_status();
     let (phrase, extra) = match status {
         403 => ("Forbidden", ""),
@@ -96,7 +106,11 @@ pub fn refusal(error: Error) -> Vec<u8> {
 }
 
 /// A client's upgrade request.
-pub fn request(offer: &Offer, nonce: [u8; NONCE_BYTES]) -> Vec<u8> {
+pub(crate) fn request(
+    offer: &Offer,
+    nonce: [u8; NONCE_BYTES],
+    deflate: Option<Settings>,
+) -> Vec<u8> {
     let mut request = format!(
         "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: {}\r\nSec-WebSocket-Version: 13\r\n",
@@ -106,6 +120,10 @@ pub fn request(offer: &Offer, nonce: [u8; NONCE_BYTES]) -> Vec<u8> {
     );
     if !offer.subprotocols.is_empty() {
         request += &format!("Sec-WebSocket-Protocol: {}\r\n", offer.subprotocols.join(", "));
+    }
+    if let Some(settings) = deflate {
+        let extension = negotiation::offer(settings);
+        request += &format!("Sec-WebSocket-Extensions: {extension}\r\n");
     }
     for (name, value) in &offer.headers {
         request += &format!("{name}: {value}\r\n");
@@ -118,7 +136,12 @@ pub fn request(offer: &Offer, nonce: [u8; NONCE_BYTES]) -> Vec<u8> {
 ///
 /// # Errors
 /// The step of that list that fails.
-pub fn verify(head: &[u8], offer: &Offer, nonce: [u8; NONCE_BYTES]) -> Result<(), Error> {
+pub(crate) fn verify(
+    head: &[u8],
+    offer: &Offer,
+    nonce: [u8; NONCE_BYTES],
+    deflate: Option<Settings>,
+) -> Result<Agreement, Error> {
     let head = Head::parse_response(head)?;
     if head.status != 101 {
         return Err(Error::UpgradeRefused(head.status));
@@ -130,14 +153,12 @@ pub fn verify(head: &[u8], offer: &Offer, nonce: [u8; NONCE_BYTES]) -> Result<()
     if head.only_value("Sec-WebSocket-Accept") != Some(expected.as_bytes()) {
         return Err(Error::AcceptMismatch);
     }
-    if head.list("Sec-WebSocket-Extensions").next().is_some() {
-        return Err(Error::ExtensionNotOffered);
-    }
+    let agreement = negotiation::confirm(&head, deflate)?;
     let mut chosen = head.values("Sec-WebSocket-Protocol");
     let is_offered = |value: &[u8]| offer.subprotocols.iter().any(|name| name.as_bytes() == value);
     match (chosen.next(), chosen.next()) {
-        (None, _) => Ok(()),
-        (Some(value), None) if is_offered(value) => Ok(()),
+        (None, _) => Ok(agreement),
+        (Some(value), None) if is_offered(value) => Ok(agreement),
         _ => Err(Error::SubprotocolNotOffered),
     }
 }
@@ -276,7 +297,7 @@ mod tests {
         Sec-WebSocket-Version: 13\r\n\r\n";
 
     fn answer(request: &str) -> Result<String, Error> {
-        let response = accept(request.as_bytes(), &Policy::default())?;
+        let response = accept(request.as_bytes(), &Policy::default(), None)?.0;
         Ok(String::from_utf8(response).unwrap())
     }
 
@@ -347,7 +368,8 @@ mod tests {
             hosts: vec!["a".into()],
             subprotocols: vec!["v2".into()],
         };
-        let with = |from: &str, to: &str| accept(GOOD.replacen(from, to, 1).as_bytes(), &policy);
+        let with =
+            |from: &str, to: &str| accept(GOOD.replacen(from, to, 1).as_bytes(), &policy, None);
         assert!(with("", "").is_ok());
         assert!(with("/chat", "/chat?a").is_ok());
         assert_eq!(with("/chat", "/other"), Err(Error::PathNotServed));
@@ -355,7 +377,9 @@ mod tests {
         assert!(with("Host: a", "Host: A\r\nOrigin: https://page.example").is_ok());
         assert_eq!(with("Host: a", "Host: a\r\nOrigin: null"), Err(Error::OriginRefused));
         let offered = with("Host: a", "Host: a\r\nSec-WebSocket-Protocol: v1, v2").unwrap();
-        assert!(String::from_utf8(offered).unwrap().contains("\r\nSec-WebSocket-Protocol: v2\r\n"));
+        assert!(
+            String::from_utf8(offered.0).unwrap().contains("\r\nSec-WebSocket-Protocol: v2\r\n")
+        );
     }
 
     #[test]
@@ -365,13 +389,14 @@ mod tests {
             Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
             WebSocket-Location: ws://127.0.0.1:9527\r\n\r\n";
         let offer = Offer { subprotocols: vec!["v1".into()], ..Offer::default() };
-        let with =
-            |from: &str, to: &str| verify(good.replacen(from, to, 1).as_bytes(), &offer, nonce);
+        let with = |from: &str, to: &str| {
+            verify(good.replacen(from, to, 1).as_bytes(), &offer, nonce, None).map(drop)
+        };
         assert_eq!(with("", ""), Ok(()));
         assert_eq!(with("101", "200"), Err(Error::UpgradeRefused(200)));
         assert_eq!(with("s3p", "S3p"), Err(Error::AcceptMismatch));
         assert_eq!(with("Upgrade:websocket", "Upgrade: x"), Err(Error::UpgradeNotConfirmed));
-        let extension = with("WebSocket-Location: ", "Sec-WebSocket-Extensions: x");
+        let extension = with("WebSocket-Location: ", "Sec-WebSocket-Extensions: x\r\nX: ");
         assert_eq!(extension, Err(Error::ExtensionNotOffered));
         assert_eq!(with("WebSocket-Location: ", "Sec-WebSocket-Protocol: v1\r\nX: "), Ok(()));
         let subprotocol = with("WebSocket-Location: ", "Sec-WebSocket-Protocol: v2\r\nX: ");
@@ -387,8 +412,14 @@ mod tests {
             subprotocols: vec!["v1".into(), "v2".into()],
             headers: vec![("Origin".into(), "http://a".into())],
         };
-        let response = accept(&request(&offer, [9; 16]), &Policy::default()).unwrap();
-        assert_eq!(verify(&response, &offer, [9; 16]), Ok(()));
+        for settings in [None, Some(false), Some(true)] {
+            let settings = settings
+                .map(|context_takeover| Settings { context_takeover, message_bytes_min: 0 });
+            let request = request(&offer, [9; 16], settings);
+            let (response, agreement) = accept(&request, &Policy::default(), settings).unwrap();
+            assert_eq!(verify(&response, &offer, [9; 16], settings), Ok(agreement));
+            assert_eq!(agreement.is_on(), settings.is_some());
+        }
     }
 
     #[test]

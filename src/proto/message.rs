@@ -39,6 +39,8 @@ pub struct Message<'a> {
     pub(crate) answer: Option<Header>,
     /// Whether an echo of this piece leaves no frame half sent.
     pub(crate) ends_frame: bool,
+    /// Whether it came compressed, and an echo goes so too.
+    pub(crate) compressed: bool,
 }
 
 impl Message<'_> {
@@ -58,11 +60,21 @@ pub(crate) struct Piece {
     pub(crate) ends: bool,
     pub(crate) answer: Option<Header>,
     pub(crate) ends_frame: bool,
+    /// The payload is still to be decompressed; then it is all of the message.
+    pub(crate) compressed: bool,
 }
 
 impl Piece {
     /// A piece in a framing that adds nothing to the payload.
     pub(crate) fn unframed(place: Option<Range<usize>>, begins: bool, ends: bool) -> Self {
-        Self { place, kind: Kind::Binary, begins, ends, answer: None, ends_frame: true }
+        Self {
+            place,
+            kind: Kind::Binary,
+            begins,
+            ends,
+            answer: None,
+            ends_frame: true,
+            compressed: false,
+        }
     }
 }

@@ -9,6 +9,7 @@
 pub mod auth;
 pub mod batch;
 pub mod config;
+pub mod deflate;
 pub mod end;
 pub mod error;
 pub mod frame;

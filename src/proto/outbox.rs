@@ -2,16 +2,22 @@
 
 use super::Role;
 use super::batch::Answers;
+use super::deflate::Agreement;
 use super::error::CloseCode;
 use super::frame::{CONTROL_BYTES_MAX, Header, Opcode};
 use super::link::{Link, Stage};
 use super::mask;
 use super::message::{Kind, Message};
+use super::unfinished::Unfinished;
 
 /// Where a service puts its answers. It borrows only the send half of the session, so that a message can
 /// be answered while it is read.
 pub struct Outbox<'a> {
     pub(crate) link: &'a mut Link,
+    pub(crate) unfinished: &'a mut Unfinished,
+    pub(crate) agreement: Agreement,
+    /// Messages of at least so many bytes are compressed.
+    pub(crate) compress_from: usize,
     pub(crate) answers: Answers<'a>,
 }
 
@@ -33,6 +39,9 @@ impl Outbox<'_> {
             debug_assert!(message.is_whole());
             return self.send(message.kind, &[message.payload]);
         }
+        if message.compressed {
+            return self.push_compressed(message.kind, &[message.payload]);
+        }
         let header = message.answer.map(|header| header.encode());
         let header = header.as_deref().unwrap_or_default();
         if !self.answers.adopt(header, message.payload.len()) {
@@ -52,7 +61,11 @@ impl Outbox<'_> {
         }
         debug_assert!(!self.link.is_mid_frame, "a frame must not cut into another");
         if self.link.is_websocket {
-            return self.push_frame(kind.opcode(), parts);
+            let bytes: usize = parts.iter().map(|part| part.len()).sum();
+            return match bytes >= self.compress_from {
+                true => self.push_compressed(kind, parts),
+                false => self.push_frame(kind.opcode(), parts),
+            };
         }
         for part in parts {
             self.answers.push(part);
@@ -110,11 +123,34 @@ impl Outbox<'_> {
         self.answers.push(bytes);
     }
 
-    /// Sends one unfragmented frame, masked if we are the client.
+    /// Sends one message compressed (RFC 7692 §7.2.1), or as it is where that is not possible.
+    fn push_compressed(&mut self, kind: Kind, parts: &[&[u8]]) {
+        let takeover = self.agreement.send_takeover();
+        let history = if takeover { Some(&*self.unfinished.sent_history()) } else { None };
+        let bits = self.agreement.send_window_bits();
+        let Some(compressed) = self.answers.codec.deflate(parts, history, bits) else {
+            return self.push_frame(kind.opcode(), parts);
+        };
+        let header = Header::new(true, kind.opcode(), 0);
+        self.push_with(Header { rsv1: true, ..header }, &[&compressed]);
+        self.answers.codec.reuse(compressed);
+        if takeover {
+            for part in parts {
+                self.unfinished.sent_history().extend(part);
+            }
+        }
+    }
+
+    /// Sends one unfragmented, uncompressed frame.
     pub(crate) fn push_frame(&mut self, opcode: Opcode, parts: &[&[u8]]) {
+        self.push_with(Header::new(true, opcode, 0), parts);
+    }
+
+    /// Sends the frame with this header, once its length is filled in, masked if we are the client.
+    fn push_with(&mut self, mut header: Header, parts: &[&[u8]]) {
         let payload_len: usize = parts.iter().map(|part| part.len()).sum();
-        debug_assert!(!opcode.is_control() || payload_len <= CONTROL_BYTES_MAX);
-        let mut header = Header::new(true, opcode, payload_len as u64);
+        debug_assert!(!header.opcode.is_control() || payload_len <= CONTROL_BYTES_MAX);
+        header.payload_len = payload_len as u64;
         if self.link.role == Role::Client {
             // 5.3: "The masking key is a 32-bit value chosen at random by the client", one per frame.
             header.masking_key = Some(self.answers.masking_key());

@@ -1,5 +1,7 @@
 //! The heap a connection owns, and only while something is unfinished.
 
+use super::deflate::History;
+
 /// What one connection must remember between two batches. Idle, it is a null pointer.
 #[derive(Debug, Default)]
 pub(crate) struct Unfinished(Option<Box<Parts>>);
@@ -15,6 +17,9 @@ struct Parts {
     sent: usize,
     /// Our side of an exchange in progress: the challenge we sent, or the key of our upgrade request.
     nonce: Option<[u8; 32]>,
+    /// With context takeover, what compressed messages may refer to. It stays until the session ends.
+    sent_history: History,
+    received_history: History,
 }
 
 impl Unfinished {
@@ -76,6 +81,14 @@ impl Unfinished {
         self.0.as_mut()?.nonce.take()
     }
 
+    pub(crate) fn sent_history(&mut self) -> &mut History {
+        &mut self.0.get_or_insert_default().sent_history
+    }
+
+    pub(crate) fn received_history(&mut self) -> &mut History {
+        &mut self.0.get_or_insert_default().received_history
+    }
+
     /// Gives the heap back if nothing is unfinished.
     pub(crate) fn release(&mut self) {
         let is_finished = self.0.as_ref().is_some_and(|parts| {
@@ -83,6 +96,8 @@ impl Unfinished {
                 && parts.assembly.is_empty()
                 && parts.backlog.is_empty()
                 && parts.nonce.is_none()
+                && parts.sent_history.bytes().is_empty()
+                && parts.received_history.bytes().is_empty()
         });
         if is_finished {
             self.0 = None;
@@ -96,6 +111,8 @@ impl Unfinished {
                 + parts.tail.capacity()
                 + parts.assembly.capacity()
                 + parts.backlog.capacity()
+                + parts.sent_history.heap_bytes()
+                + parts.received_history.heap_bytes()
         })
     }
 }

@@ -27,12 +27,17 @@ pub const TEXT_UNIT_BYTES: u64 = 256 * 1024;
 /// 64 bytes. Without it, empty fragments would be free.
 pub const FRAME_CHARGE_BYTES: u64 = 64;
 
+/// What cannot be compressed grows a little by the attempt: this much, and one byte in 1024.
+const DEFLATE_SLACK_BYTES: u64 = 64;
+
 /// What the caller decides about receiving.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
     pub(crate) role: Role,
     pub(crate) message_bytes_max: u64,
     pub(crate) whole_messages: bool,
+    /// permessage-deflate was agreed on.
+    pub(crate) compression: bool,
     /// We have sent Close: data is skipped, only the peer's Close still matters.
     pub(crate) skip_data: bool,
 }
@@ -51,10 +56,10 @@ enum Delivery {
 }
 
 impl Rules {
-    fn delivery(self, kind: Kind) -> Delivery {
+    fn delivery(self, kind: Kind, compressed: bool) -> Delivery {
         match kind {
             _ if self.skip_data => Delivery::Skip,
-            _ if self.whole_messages => Delivery::Whole,
+            _ if self.whole_messages || compressed => Delivery::Whole,
             Kind::Text => Delivery::Units,
             Kind::Binary => Delivery::Stream,
         }
@@ -92,6 +97,8 @@ pub(crate) struct WebSocket {
     message: Option<Kind>,
     in_frame: bool,
     frame_fin: bool,
+    /// The message in progress is compressed.
+    compressed: bool,
     /// A piece of this message was lent already.
     message_begun: bool,
     /// A piece of this frame was lent already.
@@ -117,7 +124,8 @@ impl WebSocket {
             }
             return self.receive_payload(batch, unfinished, rules).map(Status::Complete);
         }
-        let Status::Complete((header, header_bytes)) = Header::parse(batch.unread(), rules.role)?
+        let Status::Complete((header, header_bytes)) =
+            Header::parse(batch.unread(), rules.role, rules.compression)?
         else {
             return Ok(Status::Partial);
         };
@@ -142,8 +150,17 @@ impl WebSocket {
             (_, Some(_)) => return Err(Error::MessageInterrupted),
             _ => 0,
         };
+        if self.message.is_none() {
+            self.compressed = header.rsv1;
+        }
         let charged = self.charged.saturating_add(charge).saturating_add(header.payload_len);
-        if charged > message_bytes_max {
+        let limit = match self.compressed {
+            true => {
+                message_bytes_max.saturating_add(message_bytes_max / 1024 + DEFLATE_SLACK_BYTES)
+            }
+            false => message_bytes_max,
+        };
+        if charged > limit {
             return Err(Error::MessageTooBig);
         }
         self.charged = charged;
@@ -167,7 +184,7 @@ impl WebSocket {
         rules: Rules,
     ) -> Result<Received, Error> {
         let kind = self.message.expect("a frame in progress belongs to a message");
-        let delivery = rules.delivery(kind);
+        let delivery = rules.delivery(kind, self.compressed);
         let collected = unfinished.assembly_len() as u64;
         let wanted = match delivery {
             Delivery::Units => self.remaining.min(TEXT_UNIT_BYTES - collected),
@@ -193,6 +210,7 @@ impl WebSocket {
             }
         }
         let begins = !self.message_begun;
+        let compressed = self.compressed;
         self.advance(count, lend);
         if !lend {
             return Ok(Received::Nothing);
@@ -200,7 +218,7 @@ impl WebSocket {
         let place = in_place.then_some(place);
         // A unit is a frame of its own in the echo, so only a stream can leave one half sent.
         let ends_frame = delivery != Delivery::Stream || ends_frame;
-        Ok(Received::Piece(Piece { place, kind, begins, ends, answer, ends_frame }))
+        Ok(Received::Piece(Piece { place, kind, begins, ends, answer, ends_frame, compressed }))
     }
 
     /// The frame that an echo of the next piece begins with.
@@ -224,7 +242,8 @@ impl WebSocket {
 
     /// Checks text as it comes, so that it fails at the first bad byte, inside a frame too.
     fn validate(&mut self, kind: Kind, piece: &[u8], ends: bool) -> Result<(), Error> {
-        if kind == Kind::Binary {
+        // What is compressed is checked when it is decompressed.
+        if kind == Kind::Binary || self.compressed {
             return Ok(());
         }
         self.utf8.update(piece)?;

@@ -3,6 +3,8 @@
 
 mod auth;
 mod closing;
+#[cfg(feature = "deflate")]
+mod deflate;
 mod differential;
 mod endpoint;
 mod fragments;

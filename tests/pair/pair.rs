@@ -3,6 +3,7 @@
 use crate::endpoint::Endpoint;
 use crate::wire;
 use halloo::proto::auth::Auth;
+use halloo::proto::deflate::Settings;
 use halloo::proto::{Config, Framing, Limits, Role, Stage};
 use halloo::service::{Discard, Echo, Service};
 
@@ -27,6 +28,7 @@ pub(crate) struct Setup {
     pub(crate) client_service: fn() -> Box<dyn Service>,
     /// Whether the client takes messages whole, as one that echoes must.
     pub(crate) client_takes_whole: bool,
+    pub(crate) deflate: Option<Settings>,
 }
 
 impl Setup {
@@ -42,6 +44,7 @@ impl Setup {
             service: || Box::new(Echo),
             client_service: || Box::new(Discard),
             client_takes_whole: false,
+            deflate: None,
         }
     }
 
@@ -103,6 +106,7 @@ impl Setup {
         let mut config = Config::new(role, self.framing);
         config.limits.message_bytes_max = self.message_bytes_max;
         config.auth = self.auth.clone();
+        config.deflate = self.deflate;
         config
     }
 }

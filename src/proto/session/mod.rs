@@ -7,14 +7,15 @@
 mod opening;
 mod receiving;
 
-use super::batch::Batch;
+use super::batch::{Answers, Batch};
 use super::config::{Config, Framing};
+use super::deflate::Agreement;
 use super::end::End;
 use super::error::{CloseCode, Error};
 use super::handshake;
 use super::line::Line;
 use super::link::{Link, Stage};
-use super::message::{Message, Piece};
+use super::message::{Kind, Message, Piece};
 use super::outbox::Outbox;
 use super::unfinished::Unfinished;
 use super::websocket::WebSocket;
@@ -53,6 +54,8 @@ pub struct Session {
     searched: u16,
     /// Our first words (request or challenge) are said.
     is_begun: bool,
+    /// What was agreed on about compression.
+    agreement: Agreement,
 }
 
 #[derive(Debug)]
@@ -87,6 +90,7 @@ impl Session {
             messages: 0,
             searched: 0,
             is_begun: false,
+            agreement: Agreement::default(),
         }
     }
 
@@ -118,7 +122,7 @@ impl Session {
             (Stage::Auth, _) => Err(Error::AuthTruncated),
             (Stage::Open, Receiver::WebSocket(_)) => Err(Error::ClosedAbnormally),
             (Stage::Open, Receiver::Line(line)) => match line.finish(&self.unfinished) {
-                Some(piece) => Ok(self.lend(batch, piece)),
+                Some(piece) => self.lend(batch, piece),
                 None => Ok(self.nothing(batch)),
             },
             _ => Ok(self.nothing(batch)),
@@ -128,7 +132,7 @@ impl Session {
     /// Queues the last words for an error (an HTTP answer, or a close frame with its code; nothing on
     /// line and raw framings) and is deaf from then on.
     pub fn fail(&mut self, error: Error, batch: &mut Batch) {
-        let mut outbox = Outbox { link: &mut self.link, answers: batch.open_answers() };
+        let mut outbox = self.outbox(batch);
         match outbox.link.stage {
             Stage::Handshake if outbox.link.is_websocket && outbox.link.role == Role::Server => {
                 outbox.push_bytes(&handshake::refusal(error));
@@ -149,8 +153,7 @@ impl Session {
         match self.link.stage {
             Stage::Handshake => self.fail(Error::ServiceUnavailable, batch),
             Stage::Auth => {
-                Outbox { link: &mut self.link, answers: batch.open_answers() }
-                    .push_close(Some(code));
+                self.outbox(batch).push_close(Some(code));
                 self.link.stage = Stage::Closing;
             }
             Stage::Open => self.outbox(batch).close(code),
@@ -183,7 +186,7 @@ impl Session {
 
     /// Where to send what answers nothing.
     pub fn outbox<'b>(&'b mut self, batch: &'b mut Batch) -> Outbox<'b> {
-        Outbox { link: &mut self.link, answers: batch.open_answers() }
+        self.outbox_into(batch.open_answers())
     }
 
     /// The stage.
@@ -272,19 +275,58 @@ impl Session {
         self.unfinished.take_nonce();
     }
 
+    fn outbox_into<'b>(&'b mut self, answers: Answers<'b>) -> Outbox<'b> {
+        let deflate = self.config.deflate.filter(|_| self.agreement.is_on());
+        Outbox {
+            link: &mut self.link,
+            unfinished: &mut self.unfinished,
+            agreement: self.agreement,
+            compress_from: deflate.map_or(usize::MAX, |settings| settings.message_bytes_min),
+            answers,
+        }
+    }
+
+    /// Decompresses a message that is all there.
+    fn inflate(&mut self, batch: &mut Batch, piece: &Piece) -> Result<Vec<u8>, Error> {
+        let limit = usize::try_from(self.config.limits.message_bytes_max).unwrap_or(usize::MAX - 1);
+        let takeover = self.agreement.receive_takeover();
+        let assembled = self.unfinished.take_assembly();
+        let history = match takeover {
+            true => self.unfinished.received_history().bytes(),
+            false => &[],
+        };
+        let message = match piece.place.clone() {
+            Some(place) => batch.inflate(place, history, limit)?,
+            None => batch.codec().inflate(&assembled, history, limit)?,
+        };
+        if piece.kind == Kind::Text && std::str::from_utf8(&message).is_err() {
+            return Err(Error::InvalidUtf8);
+        }
+        if takeover {
+            self.unfinished.received_history().extend(&message);
+        }
+        Ok(message)
+    }
+
     /// Lends a piece to the service.
-    fn lend<'b>(&'b mut self, batch: &'b mut Batch, piece: Piece) -> Step<'b> {
-        let Piece { place, kind, begins, ends, answer, ends_frame } = piece;
+    fn lend<'b>(&'b mut self, batch: &'b mut Batch, piece: Piece) -> Result<Step<'b>, Error> {
+        let inflated = match piece.compressed {
+            true => Some(self.inflate(batch, &piece)?),
+            false => None,
+        };
+        let Piece { place, kind, begins, ends, answer, ends_frame, compressed } = piece;
         if ends {
             self.messages = self.messages.saturating_add(1);
         }
-        let (payload, answers) = match place {
-            Some(place) => batch.lend(place),
-            None => batch.lend_assembled(self.unfinished.take_assembly()),
+        let (payload, answers) = match (inflated, place) {
+            (Some(message), _) => batch.lend_assembled(message),
+            (None, Some(place)) => batch.lend(place),
+            (None, None) => batch.lend_assembled(self.unfinished.take_assembly()),
         };
-        let message = Message { kind, payload, begins, ends, answer, ends_frame };
-        let outbox = Outbox { link: &mut self.link, answers };
-        Step { event: Some(Event::Message(message)), outbox, messages: self.messages }
+        let message = Message { kind, payload, begins, ends, answer, ends_frame, compressed };
+        let messages = self.messages;
+        let outbox = self.outbox_into(answers);
+        Ok(Step { event: Some(Event::Message(message)), outbox, messages })
     }
 
     fn nothing<'b>(&'b mut self, batch: &'b mut Batch) -> Step<'b> {

@@ -6,7 +6,7 @@ use crate::proto::handshake::{self, NONCE_BYTES};
 use crate::proto::link::Stage;
 use crate::proto::message::Kind;
 use crate::proto::websocket::{Received, Rules};
-use crate::proto::{Batch, Error, Framing, Role, Status, http};
+use crate::proto::{Batch, Config, Error, Framing, Role, Status, http};
 use std::rc::Rc;
 
 impl Session {
@@ -21,7 +21,8 @@ impl Session {
                 let mut nonce = [0; 32];
                 batch.fill_random(&mut nonce[..NONCE_BYTES]);
                 self.unfinished.keep_nonce(nonce);
-                let request = handshake::request(&self.config.offer, request_nonce(nonce));
+                let Config { offer, deflate, .. } = &*self.config;
+                let request = handshake::request(offer, request_nonce(nonce), *deflate);
                 batch.open_answers().push(&request);
                 Ok(Status::Complete(self.nothing(batch)))
             }
@@ -44,13 +45,16 @@ impl Session {
         let head = &batch.unread()[..head_bytes];
         match role {
             Role::Server => {
-                let response = handshake::accept(head, &self.config.policy)?;
+                let Config { policy, deflate, .. } = &*self.config;
+                let (response, agreement) = handshake::accept(head, policy, *deflate)?;
+                self.agreement = agreement;
                 batch.consume(head_bytes);
                 batch.open_answers().push(&response);
             }
             Role::Client => {
                 let nonce = self.unfinished.take_nonce().expect("the request was sent");
-                handshake::verify(head, &self.config.offer, request_nonce(nonce))?;
+                let Config { offer, deflate, .. } = &*self.config;
+                self.agreement = handshake::verify(head, offer, request_nonce(nonce), *deflate)?;
                 batch.consume(head_bytes);
             }
         }
@@ -126,6 +130,9 @@ impl Session {
             role: self.link.role,
             message_bytes_max: UNAUTHENTICATED_BYTES_MAX,
             whole_messages: true,
+            // The challenge and its answer are never compressed: what is secret and what the peer chooses
+            // must not share a window.
+            compression: false,
             skip_data: false,
         };
         let received = match websocket.receive(batch, &mut self.unfinished, rules) {

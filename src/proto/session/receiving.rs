@@ -3,7 +3,6 @@
 use super::{Receiver, Session, Step};
 use crate::proto::link::Stage;
 use crate::proto::message::Piece;
-use crate::proto::outbox::Outbox;
 use crate::proto::websocket::{Received, Rules};
 use crate::proto::{Batch, CloseCode, Error, Status};
 
@@ -31,7 +30,7 @@ impl Session {
         Ok(match piece {
             Status::Partial => Status::Partial,
             Status::Complete(None) => Status::Complete(self.nothing(batch)),
-            Status::Complete(Some(piece)) => Status::Complete(self.lend(batch, piece)),
+            Status::Complete(Some(piece)) => Status::Complete(self.lend(batch, piece)?),
         })
     }
 
@@ -41,6 +40,7 @@ impl Session {
             role: self.link.role,
             message_bytes_max: self.config.limits.message_bytes_max,
             whole_messages: self.config.whole_messages,
+            compression: self.agreement.is_on(),
             skip_data: self.link.close_sent,
         };
         websocket.receive(batch, &mut self.unfinished, rules)
@@ -52,7 +52,7 @@ impl Session {
         match received {
             Received::Ping(place) => {
                 let (payload, answers) = batch.lend(place);
-                Outbox { link: &mut self.link, answers }.pong(payload);
+                self.outbox_into(answers).pong(payload);
             }
             Received::Close(code) => {
                 // 5.5.1: "If an endpoint receives a Close frame and did not previously send a Close

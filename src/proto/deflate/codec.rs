@@ -1,0 +1,287 @@
+//! Compressing and decompressing single messages (RFC 7692 §7.2), with state that all connections share.
+
+#[cfg(not(feature = "deflate"))]
+pub(crate) use without::Codec;
+#[cfg(feature = "deflate")]
+pub(crate) use zlib::Codec;
+
+#[cfg(feature = "deflate")]
+mod zlib {
+    use crate::proto::deflate::History;
+    use crate::proto::error::Error;
+    use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+
+    /// 7.2.2: what a sender removes from the end of a message, and a receiver appends.
+    const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
+
+    /// A final, empty, stored block. Behind a whole message it ends the stream; inside of anything that
+    /// is cut short it does not.
+    const PROBE: [u8; 5] = [0x01, 0x00, 0x00, 0xff, 0xff];
+
+    /// Output space that is made at once: 16 KiB.
+    const OUTPUT_BYTES: usize = 16 * 1024;
+
+    /// Output space that is kept between messages: 256 KiB.
+    const OUTPUT_BYTES_KEPT: usize = 256 * 1024;
+
+    /// The fastest level: an echo server is not asked for the smallest answer.
+    const LEVEL: u32 = 1;
+
+    /// The smallest window zlib compresses with.
+    const WINDOW_BITS_MIN: u8 = 9;
+
+    /// One decompressor and a compressor for each size of window, made when they are first needed.
+    #[derive(Debug, Default)]
+    pub(crate) struct Codec {
+        inflater: Option<Decompress>,
+        deflaters: [Option<Compress>; 7],
+        /// Where a message is compressed to; kept from one to the next.
+        output: Vec<u8>,
+    }
+
+    impl Codec {
+        /// Decompresses one message.
+        ///
+        /// # Errors
+        /// [`Error::MessageTooBig`] as soon as the output passes `limit`, [`Error::DeflateInvalid`].
+        pub(crate) fn inflate(
+            &mut self,
+            message: &[u8],
+            history: &[u8],
+            limit: usize,
+        ) -> Result<Vec<u8>, Error> {
+            let inflater =
+                self.inflater.get_or_insert_with(|| Decompress::new_with_window_bits(false, 15));
+            let mut stream = Stream { inflater, history, limit, output: Vec::new(), ended: true };
+            stream.inflate(message)?;
+            // A sender whose last block has BFINAL may leave out the empty one behind it, and some send
+            // an empty message as nothing at all, since zlib has nothing to flush for it.
+            if !stream.ended {
+                stream.inflate(&TAIL)?;
+                stream.inflate(&PROBE)?;
+            }
+            if stream.ended { Ok(stream.output) } else { Err(Error::DeflateInvalid) }
+        }
+
+        /// Compresses one message with a window of so many bits, if that can be done. Give the result
+        /// back with [`reuse`](Self::reuse).
+        pub(crate) fn deflate(
+            &mut self,
+            parts: &[&[u8]],
+            history: Option<&History>,
+            window_bits: u8,
+        ) -> Option<Vec<u8>> {
+            let bytes: usize = parts.iter().map(|part| part.len()).sum();
+            // zlib has no window of 8 bits. Without history, what is no longer than it needs no more.
+            let fits = window_bits >= WINDOW_BITS_MIN || (bytes <= 256 && history.is_none());
+            if !fits {
+                return None;
+            }
+            let bits = window_bits.max(WINDOW_BITS_MIN);
+            let deflater =
+                self.deflaters[usize::from(bits - WINDOW_BITS_MIN)].get_or_insert_with(|| {
+                    Compress::new_with_window_bits(Compression::new(LEVEL), false, bits)
+                });
+            deflater.reset();
+            if let Some(history) = history.filter(|history| !history.bytes().is_empty()) {
+                deflater.set_dictionary(history.bytes()).ok()?;
+            }
+            let mut output = std::mem::take(&mut self.output);
+            output.clear();
+            for part in parts {
+                deflate_all(deflater, part, &mut output, FlushCompress::None)?;
+            }
+            deflate_all(deflater, &[], &mut output, FlushCompress::Sync)?;
+            debug_assert!(output.ends_with(&TAIL), "a sync flush ends with an empty stored block");
+            output.truncate(output.len() - TAIL.len());
+            Some(output)
+        }
+
+        /// Keeps the space of a message that was sent for the next one, unless it is large.
+        pub(crate) fn reuse(&mut self, output: Vec<u8>) {
+            if output.capacity() <= OUTPUT_BYTES_KEPT {
+                self.output = output;
+            }
+        }
+    }
+
+    /// One message on its way out.
+    struct Stream<'a> {
+        inflater: &'a mut Decompress,
+        history: &'a [u8],
+        limit: usize,
+        output: Vec<u8>,
+        /// The stream has ended, or has not begun. 7.2.3.4: a block with BFINAL ends the stream, but not
+        /// the message; what follows may still refer to what came before.
+        ended: bool,
+    }
+
+    impl Stream<'_> {
+        fn inflate(&mut self, mut input: &[u8]) -> Result<(), Error> {
+            while !input.is_empty() {
+                if std::mem::take(&mut self.ended) {
+                    self.begin()?;
+                }
+                let consumed = self.inflate_some(input)?;
+                input = &input[consumed..];
+            }
+            Ok(())
+        }
+
+        fn begin(&mut self) -> Result<(), Error> {
+            self.inflater.reset(false);
+            let mut window = History::default();
+            window.extend(self.history);
+            window.extend(&self.output);
+            if window.bytes().is_empty() {
+                return Ok(());
+            }
+            self.inflater.set_dictionary(window.bytes()).map_err(|_| Error::DeflateInvalid)?;
+            Ok(())
+        }
+
+        /// Decompresses once; how many bytes of the input that took.
+        fn inflate_some(&mut self, input: &[u8]) -> Result<usize, Error> {
+            let filled = self.output.len();
+            // One byte past the limit is room enough to find out that it is passed.
+            self.output.reserve((self.limit + 1 - filled).min(OUTPUT_BYTES.max(filled)));
+            let before = self.inflater.total_in();
+            let status = self
+                .inflater
+                .decompress_vec(input, &mut self.output, FlushDecompress::Sync)
+                .map_err(|_| Error::DeflateInvalid)?;
+            if self.output.len() > self.limit {
+                return Err(Error::MessageTooBig);
+            }
+            let consumed = (self.inflater.total_in() - before) as usize;
+            self.ended = status == Status::StreamEnd;
+            let is_stuck = consumed == 0 && self.output.len() == filled && !self.ended;
+            if is_stuck { Err(Error::DeflateInvalid) } else { Ok(consumed) }
+        }
+    }
+
+    /// Compresses all of `input`, or with `Sync` all that is still inside.
+    fn deflate_all(
+        deflater: &mut Compress,
+        mut input: &[u8],
+        output: &mut Vec<u8>,
+        flush: FlushCompress,
+    ) -> Option<()> {
+        loop {
+            output.reserve(OUTPUT_BYTES);
+            let before = deflater.total_in();
+            deflater.compress_vec(input, output, flush).ok()?;
+            input = &input[(deflater.total_in() - before) as usize..];
+            // Room that is left over means that nothing more wants to come out.
+            if input.is_empty() && output.len() < output.capacity() {
+                return Some(());
+            }
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        const HELLO: [u8; 7] = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+
+        fn inflate(message: &[u8]) -> Result<Vec<u8>, Error> {
+            Codec::default().inflate(message, &[], 1 << 20)
+        }
+
+        #[test]
+        fn the_examples_of_section_7_2_3() {
+            assert_eq!(inflate(&HELLO).unwrap(), b"Hello");
+            let stored = b"\x00\x05\x00\xfa\xffHello\x00";
+            assert_eq!(inflate(stored).unwrap(), b"Hello");
+            let with_bfinal = [0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00];
+            assert_eq!(inflate(&with_bfinal).unwrap(), b"Hello");
+            let two_blocks =
+                [0xf2, 0x48, 0x05, 0x00, 0x00, 0x00, 0xff, 0xff, 0xca, 0xc9, 0xc9, 0x07, 0x00];
+            assert_eq!(inflate(&two_blocks).unwrap(), b"Hello");
+            let second = [0xf2, 0x00, 0x11, 0x00, 0x00];
+            assert_eq!(Codec::default().inflate(&second, b"Hello", 9).unwrap(), b"Hello");
+            assert_eq!(inflate(&[0x00]).unwrap(), b"");
+            assert_eq!(inflate(&[]).unwrap(), b"");
+        }
+
+        #[test]
+        fn what_is_cut_short_or_nonsense_is_refused() {
+            let mut codec = Codec::default();
+            let text: Vec<u8> = (0..5_000_u32).flat_map(|i| (i * i).to_le_bytes()).collect();
+            let whole = codec.deflate(&[&text], None, 15).unwrap();
+            for cut in [1, 10, whole.len() / 2, whole.len() - 2] {
+                assert_eq!(inflate(&whole[..cut]), Err(Error::DeflateInvalid), "{cut}");
+            }
+            assert_eq!(inflate(&[0xff; 10]), Err(Error::DeflateInvalid));
+            assert_eq!(inflate(&whole).unwrap(), text);
+        }
+
+        #[test]
+        fn the_limit_is_on_the_output_to_the_byte() {
+            let mut codec = Codec::default();
+            let bomb = codec.deflate(&[&vec![0; 1 << 20]], None, 15).unwrap();
+            assert!(bomb.len() < 32 * 1024);
+            assert_eq!(codec.inflate(&bomb, &[], 1 << 20).unwrap().len(), 1 << 20);
+            assert_eq!(codec.inflate(&bomb, &[], (1 << 20) - 1), Err(Error::MessageTooBig));
+        }
+
+        #[test]
+        fn what_is_compressed_is_decompressed_at_every_window_and_with_history() {
+            let mut codec = Codec::default();
+            let texts: Vec<Vec<u8>> = [0, 1, 200, 256, 257, 1_000, 70_000]
+                .iter()
+                .map(|&len| (0..len).map(|i: u32| (i.wrapping_mul(i) >> 5) as u8).collect())
+                .collect();
+            for bits in 8..=15 {
+                for text in &texts {
+                    let message = codec.deflate(&[text], None, bits);
+                    assert_eq!(message.is_none(), bits == 8 && text.len() > 256);
+                    let Some(message) = message else { continue };
+                    let mut receiver = Decompress::new_with_window_bits(false, bits.max(9));
+                    let mut output = Vec::with_capacity(text.len() + 1);
+                    receiver.decompress_vec(&message, &mut output, FlushDecompress::Sync).unwrap();
+                    assert_eq!(&output, text, "{bits} bits, {} bytes", text.len());
+                }
+            }
+            let mut history = History::default();
+            for text in &texts {
+                let message = codec.deflate(&[text], Some(&history), 15).unwrap();
+                assert_eq!(&codec.inflate(&message, history.bytes(), 1 << 20).unwrap(), text);
+                history.extend(text);
+            }
+        }
+    }
+}
+
+#[cfg(not(feature = "deflate"))]
+mod without {
+    use crate::proto::deflate::History;
+    use crate::proto::error::Error;
+
+    /// Stands in where compression is not built in, and is never agreed on.
+    #[derive(Debug, Default)]
+    pub(crate) struct Codec(());
+
+    impl Codec {
+        pub(crate) fn inflate(
+            &mut self,
+            _message: &[u8],
+            _history: &[u8],
+            _limit: usize,
+        ) -> Result<Vec<u8>, Error> {
+            Err(Error::DeflateInvalid)
+        }
+
+        pub(crate) fn deflate(
+            &mut self,
+            _parts: &[&[u8]],
+            _history: Option<&History>,
+            _window_bits: u8,
+        ) -> Option<Vec<u8>> {
+            None
+        }
+
+        pub(crate) fn reuse(&mut self, _output: Vec<u8>) {}
+    }
+}

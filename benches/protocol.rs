@@ -37,6 +37,7 @@ fn frames(criterion: &mut Criterion) {
     let mut group = group(criterion, "frame");
     for payload_len in SIZES {
         let header = Header {
+            rsv1: false,
             fin: true,
             opcode: Opcode::Binary,
             masking_key: Some(KEY),
@@ -44,7 +45,7 @@ fn frames(criterion: &mut Criterion) {
         };
         let bytes = header.encode().to_vec();
         group.bench_with_input(BenchmarkId::new("parse", payload_len), &bytes, |bencher, bytes| {
-            bencher.iter(|| Header::parse(black_box(bytes), Role::Server));
+            bencher.iter(|| Header::parse(black_box(bytes), Role::Server, false));
         });
         let answer = Header::new(true, Opcode::Binary, payload_len as u64);
         group.bench_with_input(
@@ -94,10 +95,10 @@ fn handshakes(criterion: &mut Criterion) {
         headers: vec![("Origin".into(), "http://localhost:9527".into())],
         ..Offer::default()
     };
-    let request = handshake::request(&offer, [7; handshake::NONCE_BYTES]);
+    let request = handshake::request(&offer, [7; handshake::NONCE_BYTES], None);
     let policy = Policy::default();
     group.bench_function("accept", |bencher| {
-        bencher.iter(|| handshake::accept(black_box(&request), &policy));
+        bencher.iter(|| handshake::accept(black_box(&request), &policy, None));
     });
 }
 
@@ -129,7 +130,8 @@ fn sessions(criterion: &mut Criterion) {
 /// A masked frame of ASCII, which is valid as text too.
 fn masked(opcode: Opcode, payload_len: usize) -> Vec<u8> {
     let masking_key = Some(KEY);
-    let header = Header { fin: true, opcode, masking_key, payload_len: payload_len as u64 };
+    let header =
+        Header { fin: true, rsv1: false, opcode, masking_key, payload_len: payload_len as u64 };
     let mut frame = header.encode().to_vec();
     let mut payload = vec![b'e'; payload_len];
     mask::apply(&mut payload, KEY);
@@ -149,7 +151,7 @@ impl EchoServer {
         let batch = Batch::new(BATCH_BYTES, Box::new(|bytes| bytes.fill(7)));
         let mut server = Self { session, batch };
         let offer = Offer { target: "/".into(), host: "localhost".into(), ..Offer::default() };
-        server.answer(&handshake::request(&offer, [7; handshake::NONCE_BYTES]));
+        server.answer(&handshake::request(&offer, [7; handshake::NONCE_BYTES], None));
         server
     }
 

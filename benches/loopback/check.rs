@@ -101,5 +101,5 @@ impl Check {
 
 fn parse(bytes: &[u8]) -> io::Result<Status<(Header, usize)>> {
     let broken = |error| io::Error::other(format!("a frame came back broken: {error:?}"));
-    Header::parse(bytes, Role::Client).map_err(broken)
+    Header::parse(bytes, Role::Client, false).map_err(broken)
 }

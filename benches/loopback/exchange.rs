@@ -31,6 +31,7 @@ impl Exchange {
         let payload = if text { text_of(bytes, seed) } else { noise(bytes, seed) };
         let key = [0x37, 0xfa, 0x21, 0x3d ^ seed];
         let header = Header {
+            rsv1: false,
             fin: true,
             opcode: if text { Opcode::Text } else { Opcode::Binary },
             masking_key: Some(key),

@@ -39,11 +39,12 @@ pub struct Offer {
     pub headers: Vec<(String, String)>,
 }
 
-/// Answers a whole request head with 101 and everything that belongs to it.
+/// Answers a whole request head with 101 and everything that belongs to it, and says what was agreed on
+/// about compression.
 ///
 /// # Errors
 /// The rule of RFC 9112 or RFC 6455 §4.2.1 that the request breaks, or that the policy refuses.
-pub(crate) fn accept(
+pub fn accept(
     head: &[u8],
     policy: &Policy,
     deflate: Option<Settings>,
@@ -77,7 +78,7 @@ pub(crate) fn accept(
 }
 
 /// The HTTP response that refuses an upgrade. Nothing follows it: the connection closes.
-pub(crate) fn refusal(error: Error) -> Vec<u8> {
+pub fn refusal(error: Error) -> Vec<u8> {
     let status = error.http_status();
     let (phrase, extra) = match status {
         403 => ("Forbidden", ""),
@@ -106,11 +107,7 @@ pub(crate) fn refusal(error: Error) -> Vec<u8> {
 }
 
 /// A client's upgrade request.
-pub(crate) fn request(
-    offer: &Offer,
-    nonce: [u8; NONCE_BYTES],
-    deflate: Option<Settings>,
-) -> Vec<u8> {
+pub fn request(offer: &Offer, nonce: [u8; NONCE_BYTES], deflate: Option<Settings>) -> Vec<u8> {
     let mut request = format!(
         "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: {}\r\nSec-WebSocket-Version: 13\r\n",
@@ -136,7 +133,7 @@ pub(crate) fn request(
 ///
 /// # Errors
 /// The step of that list that fails.
-pub(crate) fn verify(
+pub fn verify(
     head: &[u8],
     offer: &Offer,
     nonce: [u8; NONCE_BYTES],

@@ -4,7 +4,7 @@
 //! [`Batch`], deadlines as calls. One [`Session`] is one connection's protocol state and moves through
 //! the stages Handshake → Auth → Open → Closing. Reading order: [`session`], [`batch`], [`outbox`],
 //! then the three framings ([`websocket`] on [`frame`], [`mask`] and [`utf8`]; [`mod@line`]; raw), and the
-//! two stages before them ([`handshake`] on [`http`]; [`auth`]).
+//! two stages before them ([`handshake`] on [`http`]; [`auth`]). [`deflate`] compresses.
 
 pub mod auth;
 pub mod batch;

@@ -22,7 +22,7 @@ pub struct Settings {
 ///
 /// The low four bits are the window bits of what we send, 8 to 15; 0 means that nothing was agreed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Agreement(u8);
+pub struct Agreement(u8);
 
 impl Agreement {
     const SEND_TAKEOVER: u8 = 0x10;

@@ -1,7 +1,7 @@
 //! permessage-deflate (RFC 7692): what was agreed on, and what a session remembers for it.
 //!
 //! Compressing and decompressing state is large, so it belongs to the batch and is shared by all
-//! connections: see [`codec`]. What makes that possible is that a message is collected before it is
+//! connections. What makes that possible is that a message is collected before it is
 //! decompressed. With context takeover a session remembers the end of what it sent and received, at most
 //! 32 KiB each, and the shared state begins each message with it.
 

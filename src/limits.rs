@@ -35,6 +35,10 @@ pub struct Limits {
     pub auth_timeout: Duration,
     /// Without any message. Default none: an idle connection costs next to nothing.
     pub idle_timeout: Option<Duration>,
+    /// Without a byte taken of answers that wait to be sent. Default 5 min: a peer that has not read for so
+    /// long will not, and holds our memory and the kernel's. It is the kernel that takes, in steps of a third
+    /// of its send buffer, so a shorter time would end slow readers too.
+    pub write_timeout: Duration,
     /// From our last words to the end. Default 5 s, then the connection is dropped.
     pub close_timeout: Duration,
     /// From the request to stop to the end of the process. Default 10 s.
@@ -52,6 +56,7 @@ impl Default for Limits {
             handshake_timeout: Duration::from_secs(10),
             auth_timeout: Duration::from_secs(10),
             idle_timeout: None,
+            write_timeout: Duration::from_secs(300),
             close_timeout: Duration::from_secs(5),
             drain_timeout: Duration::from_secs(10),
             ping_interval: None,

@@ -3,6 +3,7 @@
 use super::Failure;
 use crate::proto::auth::{Auth, Encoding, Hash, Key};
 use clap::{Args, ValueEnum};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
@@ -44,6 +45,7 @@ impl AuthArgs {
         if self.auth_key_file.is_empty() {
             return Ok(None);
         }
+        keep_secrets();
         let keys =
             self.auth_key_file.iter().map(|path| read_key(path)).collect::<Result<_, _>>()?;
         let hash = match self.auth_hash {
@@ -56,6 +58,13 @@ impl AuthArgs {
         };
         Ok(Some(Auth { hash, encoding, keys }))
     }
+}
+
+/// Keeps the memory of this process, where keys will be, from core dumps and from other processes of the
+/// same user. Where the system refuses, the key is as safe as anything else of this user's.
+fn keep_secrets() {
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
 }
 
 /// Reads a key that nobody else can read.
@@ -74,7 +83,8 @@ fn read_key(path: &Path) -> Result<Key, Failure> {
             format!("is open to others (mode {mode:04o}); mend it with: chmod 600 '{shown}'");
         return Err(failure(what));
     }
-    let mut bytes = Vec::new();
+    // Room for all of it from the start: a vector that grows leaves copies behind.
+    let mut bytes = Vec::with_capacity(KEY_FILE_BYTES_MAX as usize + 1);
     file.take(KEY_FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > KEY_FILE_BYTES_MAX {
         return Err(failure(format!("is longer than {KEY_FILE_BYTES_MAX} bytes")));

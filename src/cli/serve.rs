@@ -59,6 +59,9 @@ pub(super) struct ServeArgs {
     /// Without any message [default: off]
     #[arg(long, value_name = "TIME", value_parser = duration_or_off)]
     idle_timeout: Option<OrOff<Duration>>,
+    /// Without a byte taken of answers that wait to be sent
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m")]
+    write_timeout: Duration,
     /// From our last words to the end of a connection
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5s")]
     close_timeout: Duration,
@@ -212,6 +215,7 @@ impl ServeArgs {
             handshake_timeout: self.handshake_timeout,
             auth_timeout: self.auth_timeout,
             idle_timeout: self.idle_timeout.and_then(|timeout| timeout.0),
+            write_timeout: self.write_timeout,
             close_timeout: self.close_timeout,
             drain_timeout: self.drain_timeout,
             ping_interval: self.ping_interval.and_then(|interval| interval.0),

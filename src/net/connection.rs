@@ -108,7 +108,7 @@ impl<T: Stream> Connection<T> {
 
     /// Whether a drive would get anything done.
     pub(super) fn wants_drive<S: Service>(&self, service: &S) -> bool {
-        if !self.session.pending().is_empty() {
+        if self.is_blocked() {
             return self.writable;
         }
         (self.readable && !self.eof) || self.wants_to_flood(service)
@@ -120,7 +120,7 @@ impl<T: Stream> Connection<T> {
     /// bounds what a connection holds to the answers to one batch.
     pub(super) fn drive<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
         self.flush(shared);
-        if !self.session.pending().is_empty() {
+        if self.is_blocked() {
             return;
         }
         shared.batch.begin(self.session.tail());
@@ -144,6 +144,8 @@ impl<T: Stream> Connection<T> {
     pub(super) fn expire<S: Service>(&mut self, now: Moment, shared: &mut Shared<'_, S>) {
         match self.session.stage() {
             Stage::Closing => self.break_off(End::Failed(self.session.timeout_error())),
+            // There is no place for last words behind what the peer does not take.
+            Stage::Open if self.is_blocked() => self.break_off(End::Failed(Error::WriteTimeout)),
             Stage::Open if !self.is_idle(now, shared.limits) => self.look_for_silence(shared),
             _ => self.fail(self.session.timeout_error(), shared),
         }
@@ -195,6 +197,8 @@ impl<T: Stream> Connection<T> {
             Stage::Handshake => Some(limits.handshake_timeout),
             Stage::Auth => Some(limits.auth_timeout),
             Stage::Closing => Some(limits.close_timeout),
+            // Nothing is read from a peer that does not take its answers, so it cannot be idle or silent.
+            Stage::Open if self.is_blocked() => Some(limits.write_timeout),
             Stage::Open => {
                 // One tick more: a silence that is measured in ticks must not seem too short by a part.
                 let left = |idle: Duration| idle.saturating_sub(self.silence(now)) + TICK;
@@ -311,7 +315,7 @@ impl<T: Stream> Connection<T> {
         let answers = shared.batch.answers();
         let has_answers = answers.iter().any(|part| !part.is_empty());
         let mut sent = 0;
-        if has_answers && self.writable && self.session.pending().is_empty() {
+        if has_answers && self.writable && !self.is_blocked() {
             match write(&mut self.stream, &mut self.writable, answers) {
                 Ok(count) => sent = count,
                 Err(error) => return self.break_off(end_of(&error)),
@@ -325,7 +329,7 @@ impl<T: Stream> Connection<T> {
     /// Ends our output once nothing is left to send. Then the peer gets our last words and their end,
     /// and not the reset that closing a socket with unread input would send.
     fn shut_down_output(&mut self) {
-        let is_due = self.session.wants_shutdown() && self.session.pending().is_empty();
+        let is_due = self.session.wants_shutdown() && !self.is_blocked();
         if is_due && !self.shutdown_sent && !self.eof {
             self.shutdown_sent = true;
             // It can only fail because the connection is already gone, and the next read will say so.
@@ -373,6 +377,11 @@ impl<T: Stream> Connection<T> {
 }
 
 impl<T> Connection<T> {
+    /// Whether answers wait for the peer to take them.
+    pub(super) fn is_blocked(&self) -> bool {
+        !self.session.pending().is_empty()
+    }
+
     pub(super) fn stream_mut(&mut self) -> &mut T {
         &mut self.stream
     }

@@ -4,15 +4,17 @@ use super::Endpoint;
 use super::connection::{Connection, Shared};
 use super::deadlines::{Deadlines, Moment};
 use super::doorkeeper::{Door, Doorkeeper, is_about_the_client, is_shortage};
-use super::network::{Network, Peer, Subject, Token};
+use super::network::{Network, Peer, Stream, Subject, Token};
 use super::slab::{Slab, Tokened};
 use crate::limits::{ACCEPTS_PER_TURN, Limits};
 use crate::metrics::Metrics;
 use crate::proto::{Batch, Config, End, Error, Outbox, Role, Session, Stage};
 use crate::service::Service;
 use log::{debug, error, info, trace};
+use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -210,18 +212,20 @@ impl<N: Network, S: Service> Reactor<N, S> {
         let Some(connection) = self.connections.find(token) else { return };
         let stage = connection.session().stage();
         let held_before = connection.session().heap_bytes();
-        act(
-            connection,
-            &mut Shared {
-                batch: &mut self.batch,
-                service: &mut self.service,
-                limits: &self.limits,
-                now,
-                draining: self.drain_until.is_some(),
-                bytes_received: &mut self.metrics.bytes_received,
-                bytes_sent: &mut self.metrics.bytes_sent,
-            },
-        );
+        let was_blocked = connection.is_blocked();
+        let sent_before = self.metrics.bytes_sent;
+        let mut shared = Shared {
+            batch: &mut self.batch,
+            service: &mut self.service,
+            limits: &self.limits,
+            now,
+            draining: self.drain_until.is_some(),
+            bytes_received: &mut self.metrics.bytes_received,
+            bytes_sent: &mut self.metrics.bytes_sent,
+        };
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| act(connection, &mut shared))) {
+            survive(panic, connection);
+        }
         self.held_bytes += connection.session().heap_bytes();
         self.held_bytes -= held_before;
         if let Some(end) = connection.finished() {
@@ -230,6 +234,12 @@ impl<N: Network, S: Service> Reactor<N, S> {
         if connection.session().stage() != stage {
             trace!("#{} {stage:?} -> {:?}", connection.id(), connection.session().stage());
             self.set_deadline(token);
+        } else if stage == Stage::Open && (was_blocked || connection.is_blocked()) {
+            // A peer that takes anything of its answers is given the whole time again.
+            let took = self.metrics.bytes_sent != sent_before;
+            if took || was_blocked != connection.is_blocked() {
+                self.set_deadline(token);
+            }
         }
         if self.connections.find(token).is_some_and(|it| it.wants_drive(&self.service)) {
             self.queue(token);
@@ -415,4 +425,14 @@ impl<N: Network, S: Service> Reactor<N, S> {
         let network = &mut self.network;
         *self.now.get_or_insert_with(|| network.now().as_nanos() as Moment)
     }
+}
+
+/// Ends the one connection in whose service a bug showed, so that the others do not pay for it. The shared
+/// batch begins anew with the next drive. In debug builds a bug is to be found, and the panic goes on.
+fn survive<T: Stream>(panic: Box<dyn Any + Send>, connection: &mut Connection<T>) {
+    if cfg!(debug_assertions) {
+        resume_unwind(panic);
+    }
+    error!("#{} ended by a bug: please report it", connection.id());
+    connection.break_off(End::Panicked);
 }

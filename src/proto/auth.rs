@@ -13,6 +13,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use md5::Md5;
 use sha2::Sha256;
 use std::fmt;
+use zeroize::Zeroizing;
 
 /// Bytes of a challenge: as many as the strongest digest, so that the nonce is never the weak part.
 pub const CHALLENGE_BYTES: usize = 32;
@@ -51,14 +52,14 @@ pub enum Encoding {
     Hex,
 }
 
-/// A secret key. It is never shown: `Debug` prints its length only.
+/// A secret key. It is never shown, `Debug` prints its length only, and its memory is wiped when it goes.
 #[derive(Clone)]
-pub struct Key(Vec<u8>);
+pub struct Key(Zeroizing<Vec<u8>>);
 
 impl Key {
     /// A key of these bytes.
     pub fn new(bytes: Vec<u8>) -> Self {
-        Self(bytes)
+        Self(Zeroizing::new(bytes))
     }
 }
 

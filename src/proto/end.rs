@@ -29,6 +29,8 @@ pub enum End {
     TimedOut,
     /// The transport broke in another way.
     Transport,
+    /// A bug of ours: the code that served it panicked.
+    Panicked,
     /// It was turned away at the door: more connections than one address may have.
     TooManyFromAddress,
 }
@@ -49,6 +51,7 @@ impl fmt::Display for End {
             Self::Refused => "the connection was refused",
             Self::TimedOut => "the peer could not be reached any more",
             Self::Transport => "the transport failed",
+            Self::Panicked => "a bug in the server ended it",
             Self::TooManyFromAddress => "too many connections from this address",
         };
         formatter.write_str(words)

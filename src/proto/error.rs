@@ -109,6 +109,8 @@ pub enum Error {
     IdleTimeout,
     /// Nothing came in answer to a ping (1001).
     PingTimeout,
+    /// The peer took no byte of its answers for too long.
+    WriteTimeout,
     /// The peer did not finish the closing handshake in time.
     CloseTimeout,
     /// Ours: the server holds as much for its peers as it may, and this one held the most (1013).
@@ -206,6 +208,7 @@ impl Error {
             Self::ClosedAbnormally => "left without a closing handshake",
             Self::IdleTimeout => "no message for too long",
             Self::PingTimeout => "no answer to a ping",
+            Self::WriteTimeout => "did not take its answers for too long",
             Self::CloseTimeout => "the closing handshake was not finished in time",
             Self::MemoryExhausted => "the server is out of memory for its peers",
         }

@@ -74,3 +74,14 @@ fn any_one_of_several_keys_will_do_and_no_other() {
     let log = server.stop().stderr;
     assert!(!log.contains("of two keys") && !log.contains("somebody else"), "{log}");
 }
+
+#[test]
+fn a_server_that_holds_a_key_leaves_no_core() {
+    let key = KeyFile::new("open sesame");
+    let server = Server::start(&["tcp://127.0.0.1:0", "--auth-key-file", key.path()]);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.pid()));
+    let limits = limits.expect("a process that runs has limits");
+    let core = limits.lines().find(|line| line.starts_with("Max core file size"));
+    let numbers: Vec<&str> = core.expect("a line for cores").split_whitespace().skip(4).collect();
+    assert_eq!(numbers, ["0", "0", "bytes"]);
+}

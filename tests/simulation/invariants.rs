@@ -68,7 +68,7 @@ impl World {
                 self.stopped_at.is_some_and(|at| has_passed(at, limits.drain_timeout))
             }
             End::Reset | End::BrokenPipe | End::TimedOut | End::Transport => link.broken,
-            End::Refused | End::TooManyFromAddress => false,
+            End::Refused | End::TooManyFromAddress | End::Panicked => false,
             End::Failed(error) => match error {
                 Error::HandshakeTimeout => {
                     link.facts.opened_at.is_none()
@@ -87,6 +87,9 @@ impl World {
                 }
                 Error::HandshakeTruncated | Error::AuthTruncated | Error::ClosedAbnormally => {
                     link.fin_arrived
+                }
+                Error::WriteTimeout => {
+                    has_passed(link.facts.last_write_at.max(accepted_at), limits.write_timeout)
                 }
                 Error::MemoryExhausted => self.plan.is_short_of_memory(),
                 Error::CloseTimeout => false,
@@ -139,8 +142,12 @@ impl World {
                 None => facts.accepted_at + nanoseconds(limits.handshake_timeout),
             });
         }
-        let idle = nanoseconds(limits.idle_timeout?);
-        Some(facts.last_message_at + idle + farewell)
+        if *write_blocked {
+            // It is waited for whom it writes to, and perhaps it had begun its farewell meanwhile.
+            let since = facts.last_write_at.max(facts.blocked_at);
+            return Some(since + nanoseconds(limits.write_timeout) + close);
+        }
+        Some(facts.last_message_at + nanoseconds(limits.idle_timeout?))
     }
 
     /// The world's books against the reactor's, after each turn.

@@ -109,6 +109,9 @@ pub(crate) struct Facts {
     /// The last read before the server ended its output.
     pub(crate) heard_at: u64,
     pub(crate) first_write_at: Option<u64>,
+    pub(crate) last_write_at: u64,
+    /// When the server last found that it could not write all it had.
+    pub(crate) blocked_at: u64,
     /// When the server ended its output before it closed.
     pub(crate) shut_at: Option<u64>,
     /// What the server had read when it ended its output or closed.

@@ -120,6 +120,7 @@ fn limits(random: &mut Random) -> Limits {
         handshake_timeout: seconds(random, 20),
         auth_timeout: seconds(random, 20),
         idle_timeout: random.one_in(4).then(|| seconds(random, 20)),
+        write_timeout: seconds(random, 20),
         close_timeout: seconds(random, 10),
         drain_timeout: seconds(random, 20),
         ping_interval: random.one_in(4).then(|| seconds(random, 20)),

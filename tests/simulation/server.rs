@@ -129,7 +129,9 @@ impl World {
         self.idle_spins = 0;
         self.tally.bytes_written += count as u64;
         let now = self.now;
-        self.links[at].facts.first_write_at.get_or_insert(now);
+        let facts = &mut self.links[at].facts;
+        facts.first_write_at.get_or_insert(now);
+        facts.last_write_at = now;
         if self.clients[at].is_gone {
             // It closed both directions: what it gets now it answers with a reset.
             let delay = self.random.time(0, self.plan.latency);
@@ -161,10 +163,14 @@ impl World {
         link.outbound.push(&parts[0][..first]);
         link.outbound.push(&parts[1][..count - first]);
         if count == wanted {
+            // A spurious event may have made it try, before room was announced.
+            link.write_blocked = false;
             return Ok(count);
         }
         link.wants_room = true;
-        link.write_blocked = true;
+        if !std::mem::replace(&mut link.write_blocked, true) {
+            link.facts.blocked_at = self.now;
+        }
         if link.is_writable() {
             link.choked = true;
             let delay = self.random.time(1, 10 * self.plan.latency);

@@ -153,3 +153,21 @@ fn who_does_not_close_is_dropped() {
     server.wait_for_log("ended: ");
     assert_half_a_second("--close-timeout", start.elapsed());
 }
+
+#[test]
+fn who_takes_none_of_its_answers_is_given_up() {
+    let arguments = ["--service", "flood", "--write-timeout", "500ms", "tcp://127.0.0.1:0"];
+    let server = Server::start(&arguments);
+    let mut reader = Client::open(server.url());
+    let deaf = Client::open(server.url());
+    let start = Instant::now();
+    while start.elapsed() < 2 * HALF_A_SECOND {
+        // Whoever reads so much that the kernel takes more now and then is served on.
+        reader.read_exactly(1_000_000);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let log = server.wait_for_log("did not take its answers for too long");
+    assert_eq!(log.matches("did not take").count(), 1, "{log}");
+    reader.read_exactly(1_000_000);
+    drop(deaf);
+}

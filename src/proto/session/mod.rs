@@ -205,7 +205,8 @@ impl Session {
     }
 
     /// Whether we should end our output once everything is sent. A WebSocket client leaves that to the
-    /// server: RFC 6455 §7.1.1, "the server ... closes the connection immediately".
+    /// server: RFC 6455 §7.1.1, "the underlying TCP connection, in most normal cases, SHOULD be closed first
+    /// by the server".
     pub fn wants_shutdown(&self) -> bool {
         self.link.stage == Stage::Closing
             && (self.link.role == Role::Server

@@ -75,7 +75,7 @@ impl FromStr for Address {
         if let Some((scheme, path)) = text.split_once(':')
             && let Some(framing) = unix_framing(scheme)
         {
-            return parse_unix(framing, path.trim_start_matches("//"), text);
+            return parse_unix(framing, path, text);
         }
         let Some((scheme, rest)) = text.split_once("://") else {
             return Err(AddressError(format!(
@@ -110,7 +110,13 @@ fn unix_framing(scheme: &str) -> Option<Framing> {
 }
 
 fn parse_unix(framing: Framing, path: &str, text: &str) -> Result<Address, AddressError> {
-    if path.is_empty() {
+    let named = path.trim_start_matches('/');
+    // `unix://x` is x; any other slashes in front say that the path is absolute, and one says it.
+    let path = match path.len() - named.len() {
+        0 | 2 => named,
+        slashes => &path[slashes - 1..],
+    };
+    if named.is_empty() {
         return Err(AddressError(format!("'{text}' has no path, as in unix:/run/halloo.sock")));
     }
     Ok(Address { framing, location: Location::Unix(path.into()), path: None })
@@ -175,6 +181,11 @@ fn parse_authority(
     };
     if host.is_empty() {
         return Err(AddressError(format!("'{text}' has no host, as in {scheme}://127.0.0.1:9527")));
+    }
+    if host.chars().any(|character| character.is_whitespace() || character.is_control()) {
+        return Err(AddressError(format!(
+            "{text:?} has a blank or a control character in its host"
+        )));
     }
     let port = match port {
         Some(port) => port.parse().ok().filter(|_| port.bytes().all(|byte| byte.is_ascii_digit())),
@@ -254,6 +265,8 @@ mod tests {
         assert_eq!("ws://[::1]:9527/".parse::<Address>().unwrap().host_field(), "[::1]:9527");
         let unix = "unix:///run/x".parse::<Address>().unwrap();
         assert_eq!(unix.location, Location::Unix("/run/x".into()));
+        let slashes = "unix:////run/x".parse::<Address>().unwrap();
+        assert_eq!(slashes.location, Location::Unix("/run/x".into()));
     }
 
     #[test]
@@ -278,6 +291,8 @@ mod tests {
             ("ws://a:1/a b", "percent-encode"),
             ("tcp://a:1/x", "only ws:// takes"),
             ("unix:", "has no path"),
+            ("unix:///", "has no path"),
+            ("ws://a\r\nX:1", "control character in its host"),
         ] {
             let error = text.parse::<Address>().unwrap_err().to_string();
             assert!(error.contains(part), "{text}: {error}");

@@ -1,0 +1,5 @@
+//! What a server sends behind its 101.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| halloo_fuzz::client_frames::check(bytes));

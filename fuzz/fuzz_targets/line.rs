@@ -1,0 +1,5 @@
+//! Lines.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| halloo_fuzz::line::check(bytes));

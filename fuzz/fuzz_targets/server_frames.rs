@@ -1,0 +1,5 @@
+//! What a client sends behind its handshake.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| halloo_fuzz::server_frames::check(bytes));

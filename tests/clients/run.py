@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""Real WebSocket clients against our server, directly and through nginx; real servers against our client.
+
+    tests/clients/run.py                    builds the release binary first
+    tests/clients/run.py --halloo FILE      tries this binary
+    tests/clients/run.py --only WORD        only the lines with this word in them
+
+One line for each client and each mode of compression. Exits with 0 only if something ran and nothing failed.
+"""
+
+import argparse
+import contextlib
+import functools
+import pathlib
+import signal
+import subprocess
+import sys
+
+# Leave no compiled files beside the sources.
+sys.dont_write_bytecode = True
+
+import browser
+import proxy
+from children import Child, Failure
+from installed import WORK, Clients
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+MODES = ["shared", "takeover", "off"]
+BEHIND_NGINX = ["node-ws", "python-websockets"]
+LINES = ["hello", "芝麻开门, naïve 🏔", "x" * 126, "the mountain answers " * 10_000]
+
+
+def main():
+    arguments = parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    halloo = arguments.halloo or build()
+    outcomes = [
+        judge(label, run) for label, run in runs(halloo, Clients()) if arguments.only in label
+    ]
+    if not outcomes:
+        sys.exit("nothing could be run")
+    sys.exit(0 if all(outcomes) else 1)
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--halloo", type=pathlib.Path, help="the binary to try, instead of building it")
+    parser.add_argument("--only", default="", help="run only the lines with this word in them")
+    return parser.parse_args()
+
+
+def build():
+    subprocess.run(["cargo", "build", "--release", "--locked", "--bin", "halloo"], cwd=ROOT, check=True)
+    return ROOT / "target" / "release" / "halloo"
+
+
+def runs(halloo, there):
+    """Every line that can be run here, each with what runs it."""
+    walks = {name: functools.partial(walk, command) for name, command in there.clients.items()}
+    if there.chromium:
+        walks["chromium"] = functools.partial(browser.visit, there.chromium)
+    for mode in MODES:
+        for name, client in walks.items():
+            yield "%s deflate=%s via=direct" % (name, mode), functools.partial(try_server, halloo, mode, client)
+        for name in BEHIND_NGINX if there.nginx else []:
+            if name in walks:
+                run = functools.partial(try_server, halloo, mode, walks[name], there.nginx)
+                yield "%s deflate=%s via=nginx" % (name, mode), run
+        for name, command in there.servers.items():
+            run = functools.partial(try_client, halloo, mode, command)
+            yield "halloo-connect deflate=%s to=%s" % (mode, name), run
+
+
+def judge(label, run):
+    """Whether it went well; says so in one line, and why not in more."""
+    try:
+        run()
+    except (Failure, OSError) as failure:
+        print("failed %s: %s" % (label, str(failure).replace("\n", "\n    ")), flush=True)
+        return False
+    print("ok " + label, flush=True)
+    return True
+
+
+def walk(command, url, closing_url, mode):
+    """A client that is a program."""
+    with Child(*command, url, closing_url, mode) as child:
+        child.finish()
+
+
+def try_server(halloo, mode, client, nginx=None):
+    """A client, and our server: one that echoes and one that closes."""
+    with serve(halloo, mode) as url, serve(halloo, mode, "--close-after", 3) as closing_url:
+        with contextlib.ExitStack() as stack:
+            urls = [url, closing_url]
+            if nginx:
+                urls = stack.enter_context(proxy.in_front(nginx, WORK / "nginx", *urls))
+            client(*urls, mode)
+
+
+@contextlib.contextmanager
+def serve(halloo, mode, *flags):
+    """Our server; it must end well, and with nothing to complain about."""
+    with Child(halloo, "serve", "--quiet", "--deflate", mode, *flags, "ws://127.0.0.1:0") as server:
+        yield server.listening()
+        server.terminate()
+        if server.log():
+            raise server.failure("has something to complain about")
+
+
+def try_client(halloo, mode, command):
+    """Our client, and an echo server of others."""
+    with Child(*command) as server:
+        url = "ws://127.0.0.1:" + server.listening()
+        lines = "".join(line + "\n" for line in LINES)
+        with Child(halloo, "connect", "--deflate", mode, url) as client:
+            if client.finish(lines) != lines:
+                raise client.failure("the replies are not the lines")
+        said = server.finish().split("\n")
+        expected = ["deflate %s" % str(mode != "off").lower(), "closed 1000", ""]
+        if said != expected:
+            raise server.failure("says %s, not %s" % (said, expected))
+
+
+if __name__ == "__main__":
+    main()

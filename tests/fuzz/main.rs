@@ -30,4 +30,5 @@ mod invariants;
 #[cfg(test)]
 mod replay;
 mod services;
+#[path = "../pair/oracle.rs"]
 mod tungstenite_server;

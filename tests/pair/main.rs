@@ -13,6 +13,7 @@ mod handshake;
 mod journal;
 mod limits;
 mod lines;
+mod oracle;
 mod pair;
 mod raw;
 mod split;

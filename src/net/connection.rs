@@ -186,8 +186,7 @@ impl<T: Stream> Connection<T> {
 
     /// Why it ended, once everything is sent and the end of input was seen.
     pub(super) fn finished(&self) -> Option<End> {
-        let is_over =
-            self.session.stage() == Stage::Closing && self.eof && self.session.pending().is_empty();
+        let is_over = self.session.stage() == Stage::Closing && self.eof && !self.is_blocked();
         if is_over { self.end } else { None }
     }
 

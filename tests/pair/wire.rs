@@ -14,7 +14,7 @@ pub(crate) const NEXT: u8 = 0x00;
 pub(crate) const LAST: u8 = 0x80;
 
 /// The key of every frame that a test masks: the one of the examples in RFC 6455 §5.7.
-const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+pub(crate) const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
 /// A good upgrade request.
 pub(crate) const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: halloo.test\r\n\

@@ -1,6 +1,7 @@
 //! One connection: a stream, a session, and what is known about the stream's readiness.
 
 use super::deadlines::Moment;
+use super::flags::{Flag, Flags};
 use super::network::{Peer, Readiness, Stream, Token};
 use super::slab::Tokened;
 use crate::limits::Limits;
@@ -19,9 +20,6 @@ const TICK_SHIFT: u32 = 24;
 const TICK: Duration = Duration::from_nanos(1 << TICK_SHIFT);
 
 /// See the [module documentation](self). 128 bytes, and all that an idle connection costs.
-///
-/// `readable` and `writable` are latches: an event sets them, and only the stream itself clears them, by
-/// saying that it would block, or by giving or taking less than it was asked to.
 #[derive(Debug)]
 pub struct Connection<T> {
     stream: T,
@@ -35,20 +33,7 @@ pub struct Connection<T> {
     /// The tick of the last message.
     active: u32,
     end: Option<End>,
-    readable: bool,
-    writable: bool,
-    /// An event said that the peer ended its output. Then a short read is no sign of having read it all:
-    /// the end of input is still to be read, and will not be announced again.
-    read_closed: bool,
-    /// The end of input was read.
-    eof: bool,
-    /// It stands in the reactor's queue.
-    queued: bool,
-    shutdown_sent: bool,
-    /// Something arrived since the last look for silence.
-    heard: bool,
-    /// A ping was sent because nothing arrived.
-    pinged: bool,
+    flags: Flags,
 }
 
 /// What all connections of a reactor share while one of them is driven.
@@ -73,45 +58,30 @@ impl<T: Stream> Connection<T> {
     /// A connection that is `writable` at once if it was accepted, and when an event says so if it is
     /// still being made.
     pub(super) fn new(id: u64, slot: u32, stream: T, peer: Peer, session: Session) -> Self {
-        let writable = session.config().role == Role::Server;
-        Self {
-            stream,
-            session,
-            id,
-            slot,
-            peer,
-            deadline: None,
-            active: 0,
-            end: None,
-            readable: false,
-            writable,
-            read_closed: false,
-            eof: false,
-            queued: false,
-            shutdown_sent: false,
-            heard: false,
-            pinged: false,
-        }
+        let mut flags = Flags::default();
+        flags.set(Flag::Writable, session.config().role == Role::Server);
+        Self { stream, session, id, slot, peer, deadline: None, active: 0, end: None, flags }
     }
 
     /// Remembers what an event says.
     pub(super) fn latch(&mut self, readiness: Readiness) {
-        self.readable |= readiness.readable | readiness.read_closed;
-        self.writable |= readiness.writable;
-        self.read_closed |= readiness.read_closed;
+        self.flags.raise(Flag::Readable, readiness.readable | readiness.read_closed);
+        self.flags.raise(Flag::Writable, readiness.writable);
+        self.flags.raise(Flag::ReadClosed, readiness.read_closed);
     }
 
     /// Treats it as readable, to find out: a stop must not miss what has just arrived.
     pub(super) fn suspect_input(&mut self) {
-        self.readable = true;
+        self.flags.set(Flag::Readable, true);
     }
 
     /// Whether a drive would get anything done.
     pub(super) fn wants_drive<S: Service>(&self, service: &S) -> bool {
         if self.is_blocked() {
-            return self.writable;
+            return self.flags.has(Flag::Writable);
         }
-        (self.readable && !self.eof) || self.wants_to_flood(service)
+        (self.flags.has(Flag::Readable) && !self.flags.has(Flag::Eof))
+            || self.wants_to_flood(service)
     }
 
     /// Does what can be done now: sends what is pending, then reads once, answers, and writes once.
@@ -126,7 +96,7 @@ impl<T: Stream> Connection<T> {
         shared.batch.begin(self.session.tail());
         self.receive(shared);
         self.step_all(shared);
-        if self.eof {
+        if self.flags.has(Flag::Eof) {
             self.receive_eof(shared);
         }
         if self.wants_to_flood(shared.service) {
@@ -181,12 +151,14 @@ impl<T: Stream> Connection<T> {
     pub(super) fn break_off(&mut self, end: End) {
         self.end_with(end);
         self.session.abandon();
-        self.eof = true;
+        self.flags.set(Flag::Eof, true);
     }
 
     /// Why it ended, once everything is sent and the end of input was seen.
     pub(super) fn finished(&self) -> Option<End> {
-        let is_over = self.session.stage() == Stage::Closing && self.eof && !self.is_blocked();
+        let is_over = self.session.stage() == Stage::Closing
+            && self.flags.has(Flag::Eof)
+            && !self.is_blocked();
         if is_over { self.end } else { None }
     }
 
@@ -219,10 +191,10 @@ impl<T: Stream> Connection<T> {
     /// Sends the backlog.
     fn flush<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
         let pending = self.session.pending();
-        if pending.is_empty() || !self.writable {
+        if pending.is_empty() || !self.flags.has(Flag::Writable) {
             return;
         }
-        match write(&mut self.stream, &mut self.writable, [pending, &[]]) {
+        match write(&mut self.stream, &mut self.flags, [pending, &[]]) {
             Ok(sent) => {
                 *shared.bytes_sent += sent as u64;
                 self.session.advance(sent);
@@ -234,21 +206,23 @@ impl<T: Stream> Connection<T> {
 
     /// Reads once. The size of the receive buffer is the budget of a connection for one turn.
     fn receive<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
-        if !self.readable || self.eof {
+        if !self.flags.has(Flag::Readable) || self.flags.has(Flag::Eof) {
             return;
         }
         let free = shared.batch.free();
         let wanted = free.len();
         match self.stream.read(free) {
-            Ok(0) => self.eof = true,
+            Ok(0) => self.flags.set(Flag::Eof, true),
             Ok(count) => {
                 shared.batch.filled(count);
                 *shared.bytes_received += count as u64;
-                self.heard = true;
+                self.flags.set(Flag::Heard, true);
                 // Less than was asked for: there was no more. That saves the call that would say so.
-                self.readable = count == wanted || self.read_closed;
+                self.flags.set(Flag::Readable, count == wanted || self.flags.has(Flag::ReadClosed));
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.flags.set(Flag::Readable, false);
+            }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => self.break_off(end_of(&error)),
         }
@@ -277,7 +251,7 @@ impl<T: Stream> Connection<T> {
             }
             if after == Stage::Open && before != after {
                 // Silence counts from here: what came before was not for the session.
-                self.heard = false;
+                self.flags.set(Flag::Heard, false);
             }
             // A service may hang up as soon as it opens: what is past Auth with an event was authenticated.
             if before == Stage::Auth && after != before && by == End::Service {
@@ -302,7 +276,7 @@ impl<T: Stream> Connection<T> {
     /// Says goodbye once a stop was asked for, everything that had arrived is answered, and the peer is
     /// not in the middle of a message.
     fn close_if_draining<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
-        let is_done = !self.readable && self.session.is_between_messages();
+        let is_done = !self.flags.has(Flag::Readable) && self.session.is_between_messages();
         if shared.draining && is_done && self.session.stage() != Stage::Closing {
             self.end_with(End::Drained);
             self.session.close(CloseCode::GOING_AWAY, shared.batch);
@@ -314,8 +288,8 @@ impl<T: Stream> Connection<T> {
         let answers = shared.batch.answers();
         let has_answers = answers.iter().any(|part| !part.is_empty());
         let mut sent = 0;
-        if has_answers && self.writable && !self.is_blocked() {
-            match write(&mut self.stream, &mut self.writable, answers) {
+        if has_answers && self.flags.has(Flag::Writable) && !self.is_blocked() {
+            match write(&mut self.stream, &mut self.flags, answers) {
                 Ok(count) => sent = count,
                 Err(error) => return self.break_off(end_of(&error)),
             }
@@ -329,8 +303,8 @@ impl<T: Stream> Connection<T> {
     /// and not the reset that closing a socket with unread input would send.
     fn shut_down_output(&mut self) {
         let is_due = self.session.wants_shutdown() && !self.is_blocked();
-        if is_due && !self.shutdown_sent && !self.eof {
-            self.shutdown_sent = true;
+        if is_due && !self.flags.has(Flag::ShutdownSent) && !self.flags.has(Flag::Eof) {
+            self.flags.set(Flag::ShutdownSent, true);
             // It can only fail because the connection is already gone, and the next read will say so.
             let _ = self.stream.shutdown_write();
         }
@@ -341,19 +315,21 @@ impl<T: Stream> Connection<T> {
         if shared.limits.ping_interval.is_none() || !self.has_pings() {
             return;
         }
-        if std::mem::take(&mut self.heard) {
-            self.pinged = false;
-        } else if self.pinged {
+        if self.flags.replace(Flag::Heard, false) {
+            self.flags.set(Flag::Pinged, false);
+        } else if self.flags.has(Flag::Pinged) {
             self.fail(Error::PingTimeout, shared);
         } else {
-            self.pinged = true;
+            self.flags.set(Flag::Pinged, true);
             self.tell(shared, |outbox: &mut Outbox<'_>| outbox.ping());
         }
     }
 
     /// Whether the service would send more, if it is one that sends unasked.
     fn wants_to_flood<S: Service>(&self, service: &S) -> bool {
-        service.sends_unasked() && self.writable && self.session.stage() == Stage::Open
+        service.sends_unasked()
+            && self.flags.has(Flag::Writable)
+            && self.session.stage() == Stage::Open
     }
 
     fn has_pings(&self) -> bool {
@@ -403,11 +379,11 @@ impl<T> Connection<T> {
 
     /// Marks it as standing in the reactor's queue; whether it did not before.
     pub(super) fn enqueue(&mut self) -> bool {
-        !std::mem::replace(&mut self.queued, true)
+        !self.flags.replace(Flag::Queued, true)
     }
 
     pub(super) fn dequeue(&mut self) {
-        self.queued = false;
+        self.flags.set(Flag::Queued, false);
     }
 }
 
@@ -429,14 +405,14 @@ fn dispatch<S: Service>(step: Step<'_>, id: u64, service: &mut S) {
 }
 
 /// Writes once. Whatever is not taken means that the stream is full.
-fn write<T: Stream>(stream: &mut T, writable: &mut bool, parts: [&[u8]; 2]) -> io::Result<usize> {
+fn write<T: Stream>(stream: &mut T, flags: &mut Flags, parts: [&[u8]; 2]) -> io::Result<usize> {
     match stream.write(parts) {
         Ok(count) => {
-            *writable = count == parts[0].len() + parts[1].len();
+            flags.set(Flag::Writable, count == parts[0].len() + parts[1].len());
             Ok(count)
         }
         Err(error) if error.kind() == ErrorKind::WouldBlock => {
-            *writable = false;
+            flags.set(Flag::Writable, false);
             Ok(0)
         }
         Err(error) if error.kind() == ErrorKind::Interrupted => Ok(0),

@@ -8,6 +8,7 @@ pub mod address;
 pub mod connection;
 mod deadlines;
 mod doorkeeper;
+mod flags;
 pub mod listener;
 pub mod network;
 pub mod random;

@@ -145,18 +145,18 @@ pub struct Readiness {
     pub read_closed: bool,
 }
 
-/// Who is at the other end, in 20 bytes.
+/// Who is at the other end, in 18 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer {
     /// IPv4 addresses are mapped (RFC 4291 §2.5.5.2).
     address: [u8; 16],
+    /// 0, which no connection comes from, stands for a Unix socket.
     port: u16,
-    is_ip: bool,
 }
 
 impl Peer {
     /// The peer of a Unix socket, which has no name.
-    pub const UNIX: Self = Self { address: [0; 16], port: 0, is_ip: false };
+    pub const UNIX: Self = Self { address: [0; 16], port: 0 };
 
     /// What a limit for each address counts by: the IPv4 address, or the IPv6 /64 network, since that is
     /// what one customer has. `None` for Unix sockets.
@@ -165,7 +165,11 @@ impl Peer {
         if Ipv6Addr::from(self.address).to_canonical().is_ipv6() {
             network[8..].fill(0);
         }
-        self.is_ip.then_some(network)
+        self.is_ip().then_some(network)
+    }
+
+    fn is_ip(&self) -> bool {
+        self.port != 0
     }
 }
 
@@ -175,13 +179,13 @@ impl From<SocketAddr> for Peer {
             IpAddr::V4(address) => address.to_ipv6_mapped(),
             IpAddr::V6(address) => address,
         };
-        Self { address: mapped.octets(), port: address.port(), is_ip: true }
+        Self { address: mapped.octets(), port: address.port() }
     }
 }
 
 impl fmt::Display for Peer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.is_ip {
+        if !self.is_ip() {
             return formatter.write_str("unix");
         }
         SocketAddr::new(Ipv6Addr::from(self.address).to_canonical(), self.port).fmt(formatter)

@@ -1,0 +1,71 @@
+//! What is known about a connection, one bit each.
+
+/// A set of [`Flag`]s in two bytes: eight `bool`s would be a sixteenth of a connection.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Flags(u16);
+
+/// See [`Connection`](super::connection::Connection) for what follows from each.
+///
+/// [`Readable`](Self::Readable) and [`Writable`](Self::Writable) are latches: an event sets them, and only
+/// the stream itself clears them, by saying that it would block, or by giving or taking less than it was
+/// asked to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u16)]
+pub(super) enum Flag {
+    /// A read may bring something.
+    Readable = 1 << 0,
+    /// A write may take something.
+    Writable = 1 << 1,
+    /// An event said that the peer ended its output. Then a short read is no sign of having read it all:
+    /// the end of input is still to be read, and will not be announced again.
+    ReadClosed = 1 << 2,
+    /// The end of input was read.
+    Eof = 1 << 3,
+    /// It stands in the reactor's queue.
+    Queued = 1 << 4,
+    /// We ended our output.
+    ShutdownSent = 1 << 5,
+    /// Something arrived since the last look for silence.
+    Heard = 1 << 6,
+    /// A ping was sent because nothing arrived.
+    Pinged = 1 << 7,
+}
+
+impl Flags {
+    /// Whether `flag` is set.
+    pub(super) fn has(self, flag: Flag) -> bool {
+        self.0 & flag as u16 != 0
+    }
+
+    /// Sets `flag` to `value`.
+    pub(super) fn set(&mut self, flag: Flag, value: bool) {
+        self.0 = if value { self.0 | flag as u16 } else { self.0 & !(flag as u16) };
+    }
+
+    /// Sets `flag` if `value` is true; otherwise it stays as it is.
+    pub(super) fn raise(&mut self, flag: Flag, value: bool) {
+        self.0 |= if value { flag as u16 } else { 0 };
+    }
+
+    /// Sets `flag` to `value`, and says what it was before.
+    pub(super) fn replace(&mut self, flag: Flag, value: bool) -> bool {
+        let before = self.has(flag);
+        self.set(flag, value);
+        before
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_flag_is_its_own() {
+        let mut flags = Flags::default();
+        flags.set(Flag::Readable, true);
+        assert!(!flags.replace(Flag::Eof, true));
+        assert!(flags.has(Flag::Readable) && flags.has(Flag::Eof) && !flags.has(Flag::Writable));
+        assert!(flags.replace(Flag::Readable, false));
+        assert!(!flags.has(Flag::Readable) && flags.has(Flag::Eof));
+    }
+}

@@ -1,11 +1,9 @@
 //! The flags of authentication, and reading key files.
 
 use super::Failure;
+use super::secrets::read_secret;
 use crate::proto::auth::{Auth, Encoding, Hash, Key};
 use clap::{Args, ValueEnum};
-use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
-use std::fs::File;
-use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -45,7 +43,6 @@ impl AuthArgs {
         if self.auth_key_file.is_empty() {
             return Ok(None);
         }
-        keep_secrets();
         let keys =
             self.auth_key_file.iter().map(|path| read_key(path)).collect::<Result<_, _>>()?;
         let hash = match self.auth_hash {
@@ -60,40 +57,24 @@ impl AuthArgs {
     }
 }
 
-/// Keeps the memory of this process, where keys will be, from core dumps and from other processes of the
-/// same user. Where the system refuses, the key is as safe as anything else of this user's.
-fn keep_secrets() {
-    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
-    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
-}
-
 /// Reads a key that nobody else can read.
 fn read_key(path: &Path) -> Result<Key, Failure> {
+    const FLAG: &str = "--auth-key-file";
     let shown = path.display();
-    let failure = |what: String| Failure::Usage(format!("--auth-key-file '{shown}' {what}"));
-    let unreadable = |error: std::io::Error| failure(format!("cannot be read: {error}"));
-    let file = File::open(path).map_err(unreadable)?;
-    let metadata = file.metadata().map_err(unreadable)?;
-    if !metadata.is_file() {
-        return Err(failure("is not a file".into()));
-    }
-    if metadata.mode() & 0o077 != 0 {
+    let mut bytes = read_secret(FLAG, path, KEY_FILE_BYTES_MAX, |metadata| {
         let mode = metadata.mode() & 0o777;
-        let what =
-            format!("is open to others (mode {mode:04o}); mend it with: chmod 600 '{shown}'");
-        return Err(failure(what));
-    }
-    // Room for all of it from the start: a vector that grows leaves copies behind.
-    let mut bytes = Vec::with_capacity(KEY_FILE_BYTES_MAX as usize + 1);
-    file.take(KEY_FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > KEY_FILE_BYTES_MAX {
-        return Err(failure(format!("is longer than {KEY_FILE_BYTES_MAX} bytes")));
-    }
+        match mode & 0o077 {
+            0 => Ok(()),
+            _ => Err(format!(
+                "is open to others (mode {mode:04o}); mend it with: chmod 600 '{shown}'"
+            )),
+        }
+    })?;
     if bytes.last() == Some(&b'\n') {
         bytes.pop();
     }
     if bytes.is_empty() {
-        return Err(failure("is empty: it must hold the key".into()));
+        return Err(Failure::Usage(format!("{FLAG} '{shown}' is empty: it must hold the key")));
     }
-    Ok(Key::new(bytes))
+    Ok(Key::new(std::mem::take(&mut *bytes)))
 }

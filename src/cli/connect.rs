@@ -6,6 +6,7 @@
 use super::auth::AuthArgs;
 use super::deflate::DeflateArgs;
 use super::prompt::{Input, Prompt};
+use super::tls::TlsClientArgs;
 use super::values::{bytes, duration};
 use super::{CommonArgs, Failure, logger, printable};
 use crate::limits::{Limits, RECEIVE_BUFFER_BYTES};
@@ -13,7 +14,7 @@ use crate::net::{Address, ConnectionId, Endpoint, Reactor, System, random};
 use crate::proto::handshake::Offer;
 use crate::proto::http::is_token;
 use crate::proto::{
-    self, Batch, CloseCode, Config, End, Error, Framing, Kind, Message, Outbox, Role,
+    self, Batch, CloseCode, Config, End, Error, Framing, Kind, Message, Outbox, Role, TlsFailure,
 };
 use crate::service::{Context, Service};
 use clap::Args;
@@ -34,7 +35,8 @@ const QUIT: &[u8] = b"quit";
 /// See the [module documentation](self).
 #[derive(Debug, Args)]
 pub(super) struct ConnectArgs {
-    /// The server: ws://, tcp:// or line:// HOST:PORT, or ws+unix:, unix: or line+unix: and a path
+    /// The server: ws://, tcp:// or line:// HOST:PORT, with TLS wss://, tls:// or line+tls://, or ws+unix:,
+    /// unix: or line+unix: and a path
     #[arg(value_name = "URL")]
     url: Address,
     #[command(flatten)]
@@ -47,6 +49,8 @@ pub(super) struct ConnectArgs {
     subprotocol: Vec<String>,
     #[command(flatten)]
     deflate: DeflateArgs,
+    #[command(flatten)]
+    tls: TlsClientArgs,
     /// How long a reply is waited for before the next line is sent
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5s")]
     reply_timeout: Duration,
@@ -126,7 +130,8 @@ impl<'a> Conversation<'a> {
             Failure::Runtime(format!("cannot resolve {}: {error}", arguments.url))
         })?;
         let batch = Batch::new(RECEIVE_BUFFER_BYTES, random::from_system());
-        let network = System::new().map_err(failure)?;
+        let mut network = System::new().map_err(failure)?;
+        arguments.tls.set_up(&mut network, &arguments.url)?;
         let mut reactor = Reactor::new(network, Inbox::default(), Limits::default(), batch);
         let stdin = io::stdin().as_raw_fd();
         match reactor.network_mut().register_external(&mut SourceFd(&stdin), STDIN) {
@@ -321,6 +326,9 @@ impl<'a> Conversation<'a> {
                  if it should reply, check the key, --auth-hash and --auth-encoding"
             ),
             End::Peer => format!("{url} ended the connection without a reply"),
+            End::Tls(TlsFailure::UnknownIssuer) => format!(
+                "{url}: {end}: name its authority with --cacert, or believe it with --insecure"
+            ),
             End::PeerWithCode(CloseCode::POLICY_VIOLATION) if self.config.auth.is_some() => {
                 format!(
                     "{url} closed with code 1008: check the key, --auth-hash and --auth-encoding"

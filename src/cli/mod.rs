@@ -7,7 +7,10 @@ mod deflate;
 mod logger;
 mod printable;
 mod prompt;
+mod secrets;
 mod serve;
+#[cfg_attr(not(feature = "tls"), path = "tls_absent.rs")]
+mod tls;
 mod values;
 
 use clap::builder::BoolishValueParser;
@@ -58,6 +61,15 @@ enum Failure {
     Runtime(String),
     /// Exit code 128 and the signal's number.
     Signal(i32),
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Usage(message) | Self::Runtime(message) => formatter.write_str(message),
+            Self::Signal(signal) => write!(formatter, "signal {signal}"),
+        }
+    }
 }
 
 /// Runs the program with these arguments, the program's name first.

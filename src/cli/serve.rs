@@ -2,6 +2,7 @@
 
 use super::auth::AuthArgs;
 use super::deflate::DeflateArgs;
+use super::tls::{TlsServer, TlsServerArgs};
 use super::values::{OrOff, bytes, count, count_or_off, duration, duration_or_off};
 use super::{CommonArgs, Failure, logger};
 use crate::limits::{DESCRIPTORS_RESERVED, Limits, RECEIVE_BUFFER_BYTES};
@@ -12,9 +13,9 @@ use crate::proto::handshake::Policy;
 use crate::proto::{self, Batch, Config, Role};
 use crate::service::{CloseAfter, Discard, Echo, Flood, HangUp, Service, Timestamp};
 use clap::{Args, ValueEnum};
-use log::{LevelFilter, info};
+use log::{LevelFilter, error, info};
 use rustix::process::{Resource, getrlimit, setrlimit};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 use std::io::{self, Write};
 use std::rc::Rc;
@@ -26,8 +27,8 @@ const SIGNALS: u32 = 0;
 /// See the [module documentation](self).
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
-    /// Where to listen; several serve at once. ws://, tcp:// and line:// take HOST:PORT (port 0: any),
-    /// ws+unix:, unix: and line+unix: a path
+    /// Where to listen; several serve at once. ws://, tcp:// and line:// take HOST:PORT (port 0: any), and
+    /// so do wss://, tls:// and line+tls://, with TLS; ws+unix:, unix: and line+unix: take a path
     #[arg(value_name = "LISTEN", default_value = "ws://127.0.0.1:9527")]
     listen: Vec<Address>,
     /// What is done with messages
@@ -82,6 +83,8 @@ pub(super) struct ServeArgs {
     subprotocol: Vec<String>,
     #[command(flatten)]
     deflate: DeflateArgs,
+    #[command(flatten)]
+    tls: TlsServerArgs,
     /// Socket buffers: the kernel's autotuning, or so small that slow readers cannot exhaust its memory
     #[arg(long, value_name = "PROFILE", default_value = "bench")]
     profile: Profile,
@@ -117,6 +120,7 @@ pub(super) fn run(arguments: &ServeArgs) -> Result<(), Failure> {
     logger::init(common.log_format, LevelFilter::Info, common.verbose, common.quiet);
     let auth = arguments.auth.load()?;
     let limits = arguments.limits()?;
+    let mut tls = arguments.tls.load(&arguments.listen)?;
     let failure = |error: io::Error| Failure::Runtime(error.to_string());
 
     let network = System::new().map_err(failure)?;
@@ -125,21 +129,27 @@ pub(super) fn run(arguments: &ServeArgs) -> Result<(), Failure> {
     let whole_messages = service.wants_whole_messages();
     let mut reactor = Reactor::new(network, service, limits, batch);
     let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(failure)?;
+    if auth.is_some() || tls.can_reload() {
+        signals.add_signal(SIGHUP).map_err(failure)?;
+    }
     reactor.network_mut().register_external(&mut signals, SIGNALS).map_err(failure)?;
 
     let buffer_bytes = arguments.buffer_bytes(limits.connections_max);
     for address in &arguments.listen {
-        let (listener, bound) = SystemListener::bind(address, buffer_bytes)
-            .map_err(|error| cannot_listen(address, &error))?;
+        let (listener, bound) =
+            SystemListener::bind(address, buffer_bytes, tls.acceptor(address)?.as_ref())
+                .map_err(|error| cannot_listen(address, &error))?;
         let config = arguments.config(address, auth.clone(), whole_messages);
         reactor.listen(listener, Rc::new(config)).map_err(failure)?;
         announce(&bound);
     }
-    serve(&mut reactor, &mut signals)
+    serve(arguments, &tls, &mut reactor, &mut signals)
 }
 
 /// Turns until it was told to stop and has said goodbye to everybody; a second signal ends it at once.
 fn serve(
+    arguments: &ServeArgs,
+    tls: &TlsServer,
     reactor: &mut Reactor<System, Box<dyn Service>>,
     signals: &mut Signals,
 ) -> Result<(), Failure> {
@@ -153,6 +163,10 @@ fn serve(
             continue;
         }
         for signal in signals.pending() {
+            if signal == SIGHUP {
+                arguments.reload(tls, reactor);
+                continue;
+            }
             if std::mem::replace(&mut is_stopping, true) {
                 return Err(Failure::Signal(signal));
             }
@@ -195,6 +209,19 @@ impl ServeArgs {
             },
             deflate: self.deflate.settings(),
             ..Config::new(Role::Server, address.framing)
+        }
+    }
+
+    /// Reads keys and certificates again, for connections to come: all of them, or none if one is bad.
+    fn reload(&self, tls: &TlsServer, reactor: &mut Reactor<System, Box<dyn Service>>) {
+        let read = self.auth.load().and_then(|auth| Ok((auth, tls.reload()?)));
+        match read {
+            Ok((auth, renew)) => {
+                renew();
+                reactor.reconfigure(|config| config.auth = auth.clone());
+                info!("keys and certificates were read again");
+            }
+            Err(failure) => error!("the old keys and certificates stay: {failure}"),
         }
     }
 

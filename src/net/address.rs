@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 /// The schemes, as a message lists them.
-const SCHEMES: &str = "ws://, tcp://, line://, ws+unix:, unix:, line+unix:";
+const SCHEMES: &str =
+    "ws://, wss://, tcp://, tls://, line://, line+tls://, ws+unix:, unix:, line+unix:";
 
 /// What a URL says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub struct Address {
     pub framing: Framing,
     /// Where the other side is, or where to listen.
     pub location: Location,
+    /// Whether TLS goes between TCP and the framing.
+    pub tls: bool,
     /// Path and query of a WebSocket URL, if it has any.
     pub path: Option<String>,
 }
@@ -35,6 +38,8 @@ pub enum Location {
 pub enum Endpoint {
     /// An IP address and a port.
     Tcp(SocketAddr),
+    /// The same, and the name that the server's certificate must be for.
+    Tls(SocketAddr, String),
     /// A Unix socket.
     Unix(PathBuf),
 }
@@ -53,15 +58,19 @@ impl Address {
             Location::Unix(path) => Ok(vec![Endpoint::Unix(path.clone())]),
             Location::Tcp(host, port) => {
                 let addresses = (host.as_str(), *port).to_socket_addrs()?;
-                Ok(addresses.map(Endpoint::Tcp).collect())
+                let endpoint = |address| match self.tls {
+                    true => Endpoint::Tls(address, host.clone()),
+                    false => Endpoint::Tcp(address),
+                };
+                Ok(addresses.map(endpoint).collect())
             }
         }
     }
 
-    /// The value of a `Host` field for this address (RFC 9110 §7.2): the port is left out if it is 80.
+    /// The value of a `Host` field for this address (RFC 9110 §7.2): the scheme's own port is left out.
     pub fn host_field(&self) -> String {
         match &self.location {
-            Location::Tcp(host, 80) => bracketed(host),
+            Location::Tcp(host, port) if *port == web_port(self.tls) => bracketed(host),
             Location::Tcp(host, port) => format!("{}:{port}", bracketed(host)),
             Location::Unix(_) => "localhost".into(),
         }
@@ -83,10 +92,13 @@ impl FromStr for Address {
                 if text.contains(':') { text } else { "127.0.0.1:9527" }
             )));
         };
-        let framing = match scheme {
-            "ws" => Framing::WebSocket,
-            "tcp" => Framing::Raw,
-            "line" => Framing::Line,
+        let (framing, tls) = match scheme {
+            "ws" => (Framing::WebSocket, false),
+            "wss" => (Framing::WebSocket, true),
+            "tcp" => (Framing::Raw, false),
+            "tls" => (Framing::Raw, true),
+            "line" => (Framing::Line, false),
+            "line+tls" => (Framing::Line, true),
             _ => {
                 let message = format!("'{scheme}' is not a scheme: one of {SCHEMES}");
                 return Err(AddressError(message));
@@ -94,9 +106,9 @@ impl FromStr for Address {
         };
         let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         let path = parse_path(framing, path, text)?;
-        let default_port = (framing == Framing::WebSocket).then_some(80);
+        let default_port = (framing == Framing::WebSocket).then_some(web_port(tls));
         let (host, port) = parse_authority(scheme, authority, default_port, text)?;
-        Ok(Self { framing, location: Location::Tcp(host, port), path })
+        Ok(Self { framing, location: Location::Tcp(host, port), tls, path })
     }
 }
 
@@ -119,7 +131,7 @@ fn parse_unix(framing: Framing, path: &str, text: &str) -> Result<Address, Addre
     if named.is_empty() {
         return Err(AddressError(format!("'{text}' has no path, as in unix:/run/halloo.sock")));
     }
-    Ok(Address { framing, location: Location::Unix(path.into()), path: None })
+    Ok(Address { framing, location: Location::Unix(path.into()), tls: false, path: None })
 }
 
 fn parse_path(framing: Framing, path: &str, text: &str) -> Result<Option<String>, AddressError> {
@@ -136,7 +148,7 @@ fn parse_path(framing: Framing, path: &str, text: &str) -> Result<Option<String>
     match path {
         "" | "/" => Ok(None),
         _ if framing != Framing::WebSocket => {
-            Err(AddressError(format!("'{text}' has a path, which only ws:// takes")))
+            Err(AddressError(format!("'{text}' has a path, which only ws:// and wss:// take")))
         }
         _ if path.starts_with('?') => Ok(Some(format!("/{path}"))),
         _ => Ok(Some(path.into())),
@@ -195,16 +207,24 @@ fn parse_authority(
     Ok((host.into(), port.ok_or_else(missing)?))
 }
 
+/// The port that a WebSocket URL means without naming one (RFC 6455 §3).
+fn web_port(tls: bool) -> u16 {
+    if tls { 443 } else { 80 }
+}
+
 fn bracketed(host: &str) -> String {
     if host.contains(':') { format!("[{host}]") } else { host.into() }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = match self.framing {
-            Framing::WebSocket => "ws",
-            Framing::Raw => "tcp",
-            Framing::Line => "line",
+        let scheme = match (self.framing, self.tls) {
+            (Framing::WebSocket, false) => "ws",
+            (Framing::WebSocket, true) => "wss",
+            (Framing::Raw, false) => "tcp",
+            (Framing::Raw, true) => "tls",
+            (Framing::Line, false) => "line",
+            (Framing::Line, true) => "line+tls",
         };
         match (&self.location, self.framing) {
             (Location::Unix(path), Framing::Raw) => write!(formatter, "unix:{}", path.display()),
@@ -220,7 +240,7 @@ impl fmt::Display for Address {
 impl fmt::Display for Endpoint {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp(address) => address.fmt(formatter),
+            Self::Tcp(address) | Self::Tls(address, _) => address.fmt(formatter),
             Self::Unix(path) => path.display().fmt(formatter),
         }
     }
@@ -255,6 +275,9 @@ mod tests {
             "ws://localhost:80/chat?room=1",
             "tcp://[::1]:0",
             "line://example.org:7",
+            "wss://example.org:443/chat",
+            "tls://[::1]:1",
+            "line+tls://localhost:8443",
             "unix:/run/halloo.sock",
             "ws+unix:/run/halloo.sock",
             "line+unix:halloo.sock",
@@ -262,6 +285,8 @@ mod tests {
             assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
         }
         assert_eq!("ws://a".parse::<Address>().unwrap().host_field(), "a");
+        assert_eq!("wss://a".parse::<Address>().unwrap().host_field(), "a");
+        assert_eq!("wss://a:80".parse::<Address>().unwrap().host_field(), "a:80");
         assert_eq!("ws://[::1]:9527/".parse::<Address>().unwrap().host_field(), "[::1]:9527");
         let unix = "unix:///run/x".parse::<Address>().unwrap();
         assert_eq!(unix.location, Location::Unix("/run/x".into()));
@@ -289,7 +314,7 @@ mod tests {
             ("ws://u@a:1", "has a user name"),
             ("ws://a:1/#x", "has a fragment"),
             ("ws://a:1/a b", "percent-encode"),
-            ("tcp://a:1/x", "only ws:// takes"),
+            ("tcp://a:1/x", "only ws:// and wss:// take"),
             ("unix:", "has no path"),
             ("unix:///", "has no path"),
             ("ws://a\r\nX:1", "control character in its host"),

@@ -7,6 +7,7 @@ use super::slab::Tokened;
 use crate::limits::Limits;
 use crate::proto::{
     Batch, CloseCode, End, Error, Event, Framing, Outbox, Role, Session, Stage, Status, Step,
+    TlsFailure,
 };
 use crate::service::{Context, Service};
 use log::info;
@@ -95,7 +96,9 @@ impl<T: Stream> Connection<T> {
         }
         shared.batch.begin(self.session.tail());
         self.receive(shared);
-        self.step_all(shared);
+        if self.stream.is_established() {
+            self.step_all(shared);
+        }
         if self.flags.has(Flag::Eof) {
             self.receive_eof(shared);
         }
@@ -190,11 +193,10 @@ impl<T: Stream> Connection<T> {
 
     /// Sends the backlog.
     fn flush<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
-        let pending = self.session.pending();
-        if pending.is_empty() || !self.flags.has(Flag::Writable) {
+        if !self.is_blocked() || !self.flags.has(Flag::Writable) {
             return;
         }
-        match write(&mut self.stream, &mut self.flags, [pending, &[]]) {
+        match write(&mut self.stream, &mut self.flags, [self.session.pending(), &[]]) {
             Ok(sent) => {
                 *shared.bytes_sent += sent as u64;
                 self.session.advance(sent);
@@ -218,14 +220,28 @@ impl<T: Stream> Connection<T> {
                 *shared.bytes_received += count as u64;
                 self.flags.set(Flag::Heard, true);
                 // Less than was asked for: there was no more. That saves the call that would say so.
-                self.flags.set(Flag::Readable, count == wanted || self.flags.has(Flag::ReadClosed));
+                self.flags.set(
+                    Flag::Readable,
+                    count == wanted
+                        || self.flags.has(Flag::ReadClosed)
+                        || self.stream.may_hold_input(),
+                );
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 self.flags.set(Flag::Readable, false);
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => self.break_off(end_of(&error)),
+            Err(error) => match tls_failure(&error) {
+                Some(failure) => self.refuse(failure),
+                None => self.break_off(end_of(&error)),
+            },
         }
+    }
+
+    /// Says no more than TLS itself has to say, and waits for the end of input.
+    fn refuse(&mut self, failure: TlsFailure) {
+        self.end_with(End::Tls(failure));
+        self.session.abandon();
     }
 
     /// Steps through everything that was received.
@@ -351,10 +367,15 @@ impl<T: Stream> Connection<T> {
     }
 }
 
-impl<T> Connection<T> {
+impl<T: Stream> Connection<T> {
     /// Whether answers wait for the peer to take them.
     pub(super) fn is_blocked(&self) -> bool {
-        !self.session.pending().is_empty()
+        !self.session.pending().is_empty() || self.stream.unsent_bytes_max() > 0
+    }
+
+    /// Bytes of heap that unfinished business takes: the session's, and what the stream holds back.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.session.heap_bytes() + self.stream.unsent_bytes_max()
     }
 
     pub(super) fn stream_mut(&mut self) -> &mut T {
@@ -404,11 +425,13 @@ fn dispatch<S: Service>(step: Step<'_>, id: u64, service: &mut S) {
     }
 }
 
-/// Writes once. Whatever is not taken means that the stream is full.
+/// Writes once, first what the stream itself still holds. Whatever is not taken means that it is full.
 fn write<T: Stream>(stream: &mut T, flags: &mut Flags, parts: [&[u8]; 2]) -> io::Result<usize> {
-    match stream.write(parts) {
+    let total = parts[0].len() + parts[1].len();
+    let result = if total > 0 { stream.write(parts) } else { stream.flush().map(|()| 0) };
+    match result {
         Ok(count) => {
-            flags.set(Flag::Writable, count == parts[0].len() + parts[1].len());
+            flags.set(Flag::Writable, count == total && stream.unsent_bytes_max() == 0);
             Ok(count)
         }
         Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -418,6 +441,10 @@ fn write<T: Stream>(stream: &mut T, flags: &mut Flags, parts: [&[u8]; 2]) -> io:
         Err(error) if error.kind() == ErrorKind::Interrupted => Ok(0),
         Err(error) => Err(error),
     }
+}
+
+fn tls_failure(error: &io::Error) -> Option<TlsFailure> {
+    error.get_ref()?.downcast_ref::<TlsFailure>().copied()
 }
 
 fn end_of(error: &io::Error) -> End {
@@ -434,7 +461,7 @@ fn end_of(error: &io::Error) -> End {
 mod tests {
     use super::*;
     /// As large as the system's stream, which mio makes larger in debug builds.
-    type Stream = (u32, i32);
+    type Stream = Option<Box<[u64; 2]>>;
 
     #[cfg(not(debug_assertions))]
     const _: () = assert!(size_of::<crate::net::stream::SystemStream>() == size_of::<Stream>());

@@ -1,8 +1,9 @@
-//! Listening sockets: TCP and Unix.
+//! Listening sockets: TCP, with or without TLS, and Unix.
 
 use super::address::{Address, Endpoint, Location};
 use super::network::Peer;
 use super::stream::SystemStream;
+use super::tls::Acceptor;
 use mio::net::{TcpListener, UnixListener};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io::{self, ErrorKind};
@@ -16,8 +17,8 @@ const BACKLOG: i32 = 4096;
 /// A bound socket that accepts connections.
 #[derive(Debug)]
 pub enum SystemListener {
-    /// TCP.
-    Tcp(TcpListener),
+    /// TCP, and what makes TLS of it.
+    Tcp(TcpListener, Option<Acceptor>),
     /// A Unix socket, and the file to remove when it closes.
     Unix(UnixListener, SocketFile),
 }
@@ -28,12 +29,18 @@ impl SystemListener {
     /// `buffer_bytes` fixes the size of the kernel's buffers of each connection and direction; `None`
     /// leaves it to the kernel's autotuning.
     ///
+    /// With an `acceptor`, which an address whose transport is TLS needs, connections begin with TLS.
+    ///
     /// # Errors
     /// What the operating system says; if the name has several addresses, of the last one.
-    pub fn bind(address: &Address, buffer_bytes: Option<usize>) -> io::Result<(Self, Address)> {
+    pub fn bind(
+        address: &Address,
+        buffer_bytes: Option<usize>,
+        acceptor: Option<&Acceptor>,
+    ) -> io::Result<(Self, Address)> {
         let mut last_error = io::Error::new(ErrorKind::NotFound, "the name has no address");
         for endpoint in address.resolve()? {
-            match Self::bind_to(&endpoint, buffer_bytes) {
+            match Self::bind_to(&endpoint, buffer_bytes, acceptor) {
                 Ok((listener, location)) => {
                     return Ok((listener, Address { location, ..address.clone() }));
                 }
@@ -43,12 +50,16 @@ impl SystemListener {
         Err(last_error)
     }
 
-    fn bind_to(endpoint: &Endpoint, buffer_bytes: Option<usize>) -> io::Result<(Self, Location)> {
+    fn bind_to(
+        endpoint: &Endpoint,
+        buffer_bytes: Option<usize>,
+        acceptor: Option<&Acceptor>,
+    ) -> io::Result<(Self, Location)> {
         match endpoint {
-            Endpoint::Tcp(address) => {
+            Endpoint::Tcp(address) | Endpoint::Tls(address, _) => {
                 let listener = bind_tcp(*address, buffer_bytes)?;
                 let location = Location::bound(listener.local_addr()?);
-                Ok((Self::Tcp(TcpListener::from_std(listener)), location))
+                Ok((Self::Tcp(TcpListener::from_std(listener), acceptor.cloned()), location))
             }
             Endpoint::Unix(path) => {
                 remove_if_dead(path)?;
@@ -61,9 +72,13 @@ impl SystemListener {
 
     pub(super) fn accept(&self) -> io::Result<(SystemStream, Peer)> {
         match self {
-            Self::Tcp(listener) => {
+            Self::Tcp(listener, acceptor) => {
                 let (stream, address) = listener.accept()?;
-                Ok((SystemStream::Tcp(stream), address.into()))
+                let stream = match acceptor {
+                    None => SystemStream::Tcp(stream),
+                    Some(acceptor) => SystemStream::Tls(Box::new(acceptor.accept(stream)?)),
+                };
+                Ok((stream, address.into()))
             }
             Self::Unix(listener, _) => {
                 let (stream, _) = listener.accept()?;
@@ -74,7 +89,7 @@ impl SystemListener {
 
     pub(super) fn source(&mut self) -> &mut dyn mio::event::Source {
         match self {
-            Self::Tcp(listener) => listener,
+            Self::Tcp(listener, _) => listener,
             Self::Unix(listener, _) => listener,
         }
     }

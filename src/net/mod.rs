@@ -16,6 +16,8 @@ pub mod reactor;
 mod slab;
 pub mod stream;
 pub mod system;
+#[cfg_attr(not(feature = "tls"), path = "tls_absent.rs")]
+pub mod tls;
 
 pub use address::{Address, Endpoint};
 pub use network::{Network, Peer, Readiness, Stream, Token};

@@ -65,7 +65,9 @@ pub trait Stream {
     /// Reads what is there; 0 at the end of the stream.
     ///
     /// # Errors
-    /// `WouldBlock` when nothing is there; all that read(2) lists.
+    /// `WouldBlock` when nothing is there; all that read(2) lists. `InvalidData` with a
+    /// [`TlsFailure`](crate::proto::TlsFailure) when the peer broke the transport's own rules: then only
+    /// [`shutdown_write`](Self::shutdown_write) is left, and reads, which bring nothing, to the end.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 
     /// Writes from the parts, in order; how many bytes went.
@@ -79,6 +81,30 @@ pub trait Stream {
     /// # Errors
     /// All that shutdown(2) lists.
     fn shutdown_write(&mut self) -> io::Result<()>;
+
+    /// Whether the transport is ready to carry a session. Until then reads move it on, and bring nothing.
+    fn is_established(&self) -> bool {
+        true
+    }
+
+    /// Whether input may be waiting although the last read gave less than it was asked for: a stream that
+    /// decrypts cannot fill every buffer.
+    fn may_hold_input(&self) -> bool {
+        false
+    }
+
+    /// An upper bound of the bytes that were taken by a write and wait here to be sent; 0 if there are none.
+    fn unsent_bytes_max(&self) -> usize {
+        0
+    }
+
+    /// Sends what was taken by writes and waits here.
+    ///
+    /// # Errors
+    /// `WouldBlock` when not all of it goes; all that write(2) lists.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// What a report is about: a connection (slot and generation), a listener, or something of the caller's.

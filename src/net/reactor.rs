@@ -78,6 +78,13 @@ impl<N: Network, S: Service> Reactor<N, S> {
         Ok(())
     }
 
+    /// Changes what connections to come are configured for.
+    pub fn reconfigure(&mut self, change: impl Fn(&mut Config)) {
+        for door in &mut self.doorkeeper.doors {
+            change(Rc::make_mut(&mut door.config));
+        }
+    }
+
     /// Begins a connection to `endpoint`.
     ///
     /// # Errors
@@ -211,7 +218,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
         let now = self.limits.idle_timeout.is_some().then(|| self.moment());
         let Some(connection) = self.connections.find(token) else { return };
         let stage = connection.session().stage();
-        let held_before = connection.session().heap_bytes();
+        let held_before = connection.heap_bytes();
         let was_blocked = connection.is_blocked();
         let sent_before = self.metrics.bytes_sent;
         let mut shared = Shared {
@@ -226,7 +233,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| act(connection, &mut shared))) {
             survive(panic, connection);
         }
-        self.held_bytes += connection.session().heap_bytes();
+        self.held_bytes += connection.heap_bytes();
         self.held_bytes -= held_before;
         if let Some(end) = connection.finished() {
             return self.reap(token, end);
@@ -322,6 +329,8 @@ impl<N: Network, S: Service> Reactor<N, S> {
         let connection =
             self.connections.insert(|slot| Connection::new(id, slot, stream, peer, session));
         let token = connection.token();
+        // A TLS client holds its first words from the start.
+        self.held_bytes += connection.heap_bytes();
         self.metrics.opened += 1;
         info!(peer:% = peer; "#{id} connected");
         if let Err(error) = self.network.register(connection.stream_mut(), token) {
@@ -340,7 +349,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
         let Some(mut connection) = self.connections.remove(token) else { return };
         let old = connection.replace_deadline(None);
         self.deadlines.change(token, old, None);
-        self.held_bytes -= connection.session().heap_bytes();
+        self.held_bytes -= connection.heap_bytes();
         self.forget_network(connection.peer());
         let context = connection.context();
         self.metrics.messages += u64::from(context.messages);
@@ -406,7 +415,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
 
     /// Ends the connection that owns the most heap. The scan is paid for only past the limit.
     fn relieve_memory(&mut self) {
-        let largest = self.connections.iter().max_by_key(|it| it.session().heap_bytes());
+        let largest = self.connections.iter().max_by_key(|it| it.heap_bytes());
         let Some(token) = largest.map(Tokened::token) else { return };
         let end = End::Failed(Error::MemoryExhausted);
         self.with(token, |connection, shared| {

@@ -1,6 +1,7 @@
-//! The system's streams: TCP and Unix.
+//! The system's streams: TCP, Unix, and TLS over TCP.
 
 use super::network::Stream;
+use super::tls::TlsStream;
 use mio::net::{TcpStream, UnixStream};
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
@@ -12,6 +13,8 @@ pub enum SystemStream {
     Tcp(TcpStream),
     /// A Unix socket.
     Unix(UnixStream),
+    /// TLS over TCP.
+    Tls(Box<TlsStream>),
 }
 
 impl SystemStream {
@@ -19,6 +22,7 @@ impl SystemStream {
         match self {
             Self::Tcp(stream) => stream,
             Self::Unix(stream) => stream,
+            Self::Tls(stream) => stream.socket_mut(),
         }
     }
 }
@@ -28,6 +32,7 @@ impl Stream for SystemStream {
         match self {
             Self::Tcp(stream) => stream.read(buffer),
             Self::Unix(stream) => stream.read(buffer),
+            Self::Tls(stream) => stream.read(buffer),
         }
     }
 
@@ -35,6 +40,7 @@ impl Stream for SystemStream {
         match self {
             Self::Tcp(stream) => write_parts(stream, parts),
             Self::Unix(stream) => write_parts(stream, parts),
+            Self::Tls(stream) => stream.write(parts),
         }
     }
 
@@ -42,6 +48,35 @@ impl Stream for SystemStream {
         match self {
             Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
             Self::Unix(stream) => stream.shutdown(Shutdown::Write),
+            Self::Tls(stream) => stream.shutdown_write(),
+        }
+    }
+
+    fn is_established(&self) -> bool {
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => true,
+            Self::Tls(stream) => stream.is_established(),
+        }
+    }
+
+    fn may_hold_input(&self) -> bool {
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => false,
+            Self::Tls(stream) => stream.may_hold_input(),
+        }
+    }
+
+    fn unsent_bytes_max(&self) -> usize {
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => 0,
+            Self::Tls(stream) => stream.unsent_bytes_max(),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => Ok(()),
+            Self::Tls(stream) => stream.flush(),
         }
     }
 }

@@ -4,10 +4,12 @@ use super::Endpoint;
 use super::listener::SystemListener;
 use super::network::{Network, Peer, Readiness, Token};
 use super::stream::SystemStream;
+use super::tls::Connector;
 use mio::net::{TcpStream, UnixStream};
 use mio::{Events, Interest, Poll};
 use std::fs::File;
 use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// Events taken from the kernel in one poll: 1024, 12 KiB.
@@ -20,6 +22,8 @@ pub struct System {
     events: Events,
     /// A descriptor that can be given up to accept, and so to turn away, one client more.
     reserve: Option<File>,
+    /// How connections to TLS servers are made.
+    connector: Option<Connector>,
     start: Instant,
 }
 
@@ -33,8 +37,14 @@ impl System {
             poll: Poll::new()?,
             events: Events::with_capacity(EVENTS_PER_POLL),
             reserve: Some(open_reserve()?),
+            connector: None,
             start: Instant::now(),
         })
+    }
+
+    /// Says how connections to TLS servers are made.
+    pub fn set_connector(&mut self, connector: Connector) {
+        self.connector = Some(connector);
     }
 
     /// Registers something of the caller's for reading; its readiness comes as this number.
@@ -99,9 +109,14 @@ impl Network for System {
     fn connect(&mut self, endpoint: &Endpoint) -> io::Result<(SystemStream, Peer)> {
         match endpoint {
             Endpoint::Tcp(address) => {
-                let stream = TcpStream::connect(*address)?;
-                stream.set_nodelay(true)?;
-                Ok((SystemStream::Tcp(stream), (*address).into()))
+                Ok((SystemStream::Tcp(connect_tcp(*address)?), (*address).into()))
+            }
+            Endpoint::Tls(address, name) => {
+                let Some(connector) = &self.connector else {
+                    return Err(io::Error::new(ErrorKind::Unsupported, "TLS is not set up"));
+                };
+                let stream = connector.connect(connect_tcp(*address)?, name)?;
+                Ok((SystemStream::Tls(Box::new(stream)), (*address).into()))
             }
             Endpoint::Unix(path) => {
                 Ok((SystemStream::Unix(UnixStream::connect(path)?), Peer::UNIX))
@@ -112,6 +127,12 @@ impl Network for System {
     fn now(&mut self) -> Duration {
         self.start.elapsed()
     }
+}
+
+fn connect_tcp(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 fn mio_token(token: Token) -> mio::Token {

@@ -17,7 +17,7 @@ pub enum Framing {
 }
 
 /// What all connections of one listener, or of one client, have in common.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// Our side of the conversation.
     pub role: Role,

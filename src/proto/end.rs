@@ -1,6 +1,7 @@
 //! How a connection ended: every accepted connection ends in exactly one [`End`].
 
 use super::error::{CloseCode, Error};
+use super::tls_failure::TlsFailure;
 use std::fmt;
 
 /// The one reason a connection ended. The first that applies is kept; later ones are consequences.
@@ -19,6 +20,8 @@ pub enum End {
     Abandoned,
     /// A rule was broken or a deadline passed.
     Failed(Error),
+    /// TLS refused the peer, or the peer refused us.
+    Tls(TlsFailure),
     /// The transport broke: the peer reset it.
     Reset,
     /// The transport broke: the peer was already gone when we wrote.
@@ -46,6 +49,7 @@ impl fmt::Display for End {
             Self::Drained => "the server stopped",
             Self::Abandoned => "the drain timeout passed",
             Self::Failed(error) => return error.fmt(formatter),
+            Self::Tls(failure) => return failure.fmt(formatter),
             Self::Reset => "the peer reset the connection",
             Self::BrokenPipe => "the peer was gone",
             Self::Refused => "the connection was refused",

@@ -21,6 +21,7 @@ pub mod mask;
 pub mod message;
 pub mod outbox;
 pub mod session;
+pub mod tls_failure;
 mod unfinished;
 pub mod utf8;
 pub mod websocket;
@@ -33,6 +34,7 @@ pub use link::Stage;
 pub use message::{Kind, Message};
 pub use outbox::Outbox;
 pub use session::{Event, Session, Step};
+pub use tls_failure::TlsFailure;
 
 /// Which side of the conversation an endpoint is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

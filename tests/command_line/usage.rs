@@ -42,11 +42,11 @@ fn a_wrong_address_says_what_would_be_one() {
     let cases = [
         ("localhost:9527", "ws://localhost:9527"),
         ("127.0.0.1:0", "ws://127.0.0.1:0"),
-        ("ftp://127.0.0.1:0", "'ftp' is not a scheme: one of ws://, tcp://, line://"),
+        ("ftp://127.0.0.1:0", "'ftp' is not a scheme: one of ws://, wss://, tcp://"),
         ("ws://::1:9527", "write ws://[::1]:9527"),
         ("tcp://127.0.0.1", "needs a port"),
         ("tcp://127.0.0.1:65536", "needs a port from 0 to 65535"),
-        ("tcp://127.0.0.1:0/path", "only ws:// takes"),
+        ("tcp://127.0.0.1:0/path", "only ws:// and wss:// take"),
         ("ws://user@127.0.0.1:0", "user name"),
         ("ws://127.0.0.1:0/#part", "fragment"),
         ("ws://:9527", "no host"),

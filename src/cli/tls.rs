@@ -1,0 +1,201 @@
+//! The flags of TLS, and reading what they name.
+
+use super::Failure;
+use super::secrets::read_secret;
+use crate::net::address::Location;
+use crate::net::tls::{Acceptor, Connector, Identity, Trust};
+use crate::net::{Address, System};
+use clap::Args;
+use log::{info, warn};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+/// The longest PEM file: 1 MiB, more than all authorities a system trusts take.
+const PEM_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Flags that `serve` and `connect` share.
+#[derive(Debug, Clone, Args)]
+struct IdentityArgs {
+    /// The certificate to show, PEM, followed by those up to the one that the peer knows
+    #[arg(long, value_name = "PEM", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The private key of the certificate, PEM
+    #[arg(long, value_name = "PEM", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+}
+
+/// Flags of `serve`.
+#[derive(Debug, Clone, Args)]
+pub(super) struct TlsServerArgs {
+    #[command(flatten)]
+    identity: IdentityArgs,
+    /// Make a certificate for this run, signed by itself, and log its fingerprint
+    #[arg(long, conflicts_with = "tls_cert")]
+    tls_self_signed: bool,
+    /// Serve only clients with a certificate that one of these authorities has signed
+    #[arg(long, value_name = "PEM")]
+    tls_client_ca: Option<PathBuf>,
+}
+
+/// Flags of `connect`.
+#[derive(Debug, Args)]
+pub(super) struct TlsClientArgs {
+    /// Believe servers that these authorities vouch for [default: those this system trusts]
+    #[arg(long, value_name = "PEM")]
+    cacert: Option<PathBuf>,
+    /// Believe any server, whatever its certificate
+    #[arg(short = 'k', long, conflicts_with = "cacert")]
+    insecure: bool,
+    #[command(flatten)]
+    identity: IdentityArgs,
+}
+
+/// What a server shows and demands, read from files.
+struct Shown {
+    identity: Identity,
+    client_ca: Option<Zeroizing<Vec<u8>>>,
+}
+
+/// The acceptors of a server, which can be renewed together.
+pub(super) struct TlsServer {
+    arguments: TlsServerArgs,
+    shown: Option<Shown>,
+    acceptors: Vec<Acceptor>,
+}
+
+impl TlsServerArgs {
+    /// Reads the files, if any of the addresses needs them.
+    pub(super) fn load(&self, addresses: &[Address]) -> Result<TlsServer, Failure> {
+        let secure = addresses.iter().find(|address| address.tls);
+        let shown = match secure {
+            None if self.tls_self_signed || self.identity.tls_cert.is_some() => {
+                warn!("no address is for TLS (wss://, tls://, line+tls://): its flags do nothing");
+                None
+            }
+            None => None,
+            Some(address) => Some(self.shown(address, addresses)?),
+        };
+        Ok(TlsServer { arguments: self.clone(), shown, acceptors: Vec::new() })
+    }
+
+    fn shown(&self, address: &Address, addresses: &[Address]) -> Result<Shown, Failure> {
+        let client_ca = self.tls_client_ca.as_deref().map(|path| read("--tls-client-ca", path));
+        let client_ca = client_ca.transpose()?;
+        let identity = match self.identity.load()? {
+            Some(identity) => identity,
+            None if self.tls_self_signed => self_signed(addresses)?,
+            None => {
+                return Err(Failure::Usage(format!(
+                    "{address} needs --tls-cert and --tls-key, or --tls-self-signed"
+                )));
+            }
+        };
+        Ok(Shown { identity, client_ca })
+    }
+
+    fn refuse(&self, why: &str) -> Failure {
+        let path = self.tls_client_ca.as_deref().unwrap_or(Path::new(""));
+        Failure::Usage(format!("--tls-client-ca '{}' {why}", path.display()))
+    }
+}
+
+impl TlsServer {
+    /// What makes TLS of connections to `address`, unless it is not for TLS.
+    pub(super) fn acceptor(&mut self, address: &Address) -> Result<Option<Acceptor>, Failure> {
+        let Some(shown) = self.shown.as_ref().filter(|_| address.tls) else { return Ok(None) };
+        let client_ca = shown.client_ca.as_ref().map(|pem| &pem[..]);
+        let acceptor = Acceptor::new(address.framing, &shown.identity, client_ca)
+            .map_err(|why| self.arguments.refuse(&why))?;
+        self.acceptors.push(acceptor.clone());
+        Ok(Some(acceptor))
+    }
+
+    /// Whether there are files that could be read again.
+    pub(super) fn can_reload(&self) -> bool {
+        self.shown.is_some() && !self.arguments.tls_self_signed
+    }
+
+    /// Reads the files again. The returned function takes over what they say; until then nothing changes.
+    pub(super) fn reload(&self) -> Result<impl FnOnce() + use<>, Failure> {
+        let mut renewals = Vec::new();
+        if let Some(identity) = self.arguments.identity.load()? {
+            let path = self.arguments.tls_client_ca.as_deref();
+            let client_ca = path.map(|path| read("--tls-client-ca", path)).transpose()?;
+            for acceptor in &self.acceptors {
+                let renewal = acceptor
+                    .renewal(&identity, client_ca.as_ref().map(|pem| &pem[..]))
+                    .map_err(|why| self.arguments.refuse(&why))?;
+                renewals.push((acceptor.clone(), renewal));
+            }
+        }
+        Ok(move || {
+            for (acceptor, renewal) in renewals {
+                acceptor.renew(renewal);
+            }
+        })
+    }
+}
+
+impl TlsClientArgs {
+    /// Tells the network how to connect to `address`, if it is for TLS.
+    pub(super) fn set_up(&self, network: &mut System, address: &Address) -> Result<(), Failure> {
+        if !address.tls {
+            return Ok(());
+        }
+        let identity = self.identity.load()?;
+        let authorities = self.cacert.as_deref().map(|path| read("--cacert", path)).transpose()?;
+        let trust = match &authorities {
+            Some(pem) => Trust::Authorities(pem),
+            None if self.insecure => Trust::Anybody,
+            None => Trust::System,
+        };
+        let connector = Connector::new(address.framing, trust, identity.as_ref());
+        let connector = connector.map_err(|why| match &self.cacert {
+            Some(path) => Failure::Usage(format!("--cacert '{}' {why}", path.display())),
+            None => Failure::Runtime(format!("this system {why}")),
+        })?;
+        network.set_connector(connector);
+        Ok(())
+    }
+}
+
+impl IdentityArgs {
+    fn load(&self) -> Result<Option<Identity>, Failure> {
+        let (Some(cert_path), Some(key_path)) = (&self.tls_cert, &self.tls_key) else {
+            return Ok(None);
+        };
+        let chain = read("--tls-cert", cert_path)?;
+        let key = read_secret("--tls-key", key_path, PEM_BYTES_MAX, |metadata| {
+            if metadata.mode() & 0o007 != 0 {
+                warn!("--tls-key '{}' can be read by everybody", key_path.display());
+            }
+            Ok(())
+        })?;
+        let identity = Identity::from_pem(&chain, &key).map_err(|why| {
+            let (cert, key) = (cert_path.display(), key_path.display());
+            Failure::Usage(format!("--tls-cert '{cert}' and --tls-key '{key}' {why}"))
+        })?;
+        Ok(Some(identity))
+    }
+}
+
+fn read(flag: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    read_secret(flag, path, PEM_BYTES_MAX, |_| Ok(()))
+}
+
+/// For the names under which the addresses can be reached on this machine.
+fn self_signed(addresses: &[Address]) -> Result<Identity, Failure> {
+    let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(String::from).into();
+    for address in addresses {
+        if let Location::Tcp(host, _) = &address.location
+            && !names.contains(host)
+        {
+            names.push(host.clone());
+        }
+    }
+    let made = Identity::self_signed(names)
+        .map_err(|why| Failure::Runtime(format!("a certificate for --tls-self-signed {why}")))?;
+    info!("self-signed certificate, SHA-256 fingerprint {}", made.fingerprint);
+    Ok(made.identity)
+}

@@ -1,0 +1,242 @@
+//! One TLS connection over TCP.
+
+use crate::net::network::Stream;
+use crate::proto::TlsFailure;
+use log::debug;
+use mio::net::TcpStream;
+use rustls::{CertificateError, Connection, Error, InvalidMessage};
+use std::io::{self, ErrorKind, IoSlice, Read};
+use std::net::Shutdown;
+
+/// More than the largest record carries (RFC 8446 §5.1, 16 KiB): the room in front of received ciphertext,
+/// so that what comes out of it never runs into what is still to be decrypted.
+const RECORD_BYTES_MAX: usize = 17 * 1024;
+
+/// Ciphertext that may wait for the peer to take it: 64 KiB, four records. A connection that has any is
+/// charged with all of it.
+const UNSENT_BYTES_MAX: usize = 64 * 1024;
+
+/// See the [module documentation](self).
+#[derive(Debug)]
+pub struct TlsStream {
+    socket: TcpStream,
+    tls: Connection,
+    /// The last read left something that a read can bring: in the socket or here.
+    may_hold_input: bool,
+    /// What the peer did wrong. Everything it sends from then on is thrown away.
+    failure: Option<TlsFailure>,
+    /// The failure was reported.
+    is_failed: bool,
+    /// We have said close_notify.
+    is_ended: bool,
+    /// The socket's output ends when everything is sent.
+    shuts_down: bool,
+}
+
+impl TlsStream {
+    pub(super) fn new(socket: TcpStream, mut tls: Connection) -> Self {
+        tls.set_buffer_limit(Some(UNSENT_BYTES_MAX));
+        Self {
+            socket,
+            tls,
+            may_hold_input: false,
+            failure: None,
+            is_failed: false,
+            is_ended: false,
+            shuts_down: false,
+        }
+    }
+
+    pub(in crate::net) fn socket_mut(&mut self) -> &mut TcpStream {
+        &mut self.socket
+    }
+
+    /// Reads what the socket has into the back of `buffer`, and decrypts it into the front.
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let front = RECORD_BYTES_MAX.min(buffer.len() / 2);
+        let room = buffer.len() - front;
+        let received = self.socket.read(&mut buffer[front..])?;
+        if received == 0 {
+            return self.receive_eof();
+        }
+        self.may_hold_input = received == room;
+        let decrypted = self.decrypt(buffer, front, received);
+        // Answers of TLS itself. If they do not go now they wait, as any other.
+        let _ = self.flush();
+        Ok(decrypted)
+    }
+
+    /// Decrypts the `received` bytes at `start`, and returns how many came out, in front.
+    fn decrypt(&mut self, buffer: &mut [u8], start: usize, received: usize) -> usize {
+        let (mut next, end) = (start, start + received);
+        let mut decrypted = 0;
+        while next < end {
+            // It takes no more after close_notify: "Any data received after a closure alert has been
+            // received MUST be ignored" (RFC 8446 §6.1).
+            let Ok(1..) = self.tls.read_tls(&mut &buffer[next..end]).inspect(|taken| next += taken)
+            else {
+                break;
+            };
+            let state = match self.tls.process_new_packets() {
+                Ok(state) => state,
+                Err(error) => {
+                    self.fail(&error);
+                    break;
+                }
+            };
+            let waiting = state.plaintext_bytes_to_read();
+            let taken = self.take_plaintext(&mut buffer[decrypted..next]);
+            decrypted += taken;
+            self.may_hold_input |= taken < waiting || state.peer_has_closed();
+        }
+        decrypted
+    }
+
+    /// Takes what is decrypted, as far as there is room.
+    fn take_plaintext(&mut self, buffer: &mut [u8]) -> usize {
+        let mut taken = 0;
+        while let Ok(count @ 1..) = self.tls.reader().read(&mut buffer[taken..]) {
+            taken += count;
+        }
+        taken
+    }
+
+    fn fail(&mut self, error: &Error) {
+        debug!("TLS failed: {error}");
+        self.failure = Some(failure_of(error));
+        self.may_hold_input = true;
+    }
+
+    /// The socket has ended. RFC 8446 §6.1: "If a transport-level close is received prior to a
+    /// close_notify, the receiver cannot know that all the data that was sent has been received."
+    fn receive_eof(&mut self) -> io::Result<usize> {
+        if self.tls.is_handshaking() {
+            return Ok(0);
+        }
+        self.is_failed = true;
+        Err(io::Error::new(ErrorKind::InvalidData, TlsFailure::Truncated))
+    }
+
+    /// Throws away what a failed peer still sends, until it ends.
+    fn discard(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.socket.read(buffer)? {
+            0 => Ok(0),
+            _ => Err(ErrorKind::Interrupted.into()),
+        }
+    }
+}
+
+impl Stream for TlsStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.is_failed {
+            return self.discard(buffer);
+        }
+        if !self.may_hold_input {
+            // Nothing is left from before.
+        } else if let Some(failure) = self.failure {
+            self.is_failed = true;
+            return Err(io::Error::new(ErrorKind::InvalidData, failure));
+        } else if let Ok(count) = self.tls.reader().read(buffer) {
+            return Ok(count);
+        }
+        match self.receive(buffer)? {
+            // What came was TLS's own. The next read says whether there is more, or the end.
+            0 => Err(ErrorKind::Interrupted.into()),
+            count => Ok(count),
+        }
+    }
+
+    fn write(&mut self, parts: [&[u8]; 2]) -> io::Result<usize> {
+        let total = parts[0].len() + parts[1].len();
+        if self.tls.is_handshaking() {
+            // Only the last words of a session that never began come so early. Nobody could read them.
+            return Ok(total);
+        }
+        self.flush()?;
+        let mut taken = 0;
+        while taken < total {
+            let first = &parts[0][taken.min(parts[0].len())..];
+            let second = &parts[1][taken.saturating_sub(parts[0].len())..];
+            let rest = [IoSlice::new(first), IoSlice::new(second)];
+            taken += io::Write::write_vectored(&mut self.tls.writer(), &rest)?;
+            match self.flush() {
+                Ok(()) => {}
+                Err(error) if is_temporary(&error) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(taken)
+    }
+
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        if !std::mem::replace(&mut self.is_ended, true) {
+            self.tls.send_close_notify();
+        }
+        self.shuts_down = true;
+        match self.flush() {
+            Err(error) if is_temporary(&error) => Ok(()),
+            other => other,
+        }
+    }
+
+    fn is_established(&self) -> bool {
+        !self.tls.is_handshaking()
+    }
+
+    fn may_hold_input(&self) -> bool {
+        self.may_hold_input
+    }
+
+    fn unsent_bytes_max(&self) -> usize {
+        if self.tls.wants_write() { UNSENT_BYTES_MAX } else { 0 }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        while self.tls.wants_write() {
+            self.tls.write_tls(&mut self.socket)?;
+        }
+        if std::mem::take(&mut self.shuts_down) {
+            self.socket.shutdown(Shutdown::Write)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for TlsStream {
+    /// Says close_notify, if that was not said before: RFC 8446 §6.1, "Each party MUST send a
+    /// \"close_notify\" alert before closing its write side of the connection".
+    fn drop(&mut self) {
+        if !self.tls.is_handshaking() && !self.is_ended && self.failure.is_none() {
+            self.tls.send_close_notify();
+            // A peer that does not take it now will not get it.
+            let _ = self.flush();
+        }
+    }
+}
+
+fn is_temporary(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
+
+fn failure_of(error: &Error) -> TlsFailure {
+    match error {
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => TlsFailure::NotTls,
+        Error::PeerIncompatible(_) | Error::NoApplicationProtocol => TlsFailure::Incompatible,
+        Error::NoCertificatesPresented => TlsFailure::NoCertificate,
+        Error::AlertReceived(alert) => TlsFailure::Alert(u8::from(*alert)),
+        Error::InvalidCertificate(error) => match error {
+            CertificateError::UnknownIssuer => TlsFailure::UnknownIssuer,
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                TlsFailure::WrongName
+            }
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                TlsFailure::Expired
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                TlsFailure::NotYetValid
+            }
+            _ => TlsFailure::BadCertificate,
+        },
+        _ => TlsFailure::Broken,
+    }
+}

@@ -16,7 +16,7 @@ const RECORD_BYTES_MAX: usize = 17 * 1024;
 /// charged with all of it.
 const UNSENT_BYTES_MAX: usize = 64 * 1024;
 
-/// See the [module documentation](self).
+/// One TLS connection. Ciphertext never waits here longer than for the rest of its record.
 #[derive(Debug)]
 pub struct TlsStream {
     socket: TcpStream,

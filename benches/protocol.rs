@@ -10,7 +10,7 @@ use criterion::{
 use halloo::proto::frame::{Header, Opcode};
 use halloo::proto::handshake::{self, Offer, Policy};
 use halloo::proto::utf8::Utf8;
-use halloo::proto::{Batch, Config, Event, Framing, Role, Session, Status, Step, mask};
+use halloo::proto::{Batch, Config, Event, Framing, Role, Session, Status, mask};
 use halloo::service::{Context, Echo, Service};
 use std::hint::black_box;
 use std::rc::Rc;
@@ -162,9 +162,9 @@ impl EchoServer {
         batch.free()[..input.len()].copy_from_slice(input);
         batch.filled(input.len());
         while let Status::Complete(step) = session.step(batch).expect("the input is valid") {
-            let Step { event, mut outbox, messages } = step;
+            let context = Context { connection: 1, messages: step.messages() };
+            let (event, mut outbox) = step.unpack();
             if let Some(Event::Message(message)) = event {
-                let context = Context { connection: 1, messages };
                 Echo.on_message(&context, message, &mut outbox);
             }
         }

@@ -250,7 +250,7 @@ impl<T: Stream> Connection<T> {
             let before = self.session.stage();
             let by = match self.session.step(shared.batch) {
                 Ok(Status::Partial) => return,
-                Ok(Status::Complete(Step { event: None, .. })) => self.session.peer_end(),
+                Ok(Status::Complete(step)) if !step.has_event() => self.session.peer_end(),
                 Ok(Status::Complete(step)) => {
                     dispatch(step, self.id, shared.service);
                     self.active = shared.now.map_or(0, tick);
@@ -414,8 +414,8 @@ fn tick(moment: Moment) -> u32 {
 
 /// Gives the service what a step brought.
 fn dispatch<S: Service>(step: Step<'_>, id: u64, service: &mut S) {
-    let Step { event, mut outbox, messages } = step;
-    let context = Context { connection: id, messages };
+    let context = Context { connection: id, messages: step.messages() };
+    let (event, mut outbox) = step.unpack();
     match event {
         Some(Event::Message(message)) => {
             service.on_message(&context, message, &mut outbox);

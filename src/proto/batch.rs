@@ -15,6 +15,7 @@
 
 use super::deflate::codec::Codec;
 use super::error::Error;
+use super::frame::Header;
 use super::mask;
 use std::ops::Range;
 
@@ -94,6 +95,7 @@ impl Batch {
 
     /// Consumes `count` bytes as a payload: moves it to where its echo would stand behind a header of
     /// `header_bytes`, unmasks it, and says where it is now. Where an echo has no room the payload stays.
+    #[inline]
     pub(crate) fn take_payload(
         &mut self,
         count: usize,
@@ -120,6 +122,7 @@ impl Batch {
     }
 
     /// Lends a payload and, beside it, the place for answers.
+    #[inline]
     pub(crate) fn lend(&mut self, place: Range<usize>) -> (&mut [u8], Answers<'_>) {
         debug_assert!(place.start >= self.answers.end && place.end <= self.unread.start);
         let (front, payload) = self.bytes[..place.end].split_at_mut(place.start);
@@ -134,10 +137,14 @@ impl Batch {
         (payload, answers)
     }
 
-    /// Takes over a collected message and lends it like [`lend`](Self::lend). It is freed with the next
-    /// one, or when the batch begins anew.
-    pub(crate) fn lend_assembled(&mut self, message: Vec<u8>) -> (&mut [u8], Answers<'_>) {
+    /// Takes over a collected message, to be lent. It is freed with the next one, or when the batch begins
+    /// anew.
+    pub(crate) fn hold_assembled(&mut self, message: Vec<u8>) {
         self.assembled = message;
+    }
+
+    /// Lends the collected message like [`lend`](Self::lend).
+    pub(crate) fn lend_assembled(&mut self) -> (&mut [u8], Answers<'_>) {
         let answers = Answers {
             front: &mut self.bytes[..self.unread.start],
             payload_bytes: 0,
@@ -205,8 +212,10 @@ impl Answers<'_> {
     /// Makes the payload directly behind `front` an answer where it stands, by writing `header` in front
     /// of it. Returns false, and changes nothing, if the payload is not there, or not all of it, or if the
     /// answers so far do not end just where the header begins.
-    pub(crate) fn adopt(&mut self, header: &[u8], payload_len: usize) -> bool {
-        let Some(start) = self.front.len().checked_sub(header.len()) else { return false };
+    #[inline]
+    pub(crate) fn adopt(&mut self, header: Option<&Header>, payload_len: usize) -> bool {
+        let header_bytes = header.map_or(0, Header::encoded_len);
+        let Some(start) = self.front.len().checked_sub(header_bytes) else { return false };
         if !self.spill.is_empty() || payload_len != self.payload_bytes {
             return false;
         }
@@ -216,7 +225,9 @@ impl Answers<'_> {
         if self.range.end != start {
             return false;
         }
-        self.front[start..].copy_from_slice(header);
+        if let Some(header) = header {
+            header.encode_into(&mut self.front[start..]);
+        }
         self.range.end = self.front.len() + payload_len;
         true
     }
@@ -231,7 +242,11 @@ impl Answers<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::frame::Opcode;
     use super::*;
+
+    const HEADER: Header =
+        Header { fin: true, rsv1: false, opcode: Opcode::Text, masking_key: None, payload_len: 4 };
 
     fn batch(input: &[u8]) -> Batch {
         let mut batch = Batch::new(64, Box::new(|bytes| bytes.fill(7)));
@@ -247,12 +262,12 @@ mod tests {
         batch.consume(6);
         let place = batch.take_payload(4, None, 2);
         assert_eq!(place, 6..10);
-        assert!(batch.lend(place).1.adopt(b"<1", 4));
+        assert!(batch.lend(place).1.adopt(Some(&HEADER), 4));
         batch.consume(6);
         let place = batch.take_payload(4, None, 2);
         assert_eq!(place, 12..16);
-        assert!(batch.lend(place).1.adopt(b"<2", 4));
-        assert_eq!(batch.answers(), [&b"<1one.<2two."[..], b""]);
+        assert!(batch.lend(place).1.adopt(Some(&HEADER), 4));
+        assert_eq!(batch.answers(), [&b"\x81\x04one.\x81\x04two."[..], b""]);
     }
 
     #[test]
@@ -261,7 +276,7 @@ mod tests {
         batch.open_answers().push(b"spilled.");
         batch.consume(6);
         let place = batch.take_payload(4, None, 2);
-        assert!(!batch.lend(place).1.adopt(b"<1", 4));
+        assert!(!batch.lend(place).1.adopt(Some(&HEADER), 4));
         batch.open_answers().push(b"more");
         assert_eq!(batch.answers(), [&b""[..], b"spilled.more"]);
     }

@@ -71,6 +71,7 @@ impl Header {
     ///
     /// # Errors
     /// The first rule of RFC 6455 §5 that the bytes break, as early as the bytes show it.
+    #[inline]
     pub fn parse(
         input: &[u8],
         receiver: Role,
@@ -106,6 +107,7 @@ impl Header {
     }
 
     /// How many bytes [`encode`](Self::encode) writes: 2 to 14.
+    #[inline]
     pub fn encoded_len(&self) -> usize {
         let length_bytes = match self.payload_len {
             0..=125 => 0,
@@ -118,29 +120,41 @@ impl Header {
     /// The header as it goes over the wire, the length in its shortest form.
     pub fn encode(&self) -> Encoded {
         let mut bytes = [0; HEADER_BYTES_MAX];
+        let len = self.encoded_len();
+        self.encode_into(&mut bytes[..len]);
+        Encoded { bytes, len }
+    }
+
+    /// Writes the header into a place of just [`encoded_len`](Self::encoded_len) bytes.
+    ///
+    /// # Panics
+    /// If the place is of another size.
+    #[inline]
+    pub(crate) fn encode_into(&self, place: &mut [u8]) {
         let fin_bit = if self.fin { 0x80 } else { 0 };
         let rsv1_bit = if self.rsv1 { 0x40 } else { 0 };
-        bytes[0] = fin_bit | rsv1_bit | self.opcode as u8;
+        let first = fin_bit | rsv1_bit | self.opcode as u8;
         let mask_bit = if self.masking_key.is_some() { 0x80 } else { 0 };
-        let mut len = 2;
-        match self.payload_len {
-            0..=125 => bytes[1] = mask_bit | self.payload_len as u8,
-            126..=65_535 => {
-                bytes[1] = mask_bit | 126;
-                bytes[2..4].copy_from_slice(&(self.payload_len as u16).to_be_bytes());
-                len = 4;
+        let key = match self.payload_len {
+            len @ 0..=125 => {
+                let (flags, key) = place.split_at_mut(2);
+                flags.copy_from_slice(&[first, mask_bit | len as u8]);
+                key
             }
-            _ => {
-                bytes[1] = mask_bit | 127;
-                bytes[2..10].copy_from_slice(&self.payload_len.to_be_bytes());
-                len = 10;
+            len @ 126..=65_535 => {
+                let (flags, key) = place.split_at_mut(4);
+                let [a, b] = (len as u16).to_be_bytes();
+                flags.copy_from_slice(&[first, mask_bit | 126, a, b]);
+                key
             }
-        }
-        if let Some(key) = self.masking_key {
-            bytes[len..len + 4].copy_from_slice(&key);
-            len += 4;
-        }
-        Encoded { bytes, len }
+            len => {
+                let (flags, key) = place.split_at_mut(10);
+                flags[..2].copy_from_slice(&[first, mask_bit | 127]);
+                flags[2..].copy_from_slice(&len.to_be_bytes());
+                key
+            }
+        };
+        key.copy_from_slice(self.masking_key.as_ref().map_or(&[], |key| &key[..]));
     }
 }
 
@@ -160,6 +174,7 @@ impl std::ops::Deref for Encoded {
 }
 
 /// The rules that the first two bytes alone can break.
+#[inline]
 fn parse_flags(first: u8, second: u8, receiver: Role, compression: bool) -> Result<Flags, Error> {
     let allowed = if compression { 0x40 } else { 0 };
     // 5.2: "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values."

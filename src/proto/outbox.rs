@@ -30,6 +30,7 @@ impl Outbox<'_> {
         clippy::needless_pass_by_value,
         reason = "the payload becomes the answer: it is given away"
     )]
+    #[inline]
     pub fn echo(&mut self, message: Message<'_>) {
         if !self.link.may_send() {
             return;
@@ -42,10 +43,10 @@ impl Outbox<'_> {
         if message.compressed {
             return self.push_compressed(message.kind, &[message.payload]);
         }
-        let header = message.answer.map(|header| header.encode());
-        let header = header.as_deref().unwrap_or_default();
-        if !self.answers.adopt(header, message.payload.len()) {
-            self.answers.push(header);
+        if !self.answers.adopt(message.answer.as_ref(), message.payload.len()) {
+            if let Some(header) = message.answer {
+                self.answers.push(&header.encode());
+            }
             self.answers.push(message.payload);
         }
         self.link.is_mid_frame = !message.ends_frame;
@@ -99,7 +100,7 @@ impl Outbox<'_> {
         }
         let header = Header::new(true, Opcode::Pong, payload.len() as u64);
         let in_place =
-            self.link.role == Role::Server && self.answers.adopt(&header.encode(), payload.len());
+            self.link.role == Role::Server && self.answers.adopt(Some(&header), payload.len());
         if !in_place {
             self.push_frame(Opcode::Pong, &[payload]);
         }

@@ -1,7 +1,13 @@
 //! UTF-8 validation of text that arrives in pieces (RFC 6455 §8.1, RFC 3629).
 
 use super::error::Error;
-use std::str::from_utf8;
+use simdutf8::compat::from_utf8;
+
+/// Whether a whole text is valid.
+#[inline]
+pub fn is_valid(text: &[u8]) -> bool {
+    simdutf8::basic::from_utf8(text).is_ok()
+}
 
 /// Validates a text in pieces cut anywhere, and fails at the first byte that cannot be right.
 ///

@@ -14,12 +14,12 @@ use super::error::{CloseCode, Error};
 use super::frame::{Header, Opcode};
 use super::message::{Kind, Piece};
 use super::unfinished::Unfinished;
-use super::utf8::Utf8;
+use super::utf8::{self, Utf8};
 use super::{Role, Status, mask};
 use std::ops::Range;
 
-/// A text frame longer than this is answered in fragments of this size: 256 KiB, the usual receive buffer.
-/// It is the most that a connection has to hold of a text; clients that cannot join fragments have their
+/// A text frame longer than this is answered in fragments of this size: 256 KiB, half the
+/// usual receive buffer. It is the most that a connection has to hold of a text; clients that cannot join fragments have their
 /// text up to this length back in one frame.
 pub const TEXT_UNIT_BYTES: u64 = 256 * 1024;
 
@@ -109,6 +109,47 @@ impl WebSocket {
     /// Whether a message has begun and not ended.
     pub(crate) fn is_in_message(&self) -> bool {
         self.message.is_some()
+    }
+
+    /// Takes the frame at the front of `batch` if it is a whole uncompressed message and all there: where
+    /// its payload stands now. That is what nearly all frames are, and nothing needs to be remembered of
+    /// them; `None` leaves the frame, whatever it is, to [`receive`](Self::receive).
+    #[inline]
+    pub(crate) fn receive_whole(
+        &self,
+        batch: &mut Batch,
+        rules: Rules,
+    ) -> Result<Option<(Kind, Range<usize>)>, Error> {
+        if self.message.is_some() || rules.skip_data {
+            return Ok(None);
+        }
+        let Status::Complete((header, header_bytes)) =
+            Header::parse(batch.unread(), rules.role, rules.compression)?
+        else {
+            return Ok(None);
+        };
+        let kind = match header.opcode {
+            Opcode::Text => Kind::Text,
+            Opcode::Binary => Kind::Binary,
+            _ => return Ok(None),
+        };
+        let is_there = header.payload_len <= (batch.unread().len() - header_bytes) as u64;
+        // A longer text is lent in units even if it is all there: how a message is lent depends on it alone.
+        let bytes_max = match kind {
+            Kind::Text => rules.message_bytes_max.min(TEXT_UNIT_BYTES),
+            Kind::Binary => rules.message_bytes_max,
+        };
+        if !header.fin || header.rsv1 || !is_there || header.payload_len > bytes_max {
+            return Ok(None);
+        }
+        let answer_bytes = Header::new(true, header.opcode, header.payload_len).encoded_len();
+        batch.consume(header_bytes);
+        let count = header.payload_len as usize;
+        let place = batch.take_payload(count, header.masking_key, answer_bytes);
+        if kind == Kind::Text && !utf8::is_valid(batch.payload(place.clone())) {
+            return Err(Error::InvalidUtf8);
+        }
+        Ok(Some((kind, place)))
     }
 
     /// Consumes at most one frame, or a piece of one, from the front of `batch`.

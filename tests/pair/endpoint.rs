@@ -237,7 +237,8 @@ impl Endpoint {
 
 /// Tells the journal and the service what a step has to report.
 fn dispatch(step: Step<'_>, service: &mut dyn Service, journal: &mut Journal) {
-    let Step { event, mut outbox, messages } = step;
+    let messages = step.messages();
+    let (event, mut outbox) = step.unpack();
     let context = Context { connection: 1, messages };
     match event {
         None => {}

@@ -11,7 +11,7 @@ use halloo::service::{Discard, Echo, Service};
 pub(crate) const CHUNKS: [usize; 7] = [1, 2, 3, 7, 64, 1000, usize::MAX];
 
 /// The sizes of the buffer: smaller and larger than the long messages of these tests.
-pub(crate) const CAPACITIES: [usize; 2] = [16 * 1024, 256 * 1024];
+pub(crate) const CAPACITIES: [usize; 2] = [16 * 1024, 512 * 1024];
 
 /// All that can be chosen about a conversation.
 #[derive(Clone)]

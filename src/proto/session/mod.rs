@@ -6,6 +6,9 @@
 
 mod opening;
 mod receiving;
+mod step;
+
+pub use step::{Event, Step};
 
 use super::batch::{Answers, Batch};
 use super::config::{Config, Framing};
@@ -15,31 +18,13 @@ use super::error::{CloseCode, Error};
 use super::handshake;
 use super::line::Line;
 use super::link::{Link, Stage};
-use super::message::{Kind, Message, Piece};
+use super::message::{Kind, Piece};
 use super::outbox::Outbox;
 use super::unfinished::Unfinished;
 use super::websocket::WebSocket;
 use super::{Role, Status};
 use std::rc::Rc;
-
-/// What a step has to report.
-#[derive(Debug)]
-pub enum Event<'a> {
-    /// The stage is now [`Stage::Open`].
-    Open,
-    /// A message, or a piece of one.
-    Message(Message<'a>),
-}
-
-/// The outcome of a complete step.
-pub struct Step<'a> {
-    /// What happened, if the service should know.
-    pub event: Option<Event<'a>>,
-    /// Where to answer it.
-    pub outbox: Outbox<'a>,
-    /// Whole messages received so far, with the one at hand if it ends.
-    pub messages: u32,
-}
+use step::Found;
 
 /// See the [module documentation](self).
 #[derive(Debug)]
@@ -101,6 +86,7 @@ impl Session {
     ///
     /// # Errors
     /// The rule the peer broke. Call [`fail`](Self::fail) with it; a session never recovers.
+    #[inline]
     pub fn step<'b>(&'b mut self, batch: &'b mut Batch) -> Result<Status<Step<'b>>, Error> {
         match self.link.stage {
             Stage::Handshake => self.step_handshake(batch),
@@ -122,7 +108,7 @@ impl Session {
             (Stage::Auth, _) => Err(Error::AuthTruncated),
             (Stage::Open, Receiver::WebSocket(_)) => Err(Error::ClosedAbnormally),
             (Stage::Open, Receiver::Line(line)) => match line.finish(&self.unfinished) {
-                Some(piece) => self.lend(batch, piece),
+                Some(piece) => self.found(batch, piece),
                 None => Ok(self.nothing(batch)),
             },
             _ => Ok(self.nothing(batch)),
@@ -276,6 +262,7 @@ impl Session {
         self.unfinished.take_nonce();
     }
 
+    #[inline]
     fn outbox_into<'b>(&'b mut self, answers: Answers<'b>) -> Outbox<'b> {
         let deflate = self.config.deflate.filter(|_| self.agreement.is_on());
         Outbox {
@@ -309,33 +296,22 @@ impl Session {
         Ok(message)
     }
 
-    /// Lends a piece to the service.
-    fn lend<'b>(&'b mut self, batch: &'b mut Batch, piece: Piece) -> Result<Step<'b>, Error> {
-        let inflated = match piece.compressed {
-            true => Some(self.inflate(batch, &piece)?),
-            false => None,
-        };
-        let Piece { place, kind, begins, ends, answer, ends_frame, compressed } = piece;
-        if ends {
+    /// What a step found: a piece for the service.
+    fn found<'b>(&'b mut self, batch: &'b mut Batch, mut piece: Piece) -> Result<Step<'b>, Error> {
+        if piece.compressed {
+            let message = self.inflate(batch, &piece)?;
+            piece.place = None;
+            batch.hold_assembled(message);
+        } else if piece.place.is_none() {
+            batch.hold_assembled(self.unfinished.take_assembly());
+        }
+        if piece.ends {
             self.messages = self.messages.saturating_add(1);
         }
-        let (payload, answers) = match (inflated, place) {
-            (Some(message), _) => batch.lend_assembled(message),
-            (None, Some(place)) => batch.lend(place),
-            (None, None) => batch.lend_assembled(self.unfinished.take_assembly()),
-        };
-        let message = Message { kind, payload, begins, ends, answer, ends_frame, compressed };
-        let messages = self.messages;
-        let outbox = self.outbox_into(answers);
-        Ok(Step { event: Some(Event::Message(message)), outbox, messages })
+        Ok(Step::new(self, batch, Found::Piece(piece)))
     }
 
     fn nothing<'b>(&'b mut self, batch: &'b mut Batch) -> Step<'b> {
-        self.report(batch, None)
-    }
-
-    fn report<'b>(&'b mut self, batch: &'b mut Batch, event: Option<Event<'b>>) -> Step<'b> {
-        let messages = self.messages;
-        Step { event, outbox: self.outbox(batch), messages }
+        Step::new(self, batch, Found::Nothing)
     }
 }

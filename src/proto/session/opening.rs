@@ -1,6 +1,7 @@
 //! The stages before a session is open: Handshake and Auth.
 
-use super::{Event, Receiver, Session, Step};
+use super::step::Found;
+use super::{Receiver, Session, Step};
 use crate::proto::auth::{Auth, CHALLENGE_BYTES, Encoding, UNAUTHENTICATED_BYTES_MAX};
 use crate::proto::handshake::{self, NONCE_BYTES};
 use crate::proto::link::Stage;
@@ -188,7 +189,7 @@ impl Session {
 
     fn open<'b>(&'b mut self, batch: &'b mut Batch) -> Step<'b> {
         self.link.stage = Stage::Open;
-        self.report(batch, Some(Event::Open))
+        Step::new(self, batch, Found::Open)
     }
 }
 

@@ -1,16 +1,34 @@
 //! The stages Open and Closing: messages and control frames.
 
+use super::step::Found;
 use super::{Receiver, Session, Step};
 use crate::proto::link::Stage;
-use crate::proto::message::Piece;
+use crate::proto::message::{Kind, Piece};
 use crate::proto::websocket::{Received, Rules};
 use crate::proto::{Batch, CloseCode, Error, Status};
 
 impl Session {
+    #[inline]
     pub(super) fn step_open<'b>(
         &'b mut self,
         batch: &'b mut Batch,
     ) -> Result<Status<Step<'b>>, Error> {
+        if let Receiver::WebSocket(websocket) = &self.receiver
+            && let Some((kind, place)) = websocket.receive_whole(batch, self.rules())?
+        {
+            self.messages = self.messages.saturating_add(1);
+            let found = match kind {
+                Kind::Text => Found::Text(place),
+                Kind::Binary => Found::Binary(place),
+            };
+            return Ok(Status::Complete(Step::new(self, batch, found)));
+        }
+        self.step_unfinished(batch)
+    }
+
+    /// Steps through whatever is not one frame with a whole message.
+    #[inline(never)]
+    fn step_unfinished<'b>(&'b mut self, batch: &'b mut Batch) -> Result<Status<Step<'b>>, Error> {
         let limit = self.config.limits.message_bytes_max;
         let whole_messages = self.config.whole_messages;
         let piece = match &mut self.receiver {
@@ -30,20 +48,25 @@ impl Session {
         Ok(match piece {
             Status::Partial => Status::Partial,
             Status::Complete(None) => Status::Complete(self.nothing(batch)),
-            Status::Complete(Some(piece)) => Status::Complete(self.lend(batch, piece)?),
+            Status::Complete(Some(piece)) => Status::Complete(self.found(batch, piece)?),
         })
     }
 
     fn receive_frame(&mut self, batch: &mut Batch) -> Result<Status<Received>, Error> {
+        let rules = self.rules();
         let Receiver::WebSocket(websocket) = &mut self.receiver else { unreachable!() };
-        let rules = Rules {
+        websocket.receive(batch, &mut self.unfinished, rules)
+    }
+
+    #[inline]
+    fn rules(&self) -> Rules {
+        Rules {
             role: self.link.role,
             message_bytes_max: self.config.limits.message_bytes_max,
             whole_messages: self.config.whole_messages,
             compression: self.agreement.is_on(),
             skip_data: self.link.close_sent,
-        };
-        websocket.receive(batch, &mut self.unfinished, rules)
+        }
     }
 
     /// Answers control frames. RFC 6455 §5.4: they "MAY be injected in the middle of a fragmented

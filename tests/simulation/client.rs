@@ -88,6 +88,10 @@ pub(crate) struct Client {
     pub(crate) outbox: Vec<u8>,
     /// Bytes ever said.
     said: usize,
+    /// How many there were with its Close.
+    said_with_close: Option<usize>,
+    /// It knows that a Close must be answered.
+    answers_close: bool,
     /// Received, and not yet understood.
     buffer: Vec<u8>,
     /// It speaks before it was spoken to.
@@ -124,8 +128,9 @@ impl Client {
         let framing = config.framing;
         let answers = [Answer::Right, Answer::Wrong, Answer::Truncated, Answer::Silent];
         let answer = if random.one_in(4) { random.pick(&answers) } else { Answer::Right };
+        let answers_close = !random.one_in(6);
         let talk = match framing {
-            Framing::WebSocket => Talk::Frames(Conversation::new(plan.serving)),
+            Framing::WebSocket => Talk::Frames(Conversation::new(plan.serving, answers_close)),
             Framing::Line | Framing::Raw => Talk::Bytes(Stream::new(plan.serving)),
         };
         let is_bytewise = random.one_in(6);
@@ -143,6 +148,8 @@ impl Client {
             steps: script.steps,
             outbox: Vec::new(),
             said: 0,
+            said_with_close: None,
+            answers_close,
             buffer: Vec::new(),
             eager: random.one_in(3),
             patient: !is_bytewise && random.one_in(4),
@@ -291,6 +298,21 @@ impl Client {
             Talk::Bytes(talk) => talk.say(step, self.framing, random),
         };
         self.utter(&bytes);
+        self.note_close();
+    }
+
+    /// Remembers where its Close is, once it has said one.
+    fn note_close(&mut self) {
+        if let Talk::Frames(talk) = &self.talk
+            && talk.said_code().is_some()
+        {
+            self.said_with_close.get_or_insert(self.said);
+        }
+    }
+
+    /// Whether so many bytes have its Close in them.
+    pub(crate) fn has_closed(&self, bytes_read: usize) -> bool {
+        self.said_with_close.is_some_and(|said| said <= bytes_read)
     }
 
     pub(crate) fn note_fin(&mut self) {
@@ -316,6 +338,7 @@ impl Client {
         };
         if !self.fin_said {
             self.utter(&reply);
+            self.note_close();
         }
         Ok((self.answered() - before) as u64)
     }
@@ -372,7 +395,9 @@ impl Client {
         self.waits = self.answer == Answer::Right;
         if !self.waits {
             self.talk = match self.talk {
-                Talk::Frames(_) => Talk::Frames(Conversation::new(Serving::Discard)),
+                Talk::Frames(_) => {
+                    Talk::Frames(Conversation::new(Serving::Discard, self.answers_close))
+                }
                 Talk::Bytes(_) => Talk::Bytes(Stream::new(Serving::Discard)),
             };
             self.steps.clear();

@@ -6,6 +6,7 @@
 mod agenda;
 mod bytes;
 mod client;
+mod farewell;
 mod invariants;
 mod link;
 mod network;

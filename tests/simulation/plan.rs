@@ -1,7 +1,7 @@
 //! What one seed decides: limits, service, listeners, faults, and when the server is asked to stop.
 
 use crate::random::Random;
-use halloo::limits::Limits;
+use halloo::limits::{CLOSE_ANSWER_WAIT, Limits};
 use halloo::proto::auth::{Auth, Encoding, Hash, Key};
 use halloo::proto::{Config, Framing, Role};
 use std::rc::Rc;
@@ -83,6 +83,11 @@ impl Plan {
             arrivals,
             stop_at: random.one_in(3).then(|| random.time(0, 2 * arrivals + 200 * MILLISECOND)),
         }
+    }
+
+    /// How long a Close of the server may wait for the client's.
+    pub(crate) fn close_answer_wait(&self) -> u64 {
+        CLOSE_ANSWER_WAIT.min(self.limits.close_timeout / 2).as_nanos() as u64
     }
 
     /// Whether a connection may be ended for the memory it owns.

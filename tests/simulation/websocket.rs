@@ -62,30 +62,46 @@ pub(crate) struct Frame {
     pub(crate) payload: Vec<u8>,
 }
 
+/// The header of a frame from the server.
+pub(crate) struct Header {
+    fin: bool,
+    pub(crate) opcode: u8,
+    bytes: usize,
+    pub(crate) payload_bytes: u64,
+}
+
 /// Takes a whole frame out of the front of `buffer`.
 pub(crate) fn take_frame(buffer: &mut Vec<u8>) -> Result<Option<Frame>, String> {
-    let &[first, second, ref rest @ ..] = &buffer[..] else { return Ok(None) };
-    let (fin, opcode) = (first & 0x80 != 0, first & 0x0f);
-    let is_known = matches!(opcode, CONTINUATION | TEXT | BINARY | CLOSE | PING | PONG);
-    if first & 0x70 != 0 || second & 0x80 != 0 || !is_known {
-        return Err(format!("a server must not send the frame header {first:02x} {second:02x}"));
-    }
-    let (length, start) = match (second, rest) {
-        (126, &[a, b, ..]) => (u64::from(u16::from_be_bytes([a, b])), 4),
-        (127, &[a, b, c, d, e, f, g, h, ..]) => (u64::from_be_bytes([a, b, c, d, e, f, g, h]), 10),
-        (126 | 127, _) => return Ok(None),
-        (length, _) => (u64::from(length), 2),
+    let Some(Header { fin, opcode, bytes: start, payload_bytes }) = header(buffer)? else {
+        return Ok(None);
     };
-    if opcode >= CLOSE && (!fin || length > 125) {
-        return Err("a control frame is fragmented or too long".into());
-    }
-    let end = start + length as usize;
+    let end = start + payload_bytes as usize;
     if buffer.len() < end {
         return Ok(None);
     }
     let payload = buffer[start..end].to_vec();
     buffer.drain(..end);
     Ok(Some(Frame { fin, opcode, payload }))
+}
+
+/// Reads the header in front of `buffer`, once it is all there.
+pub(crate) fn header(buffer: &[u8]) -> Result<Option<Header>, String> {
+    let &[first, second, ref rest @ ..] = buffer else { return Ok(None) };
+    let (fin, opcode) = (first & 0x80 != 0, first & 0x0f);
+    let is_known = matches!(opcode, CONTINUATION | TEXT | BINARY | CLOSE | PING | PONG);
+    if first & 0x70 != 0 || second & 0x80 != 0 || !is_known {
+        return Err(format!("a server must not send the frame header {first:02x} {second:02x}"));
+    }
+    let (payload_bytes, bytes) = match (second, rest) {
+        (126, &[a, b, ..]) => (u64::from(u16::from_be_bytes([a, b])), 4),
+        (127, &[a, b, c, d, e, f, g, h, ..]) => (u64::from_be_bytes([a, b, c, d, e, f, g, h]), 10),
+        (126 | 127, _) => return Ok(None),
+        (length, _) => (u64::from(length), 2),
+    };
+    if opcode >= CLOSE && (!fin || payload_bytes > 125) {
+        return Err("a control frame is fragmented or too long".into());
+    }
+    Ok(Some(Header { fin, opcode, bytes, payload_bytes }))
 }
 
 /// See the [module documentation](self).
@@ -104,6 +120,8 @@ pub(crate) struct Conversation {
     partial: Option<(u8, Vec<u8>)>,
     close_said: bool,
     close_awaited: bool,
+    /// It knows that a Close must be answered.
+    answers_close: bool,
     /// The code of the server's Close, 0 if it had none.
     close_got: Option<u16>,
     /// Garbage was sent: whatever comes for it is right.
@@ -112,9 +130,10 @@ pub(crate) struct Conversation {
 }
 
 impl Conversation {
-    pub(crate) fn new(serving: Serving) -> Self {
+    pub(crate) fn new(serving: Serving, answers_close: bool) -> Self {
         Self {
             serving,
+            answers_close,
             messages: VecDeque::new(),
             pings: VecDeque::new(),
             ends: Vec::new(),
@@ -267,7 +286,7 @@ impl Conversation {
             return Err("Close inside a message".into());
         }
         self.close_got = Some(code);
-        if self.close_said {
+        if self.close_said || !self.answers_close {
             return Ok(Vec::new());
         }
         self.close_said = true;

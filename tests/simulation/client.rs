@@ -1,6 +1,7 @@
 //! A simulated client: what it wants to do, how it behaves, and how far it has come.
 
 use crate::bytes::Stream;
+use crate::deflate::{Deflate, Offer};
 use crate::plan::{MILLISECOND, Plan, SECOND, Serving};
 use crate::random::Random;
 use crate::script;
@@ -8,6 +9,7 @@ use crate::websocket::{self, Conversation};
 use halloo::net::Peer;
 use halloo::proto::Framing;
 use halloo::proto::auth::{Auth, CHALLENGE_BYTES, Encoding, Key};
+use halloo::proto::deflate::Settings;
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -81,6 +83,9 @@ pub(crate) struct Client {
     pub(crate) framing: Framing,
     auth: Option<Auth>,
     answer: Answer,
+    /// What it offers to compress with, and what the server agrees to.
+    offer: Option<Offer>,
+    settings: Option<Settings>,
     stage: Stage,
     pub(crate) talk: Talk,
     steps: VecDeque<Step>,
@@ -143,6 +148,8 @@ impl Client {
             framing,
             auth: config.auth.clone(),
             answer,
+            offer: (!random.one_in(4)).then(|| Offer::new(random)),
+            settings: config.deflate,
             stage: Stage::Head,
             talk,
             steps: script.steps,
@@ -184,7 +191,7 @@ impl Client {
     /// Says what a client says first.
     pub(crate) fn begin(&mut self, random: &mut Random) {
         if self.framing == Framing::WebSocket {
-            let mut head = websocket::request(random);
+            let mut head = websocket::request(self.offer, random);
             if self.never_opens && random.one_in(2) {
                 self.is_rude = true;
                 random.fill(&mut head);
@@ -252,6 +259,22 @@ impl Client {
         match &self.talk {
             Talk::Frames(talk) => talk.is_answered(),
             Talk::Bytes(talk) => talk.is_answered(),
+        }
+    }
+
+    /// How many compressed answers it got.
+    pub(crate) fn inflated(&self) -> u64 {
+        match &self.talk {
+            Talk::Frames(talk) => talk.inflated(),
+            Talk::Bytes(_) => 0,
+        }
+    }
+
+    /// Whether the server must remember what was said.
+    pub(crate) fn has_takeover(&self) -> bool {
+        match &self.talk {
+            Talk::Frames(talk) => talk.has_takeover(),
+            Talk::Bytes(_) => false,
         }
     }
 
@@ -353,6 +376,10 @@ impl Client {
             if self.never_opens {
                 return Err("half a request was accepted".into());
             }
+            let deflate = Deflate::agreed(&head, self.offer, self.settings)?;
+            if let Talk::Frames(talk) = &mut self.talk {
+                talk.agree(deflate);
+            }
             self.enter_challenge();
             self.waits |= !self.eager || self.auth.is_some();
             return Ok(true);
@@ -376,6 +403,9 @@ impl Client {
                 let Some(frame) = websocket::take_frame(&mut self.buffer)? else {
                     return Ok(false);
                 };
+                if frame.rsv1 {
+                    return Err("a challenge is compressed".into());
+                }
                 if frame.opcode == websocket::CLOSE || frame.opcode == websocket::PING {
                     return Ok(false);
                 }

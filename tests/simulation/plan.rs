@@ -3,6 +3,7 @@
 use crate::random::Random;
 use halloo::limits::{CLOSE_ANSWER_WAIT, Limits};
 use halloo::proto::auth::{Auth, Encoding, Hash, Key};
+use halloo::proto::deflate::Settings;
 use halloo::proto::{Config, Framing, Role};
 use std::rc::Rc;
 use std::time::Duration;
@@ -106,6 +107,12 @@ fn config(random: &mut Random, serving: Serving, message_bytes_max: u64) -> Conf
     let mut config = Config::new(Role::Server, framing);
     config.limits.message_bytes_max = message_bytes_max;
     config.whole_messages = serving == Serving::Timestamp;
+    if cfg!(feature = "deflate") && framing == Framing::WebSocket && !random.one_in(3) {
+        config.deflate = Some(Settings {
+            context_takeover: random.one_in(2),
+            message_bytes_min: random.pick(&[1, 100, 1000]),
+        });
+    }
     if random.one_in(3) {
         config.auth = Some(Auth {
             hash: random.pick(&[Hash::Sha256, Hash::Md5]),

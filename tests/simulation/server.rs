@@ -70,6 +70,9 @@ impl World {
 
     pub(crate) fn server_read(&mut self, at: usize, buffer: &mut [u8]) -> io::Result<usize> {
         self.spend();
+        if self.links[at].write_blocked {
+            self.violate(format!("link {at}: it reads though its answers are not taken"));
+        }
         let result = self.try_read(at, buffer);
         self.note("read", at, &result);
         let Ok(count) = result else { return result };

@@ -18,6 +18,11 @@ pub const ACCEPT_RETRY: Duration = Duration::from_millis(20);
 /// Descriptors that are not for connections: standard streams, poll, signals, listeners, reserve.
 pub const DESCRIPTORS_RESERVED: u64 = 32;
 
+/// How long a server that said Close waits for the peer's before it ends its output: 1 s, several round trips
+/// of a slow line, and short for a peer that does not know closing handshakes and waits for the end. No more
+/// than half the close timeout, so that the other half is left for the peer's end.
+pub const CLOSE_ANSWER_WAIT: Duration = Duration::from_secs(1);
+
 /// What a reactor allows its peers.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -40,7 +45,8 @@ pub struct Limits {
     /// long will not, and holds our memory and the kernel's. It is the kernel that takes, in steps of a third
     /// of its send buffer, so a shorter time would end slow readers too.
     pub write_timeout: Duration,
-    /// From our last words to the end. Default 5 s, then the connection is dropped.
+    /// From our last words to the end, with [`CLOSE_ANSWER_WAIT`] in it. Default 5 s, then the connection is
+    /// dropped.
     pub close_timeout: Duration,
     /// From the request to stop to the end of the process. Default 10 s.
     pub drain_timeout: Duration,

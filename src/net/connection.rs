@@ -4,7 +4,7 @@ use super::deadlines::Moment;
 use super::flags::{Flag, Flags};
 use super::network::{Peer, Readiness, Stream, Token};
 use super::slab::Tokened;
-use crate::limits::Limits;
+use crate::limits::{CLOSE_ANSWER_WAIT, Limits};
 use crate::proto::{
     Batch, CloseCode, End, Error, Event, Framing, Outbox, Role, Session, Stage, Status, Step,
     TlsFailure,
@@ -31,7 +31,7 @@ pub struct Connection<T> {
     peer: Peer,
     /// When the reactor looks at it next; kept here so that it can be moved.
     deadline: Option<NonZeroU64>,
-    /// The tick of the last message.
+    /// The tick of the last message, and once it is closing, of the first of our last words.
     active: u32,
     end: Option<End>,
     flags: Flags,
@@ -116,11 +116,15 @@ impl<T: Stream> Connection<T> {
     /// Does what the passing of the deadline means.
     pub(super) fn expire<S: Service>(&mut self, now: Moment, shared: &mut Shared<'_, S>) {
         match self.session.stage() {
+            Stage::Closing if self.awaits_close() => {
+                self.session.stop_awaiting_close();
+                self.shut_down_output();
+            }
             Stage::Closing => self.break_off(End::Failed(self.session.timeout_error())),
             // There is no place for last words behind what the peer does not take.
             Stage::Open if self.is_blocked() => self.break_off(End::Failed(Error::WriteTimeout)),
             Stage::Open if !self.is_idle(now, shared.limits) => self.look_for_silence(shared),
-            _ => self.fail(self.session.timeout_error(), shared),
+            _ => self.time_out(shared),
         }
     }
 
@@ -129,6 +133,14 @@ impl<T: Stream> Connection<T> {
         self.end_with(End::Failed(error));
         shared.batch.begin(&[]);
         self.session.fail(error, shared.batch);
+        self.send(shared);
+    }
+
+    /// Ends the session because its stage took too long.
+    fn time_out<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
+        shared.batch.begin(self.session.tail());
+        let error = self.session.time_out(shared.batch);
+        self.end_with(End::Failed(error));
         self.send(shared);
     }
 
@@ -165,17 +177,26 @@ impl<T: Stream> Connection<T> {
         if is_over { self.end } else { None }
     }
 
+    /// Remembers that our last words begin.
+    pub(super) fn note_farewell(&mut self, now: Moment) {
+        self.active = tick(now);
+    }
+
     /// When the reactor should look at it next, as seen at `now`.
     pub(super) fn next_deadline(&self, now: Moment, limits: &Limits) -> Option<Moment> {
+        // One tick more: a time that is measured in ticks must not seem too short by a part.
+        let left = |whole: Duration| whole.saturating_sub(self.silence(now)) + TICK;
         let wait = match self.session.stage() {
             Stage::Handshake => Some(limits.handshake_timeout),
             Stage::Auth => Some(limits.auth_timeout),
-            Stage::Closing => Some(limits.close_timeout),
+            Stage::Closing if self.awaits_close() => {
+                let wait = CLOSE_ANSWER_WAIT.min(limits.close_timeout / 2);
+                Some(wait.min(left(limits.close_timeout)))
+            }
+            Stage::Closing => Some(left(limits.close_timeout)),
             // Nothing is read from a peer that does not take its answers, so it cannot be idle or silent.
             Stage::Open if self.is_blocked() => Some(limits.write_timeout),
             Stage::Open => {
-                // One tick more: a silence that is measured in ticks must not seem too short by a part.
-                let left = |idle: Duration| idle.saturating_sub(self.silence(now)) + TICK;
                 let idle = limits.idle_timeout.map(left);
                 let ping = limits.ping_interval.filter(|_| self.has_pings());
                 idle.into_iter().chain(ping).min()
@@ -356,7 +377,7 @@ impl<T: Stream> Connection<T> {
         limits.idle_timeout.is_some_and(|idle| self.silence(now) >= idle)
     }
 
-    /// How long no message came.
+    /// How long no message came, or since when it is closing.
     fn silence(&self, now: Moment) -> Duration {
         TICK * tick(now).wrapping_sub(self.active)
     }
@@ -376,6 +397,11 @@ impl<T: Stream> Connection<T> {
     /// Bytes of heap that unfinished business takes: the session's, and what the stream holds back.
     pub(super) fn heap_bytes(&self) -> usize {
         self.session.heap_bytes() + self.stream.unsent_bytes_max()
+    }
+
+    /// Whether our Close is on its way, and the peer's is waited for.
+    pub(super) fn awaits_close(&self) -> bool {
+        self.session.awaits_close() && !self.is_blocked()
     }
 
     pub(super) fn stream_mut(&mut self) -> &mut T {

@@ -220,6 +220,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
         let stage = connection.session().stage();
         let held_before = connection.heap_bytes();
         let was_blocked = connection.is_blocked();
+        let awaited_close = connection.awaits_close();
         let sent_before = self.metrics.bytes_sent;
         let mut shared = Shared {
             batch: &mut self.batch,
@@ -240,6 +241,8 @@ impl<N: Network, S: Service> Reactor<N, S> {
         }
         if connection.session().stage() != stage {
             trace!("#{} {stage:?} -> {:?}", connection.id(), connection.session().stage());
+            self.enter_stage(token);
+        } else if connection.awaits_close() != awaited_close {
             self.set_deadline(token);
         } else if stage == Stage::Open && (was_blocked || connection.is_blocked()) {
             // A peer that takes anything of its answers is given the whole time again.
@@ -372,6 +375,16 @@ impl<N: Network, S: Service> Reactor<N, S> {
                 self.by_network.remove(&network);
             }
         }
+    }
+
+    fn enter_stage(&mut self, token: Token) {
+        let now = self.moment();
+        if let Some(connection) = self.connections.find(token)
+            && connection.session().stage() == Stage::Closing
+        {
+            connection.note_farewell(now);
+        }
+        self.set_deadline(token);
     }
 
     fn set_deadline(&mut self, token: Token) {

@@ -28,21 +28,23 @@ PATIENCE = 600
 
 
 class Clients:
-    """What is there: `clients` and `servers` are commands by name, `chromium` and `nginx` programs or None."""
+    """What is there: `clients` and `servers` are commands by name, `chromium` and `nginx` programs or None,
+    `skipped` the names of what is not there."""
 
     def __init__(self):
         WORK.mkdir(parents=True, exist_ok=True)
         self.clients = {}
         self.servers = {}
+        self.skipped = []
         self.add_node()
         self.add_python()
-        self.chromium = debian_program("chromium", browser.NAMES)
-        self.nginx = debian_program("nginx", ["nginx"])
+        self.chromium = self.debian_program("chromium", browser.NAMES)
+        self.nginx = self.debian_program("nginx", ["nginx"])
 
     def add_node(self):
         programs = {"ws": ("node-ws", "node_client.mjs"), "undici": ("undici", "undici_client.mjs")}
         for package, (name, program) in programs.items():
-            if attempt(name, functools.partial(install_node_package, package)):
+            if self.attempt(name, functools.partial(install_node_package, package)):
                 self.clients[name] = ["node", WORK / "node" / program]
         if "node-ws" in self.clients:
             self.servers["node-ws"] = ["node", WORK / "node" / "node_server.mjs"]
@@ -51,20 +53,26 @@ class Clients:
         python = WORK / "python" / "bin" / "python"
         for package, library in PYTHON_PACKAGES.items():
             name = "python-" + package
-            if attempt(name, functools.partial(install_python_package, python, package)):
+            if self.attempt(name, functools.partial(install_python_package, python, package)):
                 self.clients[name] = [python, "-B", HERE / "python_client.py", library]
         if "python-websockets" in self.clients:
             self.servers["python-websockets"] = [python, "-B", HERE / "python_server.py"]
 
+    def debian_program(self, package, names):
+        """Where the program is that goes by one of these names, if need be after it was installed."""
+        if not first_on_path(names):
+            self.attempt(package, functools.partial(install_debian_package, package, names))
+        return first_on_path(names)
 
-def attempt(name, install):
-    try:
-        install()
-        return True
-    except (OSError, subprocess.SubprocessError) as error:
-        words = str(getattr(error, "stderr", None) or error)
-        print("skipped %s: %s" % (name, words.strip().splitlines()[-1]), flush=True)
-        return False
+    def attempt(self, name, install):
+        try:
+            install()
+            return True
+        except (OSError, subprocess.SubprocessError) as error:
+            words = str(getattr(error, "stderr", None) or error)
+            print("skipped %s: %s" % (name, words.strip().splitlines()[-1]), flush=True)
+            self.skipped.append(name)
+            return False
 
 
 def install_node_package(package):
@@ -99,17 +107,11 @@ def installed_version(python, package):
         return None
 
 
-def debian_program(package, names):
-    """Where the program is that goes by one of these names, if need be after it was installed."""
-    found = first_on_path(names)
-    if found is None and attempt(package, functools.partial(install_debian_package, package)):
-        found = first_on_path(names)
-    return found
-
-
-def install_debian_package(package):
+def install_debian_package(package, names):
     run("apt-get", "update", "-qq")
     run("apt-get", "install", "-qq", "-y", "--no-install-recommends", package)
+    if not first_on_path(names):
+        raise OSError("the package has none of the programs " + ", ".join(names))
 
 
 def first_on_path(names):

@@ -4,6 +4,7 @@
     tests/clients/run.py                    builds the release binary first
     tests/clients/run.py --halloo FILE      tries this binary
     tests/clients/run.py --only WORD        only the lines with this word in them
+    tests/clients/run.py --all              a client that cannot be had is a failure too
 
 One line for each client and each mode of compression. Exits with 0 only if something ran and nothing failed.
 """
@@ -34,9 +35,10 @@ def main():
     arguments = parse()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     halloo = arguments.halloo or build()
-    outcomes = [
-        judge(label, run) for label, run in runs(halloo, Clients()) if arguments.only in label
-    ]
+    there = Clients()
+    if arguments.all and there.skipped:
+        sys.exit("not to be had: " + ", ".join(there.skipped))
+    outcomes = [judge(label, run) for label, run in runs(halloo, there) if arguments.only in label]
     if not outcomes:
         sys.exit("nothing could be run")
     sys.exit(0 if all(outcomes) else 1)
@@ -46,6 +48,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--halloo", type=pathlib.Path, help="the binary to try, instead of building it")
     parser.add_argument("--only", default="", help="run only the lines with this word in them")
+    parser.add_argument("--all", action="store_true", help="fail if a client cannot be had, instead of skipping it")
     return parser.parse_args()
 
 

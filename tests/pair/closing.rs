@@ -195,6 +195,87 @@ fn a_server_ends_its_output_first() {
 }
 
 #[test]
+fn a_server_that_closes_ends_its_output_when_its_close_is_answered() {
+    let crossed = [wire::masked(TEXT, b"crossed"), wire::masked(PING, b"crossed")].concat();
+    for setup in Setup::new(Framing::WebSocket).everywhere() {
+        let mut server = setup.server_given(b"");
+        server.close(CloseCode::GOING_AWAY);
+        assert!(server.session().awaits_close());
+        assert!(
+            !server.session().wants_shutdown(),
+            "an end of output now would be taken for a loss"
+        );
+        server.receive(&crossed, setup.chunk);
+        assert!(!server.session().wants_shutdown(), "no answer yet");
+        server.receive(&wire::masked_close(1001), setup.chunk);
+        assert!(!server.session().awaits_close());
+        assert!(server.session().wants_shutdown());
+        assert_cleanly_closed(&server);
+    }
+}
+
+#[test]
+fn a_close_is_not_waited_for_forever() {
+    let begun = [wire::masked(FIRST_TEXT, b"whole"), wire::masked(LAST | NEXT, b"half")].concat();
+    for setup in Setup::new(Framing::WebSocket).everywhere() {
+        for (cut, begins_before) in [(0, true), (3, true), (3, false)] {
+            let mut server = setup.server_given(b"");
+            if begins_before {
+                server.receive(&begun[..begun.len() - cut], setup.chunk);
+            }
+            server.close(CloseCode::NORMAL);
+            if !begins_before {
+                server.receive(&begun[..begun.len() - cut], setup.chunk);
+            }
+            server.stop_awaiting_close();
+            assert!(server.session().wants_shutdown());
+            server.assert_idle();
+            server.assert_deaf();
+        }
+    }
+}
+
+#[test]
+fn who_was_too_slow_may_still_answer_the_close() {
+    for setup in Setup::new(Framing::WebSocket).everywhere() {
+        let mut server = setup.server_given(&wire::masked(FIRST_TEXT, b"half"));
+        server.time_out();
+        assert_eq!(server.frames().last(), Some(&Frame::close(1001)));
+        assert!(server.session().awaits_close());
+        server.receive(&wire::masked_close(1001), setup.chunk);
+        assert!(server.session().wants_shutdown());
+        assert_cleanly_closed(&server);
+    }
+}
+
+#[test]
+fn a_server_that_fails_waits_for_no_close() {
+    for setup in Setup::new(Framing::WebSocket).everywhere() {
+        let server = setup.server_given(b"\xff\xff\xff\xff");
+        assert_eq!(server.frames(), [Frame::close(1002)]);
+        assert!(!server.session().awaits_close(), "it would not understand it");
+        assert!(server.session().wants_shutdown());
+
+        let mut server = setup.server();
+        server.close(CloseCode::NORMAL);
+        server.receive(b"\xff\xff\xff\xff", setup.chunk);
+        assert!(server.session().wants_shutdown(), "nothing it says will be understood");
+    }
+}
+
+#[test]
+fn a_client_leaves_the_end_to_the_server() {
+    for setup in Setup::new(Framing::WebSocket).everywhere() {
+        let mut pair = setup.pair();
+        pair.client.close(CloseCode::NORMAL);
+        assert!(!pair.client.session().awaits_close());
+        pair.run();
+        assert!(!pair.client.session().wants_shutdown());
+        assert_cleanly_closed(&pair.client);
+    }
+}
+
+#[test]
 fn the_end_of_input_after_a_close_is_no_error() {
     for setup in Setup::new(Framing::WebSocket).everywhere() {
         let mut server = setup.server_given(&wire::masked_close(1000));

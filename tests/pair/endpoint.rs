@@ -77,7 +77,9 @@ impl Endpoint {
 
     /// Lets the deadline of the current stage pass.
     pub(crate) fn time_out(&mut self) {
-        self.act(|session, batch| session.fail(session.timeout_error(), batch));
+        self.act(|session, batch| {
+            session.time_out(batch);
+        });
     }
 
     pub(crate) fn send(&mut self, text: &str) {
@@ -99,6 +101,11 @@ impl Endpoint {
 
     pub(crate) fn close(&mut self, code: CloseCode) {
         self.act(|session, batch| session.close(code, batch));
+    }
+
+    /// Lets the wait for the peer's Close end.
+    pub(crate) fn stop_awaiting_close(&mut self) {
+        self.session.stop_awaiting_close();
     }
 
     pub(crate) fn session(&self) -> &Session {

@@ -1,6 +1,7 @@
 //! A simulated client: what it wants to do, how it behaves, and how far it has come.
 
 use crate::bytes::Stream;
+use crate::deflate::{Deflate, Offer};
 use crate::plan::{MILLISECOND, Plan, SECOND, Serving};
 use crate::random::Random;
 use crate::script;
@@ -8,6 +9,7 @@ use crate::websocket::{self, Conversation};
 use halloo::net::Peer;
 use halloo::proto::Framing;
 use halloo::proto::auth::{Auth, CHALLENGE_BYTES, Encoding, Key};
+use halloo::proto::deflate::Settings;
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -81,6 +83,9 @@ pub(crate) struct Client {
     pub(crate) framing: Framing,
     auth: Option<Auth>,
     answer: Answer,
+    /// What it offers to compress with, and what the server agrees to.
+    offer: Option<Offer>,
+    settings: Option<Settings>,
     stage: Stage,
     pub(crate) talk: Talk,
     steps: VecDeque<Step>,
@@ -88,6 +93,10 @@ pub(crate) struct Client {
     pub(crate) outbox: Vec<u8>,
     /// Bytes ever said.
     said: usize,
+    /// How many there were with its Close.
+    said_with_close: Option<usize>,
+    /// It knows that a Close must be answered.
+    answers_close: bool,
     /// Received, and not yet understood.
     buffer: Vec<u8>,
     /// It speaks before it was spoken to.
@@ -124,8 +133,9 @@ impl Client {
         let framing = config.framing;
         let answers = [Answer::Right, Answer::Wrong, Answer::Truncated, Answer::Silent];
         let answer = if random.one_in(4) { random.pick(&answers) } else { Answer::Right };
+        let answers_close = !random.one_in(6);
         let talk = match framing {
-            Framing::WebSocket => Talk::Frames(Conversation::new(plan.serving)),
+            Framing::WebSocket => Talk::Frames(Conversation::new(plan.serving, answers_close)),
             Framing::Line | Framing::Raw => Talk::Bytes(Stream::new(plan.serving)),
         };
         let is_bytewise = random.one_in(6);
@@ -138,11 +148,15 @@ impl Client {
             framing,
             auth: config.auth.clone(),
             answer,
+            offer: (!random.one_in(4)).then(|| Offer::new(random)),
+            settings: config.deflate,
             stage: Stage::Head,
             talk,
             steps: script.steps,
             outbox: Vec::new(),
             said: 0,
+            said_with_close: None,
+            answers_close,
             buffer: Vec::new(),
             eager: random.one_in(3),
             patient: !is_bytewise && random.one_in(4),
@@ -177,7 +191,7 @@ impl Client {
     /// Says what a client says first.
     pub(crate) fn begin(&mut self, random: &mut Random) {
         if self.framing == Framing::WebSocket {
-            let mut head = websocket::request(random);
+            let mut head = websocket::request(self.offer, random);
             if self.never_opens && random.one_in(2) {
                 self.is_rude = true;
                 random.fill(&mut head);
@@ -248,6 +262,22 @@ impl Client {
         }
     }
 
+    /// How many compressed answers it got.
+    pub(crate) fn inflated(&self) -> u64 {
+        match &self.talk {
+            Talk::Frames(talk) => talk.inflated(),
+            Talk::Bytes(_) => 0,
+        }
+    }
+
+    /// Whether the server must remember what was said.
+    pub(crate) fn has_takeover(&self) -> bool {
+        match &self.talk {
+            Talk::Frames(talk) => talk.has_takeover(),
+            Talk::Bytes(_) => false,
+        }
+    }
+
     /// Whether it has said part of a message whose rest is to come.
     pub(crate) fn has_part(&self) -> bool {
         match &self.talk {
@@ -291,6 +321,21 @@ impl Client {
             Talk::Bytes(talk) => talk.say(step, self.framing, random),
         };
         self.utter(&bytes);
+        self.note_close();
+    }
+
+    /// Remembers where its Close is, once it has said one.
+    fn note_close(&mut self) {
+        if let Talk::Frames(talk) = &self.talk
+            && talk.said_code().is_some()
+        {
+            self.said_with_close.get_or_insert(self.said);
+        }
+    }
+
+    /// Whether so many bytes have its Close in them.
+    pub(crate) fn has_closed(&self, bytes_read: usize) -> bool {
+        self.said_with_close.is_some_and(|said| said <= bytes_read)
     }
 
     pub(crate) fn note_fin(&mut self) {
@@ -316,6 +361,7 @@ impl Client {
         };
         if !self.fin_said {
             self.utter(&reply);
+            self.note_close();
         }
         Ok((self.answered() - before) as u64)
     }
@@ -329,6 +375,10 @@ impl Client {
         if websocket::is_acceptance(&head) {
             if self.never_opens {
                 return Err("half a request was accepted".into());
+            }
+            let deflate = Deflate::agreed(&head, self.offer, self.settings)?;
+            if let Talk::Frames(talk) = &mut self.talk {
+                talk.agree(deflate);
             }
             self.enter_challenge();
             self.waits |= !self.eager || self.auth.is_some();
@@ -353,6 +403,9 @@ impl Client {
                 let Some(frame) = websocket::take_frame(&mut self.buffer)? else {
                     return Ok(false);
                 };
+                if frame.rsv1 {
+                    return Err("a challenge is compressed".into());
+                }
                 if frame.opcode == websocket::CLOSE || frame.opcode == websocket::PING {
                     return Ok(false);
                 }
@@ -372,7 +425,9 @@ impl Client {
         self.waits = self.answer == Answer::Right;
         if !self.waits {
             self.talk = match self.talk {
-                Talk::Frames(_) => Talk::Frames(Conversation::new(Serving::Discard)),
+                Talk::Frames(_) => {
+                    Talk::Frames(Conversation::new(Serving::Discard, self.answers_close))
+                }
                 Talk::Bytes(_) => Talk::Bytes(Stream::new(Serving::Discard)),
             };
             self.steps.clear();

@@ -1,5 +1,6 @@
 //! One simulated TCP connection, as the two kernels see it.
 
+use crate::farewell::Watch;
 use halloo::net::{Peer, Readiness, Token};
 use halloo::proto::End;
 use rustix::io::Errno;
@@ -88,6 +89,8 @@ pub(crate) struct Link {
     pub(crate) write_blocked: bool,
     /// The server ended its output.
     pub(crate) server_fin: bool,
+    /// What the server writes, if it is a WebSocket.
+    pub(crate) watch: Option<Watch>,
     pub(crate) reading: bool,
 
     /// What the next call on the server's side fails with.
@@ -106,15 +109,19 @@ pub(crate) struct Facts {
     pub(crate) accepted_at: u64,
     pub(crate) opened_at: Option<u64>,
     pub(crate) last_message_at: u64,
-    /// The last read before the server ended its output.
+    /// The last read before the server had said its last words.
     pub(crate) heard_at: u64,
     pub(crate) first_write_at: Option<u64>,
     pub(crate) last_write_at: u64,
     /// When the server last found that it could not write all it had.
     pub(crate) blocked_at: u64,
+    /// When the server had said its last words: a Close, or where there is none the end of its output.
+    pub(crate) farewell_at: Option<u64>,
     /// When the server ended its output before it closed.
     pub(crate) shut_at: Option<u64>,
-    /// What the server had read when it ended its output or closed.
+    /// It did so though its Close was not answered, and might yet have been.
+    pub(crate) was_impatient: bool,
+    /// What the server had read when it had said its last words or closed.
     pub(crate) read_in_time: Option<usize>,
     /// When the server read the end of input.
     pub(crate) eof_at: Option<u64>,
@@ -126,7 +133,7 @@ pub(crate) struct Facts {
 }
 
 impl Link {
-    pub(crate) fn new(peer: Peer, window: usize, room: usize) -> Self {
+    pub(crate) fn new(peer: Peer, window: usize, room: usize, is_websocket: bool) -> Self {
         Self {
             place: Place::Nowhere,
             peer,
@@ -145,6 +152,7 @@ impl Link {
             wants_room: false,
             write_blocked: false,
             server_fin: false,
+            watch: is_websocket.then(Watch::default),
             reading: false,
             error: None,
             dead: false,
@@ -176,6 +184,14 @@ impl Link {
         self.wants_room = false;
         self.write_blocked = false;
         true
+    }
+
+    /// The server has said its last words, perhaps only now.
+    pub(crate) fn note_farewell(&mut self, now: u64) {
+        if self.facts.farewell_at.is_none() {
+            self.facts.farewell_at = Some(now);
+            self.facts.read_in_time = Some(self.facts.bytes_read);
+        }
     }
 
     /// What epoll says about it at this moment, if anything.

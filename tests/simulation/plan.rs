@@ -1,8 +1,9 @@
 //! What one seed decides: limits, service, listeners, faults, and when the server is asked to stop.
 
 use crate::random::Random;
-use halloo::limits::Limits;
+use halloo::limits::{CLOSE_ANSWER_WAIT, Limits};
 use halloo::proto::auth::{Auth, Encoding, Hash, Key};
+use halloo::proto::deflate::Settings;
 use halloo::proto::{Config, Framing, Role};
 use std::rc::Rc;
 use std::time::Duration;
@@ -85,6 +86,11 @@ impl Plan {
         }
     }
 
+    /// How long a Close of the server may wait for the client's.
+    pub(crate) fn close_answer_wait(&self) -> u64 {
+        CLOSE_ANSWER_WAIT.min(self.limits.close_timeout / 2).as_nanos() as u64
+    }
+
     /// Whether a connection may be ended for the memory it owns.
     pub(crate) fn is_short_of_memory(&self) -> bool {
         self.limits.memory_bytes_max < 1 << 20
@@ -101,6 +107,12 @@ fn config(random: &mut Random, serving: Serving, message_bytes_max: u64) -> Conf
     let mut config = Config::new(Role::Server, framing);
     config.limits.message_bytes_max = message_bytes_max;
     config.whole_messages = serving == Serving::Timestamp;
+    if cfg!(feature = "deflate") && framing == Framing::WebSocket && !random.one_in(3) {
+        config.deflate = Some(Settings {
+            context_takeover: random.one_in(2),
+            message_bytes_min: random.pick(&[1, 100, 1000]),
+        });
+    }
     if random.one_in(3) {
         config.auth = Some(Auth {
             hash: random.pick(&[Hash::Sha256, Hash::Md5]),

@@ -4,6 +4,7 @@ use crate::simulation;
 use halloo::proto::End;
 use std::collections::HashSet;
 use std::num::NonZero;
+use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -11,14 +12,13 @@ use std::thread;
 /// Failing seeds that are shown.
 const SHOWN: usize = 20;
 
-/// The one seed that was asked for, if one was.
-pub(crate) fn only_one() -> Option<u64> {
-    number("HALLOO_SEED")
-}
-
-/// How many seeds were asked for, or `usual`.
-pub(crate) fn wanted(usual: u64) -> u64 {
-    number("HALLOO_SEEDS").unwrap_or(usual)
+/// The seeds that were asked for, or so many as usual: `HALLOO_SEED` is the first, and the only one without
+/// `HALLOO_SEEDS`.
+pub(crate) fn wanted(usual: u64) -> Range<u64> {
+    let (first, count) = (number("HALLOO_SEED"), number("HALLOO_SEEDS"));
+    let count = count.unwrap_or(if first.is_some() { 1 } else { usual });
+    let first = first.unwrap_or(0);
+    first..first.saturating_add(count)
 }
 
 fn number(variable: &str) -> Option<u64> {
@@ -26,29 +26,33 @@ fn number(variable: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|_| panic!("{variable}={text} is not a number")))
 }
 
-/// Runs one seed.
-pub(crate) fn check(seed: u64) {
-    if let Some(failure) = simulation::run(seed, None).failure {
-        panic!("{failure}");
-    }
+/// What came of many seeds.
+#[derive(Debug, Default)]
+pub(crate) struct Summary {
+    /// Answers that clients got, and how many of them came compressed.
+    pub(crate) answers: u64,
+    pub(crate) inflated: u64,
+    /// All the ways in which connections ended.
+    pub(crate) ends: HashSet<End>,
 }
 
-/// Runs the seeds below `count` on all cores. Returns how many answers clients got, and all the ways in
-/// which connections ended.
-pub(crate) fn check_all(count: u64) -> (u64, HashSet<End>) {
-    let next = AtomicU64::new(0);
-    let answers = AtomicU64::new(0);
+/// Runs these seeds on all cores.
+pub(crate) fn check_all(seeds: Range<u64>) -> Summary {
+    let next = AtomicU64::new(seeds.start);
     let failures = Mutex::new(Vec::new());
-    let ends = Mutex::new(HashSet::new());
+    let summary = Mutex::new(Summary::default());
     let work = || {
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= count {
+            if seed >= seeds.end {
                 return;
             }
             let outcome = simulation::run(seed, None);
-            answers.fetch_add(outcome.answers, Ordering::Relaxed);
-            ends.lock().expect("no thread panics").extend(outcome.ends);
+            let mut summary = summary.lock().expect("no thread panics");
+            summary.answers += outcome.answers;
+            summary.inflated += outcome.inflated;
+            summary.ends.extend(outcome.ends);
+            drop(summary);
             if let Some(failure) = outcome.failure {
                 failures.lock().expect("no thread panics").push((seed, failure));
             }
@@ -68,7 +72,8 @@ pub(crate) fn check_all(count: u64) -> (u64, HashSet<End>) {
             .filter_map(|(_, failure)| failure.lines().rev().nth(1))
             .collect();
         let count_failed = failures.len();
+        let count = seeds.end - seeds.start;
         panic!("{first}\n{count_failed} of {count} seeds failed:\n{}", reasons.join("\n"));
     }
-    (answers.into_inner(), ends.into_inner().expect("no thread panics"))
+    summary.into_inner().expect("no thread panics")
 }

@@ -1,13 +1,17 @@
 //! The server's calls on a simulated connection, and the faults they meet.
 
 use crate::agenda::Action;
-use crate::link::Place;
+use crate::link::{Link, Place};
+use crate::plan::MILLISECOND;
 use crate::world::World;
 use rustix::io::Errno;
 use std::io;
 
 /// What a call costs: 1 µs.
 const CALL_NANOSECONDS: u64 = 1_000;
+
+/// How long the calls of one turn take at most: the server's clock stands still meanwhile.
+const TURN_NANOSECONDS_MAX: u64 = 20 * MILLISECOND;
 
 /// A fault that passes.
 enum Hitch {
@@ -66,6 +70,9 @@ impl World {
 
     pub(crate) fn server_read(&mut self, at: usize, buffer: &mut [u8]) -> io::Result<usize> {
         self.spend();
+        if self.links[at].write_blocked {
+            self.violate(format!("link {at}: it reads though its answers are not taken"));
+        }
         let result = self.try_read(at, buffer);
         self.note("read", at, &result);
         let Ok(count) = result else { return result };
@@ -78,7 +85,7 @@ impl World {
             return result;
         }
         link.facts.bytes_read += count;
-        if link.facts.shut_at.is_none() {
+        if link.facts.farewell_at.is_none() {
             link.facts.heard_at = self.now;
         }
         self.tally.bytes_read += count as u64;
@@ -132,6 +139,7 @@ impl World {
         let facts = &mut self.links[at].facts;
         facts.first_write_at.get_or_insert(now);
         facts.last_write_at = now;
+        self.watch(at, parts, count);
         if self.clients[at].is_gone {
             // It closed both directions: what it gets now it answers with a reset.
             let delay = self.random.time(0, self.plan.latency);
@@ -139,6 +147,19 @@ impl World {
         }
         self.schedule_read(at);
         result
+    }
+
+    /// Looks for the server's Close in the first `count` bytes that were written.
+    fn watch(&mut self, at: usize, parts: [&[u8]; 2], count: usize) {
+        let first = count.min(parts[0].len());
+        for written in [&parts[0][..first], &parts[1][..count - first]] {
+            let Some(watch) = &mut self.links[at].watch else { return };
+            match watch.write(written) {
+                Ok(true) => self.links[at].note_farewell(self.now),
+                Ok(false) => {}
+                Err(what) => self.violate(format!("link {at}: {what}")),
+            }
+        }
     }
 
     fn try_write(&mut self, at: usize, parts: [&[u8]; 2]) -> io::Result<usize> {
@@ -182,19 +203,29 @@ impl World {
     pub(crate) fn server_shutdown(&mut self, at: usize) -> io::Result<()> {
         self.spend();
         self.trace.record(self.now, "shutdown", at, 0);
+        let was_impatient = self.is_close_awaited(at);
         let link = &mut self.links[at];
-        if link.dead {
-            return Err(Errno::NOTCONN.into());
-        }
-        if link.server_fin {
+        if link.facts.shut_at.replace(self.now).is_some() {
             self.violate(format!("link {at}: its output was ended twice"));
             return Ok(());
         }
+        if link.dead {
+            return Err(Errno::NOTCONN.into());
+        }
         link.server_fin = true;
-        link.facts.shut_at = Some(self.now);
-        link.facts.read_in_time = Some(link.facts.bytes_read);
+        link.facts.was_impatient = was_impatient;
+        link.note_farewell(self.now);
         self.schedule_read(at);
         Ok(())
+    }
+
+    /// Whether the server has said Close, and the client has still time to answer it.
+    fn is_close_awaited(&self, at: usize) -> bool {
+        let Link { facts, .. } = &self.links[at];
+        let Some(close_at) = facts.farewell_at else { return false };
+        let close_timeout = self.plan.limits.close_timeout.as_nanos() as u64;
+        let until = (close_at + self.plan.close_answer_wait()).min(facts.heard_at + close_timeout);
+        !self.clients[at].has_closed(facts.bytes_read) && self.now + TURN_NANOSECONDS_MAX < until
     }
 
     /// The server closes its descriptor.

@@ -1,5 +1,6 @@
 //! One seed from beginning to end: clients come, talk and go; or the server is asked to stop.
 
+use crate::client::Client;
 use crate::invariants::Books;
 use crate::link::Place;
 use crate::network::{SimulatedListener, SimulatedNetwork};
@@ -26,6 +27,8 @@ const WATCHED: u64 = 70 * SECOND;
 pub(crate) struct Outcome {
     pub(crate) hash: u64,
     pub(crate) answers: u64,
+    /// How many messages came to clients compressed.
+    pub(crate) inflated: u64,
     /// How connections ended.
     pub(crate) ends: Vec<End>,
     /// What was violated, and the tail of the trace.
@@ -50,7 +53,8 @@ pub(crate) fn run(seed: u64, sabotage: Option<Sabotage>) -> Outcome {
     if world.tally.turned_away > 0 {
         ends.push(End::TooManyFromAddress);
     }
-    Outcome { hash: trace.hash(), answers: world.tally.answers, ends, failure }
+    let inflated = world.clients.iter().map(Client::inflated).sum();
+    Outcome { hash: trace.hash(), answers: world.tally.answers, inflated, ends, failure }
 }
 
 struct Simulation {

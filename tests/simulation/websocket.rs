@@ -3,6 +3,7 @@
 
 use crate::bytes::{STAMP_BYTES, check_stamp};
 use crate::client::Step;
+use crate::deflate::{Deflate, Offer};
 use crate::plan::Serving;
 use crate::random::Random;
 use std::collections::VecDeque;
@@ -14,16 +15,20 @@ pub(crate) const CLOSE: u8 = 8;
 pub(crate) const PING: u8 = 9;
 pub(crate) const PONG: u8 = 10;
 
+/// Beside the opcode of a message's first frame: it is compressed (RFC 7692 §6).
+pub(crate) const RSV1: u8 = 0x40;
+
 /// Two bytes, a 64-bit length, a masking key.
 const HEADER_BYTES_MAX: usize = 14;
 
 /// An upgrade request, sometimes a long one. The key is that of RFC 6455 §1.3.
-pub(crate) fn request(random: &mut Random) -> Vec<u8> {
+pub(crate) fn request(offer: Option<Offer>, random: &mut Random) -> Vec<u8> {
     let padding = if random.one_in(10) { random.between(0, 7000) } else { 0 };
     format!(
         "GET /chat HTTP/1.1\r\nHost: halloo.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
-         X-Padding: {}\r\n\r\n",
+         {}X-Padding: {}\r\n\r\n",
+        offer.map(Offer::field).unwrap_or_default(),
         "p".repeat(padding)
     )
     .into_bytes()
@@ -58,34 +63,54 @@ pub(crate) fn frame(fin: bool, opcode: u8, payload: &[u8], random: &mut Random) 
 /// A frame from the server.
 pub(crate) struct Frame {
     fin: bool,
+    pub(crate) rsv1: bool,
     pub(crate) opcode: u8,
     pub(crate) payload: Vec<u8>,
 }
 
+/// The header of a frame from the server.
+pub(crate) struct Header {
+    fin: bool,
+    rsv1: bool,
+    pub(crate) opcode: u8,
+    bytes: usize,
+    pub(crate) payload_bytes: u64,
+}
+
 /// Takes a whole frame out of the front of `buffer`.
 pub(crate) fn take_frame(buffer: &mut Vec<u8>) -> Result<Option<Frame>, String> {
-    let &[first, second, ref rest @ ..] = &buffer[..] else { return Ok(None) };
-    let (fin, opcode) = (first & 0x80 != 0, first & 0x0f);
-    let is_known = matches!(opcode, CONTINUATION | TEXT | BINARY | CLOSE | PING | PONG);
-    if first & 0x70 != 0 || second & 0x80 != 0 || !is_known {
-        return Err(format!("a server must not send the frame header {first:02x} {second:02x}"));
-    }
-    let (length, start) = match (second, rest) {
-        (126, &[a, b, ..]) => (u64::from(u16::from_be_bytes([a, b])), 4),
-        (127, &[a, b, c, d, e, f, g, h, ..]) => (u64::from_be_bytes([a, b, c, d, e, f, g, h]), 10),
-        (126 | 127, _) => return Ok(None),
-        (length, _) => (u64::from(length), 2),
+    let Some(Header { fin, rsv1, opcode, bytes: start, payload_bytes }) = header(buffer)? else {
+        return Ok(None);
     };
-    if opcode >= CLOSE && (!fin || length > 125) {
-        return Err("a control frame is fragmented or too long".into());
-    }
-    let end = start + length as usize;
+    let end = start + payload_bytes as usize;
     if buffer.len() < end {
         return Ok(None);
     }
     let payload = buffer[start..end].to_vec();
     buffer.drain(..end);
-    Ok(Some(Frame { fin, opcode, payload }))
+    Ok(Some(Frame { fin, rsv1, opcode, payload }))
+}
+
+/// Reads the header in front of `buffer`, once it is all there.
+pub(crate) fn header(buffer: &[u8]) -> Result<Option<Header>, String> {
+    let &[first, second, ref rest @ ..] = buffer else { return Ok(None) };
+    let (fin, rsv1, opcode) = (first & 0x80 != 0, first & RSV1 != 0, first & 0x0f);
+    let is_known = matches!(opcode, CONTINUATION | TEXT | BINARY | CLOSE | PING | PONG);
+    let may_be_compressed = matches!(opcode, TEXT | BINARY);
+    let is_reserved = first & 0x30 != 0 || (rsv1 && !may_be_compressed);
+    if is_reserved || second & 0x80 != 0 || !is_known {
+        return Err(format!("a server must not send the frame header {first:02x} {second:02x}"));
+    }
+    let (payload_bytes, bytes) = match (second, rest) {
+        (126, &[a, b, ..]) => (u64::from(u16::from_be_bytes([a, b])), 4),
+        (127, &[a, b, c, d, e, f, g, h, ..]) => (u64::from_be_bytes([a, b, c, d, e, f, g, h]), 10),
+        (126 | 127, _) => return Ok(None),
+        (length, _) => (u64::from(length), 2),
+    };
+    if opcode >= CLOSE && (!fin || payload_bytes > 125) {
+        return Err("a control frame is fragmented or too long".into());
+    }
+    Ok(Some(Header { fin, rsv1, opcode, bytes, payload_bytes }))
 }
 
 /// See the [module documentation](self).
@@ -100,10 +125,15 @@ pub(crate) struct Conversation {
     begins: Vec<usize>,
     answered: usize,
     said_messages: u32,
-    /// The answer in progress.
-    partial: Option<(u8, Vec<u8>)>,
+    /// The answer in progress: its opcode, whether it is compressed, and what has come.
+    partial: Option<(u8, bool, Vec<u8>)>,
+    deflate: Option<Box<Deflate>>,
+    /// Compressed answers.
+    inflated: u64,
     close_said: bool,
     close_awaited: bool,
+    /// It knows that a Close must be answered.
+    answers_close: bool,
     /// The code of the server's Close, 0 if it had none.
     close_got: Option<u16>,
     /// Garbage was sent: whatever comes for it is right.
@@ -112,9 +142,10 @@ pub(crate) struct Conversation {
 }
 
 impl Conversation {
-    pub(crate) fn new(serving: Serving) -> Self {
+    pub(crate) fn new(serving: Serving, answers_close: bool) -> Self {
         Self {
             serving,
+            answers_close,
             messages: VecDeque::new(),
             pings: VecDeque::new(),
             ends: Vec::new(),
@@ -122,12 +153,28 @@ impl Conversation {
             answered: 0,
             said_messages: 0,
             partial: None,
+            deflate: None,
+            inflated: 0,
             close_said: false,
             close_awaited: false,
             close_got: None,
             is_tolerant: false,
             close_code: None,
         }
+    }
+
+    /// Messages may be compressed from now on.
+    pub(crate) fn agree(&mut self, deflate: Option<Deflate>) {
+        self.deflate = deflate.map(Box::new);
+    }
+
+    pub(crate) fn inflated(&self) -> u64 {
+        self.inflated
+    }
+
+    /// Whether the server must remember what was said.
+    pub(crate) fn has_takeover(&self) -> bool {
+        self.deflate.as_ref().is_some_and(|it| it.has_takeover())
     }
 
     pub(crate) fn is_answered(&self) -> bool {
@@ -178,10 +225,11 @@ impl Conversation {
             }
             Step::Garbage(bytes) => {
                 self.is_tolerant = true;
-                match random.between(0, 2) {
-                    // A frame without a mask; text that is no text; anything.
+                match random.between(0, 3) {
+                    // A frame without a mask; text that is no text; what is not compressed; anything.
                     0 => vec![0x81, 1, b'a'],
                     1 => frame(true, TEXT, b"\xed\xa0\x80", random),
+                    2 => frame(true, BINARY | RSV1, &noise(bytes, random), random),
                     _ => noise(bytes, random),
                 }
             }
@@ -197,11 +245,21 @@ impl Conversation {
         said: usize,
         random: &mut Random,
     ) -> Vec<u8> {
-        let payload = if text { words(bytes, random) } else { noise(bytes, random) };
-        let mut opcode = if text { TEXT } else { BINARY };
-        let first_opcode = opcode;
-        let mut output = Vec::with_capacity(payload.len() + 14 * frames);
-        let mut rest = &payload[..];
+        let payload = match random.between(0, 5) {
+            // It compresses to next to nothing.
+            0 => vec![b'h'; bytes],
+            _ if text => words(bytes, random),
+            _ => noise(bytes, random),
+        };
+        let first_opcode = if text { TEXT } else { BINARY };
+        let (mut opcode, compressed) = match &mut self.deflate {
+            Some(deflate) if !random.one_in(3) => {
+                (first_opcode | RSV1, Some(deflate.deflate(&payload)))
+            }
+            _ => (first_opcode, None),
+        };
+        let mut rest = compressed.as_deref().unwrap_or(&payload);
+        let mut output = Vec::with_capacity(rest.len() + 14 * frames);
         for left in (1..=frames).rev() {
             let count = if left == 1 { rest.len() } else { random.between(0, rest.len()) };
             output.extend(frame(left == 1, opcode, &rest[..count], random));
@@ -234,7 +292,10 @@ impl Conversation {
         random: &mut Random,
     ) -> Result<Vec<u8>, String> {
         let mut reply = Vec::new();
-        while let Some(Frame { fin, opcode, payload }) = take_frame(buffer)? {
+        while let Some(Frame { fin, rsv1, opcode, payload }) = take_frame(buffer)? {
+            if rsv1 && self.deflate.is_none() {
+                return Err("compressed, though nobody agreed to that".into());
+            }
             if self.close_got.is_some() {
                 return Err("a frame behind Close".into());
             }
@@ -243,7 +304,7 @@ impl Conversation {
                 PING => {}
                 PONG => self.receive_pong(&payload)?,
                 CLOSE => reply.extend(self.receive_close(&payload, random)?),
-                _ => self.receive_data(fin, opcode, payload)?,
+                _ => self.receive_data(fin, rsv1, opcode, payload)?,
             }
         }
         Ok(reply)
@@ -267,7 +328,7 @@ impl Conversation {
             return Err("Close inside a message".into());
         }
         self.close_got = Some(code);
-        if self.close_said {
+        if self.close_said || !self.answers_close {
             return Ok(Vec::new());
         }
         self.close_said = true;
@@ -275,16 +336,27 @@ impl Conversation {
         Ok(frame(true, CLOSE, payload, random))
     }
 
-    fn receive_data(&mut self, fin: bool, opcode: u8, payload: Vec<u8>) -> Result<(), String> {
+    fn receive_data(
+        &mut self,
+        fin: bool,
+        rsv1: bool,
+        opcode: u8,
+        payload: Vec<u8>,
+    ) -> Result<(), String> {
         match (&mut self.partial, opcode) {
-            (None, TEXT | BINARY) => self.partial = Some((opcode, payload)),
-            (Some((_, partial)), CONTINUATION) => partial.extend_from_slice(&payload),
+            (None, TEXT | BINARY) => self.partial = Some((opcode, rsv1, payload)),
+            (Some((.., partial)), CONTINUATION) => partial.extend_from_slice(&payload),
             _ => return Err("fragments out of order".into()),
         }
         if !fin {
             return Ok(());
         }
-        let (opcode, mut payload) = self.partial.take().expect("a message is in progress");
+        let (opcode, is_compressed, mut payload) =
+            self.partial.take().expect("a message is in progress");
+        if let (true, Some(deflate)) = (is_compressed, &mut self.deflate) {
+            payload = deflate.inflate(&payload)?;
+            self.inflated += 1;
+        }
         let Some((expected_opcode, expected)) = self.messages.pop_front() else {
             let what = format!("a message of {} bytes that nobody asked for", payload.len());
             return if self.is_tolerant { Ok(()) } else { Err(what) };

@@ -8,6 +8,7 @@ use crate::random::Random;
 use crate::sabotage::{Bug, Sabotage};
 use crate::trace::Trace;
 use halloo::net::Token;
+use halloo::proto::Framing;
 use rustix::io::Errno;
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -107,7 +108,8 @@ impl World {
             let peer = client.address(at, self.random.between(0, self.plan.addresses - 1));
             let window = self.random.pick(&[256, 4096, 65_536]);
             let room = self.random.pick(&[300, 4096, 65_536]);
-            self.links.push(Link::new(peer, window, room));
+            let is_websocket = client.framing == Framing::WebSocket;
+            self.links.push(Link::new(peer, window, room, is_websocket));
             self.clients.push(client);
             let delay = self.random.time(0, self.plan.arrivals);
             self.agenda.add(self.now + delay, Action::Connect(at));

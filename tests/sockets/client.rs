@@ -154,11 +154,12 @@ impl Client {
         Frame { first: start[0], payload: self.read_exactly(len) }
     }
 
-    /// A close frame with this code, and then the end.
+    /// The closing handshake, begun by the server with this code, and then the end.
     #[track_caller]
     pub(crate) fn expect_close(&mut self, code: u16) {
         let frame = self.read_frame();
         assert_eq!(frame.close_code(), Some(code), "{frame:?}");
+        self.write(&masked_close(code));
         self.expect_end();
     }
 

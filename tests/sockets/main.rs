@@ -15,6 +15,7 @@ mod wire;
 
 mod bad_peers;
 mod big;
+mod closing;
 mod crowd;
 mod listeners;
 mod one_edge;

@@ -138,11 +138,10 @@ impl Session {
     pub fn close(&mut self, code: CloseCode, batch: &mut Batch) {
         match self.link.stage {
             Stage::Handshake => self.fail(Error::ServiceUnavailable, batch),
-            Stage::Auth => {
-                self.outbox(batch).push_close(Some(code));
-                self.link.stage = Stage::Closing;
+            Stage::Auth | Stage::Open => {
+                self.outbox(batch).close(code);
+                self.forget_received();
             }
-            Stage::Open => self.outbox(batch).close(code),
             Stage::Closing => {}
         }
     }
@@ -158,6 +157,19 @@ impl Session {
     pub fn abandon(&mut self) {
         self.finish();
         self.unfinished = Unfinished::default();
+    }
+
+    /// Says what is due when the current stage's deadline has passed, and returns what that means.
+    pub fn time_out(&mut self, batch: &mut Batch) -> Error {
+        let error = self.timeout_error();
+        match self.link.stage {
+            // Before a WebSocket is open there is an HTTP answer for it.
+            Stage::Handshake => self.fail(error, batch),
+            // The peer may be slow, but it broke no rule and can answer a Close.
+            Stage::Auth | Stage::Open => self.close(error.close_code(), batch),
+            Stage::Closing => self.abandon(),
+        }
+        error
     }
 
     /// What the passing of the current stage's deadline means.
@@ -192,12 +204,33 @@ impl Session {
 
     /// Whether we should end our output once everything is sent. A WebSocket client leaves that to the
     /// server: RFC 6455 §7.1.1, "the underlying TCP connection, in most normal cases, SHOULD be closed first
-    /// by the server".
+    /// by the server". A server waits for the Close that answers its own, or clients that take an end of
+    /// input for a loss would not see a closing handshake.
     pub fn wants_shutdown(&self) -> bool {
         self.link.stage == Stage::Closing
-            && (self.link.role == Role::Server
-                || !self.link.is_websocket
-                || (self.link.deaf && !self.is_cleanly_closed()))
+            && match (self.link.is_websocket, self.link.role) {
+                (false, _) => true,
+                (true, Role::Server) => !self.awaits_close(),
+                (true, Role::Client) => self.link.deaf && !self.is_cleanly_closed(),
+            }
+    }
+
+    /// Whether a server has said Close, though it may still wait to be sent, and the peer's is to come.
+    pub fn awaits_close(&self) -> bool {
+        self.link.stage == Stage::Closing
+            && self.link.is_websocket
+            && self.link.role == Role::Server
+            && !self.link.deaf
+            && !self.link.is_mid_frame
+    }
+
+    /// Waits no longer for the peer's Close: whatever comes in is dropped from now on.
+    pub fn stop_awaiting_close(&mut self) {
+        debug_assert!(self.awaits_close(), "only who waits can give up");
+        self.link.deaf = true;
+        self.forget_received();
+        self.unfinished.keep_tail(&[]);
+        self.unfinished.release();
     }
 
     /// Whether both sides have said Close (RFC 6455 §7.1.4, "closed cleanly").
@@ -241,7 +274,8 @@ impl Session {
 
     /// Ends a batch: keeps what is unread, and of the answers what was not among the first `sent` bytes.
     pub fn keep(&mut self, batch: &Batch, sent: usize) {
-        self.unfinished.keep_tail(batch.unread());
+        let tail = if self.is_deaf() { &[] } else { batch.unread() };
+        self.unfinished.keep_tail(tail);
         let mut sent = sent;
         for answers in batch.answers() {
             let gone = sent.min(answers.len());
@@ -254,6 +288,11 @@ impl Session {
     /// Bytes of heap this session owns: zero unless something is unfinished.
     pub fn heap_bytes(&self) -> usize {
         self.unfinished.heap_bytes()
+    }
+
+    /// Whether what comes in means nothing any more.
+    fn is_deaf(&self) -> bool {
+        self.link.stage == Stage::Closing && (self.link.deaf || !self.link.is_websocket)
     }
 
     /// Drops what was received in part: it will not be completed.

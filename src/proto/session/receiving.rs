@@ -100,7 +100,7 @@ impl Session {
         if unread == 0 {
             return Ok(Status::Partial);
         }
-        if self.link.deaf || !self.link.is_websocket {
+        if self.is_deaf() {
             batch.consume(unread);
             return Ok(Status::Complete(self.nothing(batch)));
         }

@@ -1,0 +1,74 @@
+//! What the server writes on a WebSocket, watched for its Close: that, and not the end of output, ends the
+//! conversation.
+
+use crate::websocket::{self, CLOSE};
+
+/// How far into the server's output the watch has come.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    place: Place,
+    /// The part of a head or header that was written.
+    begun: Vec<u8>,
+    /// Payload bytes of the frame in progress that are still to come.
+    remaining: u64,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    #[default]
+    Head,
+    /// Frames of messages, and control frames.
+    Frames,
+    InClose,
+    /// Close is whole: nothing may follow.
+    End,
+    /// The request was answered with a page of HTTP instead.
+    Refused,
+}
+
+impl Watch {
+    /// Takes what was written. Returns whether Close is now written whole for the first time.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<bool, String> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            match self.place {
+                Place::End => return Err(format!("{} bytes are written behind Close", rest.len())),
+                Place::Refused => return Ok(false),
+                Place::Head | Place::Frames | Place::InClose => {}
+            }
+            let payload = rest.len().min(usize::try_from(self.remaining).unwrap_or(usize::MAX));
+            rest = &rest[payload..];
+            self.remaining -= payload as u64;
+            if payload == 0 {
+                self.begun.push(rest[0]);
+                rest = &rest[1..];
+                self.understand()?;
+            }
+            if self.place == Place::InClose && self.remaining == 0 {
+                self.place = Place::End;
+                return if rest.is_empty() { Ok(true) } else { self.write(rest) };
+            }
+        }
+        Ok(false)
+    }
+
+    /// Looks whether a head or a header is complete.
+    fn understand(&mut self) -> Result<(), String> {
+        if self.place == Place::Head {
+            if self.begun.ends_with(b"\r\n\r\n") {
+                let is_accepted = self.begun.starts_with(b"HTTP/1.1 101 ");
+                self.place = if is_accepted { Place::Frames } else { Place::Refused };
+                self.begun.clear();
+            }
+            return Ok(());
+        }
+        if let Some(header) = websocket::header(&self.begun)? {
+            self.remaining = header.payload_bytes;
+            self.begun.clear();
+            if header.opcode == CLOSE {
+                self.place = Place::InClose;
+            }
+        }
+        Ok(())
+    }
+}

@@ -52,6 +52,8 @@ pub struct Session {
     messages: u32,
     /// How far the end of the head was looked for.
     searched: u16,
+    /// Bytes of frames that came in the stage Auth, counting announced ones.
+    unauthenticated_bytes: u16,
     /// Our first words (request or challenge) are said.
     is_begun: bool,
     /// What was agreed on about compression.
@@ -89,6 +91,7 @@ impl Session {
             unfinished: Unfinished::default(),
             messages: 0,
             searched: 0,
+            unauthenticated_bytes: 0,
             is_begun: false,
             agreement: Agreement::default(),
         }

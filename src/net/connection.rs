@@ -44,11 +44,21 @@ pub struct Connection<T> {
     eof: bool,
     /// It stands in the reactor's queue.
     queued: bool,
+    /// It is not through its opening handshake and authentication yet, and has one of them.
+    is_entering: bool,
     shutdown_sent: bool,
-    /// Something arrived since the last look for silence.
-    heard: bool,
-    /// A ping was sent because nothing arrived.
-    pinged: bool,
+    silence: Silence,
+}
+
+/// What is known about a peer that may have gone silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Silence {
+    /// Something arrived since the last look.
+    Heard,
+    /// Nothing did.
+    Quiet,
+    /// Nothing did, and a ping was sent therefore.
+    Pinged,
 }
 
 /// What all connections of a reactor share while one of them is driven.
@@ -74,6 +84,7 @@ impl<T: Stream> Connection<T> {
     /// still being made.
     pub(super) fn new(id: u64, slot: u32, stream: T, peer: Peer, session: Session) -> Self {
         let writable = session.config().role == Role::Server;
+        let is_entering = writable && session.config().has_entrance();
         Self {
             stream,
             session,
@@ -88,9 +99,9 @@ impl<T: Stream> Connection<T> {
             read_closed: false,
             eof: false,
             queued: false,
+            is_entering,
             shutdown_sent: false,
-            heard: false,
-            pinged: false,
+            silence: Silence::Quiet,
         }
     }
 
@@ -244,7 +255,7 @@ impl<T: Stream> Connection<T> {
             Ok(count) => {
                 shared.batch.filled(count);
                 *shared.bytes_received += count as u64;
-                self.heard = true;
+                self.silence = Silence::Heard;
                 // Less than was asked for: there was no more. That saves the call that would say so.
                 self.readable = count == wanted || self.read_closed;
             }
@@ -277,11 +288,14 @@ impl<T: Stream> Connection<T> {
             }
             if after == Stage::Open && before != after {
                 // Silence counts from here: what came before was not for the session.
-                self.heard = false;
+                self.silence = Silence::Quiet;
             }
-            // A service may hang up as soon as it opens: what is past Auth with an event was authenticated.
-            if before == Stage::Auth && after != before && by == End::Service {
-                info!(peer:% = self.peer; "#{} authenticated", self.id);
+            // A service may hang up as soon as it opens: what is past Auth with an event was let in.
+            if before < Stage::Open && after >= Stage::Open && by == End::Service {
+                self.is_entering = false;
+                if before == Stage::Auth {
+                    info!(peer:% = self.peer; "#{} authenticated", self.id);
+                }
             }
         }
     }
@@ -341,13 +355,13 @@ impl<T: Stream> Connection<T> {
         if shared.limits.ping_interval.is_none() || !self.has_pings() {
             return;
         }
-        if std::mem::take(&mut self.heard) {
-            self.pinged = false;
-        } else if self.pinged {
-            self.fail(Error::PingTimeout, shared);
-        } else {
-            self.pinged = true;
-            self.tell(shared, |outbox: &mut Outbox<'_>| outbox.ping());
+        match self.silence {
+            Silence::Heard => self.silence = Silence::Quiet,
+            Silence::Quiet => {
+                self.silence = Silence::Pinged;
+                self.tell(shared, |outbox: &mut Outbox<'_>| outbox.ping());
+            }
+            Silence::Pinged => self.fail(Error::PingTimeout, shared),
         }
     }
 
@@ -379,6 +393,11 @@ impl<T> Connection<T> {
     /// Whether answers wait for the peer to take them.
     pub(super) fn is_blocked(&self) -> bool {
         !self.session.pending().is_empty()
+    }
+
+    /// Whether it is still to be let in.
+    pub(super) fn is_entering(&self) -> bool {
+        self.is_entering
     }
 
     pub(super) fn stream_mut(&mut self) -> &mut T {

@@ -13,10 +13,12 @@ pub mod network;
 pub mod random;
 pub mod reactor;
 mod slab;
+pub mod socket_options;
 pub mod stream;
 pub mod system;
 
 pub use address::{Address, Endpoint};
 pub use network::{Network, Peer, Readiness, Stream, Token};
 pub use reactor::{ConnectionId, Reactor};
+pub use socket_options::{Keepalive, SocketOptions};
 pub use system::System;

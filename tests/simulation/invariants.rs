@@ -68,7 +68,7 @@ impl World {
                 self.stopped_at.is_some_and(|at| has_passed(at, limits.drain_timeout))
             }
             End::Reset | End::BrokenPipe | End::TimedOut | End::Transport => link.broken,
-            End::Refused | End::TooManyFromAddress | End::Panicked => false,
+            End::Refused | End::TooManyFromAddress | End::DroppedEarly | End::Panicked => false,
             End::Failed(error) => match error {
                 Error::HandshakeTimeout => {
                     link.facts.opened_at.is_none()

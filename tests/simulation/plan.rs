@@ -116,6 +116,7 @@ fn limits(random: &mut Random) -> Limits {
     Limits {
         connections_max: if random.one_in(6) { random.between(1, 6) } else { 1000 },
         connections_per_address_max: random.one_in(6).then(|| random.between(1, 3) as u32),
+        early_drop: None,
         memory_bytes_max: if random.one_in(8) { random.between(500, 40_000) } else { 1 << 30 },
         handshake_timeout: seconds(random, 20),
         auth_timeout: seconds(random, 20),

@@ -3,7 +3,7 @@
 
 use super::client::Client;
 use super::process::Process;
-use super::support::{Program, Server, halloo};
+use super::support::{KeyFile, Program, Server, halloo};
 use super::{process_of, serve};
 use std::io::ErrorKind;
 use std::process::Command;
@@ -84,6 +84,44 @@ fn one_address_has_its_share() {
     while try_echo(server.url()).is_none() {
         assert!(start.elapsed() < Duration::from_secs(5), "its place is free again");
     }
+}
+
+#[test]
+fn who_says_nothing_locks_nobody_out() {
+    let arguments = ["--max-unauthenticated", "20:50:40", "ws://127.0.0.1:0", "tcp://127.0.0.1:0"];
+    let server = Server::start(&arguments);
+    let [websocket, bare] = server.urls() else { panic!("two of them") };
+    // Who is through its handshake does not count.
+    let mut friends: Vec<Client> = (0..30).map(|_| Client::open(websocket)).collect();
+    assert!(!server.stderr_so_far().contains("turned away"), "{}", server.stderr_so_far());
+    let silent: Vec<Client> = (0..200).map(|_| Client::connect(websocket)).collect();
+    server.wait_for_logs("connected", 50);
+    let log = server.wait_for_logs("turned away: too many connections that are not let in", 160);
+    let entering = log.matches(" connected ").count() - friends.len();
+    println!("{entering} of 200 silent clients have a place");
+    // By chance, some of those between the two limits: all twenty, or none, would take a miracle.
+    assert!((21..=40).contains(&entering), "{entering}");
+    // Who has neither a handshake nor a key is served as before, and so is who was already there.
+    Client::open(bare).echo(b"bare");
+    friends.iter_mut().for_each(|friend| friend.echo(b"undisturbed"));
+    drop(silent);
+    server.wait_for_logs("ended: ", entering);
+    Client::open(websocket).echo(b"room again");
+}
+
+#[test]
+fn those_who_owe_an_answer_count_too() {
+    let key = KeyFile::new("sesame");
+    let arguments = ["--auth-key-file", key.path(), "--max-unauthenticated", "2:100:2"];
+    let server = Server::start(&[&arguments[..], &["tcp://127.0.0.1:0"]].concat());
+    let mut owing: Vec<Client> = (0..2).map(|_| Client::connect(server.url())).collect();
+    owing.iter_mut().for_each(|client| drop(client.read_exactly(32)));
+    for _ in 0..3 {
+        assert!(Client::connect(server.url()).try_rest().is_ok_and(|rest| rest.is_empty()));
+    }
+    drop(owing.pop());
+    server.wait_for_log("ended: ");
+    Client::connect(server.url()).read_exactly(32);
 }
 
 /// Many clients that came at once and have each said one byte.

@@ -40,7 +40,7 @@ impl Session {
             Role::Server => Error::RequestMalformed,
             Role::Client => Error::ResponseMalformed,
         };
-        let found = http::find_end(batch.unread(), &mut self.searched, malformed)?;
+        let found = http::find_end(batch.unread(), &mut self.early_bytes, malformed)?;
         let Status::Complete(head_bytes) = found else { return Ok(Status::Partial) };
         let head = &batch.unread()[..head_bytes];
         match role {
@@ -67,6 +67,7 @@ impl Session {
             return self.open(batch);
         }
         self.link.stage = Stage::Auth;
+        self.early_bytes = 0;
         if self.config.role == Role::Server {
             let mut challenge = [0; CHALLENGE_BYTES];
             batch.fill_random(&mut challenge);
@@ -173,7 +174,7 @@ impl Session {
         let Status::Complete(frame_bytes) = websocket.next_frame_bytes(batch, rules)? else {
             return Ok(Status::Partial);
         };
-        let charged = frame_bytes.saturating_add(self.unauthenticated_bytes.into());
+        let charged = frame_bytes.saturating_add(self.early_bytes.into());
         if charged > UNAUTHENTICATED_BYTES_MAX {
             return Err(match self.link.role {
                 Role::Server => Error::AuthTooLong,
@@ -182,7 +183,7 @@ impl Session {
         }
         let status = websocket.receive(batch, &mut self.unfinished, rules)?;
         if let Status::Complete(_) = status {
-            self.unauthenticated_bytes = charged as u16;
+            self.early_bytes = charged as u16;
         }
         Ok(status)
     }

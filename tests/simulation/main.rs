@@ -74,6 +74,7 @@ fn expected_ends() -> Vec<End> {
         End::TimedOut,
         End::Transport,
         End::TooManyFromAddress,
+        End::DroppedEarly,
     ];
     ends.extend(errors.map(End::Failed));
     ends

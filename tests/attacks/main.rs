@@ -15,7 +15,7 @@
 //! | CWE-1385 (CSWSH), CVE-2018-14732, CVE-2025-52882: pages of other origins | `t_cwe_1385` |
 //! | DNS rebinding | `t_dns_rebinding` |
 //! | stored XSS: a peer's text in what we write | `t_stored_xss` |
-//! | RUSTSEC-2025-0055, OSC 52 and 8: a peer's bytes in a log or on a terminal | `t_rustsec_2025_0055`; `cli::printable` |
+//! | RUSTSEC-2025-0055, OSC 52 and 8: a peer's bytes in a log or on a terminal | `t_rustsec_2025_0055`, `t_osc_52`; `cli::printable` |
 //!
 //! Any origin and any host are served by default, for an echo has no authority that a page could borrow;
 //! `--origin` and `--host` restrict them, and that is what the two tests demand.

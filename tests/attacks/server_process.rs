@@ -1,8 +1,10 @@
 //! Attacks on the process: its memory, its clock, its descriptors, its log, and what it is built of.
 
 use crate::client::Client;
-use crate::support::{KeyFile, Program, Server, halloo};
+use crate::support::{KeyFile, Program, Server, halloo, python};
 use crate::{process_of, serve, wire};
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -234,6 +236,32 @@ fn t_rustsec_2025_0055() {
         let found = log.bytes().find(|byte| !harmless(byte));
         assert_eq!(found, None, "{}", log.escape_debug());
         assert!(!log.contains("forged"), "{log}");
+    }
+}
+
+/// A server's bytes on the terminal of who talks to it: each reply is one line of harmless characters.
+#[test]
+fn t_osc_52() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("tcp://{}", listener.local_addr().expect("it is bound"));
+    let nasty = nasty_bytes();
+    let typed = "x\n".repeat(nasty.len()) + "quit\n";
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept()?;
+        for reply in nasty {
+            stream.read_exact(&mut [0; 1])?;
+            stream.write_all(&[b"nasty:", &reply[..]].concat())?;
+        }
+        stream.read_to_end(&mut Vec::new())
+    });
+    let command = [env!("CARGO_BIN_EXE_halloo"), "connect", &url];
+    let screen = python().run("terminal.py", &command, &typed).stdout;
+    server.join().expect("it does not panic").expect("the client reads to the end");
+    let replies: Vec<&str> = screen.lines().filter(|line| line.contains("nasty:")).collect();
+    assert_eq!(replies.len(), nasty_bytes().len(), "{screen:?}");
+    for reply in replies {
+        let is_harmless = |it: char| it == '\t' || it == '\r' || (' '..='~').contains(&it);
+        assert!(reply.chars().all(is_harmless), "{reply:?}");
     }
 }
 

@@ -40,6 +40,11 @@ impl Process {
         self.figure_kib("VmHWM:")
     }
 
+    /// The memory that it has reserved for data, touched or not, in KiB.
+    pub(crate) fn reserved_kib(self) -> u64 {
+        self.figure_kib("VmData:")
+    }
+
     /// The time it has spent on a processor.
     pub(crate) fn processor_time(self) -> Duration {
         let text = self.read("schedstat");

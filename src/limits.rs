@@ -22,6 +22,56 @@ pub const DESCRIPTORS_RESERVED: u64 = 32;
 /// of a slow line, and short for a peer that does not know closing handshakes and waits for the end. No more
 /// than half the close timeout, so that the other half is left for the peer's end.
 pub const CLOSE_ANSWER_WAIT: Duration = Duration::from_secs(1);
+/// How long data may stay unacknowledged, or a peer that acknowledges may offer no room for more, until the
+/// kernel gives a connection up (`TCP_USER_TIMEOUT`), in the internet profile. 30 s: longer than any path is
+/// disturbed that is worth waiting for, and without it the kernel goes on for a quarter of an hour.
+pub const USER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a connection may be silent until the kernel asks whether the peer is still there, in the internet
+/// profile. 60 s: addresses are translated on the way by devices that forget a silent connection after some
+/// minutes, and a peer that lost its power holds a connection no longer than this.
+pub const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
+
+/// How long the kernel waits before it asks again: 10 s, as little as a bad mobile link needs.
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How often the kernel asks: 3 times, so that one or two lost packets end nothing. Where [`USER_TIMEOUT`]
+/// is set too, Linux gives up at the first that stays unanswered once that has passed (tcp(7)).
+pub const KEEPALIVE_PROBES: u32 = 3;
+
+/// When connections are dropped by chance. A flood of clients that connect and then say nothing leaves some
+/// room for the others so, where a hard limit would lock them all out. OpenSSH's `MaxStartups`.
+///
+/// A connection that is entering counts from when it is accepted until its opening handshake and authentication are done, or
+/// it is gone. Those that have neither, bare TCP and lines without a key, are not counted and not dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EarlyDrop {
+    /// Below so many, none is dropped.
+    pub start: usize,
+    /// How many of a hundred are dropped at `start`; from there it grows evenly up to all at `full`.
+    pub percent: u32,
+    /// From so many, all are dropped.
+    pub full: usize,
+}
+
+impl EarlyDrop {
+    /// How many of a hundred new connections are dropped while so many are entering.
+    pub fn percent_at(&self, entering: usize) -> u32 {
+        if entering < self.start {
+            return 0;
+        }
+        if entering >= self.full {
+            return 100;
+        }
+        let rest = u64::from(100 - self.percent);
+        let grown = rest * (entering - self.start) as u64 / (self.full - self.start) as u64;
+        self.percent + grown as u32
+    }
+}
+
+/// The least number of connections that a percentage stands for as the start of early drops, and half of what
+/// it stands for as their end: 100. Fewer are no flood, however few there is room for.
+pub const EARLY_DROP_START_MIN: usize = 100;
 
 /// What a reactor allows its peers.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +81,8 @@ pub struct Limits {
     /// Connections at once from one IPv4 address or one IPv6 /64 network. Default none: behind a proxy all
     /// peers have one address.
     pub connections_per_address_max: Option<u32>,
+    /// When connections are dropped by chance because too many have not been let in yet. Default never.
+    pub early_drop: Option<EarlyDrop>,
     /// Heap bytes that all connections together may own: half-received messages and unsent answers.
     /// Default 256 MiB. When it is passed, the connection that owns most is ended.
     pub memory_bytes_max: usize,
@@ -59,6 +111,7 @@ impl Default for Limits {
         Self {
             connections_max: 1024 - DESCRIPTORS_RESERVED as usize,
             connections_per_address_max: None,
+            early_drop: None,
             memory_bytes_max: 256 * 1024 * 1024,
             handshake_timeout: Duration::from_secs(10),
             auth_timeout: Duration::from_secs(10),
@@ -68,5 +121,21 @@ impl Default for Limits {
             drain_timeout: Duration::from_secs(10),
             ping_interval: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_chance_to_be_dropped_grows_evenly() {
+        let early_drop = EarlyDrop { start: 10, percent: 30, full: 20 };
+        let chances: Vec<u32> = (8..22).map(|entering| early_drop.percent_at(entering)).collect();
+        assert_eq!(chances, [0, 0, 30, 37, 44, 51, 58, 65, 72, 79, 86, 93, 100, 100]);
+        let sudden = EarlyDrop { start: 10, percent: 0, full: 10 };
+        assert_eq!((sudden.percent_at(9), sudden.percent_at(10)), (0, 100));
+        let certain = EarlyDrop { start: 0, percent: 100, full: usize::MAX };
+        assert_eq!(certain.percent_at(0), 100);
     }
 }

@@ -2,7 +2,7 @@
 
 use halloo::limits::Limits;
 use halloo::net::listener::SystemListener;
-use halloo::net::{Address, Reactor, System};
+use halloo::net::{Address, Reactor, SocketOptions, System};
 use halloo::proto::{Batch, Config, End, Framing, Message, Outbox, Role};
 use halloo::service::{Context, Echo, Service};
 use std::io::{Read, Write};
@@ -31,7 +31,8 @@ impl Server {
         let batch = Batch::new(64 * 1024, Box::new(|bytes| bytes.fill(0)));
         let mut reactor = Reactor::new(network, Buggy, Limits::default(), batch);
         let url: Address = "tcp://127.0.0.1:0".parse().expect("a URL");
-        let (listener, bound) = SystemListener::bind(&url, None, None).expect("a free port");
+        let (listener, bound) =
+            SystemListener::bind(&url, SocketOptions::default(), None).expect("a free port");
         let config = Config::new(Role::Server, Framing::Raw);
         reactor.listen(listener, Rc::new(config)).expect("a listener");
         let address = bound.to_string().trim_start_matches("tcp://").to_owned();

@@ -4,6 +4,7 @@ mod auth;
 mod config_file;
 mod connect;
 mod deflate;
+mod early_drop;
 mod logger;
 mod printable;
 mod prompt;

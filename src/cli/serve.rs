@@ -2,12 +2,16 @@
 
 use super::auth::AuthArgs;
 use super::deflate::DeflateArgs;
+use super::early_drop::{EarlyDropShares, early_drop_or_off};
 use super::tls::{TlsServer, TlsServerArgs};
 use super::values::{OrOff, bytes, count, count_or_off, duration, duration_or_off};
 use super::{CommonArgs, Failure, logger};
-use crate::limits::{DESCRIPTORS_RESERVED, Limits, RECEIVE_BUFFER_BYTES};
+use crate::limits::{
+    DESCRIPTORS_RESERVED, EarlyDrop, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES, Limits,
+    RECEIVE_BUFFER_BYTES, USER_TIMEOUT,
+};
 use crate::net::listener::SystemListener;
-use crate::net::{Address, Reactor, System, random};
+use crate::net::{Address, Keepalive, Reactor, SocketOptions, System, random};
 use crate::proto::auth::Auth;
 use crate::proto::handshake::Policy;
 use crate::proto::{self, Batch, Config, Role};
@@ -45,6 +49,11 @@ pub(super) struct ServeArgs {
     /// Connections at once from one IPv4 address or IPv6 /64 network [default: off]
     #[arg(long, value_name = "N", value_parser = count_or_off)]
     max_connections_per_ip: Option<OrOff<u32>>,
+    /// Drop new connections by chance while too many are not yet through their opening handshake and
+    /// authentication: RATE of a hundred at START such connections, growing to all at FULL. START and FULL
+    /// are counts or percentages of --max-connections [default: off; with --profile internet 25%:30:50%]
+    #[arg(long, value_name = "START:RATE:FULL", value_parser = early_drop_or_off)]
+    max_unauthenticated: Option<OrOff<EarlyDropShares>>,
     /// The largest message
     #[arg(long, value_name = "SIZE", value_parser = bytes, default_value = "64MiB")]
     max_message_size: u64,
@@ -85,7 +94,7 @@ pub(super) struct ServeArgs {
     deflate: DeflateArgs,
     #[command(flatten)]
     tls: TlsServerArgs,
-    /// Socket buffers: the kernel's autotuning, or so small that slow readers cannot exhaust its memory
+    /// What is taken for granted about peers, in socket buffers, keepalive and --max-unauthenticated
     #[arg(long, value_name = "PROFILE", default_value = "bench")]
     profile: Profile,
     #[command(flatten)]
@@ -108,9 +117,10 @@ enum ServiceName {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Profile {
-    /// The kernel's autotuning
+    /// They mean well: buffers as the kernel tunes them, and it never asks whether a peer is still there
     Bench,
-    /// A fixed share of the memory the kernel has for TCP, for each connection
+    /// They may be anybody: buffers of a fixed share of the memory that the kernel has for TCP, so that slow
+    /// readers cannot exhaust it; peers that are gone or stuck are given up; floods of connects are thinned
     Internet,
 }
 
@@ -134,10 +144,10 @@ pub(super) fn run(arguments: &ServeArgs) -> Result<(), Failure> {
     }
     reactor.network_mut().register_external(&mut signals, SIGNALS).map_err(failure)?;
 
-    let buffer_bytes = arguments.buffer_bytes(limits.connections_max);
+    let options = arguments.socket_options(limits.connections_max);
     for address in &arguments.listen {
         let (listener, bound) =
-            SystemListener::bind(address, buffer_bytes, tls.acceptor(address)?.as_ref())
+            SystemListener::bind(address, options, tls.acceptor(address)?.as_ref())
                 .map_err(|error| cannot_listen(address, &error))?;
         let config = arguments.config(address, auth.clone(), whole_messages);
         reactor.listen(listener, Rc::new(config)).map_err(failure)?;
@@ -237,6 +247,7 @@ impl ServeArgs {
         }
         Ok(Limits {
             connections_max: wanted as usize,
+            early_drop: self.early_drop(wanted as usize),
             connections_per_address_max: self.max_connections_per_ip.and_then(|limit| limit.0),
             memory_bytes_max: usize::try_from(self.max_memory).unwrap_or(usize::MAX),
             handshake_timeout: self.handshake_timeout,
@@ -249,9 +260,30 @@ impl ServeArgs {
         })
     }
 
-    /// The size of each socket buffer, unless that is left to the kernel.
-    fn buffer_bytes(&self, connections_max: usize) -> Option<usize> {
-        (self.profile == Profile::Internet).then(|| internet_buffer_bytes(connections_max))
+    /// A load test may well make all of its connections before it lets one of them speak, so nothing is
+    /// dropped early unless that is asked for.
+    fn early_drop(&self, connections_max: usize) -> Option<EarlyDrop> {
+        let shares = match (self.max_unauthenticated, self.profile) {
+            (Some(OrOff(shares)), _) => shares,
+            (None, Profile::Internet) => Some(EarlyDropShares::INTERNET),
+            (None, Profile::Bench) => None,
+        };
+        shares.map(|shares| shares.of(connections_max))
+    }
+
+    fn socket_options(&self, connections_max: usize) -> SocketOptions {
+        match self.profile {
+            Profile::Bench => SocketOptions::default(),
+            Profile::Internet => SocketOptions {
+                buffer_bytes: Some(internet_buffer_bytes(connections_max)),
+                user_timeout: Some(USER_TIMEOUT),
+                keepalive: Some(Keepalive {
+                    idle: KEEPALIVE_IDLE,
+                    interval: KEEPALIVE_INTERVAL,
+                    probes: KEEPALIVE_PROBES,
+                }),
+            },
+        }
     }
 }
 

@@ -59,8 +59,10 @@ impl<T: Stream> Connection<T> {
     /// A connection that is `writable` at once if it was accepted, and when an event says so if it is
     /// still being made.
     pub(super) fn new(id: u64, slot: u32, stream: T, peer: Peer, session: Session) -> Self {
+        let is_server = session.config().role == Role::Server;
         let mut flags = Flags::default();
-        flags.set(Flag::Writable, session.config().role == Role::Server);
+        flags.set(Flag::Writable, is_server);
+        flags.set(Flag::Entering, is_server && session.config().has_entrance());
         Self { stream, session, id, slot, peer, deadline: None, active: 0, end: None, flags }
     }
 
@@ -290,9 +292,12 @@ impl<T: Stream> Connection<T> {
                 // Silence counts from here: what came before was not for the session.
                 self.flags.set(Flag::Heard, false);
             }
-            // A service may hang up as soon as it opens: what is past Auth with an event was authenticated.
-            if before == Stage::Auth && after != before && by == End::Service {
-                info!(peer:% = self.peer; "#{} authenticated", self.id);
+            // A service may hang up as soon as it opens: what is past Auth with an event was let in.
+            if before < Stage::Open && after >= Stage::Open && by == End::Service {
+                self.flags.set(Flag::Entering, false);
+                if before == Stage::Auth {
+                    info!(peer:% = self.peer; "#{} authenticated", self.id);
+                }
             }
         }
     }
@@ -402,6 +407,11 @@ impl<T: Stream> Connection<T> {
     /// Whether our Close is on its way, and the peer's is waited for.
     pub(super) fn awaits_close(&self) -> bool {
         self.session.awaits_close() && !self.is_blocked()
+    }
+
+    /// Whether it is still to be let in.
+    pub(super) fn is_entering(&self) -> bool {
+        self.flags.has(Flag::Entering)
     }
 
     pub(super) fn stream_mut(&mut self) -> &mut T {

@@ -7,7 +7,7 @@
 
 use super::deadlines::Moment;
 use super::network::Network;
-use crate::limits::ACCEPT_RETRY;
+use crate::limits::{ACCEPT_RETRY, EarlyDrop};
 use crate::metrics::Metrics;
 use crate::proto::Config;
 use log::warn;
@@ -30,11 +30,19 @@ pub(super) struct Doorkeeper<L> {
     retry_at: Option<Moment>,
     /// Whether the lack of room was logged, once until there is room again.
     warned: bool,
+    /// Connections that are not through their opening handshake and authentication yet.
+    entering: usize,
 }
 
 impl<L> Doorkeeper<L> {
     pub(super) fn new() -> Self {
-        Self { doors: Vec::new(), retry_at: None, warned: false }
+        Self { doors: Vec::new(), retry_at: None, warned: false, entering: 0 }
+    }
+
+    /// Lets nobody in any more.
+    pub(super) fn close(&mut self) {
+        self.doors.clear();
+        self.retry_at = None;
     }
 
     /// Whether an accept should be tried now.
@@ -60,6 +68,32 @@ impl<L> Doorkeeper<L> {
     /// There was room.
     pub(super) fn relax(&mut self) {
         self.warned = false;
+    }
+
+    /// A connection came that is still to be let in.
+    pub(super) fn begin_entering(&mut self) {
+        self.entering += 1;
+    }
+
+    /// It was let in, or is gone.
+    pub(super) fn end_entering(&mut self) {
+        self.entering -= 1;
+    }
+
+    /// Whether the next connection that is to be let in is turned away, by chance.
+    pub(super) fn drops_early(
+        &self,
+        early_drop: Option<EarlyDrop>,
+        fill_random: impl FnOnce(&mut [u8]),
+    ) -> bool {
+        let percent = early_drop.map_or(0, |early_drop| early_drop.percent_at(self.entering));
+        if percent == 0 {
+            return false;
+        }
+        let mut bytes = [0; 4];
+        fill_random(&mut bytes);
+        // One of 100 numbers; that 2^32 is no multiple of 100 makes no difference that counts here.
+        u32::from_le_bytes(bytes) % 100 < percent
     }
 
     /// There is no room: turns one client away, and waits.

@@ -23,6 +23,8 @@ pub(super) enum Flag {
     Eof = 1 << 3,
     /// It stands in the reactor's queue.
     Queued = 1 << 4,
+    /// It is not through its opening handshake and authentication yet, and has one of them.
+    Entering = 1 << 8,
     /// We ended our output.
     ShutdownSent = 1 << 5,
     /// Something arrived since the last look for silence.

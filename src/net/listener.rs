@@ -2,6 +2,7 @@
 
 use super::address::{Address, Endpoint, Location};
 use super::network::Peer;
+use super::socket_options::SocketOptions;
 use super::stream::SystemStream;
 use super::tls::Acceptor;
 use mio::net::{TcpListener, UnixListener};
@@ -26,8 +27,7 @@ pub enum SystemListener {
 impl SystemListener {
     /// Binds and listens. Returns the address with the port that was really bound.
     ///
-    /// `buffer_bytes` fixes the size of the kernel's buffers of each connection and direction; `None`
-    /// leaves it to the kernel's autotuning.
+    /// The options are for TCP; Unix sockets have none of them.
     ///
     /// With an `acceptor`, which an address whose transport is TLS needs, connections begin with TLS.
     ///
@@ -35,12 +35,12 @@ impl SystemListener {
     /// What the operating system says; if the name has several addresses, of the last one.
     pub fn bind(
         address: &Address,
-        buffer_bytes: Option<usize>,
+        options: SocketOptions,
         acceptor: Option<&Acceptor>,
     ) -> io::Result<(Self, Address)> {
         let mut last_error = io::Error::new(ErrorKind::NotFound, "the name has no address");
         for endpoint in address.resolve()? {
-            match Self::bind_to(&endpoint, buffer_bytes, acceptor) {
+            match Self::bind_to(&endpoint, options, acceptor) {
                 Ok((listener, location)) => {
                     return Ok((listener, Address { location, ..address.clone() }));
                 }
@@ -52,12 +52,12 @@ impl SystemListener {
 
     fn bind_to(
         endpoint: &Endpoint,
-        buffer_bytes: Option<usize>,
+        options: SocketOptions,
         acceptor: Option<&Acceptor>,
     ) -> io::Result<(Self, Location)> {
         match endpoint {
             Endpoint::Tcp(address) | Endpoint::Tls(address, _) => {
-                let listener = bind_tcp(*address, buffer_bytes)?;
+                let listener = bind_tcp(*address, options)?;
                 let location = Location::bound(listener.local_addr()?);
                 Ok((Self::Tcp(TcpListener::from_std(listener), acceptor.cloned()), location))
             }
@@ -106,17 +106,12 @@ impl Drop for SocketFile {
     }
 }
 
-fn bind_tcp(address: SocketAddr, buffer_bytes: Option<usize>) -> io::Result<std::net::TcpListener> {
+fn bind_tcp(address: SocketAddr, options: SocketOptions) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
     // A server that is started again must not wait for the connections of its predecessor.
     socket.set_reuse_address(true)?;
-    // Accepted sockets inherit the options of the listener: no system call for each connection.
-    socket.set_tcp_nodelay(true)?;
-    if let Some(bytes) = buffer_bytes {
-        socket.set_send_buffer_size(bytes)?;
-        socket.set_recv_buffer_size(bytes)?;
-    }
+    options.apply(&socket)?;
     socket.bind(&SockAddr::from(address))?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
@@ -132,5 +127,66 @@ fn remove_if_dead(path: &Path) -> io::Result<()> {
     match UnixStream::connect(path) {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => std::fs::remove_file(path),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Keepalive;
+    use mio::net::TcpStream;
+    use socket2::SockRef;
+    use std::time::Duration;
+
+    /// One connection that a listener with these options has accepted, behind both ends of it.
+    fn accepted(options: SocketOptions) -> (std::net::TcpStream, TcpStream) {
+        let url = "tcp://127.0.0.1:0".parse().unwrap();
+        let (listener, bound) = SystemListener::bind(&url, options, None).unwrap();
+        let Endpoint::Tcp(address) = bound.resolve().unwrap().remove(0) else { unreachable!() };
+        let client = std::net::TcpStream::connect(address).unwrap();
+        for _ in 0..1_000 {
+            match listener.accept() {
+                Ok((SystemStream::Tcp(stream), _)) => return (client, stream),
+                Ok(_) => unreachable!(),
+                Err(_) => std::thread::sleep(Duration::from_millis(1)),
+            }
+        }
+        panic!("a client that has connected is there to be accepted");
+    }
+
+    #[test]
+    fn accepted_connections_inherit_the_options() {
+        let keepalive = Keepalive {
+            idle: Duration::from_secs(61),
+            interval: Duration::from_secs(11),
+            probes: 4,
+        };
+        let user_timeout = Some(Duration::from_secs(31));
+        let options = SocketOptions {
+            buffer_bytes: Some(8 * 1024),
+            user_timeout,
+            keepalive: Some(keepalive),
+        };
+        let (_client, stream) = accepted(options);
+        let socket = SockRef::from(&stream);
+        assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), keepalive.idle);
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), keepalive.interval);
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), keepalive.probes);
+        #[cfg(target_os = "linux")]
+        assert_eq!(socket.tcp_user_timeout().unwrap(), user_timeout);
+        // Linux doubles what it is asked for.
+        assert!((8 * 1024..=16 * 1024).contains(&socket.send_buffer_size().unwrap()));
+        assert!((8 * 1024..=16 * 1024).contains(&socket.recv_buffer_size().unwrap()));
+    }
+
+    #[test]
+    fn by_default_they_are_as_the_system_has_them() {
+        let (client, stream) = accepted(SocketOptions::default());
+        let (socket, ordinary) = (SockRef::from(&stream), SockRef::from(&client));
+        assert!(socket.tcp_nodelay().unwrap() && !socket.keepalive().unwrap());
+        #[cfg(target_os = "linux")]
+        assert_eq!(socket.tcp_user_timeout().unwrap(), ordinary.tcp_user_timeout().unwrap());
+        assert_eq!(socket.keepalive().unwrap(), ordinary.keepalive().unwrap());
     }
 }

@@ -14,6 +14,7 @@ pub mod network;
 pub mod random;
 pub mod reactor;
 mod slab;
+pub mod socket_options;
 pub mod stream;
 pub mod system;
 #[cfg_attr(not(feature = "tls"), path = "tls_absent.rs")]
@@ -22,4 +23,5 @@ pub mod tls;
 pub use address::{Address, Endpoint};
 pub use network::{Network, Peer, Readiness, Stream, Token};
 pub use reactor::{ConnectionId, Reactor};
+pub use socket_options::{Keepalive, SocketOptions};
 pub use system::System;

@@ -129,7 +129,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
     /// Begins to stop: no more is accepted; what was received whole is answered; then each connection is
     /// closed. [`is_drained`](Self::is_drained) says when that is done.
     pub fn drain(&mut self) {
-        self.doorkeeper = Doorkeeper::new();
+        self.doorkeeper.close();
         self.drain_until = Some(self.moment() + self.limits.drain_timeout.as_nanos() as Moment);
         let tokens: Vec<Token> = self.connections.iter().map(Tokened::token).collect();
         for token in tokens {
@@ -222,6 +222,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
         let was_blocked = connection.is_blocked();
         let awaited_close = connection.awaits_close();
         let sent_before = self.metrics.bytes_sent;
+        let was_entering = connection.is_entering();
         let mut shared = Shared {
             batch: &mut self.batch,
             service: &mut self.service,
@@ -236,6 +237,9 @@ impl<N: Network, S: Service> Reactor<N, S> {
         }
         self.held_bytes += connection.heap_bytes();
         self.held_bytes -= held_before;
+        if was_entering && !connection.is_entering() {
+            self.doorkeeper.end_entering();
+        }
         if let Some(end) = connection.finished() {
             return self.reap(token, end);
         }
@@ -302,24 +306,34 @@ impl<N: Network, S: Service> Reactor<N, S> {
         }
     }
 
-    /// Lets an accepted connection in, if its network has not too many already.
+    /// Lets an accepted connection in, if its network has not too many already and too many are not still
+    /// to be let in.
     fn admit(&mut self, stream: N::Stream, peer: Peer, config: Rc<Config>) {
+        let Self { batch, doorkeeper, limits, .. } = self;
+        if config.has_entrance()
+            && doorkeeper.drops_early(limits.early_drop, |bytes| batch.fill_random(bytes))
+        {
+            return self.turn_away(peer, End::DroppedEarly);
+        }
         if let (Some(most), Some(network)) =
             (self.limits.connections_per_address_max, peer.network())
         {
             let connections = self.by_network.entry(network).or_default();
             if *connections >= most {
-                let end = End::TooManyFromAddress;
-                self.metrics.opened += 1;
-                *self.metrics.ended.entry(end).or_default() += 1;
-                info!(peer:% = peer; "turned away: {end}");
-                return;
+                return self.turn_away(peer, End::TooManyFromAddress);
             }
             *connections += 1;
         }
         if let Err(error) = self.insert(stream, peer, config) {
             error!("a connection could not be registered: {error}");
         }
+    }
+
+    /// Counts a connection that is dropped unserved.
+    fn turn_away(&mut self, peer: Peer, end: End) {
+        self.metrics.opened += 1;
+        *self.metrics.ended.entry(end).or_default() += 1;
+        info!(peer:% = peer; "turned away: {end}");
     }
 
     /// Takes over a stream.
@@ -335,6 +349,9 @@ impl<N: Network, S: Service> Reactor<N, S> {
         // A TLS client holds its first words from the start.
         self.held_bytes += connection.heap_bytes();
         self.metrics.opened += 1;
+        if connection.is_entering() {
+            self.doorkeeper.begin_entering();
+        }
         info!(peer:% = peer; "#{id} connected");
         if let Err(error) = self.network.register(connection.stream_mut(), token) {
             self.reap(token, End::Transport);
@@ -353,6 +370,9 @@ impl<N: Network, S: Service> Reactor<N, S> {
         let old = connection.replace_deadline(None);
         self.deadlines.change(token, old, None);
         self.held_bytes -= connection.heap_bytes();
+        if connection.is_entering() {
+            self.doorkeeper.end_entering();
+        }
         self.forget_network(connection.peer());
         let context = connection.context();
         self.metrics.messages += u64::from(context.messages);

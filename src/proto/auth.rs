@@ -21,7 +21,9 @@ pub const CHALLENGE_BYTES: usize = 32;
 /// The longest answer, in bytes: SHA-256 in hexadecimal.
 pub const ANSWER_BYTES_MAX: usize = 64;
 
-/// The most a peer may send before it is authenticated, as one WebSocket message: 256 bytes.
+/// The most a peer may send between the opening handshake and the judgement of its answer, on WebSocket:
+/// 256 bytes of frames of every kind, with their headers. The longest answer takes 70, or 220 if it is sent
+/// raw and in fragments of one byte. Bare answers have one length, and nothing else is looked at.
 pub const UNAUTHENTICATED_BYTES_MAX: u64 = 256;
 
 /// The hash under the HMAC.

@@ -51,6 +51,11 @@ impl Config {
             deflate: None,
         }
     }
+
+    /// Whether a peer must get through an opening handshake or authentication before it is served.
+    pub fn has_entrance(&self) -> bool {
+        self.framing == Framing::WebSocket || self.auth.is_some()
+    }
 }
 
 /// Bounds on what a peer may send, each with its unit.

@@ -36,6 +36,9 @@ pub enum End {
     Panicked,
     /// It was turned away at the door: more connections than one address may have.
     TooManyFromAddress,
+    /// It was turned away at the door by chance: many connections had not got through their opening
+    /// handshake or authentication yet.
+    DroppedEarly,
 }
 
 impl fmt::Display for End {
@@ -57,6 +60,7 @@ impl fmt::Display for End {
             Self::Transport => "the transport failed",
             Self::Panicked => "a bug in the server ended it",
             Self::TooManyFromAddress => "too many connections from this address",
+            Self::DroppedEarly => "too many connections that are not let in yet",
         };
         formatter.write_str(words)
     }

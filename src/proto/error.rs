@@ -67,6 +67,8 @@ pub enum Error {
     AuthTruncated,
     /// The answer has the wrong length (1008).
     AuthLength,
+    /// More bytes came than may come before the answer is judged (1008).
+    AuthTooLong,
     /// The answer did not come in time (1008).
     AuthTimeout,
     /// What the server sent where a challenge is due is not one message of 32 bytes (1008).
@@ -124,6 +126,7 @@ impl Error {
             Self::AuthWrong
             | Self::AuthTruncated
             | Self::AuthLength
+            | Self::AuthTooLong
             | Self::AuthTimeout
             | Self::ChallengeMalformed => CloseCode::POLICY_VIOLATION,
             Self::InvalidUtf8 | Self::DeflateInvalid => CloseCode::INVALID_PAYLOAD,
@@ -154,7 +157,14 @@ impl Error {
 
     /// Whether the peer failed to authenticate, however it did so.
     pub fn is_auth_failure(self) -> bool {
-        matches!(self, Self::AuthWrong | Self::AuthTruncated | Self::AuthLength | Self::AuthTimeout)
+        matches!(
+            self,
+            Self::AuthWrong
+                | Self::AuthTruncated
+                | Self::AuthLength
+                | Self::AuthTooLong
+                | Self::AuthTimeout
+        )
     }
 
     /// One fixed sentence for logs, and for the peer where it is told anything.
@@ -188,6 +198,7 @@ impl Error {
             Self::AuthWrong => "the answer to the challenge is wrong",
             Self::AuthTruncated => "left before the answer to the challenge was complete",
             Self::AuthLength => "the answer to the challenge has the wrong length",
+            Self::AuthTooLong => "sent too much before its answer to the challenge was judged",
             Self::AuthTimeout => "the answer to the challenge did not come in time",
             Self::ChallengeMalformed => "the server sent no challenge of 32 bytes",
             Self::ReservedBits => "a reserved bit is set",

@@ -152,6 +152,26 @@ impl WebSocket {
         Ok(Some((kind, place)))
     }
 
+    /// The bytes of the frame that begins here, with its header; 0 inside a frame.
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive).
+    pub(crate) fn next_frame_bytes(
+        &self,
+        batch: &Batch,
+        rules: Rules,
+    ) -> Result<Status<u64>, Error> {
+        if self.in_frame {
+            return Ok(Status::Complete(0));
+        }
+        Ok(match Header::parse(batch.unread(), rules.role, rules.compression)? {
+            Status::Complete((header, header_bytes)) => {
+                Status::Complete(header.payload_len.saturating_add(header_bytes as u64))
+            }
+            Status::Partial => Status::Partial,
+        })
+    }
+
     /// Consumes at most one frame, or a piece of one, from the front of `batch`.
     pub(crate) fn receive(
         &mut self,

@@ -15,6 +15,8 @@ fn a_wrong_value_names_the_flag_the_value_and_what_would_do() {
         ("--max-connections", "0", "at least 1"),
         ("--max-connections", "many", "10k"),
         ("--max-connections-per-ip", "none", "or off"),
+        ("--max-unauthenticated", "25%", "25%:30:50%"),
+        ("--max-unauthenticated", "2:30:1", "or off"),
         ("--close-after", "x", "or off"),
         ("--handshake-timeout", "10", "250ms"),
         ("--handshake-timeout", "0s", "above zero"),
@@ -176,6 +178,7 @@ fn off_is_a_value() {
         "--ping-interval=off",
         "--close-after=off",
         "--max-connections-per-ip=off",
+        "--max-unauthenticated=off",
         "tcp://127.0.0.1:0",
     ]);
     assert_eq!(server.stop().code, Some(0));

@@ -210,9 +210,11 @@ fn a_message_of_the_wrong_length_is_no_answer() {
     let on_websocket = setups.iter().filter(|setup| setup.framing == Framing::WebSocket);
     for setup in on_websocket.flat_map(Setup::everywhere) {
         let right = setup.answer_bytes();
-        for len in [0, 1, right - 1, right + 1, 255, 256, 257, 100_000] {
+        // A header of eight bytes and 248 are 256.
+        for len in [0, 1, right - 1, right + 1, 248, 249, 100_000] {
             let mut server = setup.server_given(&setup.framed(&vec![b'0'; len]));
-            assert_eq!(server.error(), Some(Error::AuthLength), "{len}");
+            let error = if len <= 248 { Error::AuthLength } else { Error::AuthTooLong };
+            assert_eq!(server.error(), Some(error), "{len}");
             server.assert_deaf();
             assert_eq!(server.frames().last(), Some(&Frame::close(1008)));
             server.assert_idle();
@@ -264,6 +266,90 @@ fn an_answer_may_be_fragmented_with_pings_in_between() {
         assert_eq!(server.events(), [Open, Binary(b"in")]);
         let answers = [Frame::new(PONG, b"slow"), Frame::new(BINARY, b"in")];
         assert_eq!(server.frames()[1..], answers);
+        server.assert_idle();
+    }
+}
+
+/// Frames that are no answer, with payloads of `each` bytes, and a last one that makes it `bytes` in all.
+fn prelude(first: u8, each: usize, mut bytes: usize) -> Vec<u8> {
+    let mut frames = Vec::new();
+    while bytes >= 12 + each {
+        frames.extend(wire::masked(first, &vec![b'p'; each]));
+        bytes -= 6 + each;
+    }
+    frames.extend(wire::masked(first, &vec![b'p'; bytes - 6]));
+    frames
+}
+
+#[test]
+fn all_that_comes_before_the_answer_is_counted() {
+    let demanded = auth(Hash::Sha256, Encoding::Raw, &[b"sesame"]);
+    let setup = Setup { auth: Some(demanded.clone()), ..Setup::new(Framing::WebSocket) };
+    let answer_bytes = 6 + 32;
+    for setup in setup.everywhere() {
+        for bytes in [256 - answer_bytes, 257 - answer_bytes] {
+            for (first, each) in [(PING, 0), (PONG, 0), (PING, 44), (PONG, 100), (PING, 119)] {
+                let prelude = prelude(first, each, bytes);
+                let mut server = setup.server();
+                let answer = demanded.answer(&challenge(setup.framing, server.output()));
+                server.receive(&[prelude, setup.framed(&answer)].concat(), setup.chunk);
+                if bytes + answer_bytes == 256 {
+                    assert_eq!((server.error(), server.events()), (None, vec![Open]));
+                    continue;
+                }
+                assert_eq!(server.error(), Some(Error::AuthTooLong));
+                server.assert_deaf();
+                assert_eq!(server.events(), []);
+                assert_eq!(server.frames().last(), Some(&Frame::close(1008)));
+                server.assert_idle();
+            }
+        }
+    }
+}
+
+#[test]
+fn what_comes_behind_the_answer_is_not_counted() {
+    let demanded = auth(Hash::Md5, Encoding::Hex, &[b"sesame"]);
+    let setup = Setup { auth: Some(demanded.clone()), ..Setup::new(Framing::WebSocket) };
+    for setup in setup.everywhere() {
+        let mut server = setup.server();
+        let answer = demanded.answer(&challenge(setup.framing, server.output()));
+        let behind = wire::masked(BINARY, &[7; 1000]);
+        server.receive(&[setup.framed(&answer), behind].concat(), setup.chunk);
+        assert_eq!(server.events(), [Open, Binary(&[7; 1000])]);
+    }
+}
+
+#[test]
+fn fragments_of_an_answer_are_counted_with_their_headers() {
+    let demanded = auth(Hash::Sha256, Encoding::Raw, &[b"sesame"]);
+    let setup = Setup { auth: Some(demanded.clone()), ..Setup::new(Framing::WebSocket) };
+    for setup in setup.everywhere() {
+        // 32 frames of 7 bytes are 224; five of them empty make it 254, and a sixth 260.
+        for (empty, error) in [(5, None), (6, Some(Error::AuthTooLong))] {
+            let mut server = setup.server();
+            let answer = demanded.answer(&challenge(setup.framing, server.output()));
+            let mut frames = wire::masked(FIRST_BINARY, &answer[..1]);
+            frames.extend(wire::masked(NEXT, b"").repeat(empty));
+            for byte in &answer[1..31] {
+                frames.extend(wire::masked(NEXT, &[*byte]));
+            }
+            frames.extend(wire::masked(LAST | NEXT, &answer[31..]));
+            server.receive(&frames, setup.chunk);
+            assert_eq!(server.error(), error, "{empty} empty fragments");
+            assert_eq!(server.stage() == Stage::Open, error.is_none());
+        }
+    }
+}
+
+#[test]
+fn a_frame_that_announces_too_much_is_refused_by_its_header() {
+    let demanded = auth(Hash::Sha256, Encoding::Raw, &[b"sesame"]);
+    let setup = Setup { auth: Some(demanded), ..Setup::new(Framing::WebSocket) };
+    for setup in setup.everywhere() {
+        let mut server = setup.server_given(b"\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0\0\0\0");
+        assert_eq!(server.error(), Some(Error::AuthTooLong));
+        server.assert_deaf();
         server.assert_idle();
     }
 }

@@ -16,9 +16,7 @@ const HELLO_AGAIN: [u8; 5] = [0xf2, 0x00, 0x11, 0x00, 0x00];
 
 /// An upgrade request that offers the extension with these parameters.
 fn request(parameters: &str) -> Vec<u8> {
-    let head = String::from_utf8_lossy(wire::REQUEST);
-    let field = format!("Sec-WebSocket-Extensions: permessage-deflate{parameters}\r\n\r\n");
-    head.replacen("\r\n\r\n", &format!("\r\n{field}"), 1).into_bytes()
+    wire::request_with(&format!("Sec-WebSocket-Extensions: permessage-deflate{parameters}\r\n"))
 }
 
 fn compressing(context_takeover: bool) -> Setup {

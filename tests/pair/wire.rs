@@ -21,6 +21,12 @@ pub(crate) const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: halloo.test\r\n\
     Upgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
+/// The good upgrade request with these fields behind its own, each with its line end.
+pub(crate) fn request_with(fields: &str) -> Vec<u8> {
+    let lines = REQUEST.strip_suffix(b"\r\n").expect("a request ends with an empty line");
+    [lines, fields.as_bytes(), b"\r\n"].concat()
+}
+
 /// One frame, its payload unmasked.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Frame {

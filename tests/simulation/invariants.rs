@@ -1,6 +1,6 @@
 //! What must hold: after each turn, whenever the reactor sleeps, and for each connection that ends.
 
-use crate::client::Talk;
+use crate::client::{Client, Talk};
 use crate::link::{Link, Place};
 use crate::plan::{MILLISECOND, Serving};
 use crate::world::{Door, World};
@@ -71,7 +71,11 @@ impl World {
                 self.stopped_at.is_some_and(|at| has_passed(at, limits.drain_timeout))
             }
             End::Reset | End::BrokenPipe | End::TimedOut | End::Transport => link.broken,
-            End::Refused | End::TooManyFromAddress | End::Panicked | End::Tls(_) => false,
+            End::Refused
+            | End::TooManyFromAddress
+            | End::DroppedEarly
+            | End::Panicked
+            | End::Tls(_) => false,
             End::Failed(error) => match error {
                 Error::HandshakeTimeout => {
                     link.facts.opened_at.is_none()
@@ -185,6 +189,10 @@ impl World {
         if open > self.plan.limits.connections_max {
             self.violate(format!("{open} connections: more than the limit"));
         }
+        let entering = self.entering();
+        if self.plan.limits.early_drop.is_some_and(|it| entering > it.full) {
+            self.violate(format!("{entering} are entering: more than the limit"));
+        }
         self.check_addresses();
     }
 
@@ -209,9 +217,28 @@ impl World {
             |link: &&Link| link.place == Place::Server && link.peer.network() == network;
         let neighbours = self.links.iter().filter(is_neighbour).count();
         let most = self.plan.limits.connections_per_address_max;
-        if most.is_none_or(|most| neighbours < most as usize) {
-            self.violate(format!("link {at}: turned away, with {neighbours} from its address"));
+        if most.is_some_and(|most| neighbours >= most as usize) {
+            return;
         }
+        let entering = self.entering();
+        let is_crowded = self.plan.limits.early_drop.is_some_and(|it| entering >= it.start);
+        if !is_crowded || !self.plan.doors[self.clients[at].door].has_entrance() {
+            self.violate(format!(
+                "link {at}: turned away, with {neighbours} from its address and {entering} entering"
+            ));
+        }
+        self.tally.dropped_early += 1;
+    }
+
+    /// How many connections are not through their opening handshake and authentication.
+    fn entering(&self) -> usize {
+        let links = self.links.iter().zip(&self.clients);
+        let is_entering = |(link, client): &(&Link, &Client)| {
+            link.place == Place::Server
+                && link.facts.opened_at.is_none()
+                && self.plan.doors[client.door].has_entrance()
+        };
+        links.filter(is_entering).count()
     }
 
     /// No client waits in a listener's queue without anybody who will look, or though there is room.

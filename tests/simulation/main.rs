@@ -76,6 +76,7 @@ fn expected_ends() -> Vec<End> {
         End::TimedOut,
         End::Transport,
         End::TooManyFromAddress,
+        End::DroppedEarly,
     ];
     ends.extend(errors.map(End::Failed));
     if cfg!(feature = "deflate") {

@@ -1,7 +1,7 @@
 //! What one seed decides: limits, service, listeners, faults, and when the server is asked to stop.
 
 use crate::random::Random;
-use halloo::limits::{CLOSE_ANSWER_WAIT, Limits};
+use halloo::limits::{CLOSE_ANSWER_WAIT, EarlyDrop, Limits};
 use halloo::proto::auth::{Auth, Encoding, Hash, Key};
 use halloo::proto::deflate::Settings;
 use halloo::proto::{Config, Framing, Role};
@@ -128,6 +128,7 @@ fn limits(random: &mut Random) -> Limits {
     Limits {
         connections_max: if random.one_in(6) { random.between(1, 6) } else { 1000 },
         connections_per_address_max: random.one_in(6).then(|| random.between(1, 3) as u32),
+        early_drop: random.one_in(6).then(|| early_drop(random)),
         memory_bytes_max: if random.one_in(8) { random.between(500, 40_000) } else { 1 << 30 },
         handshake_timeout: seconds(random, 20),
         auth_timeout: seconds(random, 20),
@@ -137,6 +138,12 @@ fn limits(random: &mut Random) -> Limits {
         drain_timeout: seconds(random, 20),
         ping_interval: random.one_in(4).then(|| seconds(random, 20)),
     }
+}
+
+fn early_drop(random: &mut Random) -> EarlyDrop {
+    let start = random.between(0, 4);
+    let percent = random.between(0, 100) as u32;
+    EarlyDrop { start, percent, full: start + random.between(0, 4) }
 }
 
 fn rates(random: &mut Random) -> Rates {

@@ -50,8 +50,11 @@ pub(crate) fn run(seed: u64, sabotage: Option<Sabotage>) -> Outcome {
         )
     });
     let mut ends: Vec<End> = world.links.iter().filter_map(|link| link.facts.end).collect();
-    if world.tally.turned_away > 0 {
+    if world.tally.turned_away > world.tally.dropped_early {
         ends.push(End::TooManyFromAddress);
+    }
+    if world.tally.dropped_early > 0 {
+        ends.push(End::DroppedEarly);
     }
     let inflated = world.clients.iter().map(Client::inflated).sum();
     Outcome { hash: trace.hash(), answers: world.tally.answers, inflated, ends, failure }
@@ -201,10 +204,11 @@ impl Simulation {
         for end in world.links.iter().filter_map(|link| link.facts.end) {
             *ended.entry(end).or_default() += 1;
         }
-        if world.tally.turned_away > 0 {
-            ended.insert(End::TooManyFromAddress, world.tally.turned_away);
-        }
-        if ended != metrics.ended {
+        let mut counted = metrics.ended.clone();
+        // Who was turned away cannot know which of the two reasons came first.
+        let turned_away = [End::TooManyFromAddress, End::DroppedEarly]
+            .map(|end| counted.remove(&end).unwrap_or(0));
+        if ended != counted || turned_away.iter().sum::<u64>() != world.tally.turned_away {
             world.violate(format!("ended {ended:?}, but counted {:?}", metrics.ended));
         }
         if self.reactor.connections() != 0 || self.reactor.held_bytes() != 0 {

@@ -31,6 +31,8 @@ pub(crate) struct Door {
 pub(crate) struct Tally {
     pub(crate) opened: u64,
     pub(crate) turned_away: u64,
+    /// Of those, who had not too many neighbours.
+    pub(crate) dropped_early: u64,
     pub(crate) shed: u64,
     pub(crate) accepts_aborted: u64,
     pub(crate) stale_events: u64,

@@ -4,7 +4,7 @@
 
 use super::client::Client;
 use super::support::Server;
-use super::wire::{BINARY, CLOSE, Frame, PING, REQUEST, TEXT, header, masked, masked_header};
+use super::wire::{BINARY, CLOSE, Frame, PING, TEXT, changed, header, masked, masked_header};
 use super::{process_of, serve};
 
 /// What a peer may still be sending when it is already known to be wrong.
@@ -110,13 +110,6 @@ fn bad_requests() -> Vec<(&'static str, Vec<u8>, u16)> {
         ("a folded line", changed("Host: halloo.test", "Host: halloo.test\r\n folded"), 400),
         ("a body", changed("Connection", "Content-Length: 5\r\nConnection"), 400),
     ]
-}
-
-/// The good request with one thing changed.
-fn changed(from: &str, to: &str) -> Vec<u8> {
-    let request = String::from_utf8(REQUEST.to_vec()).expect("it is ASCII");
-    assert!(request.contains(from), "{from}");
-    request.replacen(from, to, 1).into_bytes()
 }
 
 /// The beginning of TLS 1.3, as a client sends it that takes this for wss.

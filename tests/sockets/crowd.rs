@@ -1,8 +1,8 @@
 //! Ten thousand connections in one process, and what is left of them when they have gone.
 
 use super::client::Client;
+use super::process;
 use super::{process_of, serve};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::time::Instant;
 
 /// As many as are wanted.
@@ -13,7 +13,7 @@ const RESERVED: usize = 2_000;
 
 #[test]
 fn ten_thousand_connections_come_and_go() {
-    let count = CONNECTIONS.min(room());
+    let count = CONNECTIONS.min(process::own_descriptors() - RESERVED);
     let server = serve(&["ws://127.0.0.1:0", "tcp://127.0.0.1:0"]);
     let process = process_of(&server);
     let descriptors = process.descriptors();
@@ -41,15 +41,4 @@ fn ten_thousand_connections_come_and_go() {
     );
     assert!(left <= 2048, "{left} KiB are left of {count} connections that have gone");
     Client::open(server.url()).echo(b"and it still serves");
-}
-
-/// How many connections this process can hold, with its limit raised as far as it goes.
-fn room() -> usize {
-    let maximum = getrlimit(Resource::Nofile).maximum;
-    // If it cannot be raised, the one there is counts.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
-    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(1 << 20) as usize;
-    let room = descriptors.saturating_sub(RESERVED);
-    assert!(room >= 500, "this test needs more descriptors: ulimit -Hn");
-    room
 }

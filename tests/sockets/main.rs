@@ -9,7 +9,9 @@
 mod support;
 
 mod client;
+#[allow(dead_code, reason = "shared with the tests of attacks, which need more of it")]
 mod process;
+mod rush;
 mod stream;
 mod wire;
 

@@ -1,7 +1,17 @@
 //! What the kernel knows about a running server, and how to stop one in its tracks.
 
-use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit, setrlimit};
 use std::time::{Duration, Instant};
+
+/// Descriptors that this process may have, with its limit raised as far as it goes.
+pub(crate) fn own_descriptors() -> usize {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    // If it cannot be raised, the one there is counts.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(1 << 20) as usize;
+    assert!(descriptors >= 2_500, "these tests need more descriptors: ulimit -Hn");
+    descriptors
+}
 
 /// A process by its number.
 #[derive(Debug, Clone, Copy)]
@@ -15,10 +25,24 @@ impl Process {
     /// Memory of its own, in KiB. Pages of the binary are not counted: they come as code is first run,
     /// and are shared.
     pub(crate) fn memory_kib(self) -> u64 {
+        self.figure_kib("RssAnon:")
+    }
+
+    fn figure_kib(self, name: &str) -> u64 {
         let status = self.read("status");
-        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
         let figure = line.and_then(|line| line.split_whitespace().next());
-        figure.and_then(|figure| figure.parse().ok()).expect("the kernel says RssAnon in kB")
+        figure.and_then(|figure| figure.parse().ok()).expect("the kernel says it in kB")
+    }
+
+    /// The most memory that it ever had at once, in KiB, with pages of the binary.
+    pub(crate) fn memory_kib_max(self) -> u64 {
+        self.figure_kib("VmHWM:")
+    }
+
+    /// The memory that it has reserved for data, touched or not, in KiB.
+    pub(crate) fn reserved_kib(self) -> u64 {
+        self.figure_kib("VmData:")
     }
 
     /// The time it has spent on a processor.
@@ -71,7 +95,7 @@ impl Process {
         Pid::from_raw(self.0 as i32).expect("a process id is above zero")
     }
 
-    fn read(self, name: &str) -> String {
+    pub(crate) fn read(self, name: &str) -> String {
         let path = format!("/proc/{}/{name}", self.0);
         std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
     }

@@ -24,3 +24,10 @@ pub(crate) fn masked_header(first: u8, len: usize) -> Vec<u8> {
     header.extend_from_slice(&KEY);
     header
 }
+
+/// The good request with one thing changed.
+pub(crate) fn changed(from: &str, to: &str) -> Vec<u8> {
+    let request = String::from_utf8(REQUEST.to_vec()).expect("it is ASCII");
+    assert!(request.contains(from), "{from}");
+    request.replacen(from, to, 1).into_bytes()
+}

@@ -143,8 +143,9 @@ mod zlib {
         /// Decompresses once; how many bytes of the input that took.
         fn inflate_some(&mut self, input: &[u8]) -> Result<usize, Error> {
             let filled = self.output.len();
-            // One byte past the limit is room enough to find out that it is passed.
-            self.output.reserve((self.limit + 1 - filled).min(OUTPUT_BYTES.max(filled)));
+            // One byte past the limit is room enough to find out that it is passed. The space doubles here,
+            // and must not double once more behind the limit.
+            self.output.reserve_exact((self.limit + 1 - filled).min(OUTPUT_BYTES.max(filled)));
             let before = self.inflater.total_in();
             let status = self
                 .inflater

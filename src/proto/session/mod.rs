@@ -35,8 +35,9 @@ pub struct Session {
     unfinished: Unfinished,
     /// Whole messages received for the service so far; stops at the largest number.
     messages: u32,
-    /// How far the end of the head was looked for.
-    searched: u16,
+    /// In the stage Handshake, how far the end of the head was looked for; in the stage Auth, the bytes of
+    /// the frames that came, counting announced ones.
+    early_bytes: u16,
     /// Our first words (request or challenge) are said.
     is_begun: bool,
     /// What was agreed on about compression.
@@ -73,7 +74,7 @@ impl Session {
             receiver,
             unfinished: Unfinished::default(),
             messages: 0,
-            searched: 0,
+            early_bytes: 0,
             is_begun: false,
             agreement: Agreement::default(),
         }

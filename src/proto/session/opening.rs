@@ -41,7 +41,7 @@ impl Session {
             Role::Server => Error::RequestMalformed,
             Role::Client => Error::ResponseMalformed,
         };
-        let found = http::find_end(batch.unread(), &mut self.searched, malformed)?;
+        let found = http::find_end(batch.unread(), &mut self.early_bytes, malformed)?;
         let Status::Complete(head_bytes) = found else { return Ok(Status::Partial) };
         let head = &batch.unread()[..head_bytes];
         match role {
@@ -68,6 +68,7 @@ impl Session {
             return self.open(batch);
         }
         self.link.stage = Stage::Auth;
+        self.early_bytes = 0;
         if self.config.role == Role::Server {
             let mut challenge = [0; CHALLENGE_BYTES];
             batch.fill_random(&mut challenge);
@@ -126,21 +127,8 @@ impl Session {
         batch: &mut Batch,
         auth: &Auth,
     ) -> Result<Status<bool>, Error> {
-        let Receiver::WebSocket(websocket) = &mut self.receiver else { unreachable!() };
-        let rules = Rules {
-            role: self.link.role,
-            message_bytes_max: UNAUTHENTICATED_BYTES_MAX,
-            whole_messages: true,
-            // The challenge and its answer are never compressed: what is secret and what the peer chooses
-            // must not share a window.
-            compression: false,
-            skip_data: false,
-        };
-        let received = match websocket.receive(batch, &mut self.unfinished, rules) {
-            Ok(Status::Complete(received)) => received,
-            Ok(Status::Partial) => return Ok(Status::Partial),
-            Err(Error::MessageTooBig) => return Err(self.wrong_auth_length()),
-            Err(error) => return Err(error),
+        let Status::Complete(received) = self.receive_auth_frame(batch)? else {
+            return Ok(Status::Partial);
         };
         let piece = match received {
             Received::Piece(piece) => piece,
@@ -170,11 +158,35 @@ impl Session {
         Ok(Status::Complete(true))
     }
 
-    fn wrong_auth_length(&self) -> Error {
-        match self.link.role {
-            Role::Server => Error::AuthLength,
-            Role::Client => Error::ChallengeMalformed,
+    /// Takes a frame or a piece of one, and charges all of it as soon as its header is there: then the
+    /// limit does not depend on how the bytes are cut.
+    fn receive_auth_frame(&mut self, batch: &mut Batch) -> Result<Status<Received>, Error> {
+        let Receiver::WebSocket(websocket) = &mut self.receiver else { unreachable!() };
+        let rules = Rules {
+            role: self.link.role,
+            // The limit on everything includes one on the message.
+            message_bytes_max: u64::MAX,
+            whole_messages: true,
+            // The challenge and its answer are never compressed: what is secret and what the peer chooses
+            // must not share a window.
+            compression: false,
+            skip_data: false,
+        };
+        let Status::Complete(frame_bytes) = websocket.next_frame_bytes(batch, rules)? else {
+            return Ok(Status::Partial);
+        };
+        let charged = frame_bytes.saturating_add(self.early_bytes.into());
+        if charged > UNAUTHENTICATED_BYTES_MAX {
+            return Err(match self.link.role {
+                Role::Server => Error::AuthTooLong,
+                Role::Client => Error::ChallengeMalformed,
+            });
         }
+        let status = websocket.receive(batch, &mut self.unfinished, rules)?;
+        if let Status::Complete(_) = status {
+            self.early_bytes = charged as u16;
+        }
+        Ok(status)
     }
 
     /// Sends a challenge or an answer: bare, or as one message.

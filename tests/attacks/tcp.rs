@@ -1,0 +1,118 @@
+//! Attacks on sockets and on the loop that drives them.
+
+use crate::client::Client;
+use crate::rush::Crowd;
+use crate::support::Server;
+use crate::{process_of, serve, wire};
+use socket2::SockRef;
+use std::io::Write;
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// No descriptor left: neither spins the server then, nor does it strand who waits in the queue. With 64
+/// descriptors and 200 clients it is idle while it is full, and serves somebody else when one leaves.
+#[test]
+fn t_emfile_spin_or_strand() {
+    let server = serve(&["tcp://127.0.0.1:0"]);
+    let process = process_of(&server);
+    // Behind the back of the server, which thinks that it may have thousands: it meets EMFILE itself.
+    process.limit_descriptors(64);
+    let mut crowd = Crowd::rush(server.url());
+    let served = crowd.settle();
+    assert!((40..64).contains(&served), "{served} are served with 64 descriptors");
+    crowd.check_full_and_resuming("64 descriptors at run time", process);
+}
+
+/// More clients at once than are accepted in one turn: none of them is forgotten, and who was there already
+/// is served among them.
+#[test]
+fn t_accept_storm() {
+    let server = serve(&["tcp://127.0.0.1:0"]);
+    let process = process_of(&server);
+    let mut present = Client::open(server.url());
+    present.echo(b"before");
+    let mut storm = process.while_stopped(|| {
+        present.send(b"meanwhile");
+        let mut storm: Vec<Client> = (0..1_000).map(|_| Client::connect(server.url())).collect();
+        storm.iter_mut().for_each(|client| client.send(b"x"));
+        storm
+    });
+    present.expect_echo(b"meanwhile");
+    storm.iter_mut().for_each(|client| client.expect_echo(b"x"));
+    let descriptors = process.descriptors();
+    assert!(descriptors > storm.len(), "they are all there at once");
+    drop(storm);
+    assert!(process.settles(|it| it.descriptors() <= descriptors - 1_000), "and all of them go");
+    present.echo(b"after");
+}
+
+/// One connection that always has more to read: others get their turn.
+#[test]
+fn t_busy_connection_starvation() {
+    let server = serve(&["tcp://127.0.0.1:0"]);
+    let busy = Client::open(server.url());
+    let mut writer = busy.stream().try_clone().expect("a second handle");
+    let mut reader = busy.stream().try_clone().expect("a second handle");
+    let is_over = AtomicBool::new(false);
+    let longest = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let bytes = vec![b'b'; 1 << 20];
+            while !is_over.load(Ordering::Relaxed) {
+                writer.write_all(&bytes).expect("the server takes what it is sent");
+            }
+            busy.finish_output();
+        });
+        scope.spawn(|| std::io::copy(&mut reader, &mut std::io::sink()));
+        let mut quiet = Client::open(server.url());
+        let longest = (0..200).map(|_| {
+            let start = Instant::now();
+            quiet.echo(b"quiet");
+            start.elapsed()
+        });
+        let longest = longest.max().expect("two hundred echoes");
+        is_over.store(true, Ordering::Relaxed);
+        longest
+    });
+    println!("beside a flood, the slowest of 200 echoes took {longest:?}");
+    // The bound is for a machine that is busy with other tests; starvation would be without end.
+    assert!(longest < Duration::from_millis(500), "{longest:?}");
+}
+
+/// Ten thousand clients that connect and reset: their number is not the number of log lines, and nothing is
+/// left of them.
+#[test]
+fn t_rst_storm() {
+    const CLIENTS: usize = 10_000;
+    let server = Server::start(&["ws://127.0.0.1:0"]);
+    let process = process_of(&server);
+    let mut bystander = Client::open(server.url());
+    bystander.echo(&[b'b'; 300_000]);
+    let (descriptors, memory) = (process.descriptors(), process.memory_kib());
+    let start = Instant::now();
+    for number in 0..CLIENTS {
+        let stream = TcpStream::connect(server.address()).expect("it listens");
+        if number % 2 == 0 {
+            let mut client = Client::connect(server.url());
+            client.write(&wire::REQUEST[..number % wire::REQUEST.len()]);
+            reset(&client);
+        }
+        SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("a socket");
+    }
+    bystander.echo(b"undisturbed");
+    assert!(process.settles(|it| it.descriptors() <= descriptors), "every descriptor comes back");
+    process.settles(|it| it.memory_kib() <= memory + 1024);
+    let grown = process.memory_kib().saturating_sub(memory);
+    let lines = server.stderr_so_far().lines().count();
+    println!("{CLIENTS} resets in {:?}: {lines} log lines, {grown} KiB", start.elapsed());
+    assert!(grown <= 1024, "{grown} KiB");
+    let seconds = start.elapsed().as_secs() as usize + 1;
+    assert!(lines <= 1_100 + 150 * seconds, "{lines} lines");
+    bystander.echo(b"still undisturbed");
+}
+
+/// Leaves with a reset.
+fn reset(client: &Client) {
+    let crate::stream::Stream::Tcp(stream) = client.stream() else { panic!("TCP is reset") };
+    SockRef::from(stream).set_linger(Some(Duration::ZERO)).expect("a socket");
+}

@@ -8,6 +8,9 @@ use halloo::proto::Framing;
 /// Bytes of `[Thu May 10 22:00:19 2018] `.
 pub(crate) const STAMP_BYTES: usize = 27;
 
+/// Bytes of a line of RFC 864: 72 characters and an end of line.
+pub(crate) const FLOOD_LINE_BYTES: usize = 74;
+
 #[derive(Debug)]
 pub(crate) struct Stream {
     serving: Serving,
@@ -99,6 +102,12 @@ impl Stream {
 
     /// Takes bytes from the server.
     pub(crate) fn receive(&mut self, buffer: &mut Vec<u8>) -> Result<Vec<u8>, String> {
+        if self.serving == Serving::Flood {
+            check_flood(self.got, buffer)?;
+            self.got += buffer.len();
+            buffer.clear();
+            return Ok(Vec::new());
+        }
         let mut from = 0;
         while from < buffer.len() {
             let is_line_start = self.got == 0 || self.sent[self.got - 1] == b'\n';
@@ -135,6 +144,18 @@ impl Stream {
         buffer.drain(..from);
         Ok(Vec::new())
     }
+}
+
+/// Whether bytes are those that a flood has behind its first so many (RFC 864).
+pub(crate) fn check_flood(behind: usize, bytes: &[u8]) -> Result<(), String> {
+    let is_right = bytes.iter().zip(behind..).all(|(&byte, at)| {
+        byte == match (at / FLOOD_LINE_BYTES, at % FLOOD_LINE_BYTES) {
+            (_, 72) => b'\r',
+            (_, 73) => b'\n',
+            (line, column) => b' ' + ((line + column) % 95) as u8,
+        }
+    });
+    if is_right { Ok(()) } else { Err(format!("no flood has that behind {behind} bytes")) }
 }
 
 /// Whether it looks like `[Thu May 10 22:00:19 2018] `.

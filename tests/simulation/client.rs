@@ -26,6 +26,8 @@ pub(crate) enum Step {
     PartialLine(usize),
     /// Sends a ping, or what looks like one to nobody else.
     Ping(usize),
+    /// Sends so many tiny pings at once.
+    Pings(usize),
     Pong(usize),
     /// Begins the closing handshake.
     Close(Option<u16>),
@@ -43,6 +45,7 @@ impl Step {
             Self::Message { .. } => "say message",
             Self::PartialLine(_) => "say part",
             Self::Ping(_) => "say ping",
+            Self::Pings(_) => "say pings",
             Self::Pong(_) => "say pong",
             Self::Close(_) => "say close",
             Self::Garbage(_) => "say garbage",
@@ -121,6 +124,8 @@ pub(crate) struct Client {
     pub(crate) read_pause: u64,
     pub(crate) read_bytes: usize,
     packet_bytes_max: usize,
+    /// How much of a flood it reads before it has enough.
+    appetite: usize,
     pub(crate) fin_said: bool,
     pub(crate) saw_eof: bool,
     pub(crate) saw_reset: bool,
@@ -139,6 +144,10 @@ impl Client {
             Framing::Line | Framing::Raw => Talk::Bytes(Stream::new(plan.serving)),
         };
         let is_bytewise = random.one_in(6);
+        let few = if is_bytewise { 1 } else { 100 };
+        // A flood in small bites takes long, and is nothing else to the server.
+        let few = if plan.serving == Serving::Flood { 5000 } else { few };
+        let read_bytes = random.pick(&[few, few.max(2000), 65_536, 65_536]);
         let is_deaf = random.one_in(25);
         let never_opens = framing == Framing::WebSocket && random.one_in(12);
         let script = script::write(random, plan, framing, is_bytewise);
@@ -170,7 +179,8 @@ impl Client {
             is_stubborn: random.one_in(10),
             pause: random.pick(&[0, 1000, MILLISECOND, 100 * MILLISECOND, SECOND]),
             read_pause: random.pick(&[0, 1000, MILLISECOND, 20 * MILLISECOND]),
-            read_bytes: random.pick(&[if is_bytewise { 1 } else { 100 }, 2000, 65_536, 65_536]),
+            read_bytes,
+            appetite: (read_bytes * random.between(1, 20)).min(60_000),
             packet_bytes_max: if is_bytewise { 1 } else { random.pick(&[100, 1460, 70_000]) },
             fin_said: false,
             saw_eof: false,
@@ -248,6 +258,18 @@ impl Client {
             self.waits = false;
         }
         is_due
+    }
+
+    /// Whether with so many bytes more it has just read enough of a flood.
+    pub(crate) fn is_sated_by(&mut self, count: usize) -> bool {
+        let before = self.appetite;
+        self.appetite = before.saturating_sub(count);
+        before > 0 && self.appetite == 0
+    }
+
+    /// Drops what it still wanted to do.
+    pub(crate) fn forget_steps(&mut self) {
+        self.steps.clear();
     }
 
     /// Everything is said and done.
@@ -400,9 +422,12 @@ impl Client {
     fn receive_challenge(&mut self, random: &mut Random) -> Result<bool, String> {
         let challenge: Vec<u8> = match self.framing {
             Framing::WebSocket => {
-                let Some(frame) = websocket::take_frame(&mut self.buffer)? else {
+                let mut unread = &self.buffer[..];
+                let Some(frame) = websocket::take_frame(&mut unread)? else {
                     return Ok(false);
                 };
+                let understood = self.buffer.len() - unread.len();
+                self.buffer.drain(..understood);
                 if frame.rsv1 {
                     return Err("a challenge is compressed".into());
                 }

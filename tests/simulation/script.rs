@@ -26,6 +26,9 @@ pub(crate) fn write(
         let step = match random.between(0, 19) {
             0 if framing == Framing::WebSocket => Step::Ping(random.between(0, 125)),
             1 if framing == Framing::WebSocket => Step::Pong(random.between(0, 125)),
+            3 if framing == Framing::WebSocket && !is_bytewise && random.one_in(5) => {
+                Step::Pings(random.between(50, 3000))
+            }
             2 if framing == Framing::Line => Step::PartialLine(random.between(1, 50)),
             _ => message(random, is_bytewise, most),
         };
@@ -54,6 +57,10 @@ pub(crate) fn write(
 
 fn message(random: &mut Random, is_bytewise: bool, most: usize) -> Step {
     let text = random.one_in(2);
+    if !is_bytewise && random.one_in(100) {
+        let frames = random.between(50, 3000);
+        return Step::Message { text, bytes: random.between(0, 2 * frames), frames };
+    }
     let frames = if random.one_in(4) { random.between(1, 5) } else { 1 };
     let bytes = match random.between(0, 99) {
         _ if is_bytewise => random.between(0, 40),

@@ -4,7 +4,7 @@ use crate::plan::{Plan, Serving};
 use crate::sabotage::Bug;
 use crate::world::SharedWorld;
 use halloo::proto::{End, Message, Outbox};
-use halloo::service::{CloseAfter, Context, Discard, Echo, Service, Timestamp};
+use halloo::service::{CloseAfter, Context, Discard, Echo, Flood, Service, Timestamp};
 use jiff::civil::date;
 use std::rc::Rc;
 
@@ -24,6 +24,7 @@ fn service(plan: &Plan, world: &SharedWorld) -> Box<dyn Service> {
     match plan.serving {
         Serving::Echo => Box::new(Echo),
         Serving::Discard => Box::new(Discard),
+        Serving::Flood => Box::new(Flood),
         Serving::CloseAfter(messages) => Box::new(CloseAfter::new(messages, Echo)),
         Serving::Timestamp => {
             let world = Rc::clone(world);
@@ -39,6 +40,14 @@ fn service(plan: &Plan, world: &SharedWorld) -> Box<dyn Service> {
 impl Service for Observed {
     fn wants_whole_messages(&self) -> bool {
         self.service.wants_whole_messages()
+    }
+
+    fn sends_unasked(&self) -> bool {
+        self.service.sends_unasked()
+    }
+
+    fn on_writable(&mut self, context: &Context, outbox: &mut Outbox<'_>) {
+        self.service.on_writable(context, outbox);
     }
 
     fn on_open(&mut self, context: &Context, outbox: &mut Outbox<'_>) {

@@ -1,7 +1,7 @@
 //! What a WebSocket client sent, and the frames that must come back for it. Nothing here uses the crate's
 //! own protocol: the two must agree on RFC 6455.
 
-use crate::bytes::{STAMP_BYTES, check_stamp};
+use crate::bytes::{FLOOD_LINE_BYTES, STAMP_BYTES, check_flood, check_stamp};
 use crate::client::Step;
 use crate::deflate::{Deflate, Offer};
 use crate::plan::Serving;
@@ -77,8 +77,8 @@ pub(crate) struct Header {
     pub(crate) payload_bytes: u64,
 }
 
-/// Takes a whole frame out of the front of `buffer`.
-pub(crate) fn take_frame(buffer: &mut Vec<u8>) -> Result<Option<Frame>, String> {
+/// Takes a whole frame out of the front of `buffer`, which becomes what is behind it.
+pub(crate) fn take_frame(buffer: &mut &[u8]) -> Result<Option<Frame>, String> {
     let Some(Header { fin, rsv1, opcode, bytes: start, payload_bytes }) = header(buffer)? else {
         return Ok(None);
     };
@@ -87,7 +87,7 @@ pub(crate) fn take_frame(buffer: &mut Vec<u8>) -> Result<Option<Frame>, String> 
         return Ok(None);
     }
     let payload = buffer[start..end].to_vec();
-    buffer.drain(..end);
+    *buffer = &buffer[end..];
     Ok(Some(Frame { fin, rsv1, opcode, payload }))
 }
 
@@ -215,6 +215,13 @@ impl Conversation {
                 self.pings.push_back(payload);
                 frame
             }
+            Step::Pings(count) => {
+                let pings: Vec<_> = (0..count).map(|at| vec![b'p'; at % 3]).collect();
+                let frames =
+                    pings.iter().flat_map(|ping| frame(true, PING, ping, random)).collect();
+                self.pings.extend(pings);
+                frames
+            }
             Step::Pong(bytes) => frame(true, PONG, &noise(bytes, random), random),
             Step::Close(code) => {
                 self.close_said = true;
@@ -273,7 +280,7 @@ impl Conversation {
         }
         self.said_messages += 1;
         let is_answered = match self.serving {
-            Serving::Discard => false,
+            Serving::Discard | Serving::Flood => false,
             Serving::CloseAfter(most) => self.said_messages <= most,
             Serving::Echo | Serving::Timestamp => true,
         };
@@ -292,7 +299,8 @@ impl Conversation {
         random: &mut Random,
     ) -> Result<Vec<u8>, String> {
         let mut reply = Vec::new();
-        while let Some(Frame { fin, rsv1, opcode, payload }) = take_frame(buffer)? {
+        let mut unread = &buffer[..];
+        while let Some(Frame { fin, rsv1, opcode, payload }) = take_frame(&mut unread)? {
             if rsv1 && self.deflate.is_none() {
                 return Err("compressed, though nobody agreed to that".into());
             }
@@ -307,6 +315,8 @@ impl Conversation {
                 _ => self.receive_data(fin, rsv1, opcode, payload)?,
             }
         }
+        let understood = buffer.len() - unread.len();
+        buffer.drain(..understood);
         Ok(reply)
     }
 
@@ -356,6 +366,11 @@ impl Conversation {
         if let (true, Some(deflate)) = (is_compressed, &mut self.deflate) {
             payload = deflate.inflate(&payload)?;
             self.inflated += 1;
+        }
+        if self.serving == Serving::Flood {
+            // It begins anew with each cycle of 95 lines, which is a whole number of cycles at once.
+            self.answered += 1;
+            return check_flood((self.answered - 1) * FLOOD_LINE_BYTES, &payload);
         }
         let Some((expected_opcode, expected)) = self.messages.pop_front() else {
             let what = format!("a message of {} bytes that nobody asked for", payload.len());

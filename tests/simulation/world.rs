@@ -3,7 +3,7 @@
 use crate::agenda::{Action, Agenda};
 use crate::client::{Client, Step};
 use crate::link::{Link, Place};
-use crate::plan::Plan;
+use crate::plan::{MILLISECOND, Plan, Serving};
 use crate::random::Random;
 use crate::sabotage::{Bug, Sabotage};
 use crate::trace::Trace;
@@ -328,10 +328,40 @@ impl World {
             Ok(answers) => self.tally.answers += answers,
         }
         self.send_from(at);
+        if self.plan.serving == Serving::Flood && self.clients[at].is_sated_by(count) {
+            self.leave_flood(at);
+        }
         if self.clients[at].takes_wakeup() {
             self.schedule_step(at);
         }
         self.schedule_read(at);
+    }
+
+    /// A client has enough: it reads no more, says so, ends its output, or goes.
+    fn leave_flood(&mut self, at: usize) {
+        let client = &mut self.clients[at];
+        // What it still has to say may travel for seconds: the flood must not fill them with turns.
+        client.read_pause = client.read_pause.max(20 * MILLISECOND);
+        if client.fin_said {
+            return;
+        }
+        client.forget_steps();
+        match self.random.between(0, 3) {
+            0 => {
+                client.is_strict = false;
+                client.is_deaf = true;
+                client.reads = false;
+            }
+            1 => {
+                client.say(&Step::Close(Some(1000)), &mut self.random);
+                self.send_from(at);
+                if self.clients[at].framing != Framing::WebSocket {
+                    self.end_output(at);
+                }
+            }
+            2 => self.end_output(at),
+            _ => self.vanish(at),
+        }
     }
 
     /// The server's side learns that the client reset the connection.

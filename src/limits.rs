@@ -15,6 +15,9 @@ pub const ACCEPTS_PER_TURN: usize = 64;
 /// 20 ms, so that service resumes within 50 ms whatever freed the descriptor, at no load to speak of.
 pub const ACCEPT_RETRY: Duration = Duration::from_millis(20);
 
+/// Connections that may wait to be accepted. 4096, what Linux allows by default (`somaxconn`).
+pub const BACKLOG: u32 = 4096;
+
 /// Descriptors that are not for connections: standard streams, poll, signals, listeners, reserve.
 pub const DESCRIPTORS_RESERVED: u64 = 32;
 

@@ -32,7 +32,7 @@ impl Server {
         let mut reactor = Reactor::new(network, Buggy, Limits::default(), batch);
         let url: Address = "tcp://127.0.0.1:0".parse().expect("a URL");
         let (listener, bound) =
-            SystemListener::bind(&url, SocketOptions::default(), None).expect("a free port");
+            SystemListener::bind(&url, &SocketOptions::default(), None).expect("a free port");
         let config = Config::new(Role::Server, Framing::Raw);
         reactor.listen(listener, Rc::new(config)).expect("a listener");
         let address = bound.to_string().trim_start_matches("tcp://").to_owned();

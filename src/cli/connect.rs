@@ -64,7 +64,7 @@ pub(super) struct ConnectArgs {
 /// Talks until the input ends or the server does.
 pub(super) fn run(arguments: &ConnectArgs) -> Result<(), Failure> {
     let common = &arguments.common;
-    logger::init(common.log_format, LevelFilter::Warn, common.verbose, common.quiet);
+    logger::init(common.log_format, LevelFilter::Warn, common.verbose, common.quiet, None);
     let mut conversation = Conversation::new(arguments)?;
     match conversation.hold() {
         // Whoever read our output has enough of it.

@@ -23,8 +23,14 @@ pub(super) enum LogFormat {
     Json,
 }
 
-/// Starts logging. `usual` is the level without `-v` and `-q`.
-pub(super) fn init(format: LogFormat, usual: LevelFilter, verbose: u8, quiet: bool) {
+/// Starts logging. `usual` is the level without `-v` and `-q`; each line of a worker names it.
+pub(super) fn init(
+    format: LogFormat,
+    usual: LevelFilter,
+    verbose: u8,
+    quiet: bool,
+    worker: Option<u32>,
+) {
     let level = match (quiet, verbose) {
         (true, _) => LevelFilter::Error,
         (false, 0) => usual,
@@ -32,7 +38,8 @@ pub(super) fn init(format: LogFormat, usual: LevelFilter, verbose: u8, quiet: bo
         (false, _) => LevelFilter::Trace,
     };
     let allowance = Allowance { lines: BURST_LINES, at: Instant::now(), suppressed: 0 };
-    let logger = Logger { format, is_limited: verbose == 0, allowance: Mutex::new(allowance) };
+    let logger =
+        Logger { format, worker, is_limited: verbose == 0, allowance: Mutex::new(allowance) };
     // A second call, as tests of the library may make, keeps the first logger.
     if log::set_boxed_logger(Box::new(logger)).is_ok() {
         log::set_max_level(level);
@@ -41,6 +48,7 @@ pub(super) fn init(format: LogFormat, usual: LevelFilter, verbose: u8, quiet: bo
 
 struct Logger {
     format: LogFormat,
+    worker: Option<u32>,
     is_limited: bool,
     allowance: Mutex<Allowance>,
 }
@@ -75,24 +83,27 @@ impl Logger {
     fn write(&self, record: &Record<'_>) {
         let time = format!("{:.3}", Timestamp::now());
         let line = match self.format {
-            LogFormat::Text => text_line(&time, record),
-            LogFormat::Json => json_line(&time, record),
+            LogFormat::Text => text_line(&time, record, self.worker),
+            LogFormat::Json => json_line(&time, record, self.worker),
         };
         // Nobody is left to tell if stderr is gone.
         let _ = std::io::stderr().write_all(line.as_bytes());
     }
 }
 
-fn text_line(time: &str, record: &Record<'_>) -> String {
+fn text_line(time: &str, record: &Record<'_>, worker: Option<u32>) -> String {
     let mut line = format!("{time} {:5} {}", record.level(), record.args());
     visit(record, |key, value| {
         let _ = write!(line, " {key}={value}");
     });
+    if let Some(worker) = worker {
+        let _ = write!(line, " worker={worker}");
+    }
     line.push('\n');
     line
 }
 
-fn json_line(time: &str, record: &Record<'_>) -> String {
+fn json_line(time: &str, record: &Record<'_>, worker: Option<u32>) -> String {
     let mut object = serde_json::Map::new();
     object.insert("time".into(), time.into());
     object.insert("level".into(), record.level().as_str().to_lowercase().into());
@@ -101,6 +112,9 @@ fn json_line(time: &str, record: &Record<'_>) -> String {
         let number = value.to_u64().map(serde_json::Value::from);
         object.insert(key.to_string(), number.unwrap_or_else(|| value.to_string().into()));
     });
+    if let Some(worker) = worker {
+        object.insert("worker".into(), worker.into());
+    }
     format!("{}\n", serde_json::Value::from(object))
 }
 

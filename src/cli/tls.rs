@@ -66,7 +66,13 @@ pub(super) struct TlsServer {
 
 impl TlsServerArgs {
     /// Reads the files, if any of the addresses needs them.
-    pub(super) fn load(&self, addresses: &[Address]) -> Result<TlsServer, Failure> {
+    ///
+    /// `prepared` is what [`prepare`](Self::prepare) gave to whoever started this process.
+    pub(super) fn load(
+        &self,
+        addresses: &[Address],
+        prepared: Option<&str>,
+    ) -> Result<TlsServer, Failure> {
         let secure = addresses.iter().find(|address| address.tls);
         let shown = match secure {
             None if self.tls_self_signed || self.identity.tls_cert.is_some() => {
@@ -74,17 +80,38 @@ impl TlsServerArgs {
                 None
             }
             None => None,
-            Some(address) => Some(self.shown(address, addresses)?),
+            Some(address) => Some(self.shown(address, addresses, prepared)?),
         };
         Ok(TlsServer { arguments: self.clone(), shown, acceptors: Vec::new() })
     }
 
-    fn shown(&self, address: &Address, addresses: &[Address]) -> Result<Shown, Failure> {
+    /// A certificate and key, PEM, that several processes are to show.
+    pub(super) fn prepare(
+        &self,
+        addresses: &[Address],
+    ) -> Result<Option<Zeroizing<String>>, Failure> {
+        let is_wanted = self.tls_self_signed && addresses.iter().any(|address| address.tls);
+        is_wanted.then(|| self_signed(addresses)).transpose()
+    }
+
+    fn shown(
+        &self,
+        address: &Address,
+        addresses: &[Address],
+        prepared: Option<&str>,
+    ) -> Result<Shown, Failure> {
         let client_ca = self.tls_client_ca.as_deref().map(|path| read("--tls-client-ca", path));
         let client_ca = client_ca.transpose()?;
         let identity = match self.identity.load()? {
             Some(identity) => identity,
-            None if self.tls_self_signed => self_signed(addresses)?,
+            None if self.tls_self_signed => {
+                let pem = match prepared {
+                    Some(pem) => Zeroizing::new(pem.to_owned()),
+                    None => self_signed(addresses)?,
+                };
+                Identity::from_pem(pem.as_bytes(), pem.as_bytes())
+                    .map_err(|why| Failure::Runtime(format!("a certificate and key {why}")))?
+            }
             None => {
                 return Err(Failure::Usage(format!(
                     "{address} needs --tls-cert and --tls-key, or --tls-self-signed"
@@ -185,7 +212,7 @@ fn read(flag: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
 }
 
 /// For the names under which the addresses can be reached on this machine.
-fn self_signed(addresses: &[Address]) -> Result<Identity, Failure> {
+fn self_signed(addresses: &[Address]) -> Result<Zeroizing<String>, Failure> {
     let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(String::from).into();
     for address in addresses {
         if let Location::Tcp(host, _) = &address.location
@@ -197,5 +224,5 @@ fn self_signed(addresses: &[Address]) -> Result<Identity, Failure> {
     let made = Identity::self_signed(names)
         .map_err(|why| Failure::Runtime(format!("a certificate for --tls-self-signed {why}")))?;
     info!("self-signed certificate, SHA-256 fingerprint {}", made.fingerprint);
-    Ok(made.identity)
+    Ok(made.pem)
 }

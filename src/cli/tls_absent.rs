@@ -4,6 +4,7 @@ use super::Failure;
 use crate::net::tls::Acceptor;
 use crate::net::{Address, System};
 use clap::Args;
+use zeroize::Zeroizing;
 
 /// No flags of `serve`.
 #[derive(Debug, Args)]
@@ -17,7 +18,18 @@ pub(super) struct TlsClientArgs {}
 pub(super) struct TlsServer;
 
 impl TlsServerArgs {
-    pub(super) fn load(&self, addresses: &[Address]) -> Result<TlsServer, Failure> {
+    pub(super) fn prepare(
+        &self,
+        _addresses: &[Address],
+    ) -> Result<Option<Zeroizing<String>>, Failure> {
+        Ok(None)
+    }
+
+    pub(super) fn load(
+        &self,
+        addresses: &[Address],
+        _prepared: Option<&str>,
+    ) -> Result<TlsServer, Failure> {
         addresses.iter().try_for_each(refuse_tls).map(|()| TlsServer)
     }
 }

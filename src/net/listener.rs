@@ -5,23 +5,22 @@ use super::network::Peer;
 use super::socket_options::SocketOptions;
 use super::stream::SystemStream;
 use super::tls::Acceptor;
+use crate::limits::BACKLOG;
 use mio::net::{TcpListener, UnixListener};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-
-/// Connections that may wait to be accepted. 4096, what Linux allows by default (`somaxconn`).
-const BACKLOG: i32 = 4096;
 
 /// A bound socket that accepts connections.
 #[derive(Debug)]
 pub enum SystemListener {
     /// TCP, and what makes TLS of it.
     Tcp(TcpListener, Option<Acceptor>),
-    /// A Unix socket, and the file to remove when it closes.
-    Unix(UnixListener, SocketFile),
+    /// A Unix socket, and the file to remove when it closes, if that is ours to do.
+    Unix(UnixListener, Option<SocketFile>),
 }
 
 impl SystemListener {
@@ -35,7 +34,7 @@ impl SystemListener {
     /// What the operating system says; if the name has several addresses, of the last one.
     pub fn bind(
         address: &Address,
-        options: SocketOptions,
+        options: &SocketOptions,
         acceptor: Option<&Acceptor>,
     ) -> io::Result<(Self, Address)> {
         let mut last_error = io::Error::new(ErrorKind::NotFound, "the name has no address");
@@ -52,7 +51,7 @@ impl SystemListener {
 
     fn bind_to(
         endpoint: &Endpoint,
-        options: SocketOptions,
+        options: &SocketOptions,
         acceptor: Option<&Acceptor>,
     ) -> io::Result<(Self, Location)> {
         match endpoint {
@@ -64,10 +63,33 @@ impl SystemListener {
             Endpoint::Unix(path) => {
                 remove_if_dead(path)?;
                 let listener = UnixListener::bind(path)?;
-                let file = SocketFile(path.clone());
+                let file = Some(SocketFile(path.clone()));
                 Ok((Self::Unix(listener, file), Location::Unix(path.clone())))
             }
         }
+    }
+
+    /// Takes over a listening socket that another process has bound to `address`, and which it removes.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn adopt(
+        descriptor: OwnedFd,
+        address: &Address,
+        acceptor: Option<&Acceptor>,
+    ) -> io::Result<Self> {
+        Ok(match address.location {
+            Location::Tcp(..) => {
+                let listener = std::net::TcpListener::from(descriptor);
+                listener.set_nonblocking(true)?;
+                Self::Tcp(TcpListener::from_std(listener), acceptor.cloned())
+            }
+            Location::Unix(_) => {
+                let listener = std::os::unix::net::UnixListener::from(descriptor);
+                listener.set_nonblocking(true)?;
+                Self::Unix(UnixListener::from_std(listener), None)
+            }
+        })
     }
 
     pub(super) fn accept(&self) -> io::Result<(SystemStream, Peer)> {
@@ -95,6 +117,15 @@ impl SystemListener {
     }
 }
 
+impl AsFd for SystemListener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(listener, _) => listener.as_fd(),
+            Self::Unix(listener, _) => listener.as_fd(),
+        }
+    }
+}
+
 /// Removes the file of a Unix socket when its listener goes.
 #[derive(Debug)]
 pub struct SocketFile(PathBuf);
@@ -106,14 +137,15 @@ impl Drop for SocketFile {
     }
 }
 
-fn bind_tcp(address: SocketAddr, options: SocketOptions) -> io::Result<std::net::TcpListener> {
+fn bind_tcp(address: SocketAddr, options: &SocketOptions) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
     // A server that is started again must not wait for the connections of its predecessor.
     socket.set_reuse_address(true)?;
     options.apply(&socket)?;
     socket.bind(&SockAddr::from(address))?;
-    socket.listen(BACKLOG)?;
+    let backlog = options.backlog.unwrap_or(BACKLOG);
+    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
     Ok(socket.into())
 }
 
@@ -141,7 +173,7 @@ mod tests {
     /// One connection that a listener with these options has accepted, behind both ends of it.
     fn accepted(options: SocketOptions) -> (std::net::TcpStream, TcpStream) {
         let url = "tcp://127.0.0.1:0".parse().unwrap();
-        let (listener, bound) = SystemListener::bind(&url, options, None).unwrap();
+        let (listener, bound) = SystemListener::bind(&url, &options, None).unwrap();
         let Endpoint::Tcp(address) = bound.resolve().unwrap().remove(0) else { unreachable!() };
         let client = std::net::TcpStream::connect(address).unwrap();
         for _ in 0..1_000 {
@@ -166,6 +198,8 @@ mod tests {
             buffer_bytes: Some(8 * 1024),
             user_timeout,
             keepalive: Some(keepalive),
+            congestion: Some("reno".into()),
+            ..SocketOptions::default()
         };
         let (_client, stream) = accepted(options);
         let socket = SockRef::from(&stream);
@@ -175,6 +209,8 @@ mod tests {
         assert_eq!(socket.tcp_keepalive_retries().unwrap(), keepalive.probes);
         #[cfg(target_os = "linux")]
         assert_eq!(socket.tcp_user_timeout().unwrap(), user_timeout);
+        #[cfg(target_os = "linux")]
+        assert!(socket.tcp_congestion().unwrap().starts_with(b"reno"));
         // Linux doubles what it is asked for.
         assert!((8 * 1024..=16 * 1024).contains(&socket.send_buffer_size().unwrap()));
         assert!((8 * 1024..=16 * 1024).contains(&socket.recv_buffer_size().unwrap()));

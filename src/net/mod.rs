@@ -5,6 +5,7 @@
 //! reactor from a seed. Only this module makes system calls.
 
 pub mod address;
+pub mod channel;
 pub mod connection;
 mod deadlines;
 mod doorkeeper;

@@ -7,7 +7,7 @@ use std::time::Duration;
 /// Options of a listener. The connections that it accepts inherit them, so they cost no system call for each.
 ///
 /// By default everything is as the system has it.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct SocketOptions {
     /// The size of the kernel's buffer for each connection and direction, in bytes; the kernel doubles it.
     /// `None` leaves it to the kernel's autotuning.
@@ -17,6 +17,14 @@ pub struct SocketOptions {
     pub user_timeout: Option<Duration>,
     /// Whether and when the kernel asks if a silent peer is still there. `None` is never.
     pub keepalive: Option<Keepalive>,
+    /// The congestion control by its name in the kernel, such as `cubic` or `bbr`. `None` leaves it to the
+    /// system.
+    pub congestion: Option<String>,
+    /// Connections that may wait to be accepted; the system may allow fewer. `None` is
+    /// [`BACKLOG`](crate::limits::BACKLOG).
+    pub backlog: Option<u32>,
+    /// Whether other listeners may have the same port, and share its connections (`SO_REUSEPORT`).
+    pub reuse_port: bool,
 }
 
 /// TCP keepalive (RFC 9293 §3.8.4).
@@ -43,6 +51,13 @@ impl SocketOptions {
             let Keepalive { idle, interval, probes } = keepalive;
             let keepalive = TcpKeepalive::new().with_time(idle).with_interval(interval);
             socket.set_tcp_keepalive(&keepalive.with_retries(probes))?;
+        }
+        if self.reuse_port {
+            socket.set_reuse_port(true)?;
+        }
+        #[cfg(target_os = "linux")]
+        if let Some(congestion) = &self.congestion {
+            socket.set_tcp_congestion(congestion.as_bytes())?;
         }
         #[cfg(target_os = "linux")]
         if self.user_timeout.is_some() {

@@ -1,11 +1,12 @@
 //! What one side shows of itself: a certificate chain and its key.
 
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// A certificate chain with the key that belongs to it.
 #[derive(Debug, Clone)]
@@ -14,8 +15,8 @@ pub struct Identity(pub(super) Arc<CertifiedKey>);
 /// A certificate that vouches for itself, made anew.
 #[derive(Debug)]
 pub struct SelfSigned {
-    /// The certificate and its key.
-    pub identity: Identity,
+    /// The certificate and its key, PEM.
+    pub pem: Zeroizing<String>,
     /// SHA-256 over the certificate, as browsers and `openssl x509 -fingerprint -sha256` show it.
     pub fingerprint: String,
 }
@@ -50,9 +51,9 @@ impl Identity {
         let key = rcgen::KeyPair::generate().map_err(failure)?;
         let certificate = parameters.self_signed(&key).map_err(failure)?;
         let fingerprint = fingerprint(certificate.der());
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let identity = Self::new(vec![certificate.der().clone()], key)?;
-        Ok(SelfSigned { identity, fingerprint })
+        let key = Zeroizing::new(key.serialize_pem());
+        let pem = Zeroizing::new(format!("{}{}", certificate.pem(), *key));
+        Ok(SelfSigned { pem, fingerprint })
     }
 
     fn new(

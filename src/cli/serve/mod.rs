@@ -1,32 +1,32 @@
-//! `halloo serve`.
+//! `halloo serve`: its flags, and whether it is one process or several.
+
+mod server;
+mod supervisor;
+mod worker;
 
 use super::auth::AuthArgs;
 use super::deflate::DeflateArgs;
 use super::early_drop::{EarlyDropShares, early_drop_or_off};
-use super::tls::{TlsServer, TlsServerArgs};
+use super::tls::TlsServerArgs;
 use super::values::{OrOff, bytes, count, count_or_off, duration, duration_or_off};
 use super::{CommonArgs, Failure, logger};
 use crate::limits::{
     DESCRIPTORS_RESERVED, EarlyDrop, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES, Limits,
-    RECEIVE_BUFFER_BYTES, USER_TIMEOUT,
+    USER_TIMEOUT,
 };
 use crate::net::listener::SystemListener;
-use crate::net::{Address, Keepalive, Reactor, SocketOptions, System, random};
+use crate::net::{Address, Keepalive, SocketOptions};
 use crate::proto::auth::Auth;
 use crate::proto::handshake::Policy;
-use crate::proto::{self, Batch, Config, Role};
+use crate::proto::{self, Config, Role};
 use crate::service::{CloseAfter, Discard, Echo, Flood, HangUp, Service, Timestamp};
 use clap::{Args, ValueEnum};
-use log::{LevelFilter, error, info};
+use log::{LevelFilter, info};
 use rustix::process::{Resource, getrlimit, setrlimit};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook_mio::v1_0::Signals;
+use server::Server;
 use std::io::{self, Write};
-use std::rc::Rc;
 use std::time::Duration;
-
-/// The number of the signals among the reactor's external sources.
-const SIGNALS: u32 = 0;
+use supervisor::Supervisor;
 
 /// See the [module documentation](self).
 #[derive(Debug, Args)]
@@ -97,6 +97,15 @@ pub(super) struct ServeArgs {
     /// What is taken for granted about peers, in socket buffers, keepalive and --max-unauthenticated
     #[arg(long, value_name = "PROFILE", default_value = "bench")]
     profile: Profile,
+    /// The congestion control of connections by its name in the kernel, such as cubic or bbr [default: the
+    /// system's]
+    #[arg(long, value_name = "NAME")]
+    congestion: Option<String>,
+    /// Connections that may wait to be accepted; the system may allow fewer [default: 4096]
+    #[arg(long, value_name = "N", value_parser = count)]
+    backlog: Option<u32>,
+    #[command(flatten)]
+    workers: WorkerArgs,
     #[command(flatten)]
     common: CommonArgs,
 }
@@ -124,67 +133,47 @@ enum Profile {
     Internet,
 }
 
+/// How many processes serve.
+#[derive(Debug, Args)]
+struct WorkerArgs {
+    /// Serve with so many single-threaded processes that share the port. Limits that are counts or sizes
+    /// are for all of them together
+    #[arg(long, value_name = "N", value_parser = count, default_value = "1")]
+    workers: u32,
+    /// Keep each process on a processor of its own
+    #[arg(long)]
+    pin: bool,
+    /// Be worker number N of the parent that standard input leads to
+    #[arg(long, value_name = "N", hide = true)]
+    as_worker: Option<u32>,
+}
+
 /// Serves until a signal says stop.
 pub(super) fn run(arguments: &ServeArgs) -> Result<(), Failure> {
     let common = &arguments.common;
-    logger::init(common.log_format, LevelFilter::Info, common.verbose, common.quiet);
-    let auth = arguments.auth.load()?;
-    let limits = arguments.limits()?;
-    let mut tls = arguments.tls.load(&arguments.listen)?;
-    let failure = |error: io::Error| Failure::Runtime(error.to_string());
-
-    let network = System::new().map_err(failure)?;
-    let batch = Batch::new(RECEIVE_BUFFER_BYTES, random::from_system());
-    let service = arguments.service();
-    let whole_messages = service.wants_whole_messages();
-    let mut reactor = Reactor::new(network, service, limits, batch);
-    let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(failure)?;
-    if auth.is_some() || tls.can_reload() {
-        signals.add_signal(SIGHUP).map_err(failure)?;
+    let worker = arguments.workers.as_worker;
+    logger::init(common.log_format, LevelFilter::Info, common.verbose, common.quiet, worker);
+    match (worker, arguments.workers.workers) {
+        (Some(index), _) => worker::run(arguments, index),
+        (None, 1) => serve_alone(arguments),
+        (None, workers) => Supervisor::start(arguments, workers)?.run(announce),
     }
-    reactor.network_mut().register_external(&mut signals, SIGNALS).map_err(failure)?;
-
-    let options = arguments.socket_options(limits.connections_max);
-    for address in &arguments.listen {
-        let (listener, bound) =
-            SystemListener::bind(address, options, tls.acceptor(address)?.as_ref())
-                .map_err(|error| cannot_listen(address, &error))?;
-        let config = arguments.config(address, auth.clone(), whole_messages);
-        reactor.listen(listener, Rc::new(config)).map_err(failure)?;
-        announce(&bound);
-    }
-    serve(arguments, &tls, &mut reactor, &mut signals)
 }
 
-/// Turns until it was told to stop and has said goodbye to everybody; a second signal ends it at once.
-fn serve(
-    arguments: &ServeArgs,
-    tls: &TlsServer,
-    reactor: &mut Reactor<System, Box<dyn Service>>,
-    signals: &mut Signals,
-) -> Result<(), Failure> {
-    let mut is_stopping = false;
-    while !reactor.is_drained() {
-        let mut is_signalled = false;
-        reactor
-            .turn(None, &mut |number| is_signalled |= number == SIGNALS)
-            .map_err(|error| Failure::Runtime(format!("polling failed: {error}")))?;
-        if !is_signalled {
-            continue;
-        }
-        for signal in signals.pending() {
-            if signal == SIGHUP {
-                arguments.reload(tls, reactor);
-                continue;
-            }
-            if std::mem::replace(&mut is_stopping, true) {
-                return Err(Failure::Signal(signal));
-            }
-            info!("stopping: {} connections to drain", reactor.connections());
-            reactor.drain();
-        }
+fn serve_alone(arguments: &ServeArgs) -> Result<(), Failure> {
+    if arguments.workers.pin {
+        worker::pin(0).map_err(|error| Failure::Runtime(format!("--pin: {error}")))?;
     }
-    let metrics = reactor.metrics();
+    let limits = arguments.limits()?;
+    let options = arguments.socket_options(limits.connections_max);
+    let tls = arguments.tls.load(&arguments.listen, None)?;
+    let mut server = Server::new(arguments, limits, tls)?;
+    for address in &arguments.listen {
+        let bound =
+            server.listen(address, |acceptor| SystemListener::bind(address, &options, acceptor))?;
+        announce(&bound);
+    }
+    let metrics = server.run()?;
     info!(messages = metrics.messages; "stopped after {} connections", metrics.ended_total());
     Ok(())
 }
@@ -222,34 +211,28 @@ impl ServeArgs {
         }
     }
 
-    /// Reads keys and certificates again, for connections to come: all of them, or none if one is bad.
-    fn reload(&self, tls: &TlsServer, reactor: &mut Reactor<System, Box<dyn Service>>) {
-        let read = self.auth.load().and_then(|auth| Ok((auth, tls.reload()?)));
-        match read {
-            Ok((auth, renew)) => {
-                renew();
-                reactor.reconfigure(|config| config.auth = auth.clone());
-                info!("keys and certificates were read again");
-            }
-            Err(failure) => error!("the old keys and certificates stay: {failure}"),
-        }
-    }
-
     fn limits(&self) -> Result<Limits, Failure> {
         let possible = raise_descriptor_limit();
-        let wanted = self.max_connections.map_or(possible, u64::from);
+        let workers = self.workers.workers;
+        let share = |count: u32| count.div_ceil(workers);
+        let wanted = self.max_connections.map_or(possible, |most| u64::from(share(most)));
         if wanted > possible {
             return Err(Failure::Usage(format!(
-                "--max-connections {wanted} is more than the {possible} that this process can hold: \
+                "--max-connections {} is more than the {possible} that a process can hold: \
                  {DESCRIPTORS_RESERVED} of its file descriptors are for other things; \
-                 raise the hard limit (ulimit -Hn) first"
+                 raise the hard limit (ulimit -Hn), or the number of --workers, first",
+                self.max_connections.unwrap_or_default(),
             )));
         }
         Ok(Limits {
             connections_max: wanted as usize,
             early_drop: self.early_drop(wanted as usize),
-            connections_per_address_max: self.max_connections_per_ip.and_then(|limit| limit.0),
-            memory_bytes_max: usize::try_from(self.max_memory).unwrap_or(usize::MAX),
+            connections_per_address_max: self
+                .max_connections_per_ip
+                .and_then(|limit| limit.0)
+                .map(share),
+            memory_bytes_max: usize::try_from(self.max_memory / u64::from(workers))
+                .unwrap_or(usize::MAX),
             handshake_timeout: self.handshake_timeout,
             auth_timeout: self.auth_timeout,
             idle_timeout: self.idle_timeout.and_then(|timeout| timeout.0),
@@ -272,16 +255,24 @@ impl ServeArgs {
     }
 
     fn socket_options(&self, connections_max: usize) -> SocketOptions {
+        let options = SocketOptions {
+            congestion: self.congestion.clone(),
+            backlog: self.backlog,
+            ..SocketOptions::default()
+        };
         match self.profile {
-            Profile::Bench => SocketOptions::default(),
+            Profile::Bench => options,
             Profile::Internet => SocketOptions {
-                buffer_bytes: Some(internet_buffer_bytes(connections_max)),
+                buffer_bytes: Some(internet_buffer_bytes(
+                    connections_max * self.workers.workers as usize,
+                )),
                 user_timeout: Some(USER_TIMEOUT),
                 keepalive: Some(Keepalive {
                     idle: KEEPALIVE_IDLE,
                     interval: KEEPALIVE_INTERVAL,
                     probes: KEEPALIVE_PROBES,
                 }),
+                ..options
             },
         }
     }
@@ -316,13 +307,4 @@ fn announce(address: &Address) {
     let mut stdout = io::stdout().lock();
     // If stdout is gone nobody waits for the line.
     let _ = writeln!(stdout, "listening {address}").and_then(|()| stdout.flush());
-}
-
-fn cannot_listen(address: &Address, error: &io::Error) -> Failure {
-    let hint = match error.kind() {
-        io::ErrorKind::AddrInUse => "; another program has it: choose another port, or 0 for any",
-        io::ErrorKind::PermissionDenied => "; ports below 1024 are for root",
-        _ => "",
-    };
-    Failure::Runtime(format!("cannot listen on {address}: {error}{hint}"))
 }

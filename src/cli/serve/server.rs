@@ -1,0 +1,164 @@
+//! One process that serves: a reactor, its listeners, and what tells it to stop.
+
+use super::ServeArgs;
+use crate::cli::Failure;
+use crate::cli::tls::TlsServer;
+use crate::limits::{Limits, RECEIVE_BUFFER_BYTES};
+use crate::metrics::Metrics;
+use crate::net::channel::Channel;
+use crate::net::listener::SystemListener;
+use crate::net::tls::Acceptor;
+use crate::net::{Address, Reactor, System, random};
+use crate::proto::Batch;
+use crate::proto::auth::Auth;
+use crate::service::Service;
+use log::{error, info};
+use mio::unix::SourceFd;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook_mio::v1_0::Signals;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::rc::Rc;
+
+/// The number of the signals among the reactor's external sources.
+const SIGNALS: u32 = 0;
+
+/// The number of the channel to the parent.
+const PARENT: u32 = 1;
+
+/// See the [module documentation](self).
+pub(super) struct Server<'a> {
+    arguments: &'a ServeArgs,
+    auth: Option<Auth>,
+    tls: TlsServer,
+    reactor: Reactor<System, Box<dyn Service>>,
+    signals: Signals,
+    /// Of a worker: where it hears that its parent is gone.
+    parent: Option<Channel>,
+    is_stopping: bool,
+}
+
+impl<'a> Server<'a> {
+    /// A server without listeners.
+    pub(super) fn new(
+        arguments: &'a ServeArgs,
+        limits: Limits,
+        tls: TlsServer,
+    ) -> Result<Self, Failure> {
+        let auth = arguments.auth.load()?;
+        let network = System::new().map_err(failure)?;
+        let batch = Batch::new(RECEIVE_BUFFER_BYTES, random::from_system());
+        let mut reactor = Reactor::new(network, arguments.service(), limits, batch);
+        let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(failure)?;
+        if auth.is_some() || tls.can_reload() {
+            signals.add_signal(SIGHUP).map_err(failure)?;
+        }
+        reactor.network_mut().register_external(&mut signals, SIGNALS).map_err(failure)?;
+        Ok(Self { arguments, auth, tls, reactor, signals, parent: None, is_stopping: false })
+    }
+
+    /// Serves a listener, which `open` makes with what TLS it needs; where it really listens.
+    pub(super) fn listen(
+        &mut self,
+        address: &Address,
+        open: impl FnOnce(Option<&Acceptor>) -> io::Result<(SystemListener, Address)>,
+    ) -> Result<Address, Failure> {
+        let acceptor = self.tls.acceptor(address)?;
+        let (listener, bound) =
+            open(acceptor.as_ref()).map_err(|error| cannot_listen(address, &error))?;
+        let whole_messages = self.reactor.service_mut().wants_whole_messages();
+        let config = self.arguments.config(address, self.auth.clone(), whole_messages);
+        self.reactor.listen(listener, Rc::new(config)).map_err(failure)?;
+        Ok(bound)
+    }
+
+    /// Stops when `parent` is gone.
+    pub(super) fn follow(&mut self, parent: Channel) -> Result<(), Failure> {
+        let descriptor = parent.as_raw_fd();
+        self.reactor
+            .network_mut()
+            .register_external(&mut SourceFd(&descriptor), PARENT)
+            .map_err(failure)?;
+        self.parent = Some(parent);
+        Ok(())
+    }
+
+    /// Turns until it was told to stop and has said goodbye to everybody; a second signal ends it at once.
+    pub(super) fn run(&mut self) -> Result<&Metrics, Failure> {
+        while !self.reactor.is_drained() {
+            let (mut is_signalled, mut parent_spoke) = (false, false);
+            self.reactor
+                .turn(None, &mut |number| {
+                    is_signalled |= number == SIGNALS;
+                    parent_spoke |= number == PARENT;
+                })
+                .map_err(|error| Failure::Runtime(format!("polling failed: {error}")))?;
+            if is_signalled {
+                self.obey_signals()?;
+            }
+            if parent_spoke {
+                self.look_for_parent();
+            }
+        }
+        Ok(self.reactor.metrics())
+    }
+
+    /// Tells the parent something, if there is one. One that is gone needs to know nothing.
+    pub(super) fn report(&self, words: &str) {
+        if let Some(parent) = &self.parent {
+            let _ = parent.send(words.as_bytes(), &[]);
+        }
+    }
+
+    fn obey_signals(&mut self) -> Result<(), Failure> {
+        for signal in self.signals.pending().collect::<Vec<_>>() {
+            match signal {
+                SIGHUP => self.reload(),
+                _ if self.is_stopping => return Err(Failure::Signal(signal)),
+                _ => self.stop(),
+            }
+        }
+        Ok(())
+    }
+
+    fn look_for_parent(&mut self) {
+        let is_gone = self.parent.as_ref().is_some_and(|it| matches!(it.receive(), Ok(None)));
+        if is_gone && !self.is_stopping {
+            error!("the parent process is gone");
+            self.stop();
+        }
+    }
+
+    fn stop(&mut self) {
+        self.is_stopping = true;
+        info!("stopping: {} connections to drain", self.reactor.connections());
+        self.reactor.drain();
+    }
+
+    /// Reads keys and certificates again, for connections to come: all of them, or none if one is bad.
+    fn reload(&mut self) {
+        let read = self.arguments.auth.load().and_then(|auth| Ok((auth, self.tls.reload()?)));
+        match read {
+            Ok((auth, renew)) => {
+                renew();
+                self.reactor.reconfigure(|config| config.auth = auth.clone());
+                info!("keys and certificates were read again");
+            }
+            Err(failure) => error!("the old keys and certificates stay: {failure}"),
+        }
+    }
+}
+
+/// Why an address cannot be listened on, and what may help.
+pub(super) fn cannot_listen(address: &Address, error: &io::Error) -> Failure {
+    let hint = match error.kind() {
+        io::ErrorKind::AddrInUse => "; another program has it: choose another port, or 0 for any",
+        io::ErrorKind::PermissionDenied => "; ports below 1024 are for root",
+        _ => "",
+    };
+    Failure::Runtime(format!("cannot listen on {address}: {error}{hint}"))
+}
+
+fn failure(error: io::Error) -> Failure {
+    Failure::Runtime(error.to_string())
+}

@@ -1,0 +1,111 @@
+//! The inside of a worker: it takes its listeners from the parent, and serves them.
+//!
+//! Standard input is the channel to the parent. The parent sends one packet of [`Orders`] with the
+//! listeners; the worker answers `ready`, and at its end `stopped CONNECTIONS MESSAGES`.
+
+use super::ServeArgs;
+use super::server::Server;
+use crate::cli::Failure;
+use crate::net::Address;
+use crate::net::channel::Channel;
+use crate::net::listener::SystemListener;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use zeroize::Zeroizing;
+
+/// What a worker says when it serves.
+pub(super) const READY: &str = "ready";
+
+/// What a worker says at its end, before its two counts.
+pub(super) const STOPPED: &str = "stopped";
+
+/// What a worker is told.
+#[derive(Debug)]
+pub(super) struct Orders {
+    /// Where it listens; the descriptors come in the same order.
+    pub(super) addresses: Vec<Address>,
+    /// The certificate and key that all workers show, if the parent has made one, as PEM.
+    pub(super) pem: Option<Zeroizing<String>>,
+}
+
+impl Orders {
+    /// As one packet.
+    pub(super) fn encode(&self) -> Zeroizing<Vec<u8>> {
+        let addresses: Vec<String> = self.addresses.iter().map(Address::to_string).collect();
+        let pem = self.pem.as_ref().map(|pem| pem.as_str());
+        let orders = serde_json::json!({ "addresses": addresses, "pem": pem });
+        Zeroizing::new(orders.to_string().into_bytes())
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let orders: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+        let addresses = orders["addresses"].as_array()?.iter();
+        let addresses = addresses.map(|address| address.as_str()?.parse().ok());
+        Some(Self {
+            addresses: addresses.collect::<Option<_>>()?,
+            pem: orders["pem"].as_str().map(|pem| Zeroizing::new(pem.to_owned())),
+        })
+    }
+}
+
+/// Serves as worker number `index`, until a signal or the end of the parent says stop.
+pub(super) fn run(arguments: &ServeArgs, index: u32) -> Result<(), Failure> {
+    let failure = |error: io::Error| Failure::Runtime(format!("worker {index}: {error}"));
+    let parent = Channel::inherited(io::stdin().as_fd()).map_err(failure)?;
+    let (orders, descriptors) = receive(&parent).map_err(failure)?;
+    if arguments.workers.pin {
+        pin(index as usize).map_err(failure)?;
+    }
+    let tls = arguments.tls.load(&orders.addresses, orders.pem.as_ref().map(|pem| pem.as_str()))?;
+    let mut server = Server::new(arguments, arguments.limits()?, tls)?;
+    for (address, descriptor) in orders.addresses.iter().zip(descriptors) {
+        server.listen(address, |acceptor| {
+            Ok((SystemListener::adopt(descriptor, address, acceptor)?, address.clone()))
+        })?;
+    }
+    server.follow(parent)?;
+    server.report(READY);
+    let metrics = server.run()?;
+    let words = format!("{STOPPED} {} {}", metrics.ended_total(), metrics.messages);
+    server.report(&words);
+    Ok(())
+}
+
+fn receive(parent: &Channel) -> io::Result<(Orders, Vec<OwnedFd>)> {
+    poll(&mut [PollFd::new(parent, PollFlags::IN)], None)?;
+    let no_orders = || io::Error::new(io::ErrorKind::InvalidData, "standard input is no parent");
+    let (bytes, descriptors) = parent.receive()?.ok_or_else(no_orders)?;
+    let orders = Orders::decode(&Zeroizing::new(bytes)).ok_or_else(no_orders)?;
+    match orders.addresses.len() == descriptors.len() {
+        true => Ok((orders, descriptors)),
+        false => Err(no_orders()),
+    }
+}
+
+/// Stays on one of the processors that this process may run on: the one at `index`, counted around.
+pub(super) fn pin(index: usize) -> io::Result<()> {
+    let allowed = sched_getaffinity(None)?;
+    let processors: Vec<usize> =
+        (0..CpuSet::MAX_CPU).filter(|&processor| allowed.is_set(processor)).collect();
+    let mut one = CpuSet::new();
+    one.set(processors[index % processors.len()]);
+    Ok(sched_setaffinity(None, &one)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_arrive_as_they_were_given() {
+        let addresses = ["wss://127.0.0.1:9527/chat", "unix:/run/halloo.sock"];
+        let addresses = addresses.map(|address| address.parse().unwrap()).to_vec();
+        let pem = Some(Zeroizing::new("-----BEGIN".to_owned()));
+        let orders = Orders { addresses: addresses.clone(), pem: pem.clone() };
+        let decoded = Orders::decode(&orders.encode()).unwrap();
+        assert_eq!((decoded.addresses, decoded.pem), (addresses, pem));
+        assert!(Orders::decode(b"{}").is_none() && Orders::decode(b"?").is_none());
+    }
+}

@@ -9,6 +9,7 @@
 mod support;
 
 mod client;
+mod framing;
 mod process;
 mod stream;
 mod wire;

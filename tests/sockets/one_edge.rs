@@ -2,7 +2,7 @@
 //! everything before it closes, whether it learns of both in one event or in two, and must not reset.
 
 use super::client::{Client, shown};
-use super::stream::Framing;
+use super::framing::Framing;
 use super::wire::REQUEST;
 use super::{ALL_FRAMINGS, process_of, serve};
 

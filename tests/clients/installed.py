@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 import browser
+from certificate import Certificate
 
 HERE = pathlib.Path(__file__).resolve().parent
 WORK = HERE.parents[1] / "target" / "clients"
@@ -28,7 +29,10 @@ PATIENCE = 600
 
 
 class Clients:
-    """What is there: `clients` and `servers` are commands by name, `chromium` and `nginx` programs or None."""
+    """What is there: `clients` and `servers` are commands by name, `chromium` and `nginx` programs or None.
+
+    `certificate` is one that all of them can be made to believe, or None.
+    """
 
     def __init__(self):
         WORK.mkdir(parents=True, exist_ok=True)
@@ -38,6 +42,11 @@ class Clients:
         self.add_python()
         self.chromium = debian_program("chromium", browser.NAMES)
         self.nginx = debian_program("nginx", ["nginx"])
+        self.certificate = None
+        attempt("tls", self.make_certificate)
+
+    def make_certificate(self):
+        self.certificate = Certificate(WORK)
 
     def add_node(self):
         programs = {"ws": ("node-ws", "node_client.mjs"), "undici": ("undici", "undici_client.mjs")}

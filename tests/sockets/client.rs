@@ -54,6 +54,7 @@ impl Client {
         self.reader.get_ref()
     }
 
+    #[allow(dead_code, reason = "a stream that has state of its own, as TLS has, needs it")]
     pub(crate) fn stream_mut(&mut self) -> &mut Stream {
         self.reader.get_mut()
     }

@@ -11,6 +11,7 @@ use rustls::{ClientConnection, Error};
 use std::io::Write;
 use std::net::Shutdown;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// close_notify, as a record before there are keys (RFC 8446 §6.1).
 const CLOSE_NOTIFY: &[u8] = &[21, 3, 3, 0, 2, 1, 0];
@@ -20,6 +21,9 @@ const JUNK: [&[u8]; 3] = [&[0xff], REQUEST, &[22, 3, 3, 0xff, 0xff, 0, 0]];
 
 /// So much of it that whatever was begun is complete.
 const JUNK_BYTES: usize = 2_000;
+
+/// What none of them may take: without an end of their own they would end with the handshake's deadline, 10 s.
+const SOON: Duration = Duration::from_secs(4);
 
 /// The places in a handshake where something else may come.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +42,7 @@ const STEPS: [Step; 5] =
 #[test]
 fn t_rustsec_2024_0336_close_notify_at_each_step() {
     let server = serve(&["tls://127.0.0.1:0"]);
-    let mut held = Vec::new();
+    let (start, mut held) = (Instant::now(), Vec::new());
     for (index, step) in STEPS.into_iter().enumerate() {
         let stream = advance_to(step, server.url());
         match step {
@@ -54,6 +58,7 @@ fn t_rustsec_2024_0336_close_notify_at_each_step() {
         held.push(stream);
     }
     assert_idle(process_of(&server));
+    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
     Client::open(server.url()).echo(b"and it still serves");
 }
 
@@ -61,7 +66,7 @@ fn t_rustsec_2024_0336_close_notify_at_each_step() {
 #[test]
 fn t_rustsec_2024_0336_an_end_at_each_step() {
     let server = serve(&["wss://127.0.0.1:0"]);
-    let mut held = Vec::new();
+    let (start, mut held) = (Instant::now(), Vec::new());
     for (index, step) in STEPS.into_iter().enumerate() {
         let stream = advance_to(step, server.url());
         stream.tcp().shutdown(Shutdown::Write).expect("it is connected");
@@ -70,12 +75,13 @@ fn t_rustsec_2024_0336_an_end_at_each_step() {
         held.push(stream);
     }
     assert_idle(process_of(&server));
+    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
 }
 
 #[test]
 fn t_rustsec_2024_0336_junk_at_each_step() {
     let server = serve(&["tls://127.0.0.1:0"]);
-    let mut held = Vec::new();
+    let (start, mut held) = (Instant::now(), Vec::new());
     for step in STEPS {
         for junk in JUNK {
             let mut stream = advance_to(step, server.url());
@@ -90,6 +96,7 @@ fn t_rustsec_2024_0336_junk_at_each_step() {
     }
     // Their ends are still open: nothing may turn in the meantime.
     assert_idle(process_of(&server));
+    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
     drop(held);
     let log = server.wait_for_logs("ended: ", STEPS.len() * JUNK.len());
     assert!(log.contains("ended: the peer does not speak TLS"), "{log}");

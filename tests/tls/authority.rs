@@ -49,18 +49,25 @@ impl Authority {
 
     /// A certificate for this host.
     pub(crate) fn issue(&self, name: &str) -> Issued {
-        self.sign(CertificateParams::new([name.to_owned()]).expect("it is a name"))
+        self.sign(&params_for(name))
     }
 
     /// One that was valid until long ago.
     pub(crate) fn issue_expired(&self, name: &str) -> Issued {
-        let mut params = CertificateParams::new([name.to_owned()]).expect("it is a name");
+        let mut params = params_for(name);
         params.not_before = date_time_ymd(2001, 1, 1);
         params.not_after = date_time_ymd(2002, 1, 1);
-        self.sign(params)
+        self.sign(&params)
     }
 
-    fn sign(&self, params: CertificateParams) -> Issued {
+    /// One that may sign others, as `openssl req -x509` makes them.
+    pub(crate) fn issue_as_authority(&self, name: &str) -> Issued {
+        let mut params = params_for(name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        self.sign(&params)
+    }
+
+    fn sign(&self, params: &CertificateParams) -> Issued {
         let key = KeyPair::generate().expect("a key can be made");
         let issuer = Issuer::from_params(&self.params, &self.key);
         let certificate = params.signed_by(&key, &issuer).expect("it can be signed");
@@ -104,6 +111,10 @@ impl Issued {
             std::fs::copy(from.path(), to.path()).expect("both are our files");
         }
     }
+}
+
+fn params_for(name: &str) -> CertificateParams {
+    CertificateParams::new([name.to_owned()]).expect("it is a name")
 }
 
 fn pem(label: &str, der: &[u8]) -> String {

@@ -266,6 +266,10 @@ fn failure_of(error: &Error) -> TlsFailure {
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                 TlsFailure::NotYetValid
             }
+            // What the verifier finds beyond these it names, but does not type.
+            CertificateError::Other(other) if other.to_string() == "CaUsedAsEndEntity" => {
+                TlsFailure::Authority
+            }
             _ => TlsFailure::BadCertificate,
         },
         _ => TlsFailure::Broken,

@@ -9,6 +9,17 @@ NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
 NAMES = ["-subj", "/CN=halloo", "-addext", "subjectAltName=IP:127.0.0.1"]
 
 
+def certificate_in(directory):
+    """A new one, believed by what is started from now on; None where there is no openssl."""
+    try:
+        certificate = Certificate(directory)
+    except (OSError, subprocess.SubprocessError) as error:
+        print("skipped tls: %s" % error, flush=True)
+        return None
+    certificate.believe()
+    return certificate
+
+
 class Certificate:
     """`flags` are for our server, `chromium_flags` for the browser, which believes nothing but this key."""
 

@@ -12,7 +12,6 @@ import subprocess
 import sys
 
 import browser
-from certificate import Certificate
 
 HERE = pathlib.Path(__file__).resolve().parent
 WORK = HERE.parents[1] / "target" / "clients"
@@ -29,10 +28,7 @@ PATIENCE = 600
 
 
 class Clients:
-    """What is there: `clients` and `servers` are commands by name, `chromium` and `nginx` programs or None.
-
-    `certificate` is one that all of them can be made to believe, or None.
-    """
+    """What is there: `clients` and `servers` are commands by name, `chromium` and `nginx` programs or None."""
 
     def __init__(self):
         WORK.mkdir(parents=True, exist_ok=True)
@@ -42,11 +38,6 @@ class Clients:
         self.add_python()
         self.chromium = debian_program("chromium", browser.NAMES)
         self.nginx = debian_program("nginx", ["nginx"])
-        self.certificate = None
-        attempt("tls", self.make_certificate)
-
-    def make_certificate(self):
-        self.certificate = Certificate(WORK)
 
     def add_node(self):
         programs = {"ws": ("node-ws", "node_client.mjs"), "undici": ("undici", "undici_client.mjs")}

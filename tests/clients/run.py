@@ -21,6 +21,7 @@ sys.dont_write_bytecode = True
 
 import browser
 import proxy
+from certificate import certificate_in
 from children import Child, Failure
 from installed import WORK, Clients
 
@@ -58,9 +59,7 @@ def build():
 def runs(halloo, there):
     """Every line that can be run here, each with what runs it."""
     walks = {name: functools.partial(walk, command) for name, command in there.clients.items()}
-    certificate = there.certificate
-    if certificate:
-        certificate.believe()
+    certificate = certificate_in(WORK)
     if there.chromium:
         flags = certificate.chromium_flags if certificate else []
         walks["chromium"] = functools.partial(browser.visit, there.chromium, flags)

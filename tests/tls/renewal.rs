@@ -3,9 +3,11 @@
 use super::authority::{Authority, Issued};
 use super::client::Client;
 use super::process_of;
-use super::stream::Stream;
+use super::stream::{Anybody, Stream, VERSIONS, config_of};
 use super::support::{KeyFile, Server, connect};
 use rustix::process::Signal;
+use rustls::ClientConfig;
+use std::sync::Arc;
 
 const RENEWED: &str = "keys and certificates were read again";
 const KEPT: &str = "the old keys and certificates stay";
@@ -65,6 +67,36 @@ fn a_bad_file_changes_nothing() {
     process_of(&server).signal(Signal::HUP);
     server.wait_for_logs(KEPT, spoil.len() + 1);
     assert!(shown(server.url()) != new.chain());
+}
+
+/// Nor does a ticket let anybody in whose authority is believed no longer.
+#[test]
+fn clients_of_an_old_authority_are_turned_away() {
+    let [old, new] = [Authority::new(), Authority::new()];
+    let [of_old, of_new] = [old.issue("a client"), new.issue("a client")];
+    for flags in [&["--tls-self-signed"][..], &Issued::shared().flags()] {
+        let pem = KeyFile::new(std::fs::read(old.pem.path()).expect("it is our file"));
+        let ca = ["--tls-client-ca", pem.path(), "tls://127.0.0.1:0"];
+        let server = Server::start(&[flags, &ca].concat());
+        let [mut by_old, mut by_new] =
+            [&of_old, &of_new].map(|issued| config_of(&VERSIONS, Some(issued)));
+        if flags == ["--tls-self-signed"] {
+            by_old.dangerous().set_certificate_verifier(Arc::new(Anybody));
+            by_new.dangerous().set_certificate_verifier(Arc::new(Anybody));
+        }
+        assert!(is_served(&server, &by_old) && !is_served(&server, &by_new));
+        std::fs::copy(new.pem.path(), pem.path()).expect("both are our files");
+        process_of(&server).signal(Signal::HUP);
+        server.wait_for_log(RENEWED);
+        assert!(!is_served(&server, &by_old) && is_served(&server, &by_new));
+    }
+}
+
+fn is_served(server: &Server, config: &ClientConfig) -> bool {
+    let Ok(stream) = Stream::connect_with(server.url(), config.clone()) else { return false };
+    let mut client = Client::over(stream, server.url());
+    // In TLS 1.3 a client is refused only after it has finished its handshake.
+    client.try_write(b"hello").and_then(|()| client.read(&mut [0; 5])).is_ok()
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-/// Bytes of the one receive buffer of a reactor. 512 KiB: with 16 KiB a 16 KiB message costs two system
-/// calls more, and a message of 1 MiB is a tenth cheaper than with 256 KiB. Only what was read into is
-/// memory in use.
-pub const RECEIVE_BUFFER_BYTES: usize = 512 * 1024;
+/// Bytes of the one receive buffer of a reactor. 256 KiB: with 16 KiB a 16 KiB message costs two system
+/// calls more. With 512 KiB a message of 1 MiB would be a tenth cheaper, and what passes through could hold
+/// more than 1 MiB.
+pub const RECEIVE_BUFFER_BYTES: usize = 256 * 1024;
 
 /// Connections accepted from one listener in one turn. 64: enough that accepting is never the bottleneck,
 /// few enough that a storm of connects does not make the connected ones wait.

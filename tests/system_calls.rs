@@ -13,6 +13,8 @@ mod support;
 #[allow(dead_code)]
 #[path = "sockets/client.rs"]
 mod client;
+#[path = "sockets/framing.rs"]
+mod framing;
 #[allow(dead_code)]
 #[path = "sockets/stream.rs"]
 mod stream;

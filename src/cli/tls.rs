@@ -140,18 +140,22 @@ impl TlsServer {
 
     /// Whether there are files that could be read again.
     pub(super) fn can_reload(&self) -> bool {
-        self.shown.is_some() && !self.arguments.tls_self_signed
+        let has_files = !self.arguments.tls_self_signed || self.arguments.tls_client_ca.is_some();
+        self.shown.is_some() && has_files
     }
 
     /// Reads the files again. The returned function takes over what they say; until then nothing changes.
     pub(super) fn reload(&self) -> Result<impl FnOnce() + use<>, Failure> {
         let mut renewals = Vec::new();
-        if let Some(identity) = self.arguments.identity.load()? {
+        if let Some(shown) = &self.shown {
+            // A certificate that was made for this run stays for this run.
+            let identity = self.arguments.identity.load()?;
+            let identity = identity.as_ref().unwrap_or(&shown.identity);
             let path = self.arguments.tls_client_ca.as_deref();
             let client_ca = path.map(|path| read("--tls-client-ca", path)).transpose()?;
             for acceptor in &self.acceptors {
                 let renewal = acceptor
-                    .renewal(&identity, client_ca.as_ref().map(|pem| &pem[..]))
+                    .renewal(identity, client_ca.as_ref().map(|pem| &pem[..]))
                     .map_err(|why| self.arguments.refuse(&why))?;
                 renewals.push((acceptor.clone(), renewal));
             }

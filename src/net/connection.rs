@@ -169,13 +169,14 @@ impl<T: Stream> Connection<T> {
         self.end_with(end);
         self.session.abandon();
         self.flags.set(Flag::Eof, true);
+        self.flags.set(Flag::BrokenOff, true);
     }
 
     /// Why it ended, once everything is sent and the end of input was seen.
     pub(super) fn finished(&self) -> Option<End> {
         let is_over = self.session.stage() == Stage::Closing
             && self.flags.has(Flag::Eof)
-            && !self.is_blocked();
+            && (!self.is_blocked() || self.flags.has(Flag::BrokenOff));
         if is_over { self.end } else { None }
     }
 
@@ -345,7 +346,9 @@ impl<T: Stream> Connection<T> {
     /// and not the reset that closing a socket with unread input would send.
     fn shut_down_output(&mut self) {
         let is_due = self.session.wants_shutdown() && !self.is_blocked();
-        if is_due && !self.flags.has(Flag::ShutdownSent) && !self.flags.has(Flag::Eof) {
+        // Behind the end of input closing the socket is enough, unless the stream has something to say.
+        let is_heard = !self.flags.has(Flag::Eof) || self.stream.says_its_end();
+        if is_due && is_heard && !self.flags.has(Flag::ShutdownSent) {
             self.flags.set(Flag::ShutdownSent, true);
             // It can only fail because the connection is already gone, and the next read will say so.
             let _ = self.stream.shutdown_write();

@@ -1,6 +1,6 @@
 //! What is known about a connection, one bit each.
 
-/// A set of [`Flag`]s in two bytes: eight `bool`s would be a sixteenth of a connection.
+/// A set of [`Flag`]s in two bytes: nine `bool`s would be a fourteenth of a connection.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Flags(u16);
 
@@ -31,6 +31,8 @@ pub(super) enum Flag {
     Heard = 1 << 6,
     /// A ping was sent because nothing arrived.
     Pinged = 1 << 7,
+    /// It ends without another word: what still waits to be sent is given up.
+    BrokenOff = 1 << 9,
 }
 
 impl Flags {

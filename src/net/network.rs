@@ -82,6 +82,12 @@ pub trait Stream {
     /// All that shutdown(2) lists.
     fn shutdown_write(&mut self) -> io::Result<()>;
 
+    /// Whether [`shutdown_write`](Self::shutdown_write) still has words of the transport's own to say, without
+    /// which the peer would take our end for a cut.
+    fn says_its_end(&self) -> bool {
+        false
+    }
+
     /// Whether the transport is ready to carry a session. Until then reads move it on, and bring nothing.
     fn is_established(&self) -> bool {
         true

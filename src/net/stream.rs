@@ -52,6 +52,13 @@ impl Stream for SystemStream {
         }
     }
 
+    fn says_its_end(&self) -> bool {
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => false,
+            Self::Tls(stream) => stream.says_its_end(),
+        }
+    }
+
     fn is_established(&self) -> bool {
         match self {
             Self::Tcp(_) | Self::Unix(_) => true,

@@ -19,6 +19,8 @@ pub enum TlsFailure {
     Expired,
     /// Its certificate will be valid only later.
     NotYetValid,
+    /// Its certificate is an authority's own, which may only sign others (RFC 5280 §4.2.1.9).
+    Authority,
     /// Its certificate is wrong in another way.
     BadCertificate,
     /// It refused us with this alert (RFC 8446 §6).
@@ -41,6 +43,9 @@ impl fmt::Display for TlsFailure {
             Self::WrongName => "the peer's certificate is for another name",
             Self::Expired => "the peer's certificate has expired",
             Self::NotYetValid => "the peer's certificate is not valid yet",
+            Self::Authority => {
+                "the peer's certificate is an authority's: it may sign others, but not stand for a host"
+            }
             Self::BadCertificate => "the peer's certificate is bad",
             Self::Alert(alert) => {
                 return match alert_name(*alert) {

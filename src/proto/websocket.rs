@@ -18,8 +18,8 @@ use super::utf8::{self, Utf8};
 use super::{Role, Status, mask};
 use std::ops::Range;
 
-/// A text frame longer than this is answered in fragments of this size: 256 KiB, half the
-/// usual receive buffer. It is the most that a connection has to hold of a text; clients that cannot join fragments have their
+/// A text frame longer than this is answered in fragments of this size: 256 KiB, the usual receive buffer.
+/// It is the most that a connection has to hold of a text; clients that cannot join fragments have their
 /// text up to this length back in one frame.
 pub const TEXT_UNIT_BYTES: u64 = 256 * 1024;
 

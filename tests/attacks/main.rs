@@ -77,6 +77,8 @@ mod support;
 #[allow(dead_code, reason = "shared with the tests of sockets, which need more of it")]
 #[path = "../sockets/client.rs"]
 mod client;
+#[path = "../sockets/framing.rs"]
+mod framing;
 #[allow(dead_code, reason = "shared with the tests of sockets, which need more of it")]
 #[path = "../sockets/process.rs"]
 mod process;

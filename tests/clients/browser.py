@@ -19,14 +19,14 @@ FLAGS = [
 FILES = {"/page.html": "text/html", "/list.mjs": "text/javascript"}
 
 
-def visit(chromium, url, closing_url, mode):
+def visit(chromium, flags, url, closing_url, mode):
     """Raises what the page has to say, if it is not ok."""
     server = PageServer()
     query = urllib.parse.urlencode({"url": url, "closing_url": closing_url, "mode": mode})
     page = "http://127.0.0.1:%d/page.html?%s" % (server.server_port, query)
     try:
         with tempfile.TemporaryDirectory(prefix="halloo-", ignore_cleanup_errors=True) as profile:
-            with Child(chromium, *FLAGS, "--user-data-dir=" + profile, page) as child:
+            with Child(chromium, *FLAGS, *flags, "--user-data-dir=" + profile, page) as child:
                 verdict = server.wait_for_verdict(child)
     finally:
         server.stop()

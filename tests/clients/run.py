@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Real WebSocket clients against our server, directly and through nginx; real servers against our client.
+"""Real WebSocket clients against our server, directly, over TLS and through nginx; real servers against our client.
 
     tests/clients/run.py                    builds the release binary first
     tests/clients/run.py --halloo FILE      tries this binary
@@ -22,12 +22,14 @@ sys.dont_write_bytecode = True
 
 import browser
 import proxy
+from certificate import certificate_in
 from children import Child, Failure
 from installed import WORK, Clients
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODES = ["shared", "takeover", "off"]
 BEHIND_NGINX = ["node-ws", "python-websockets"]
+OVER_TLS = ["node-ws", "undici", "python-websockets", "python-aiohttp", "chromium"]
 LINES = ["hello", "芝麻开门, naïve 🏔", "x" * 126, "the mountain answers " * 10_000]
 
 
@@ -60,11 +62,17 @@ def build():
 def runs(halloo, there):
     """Every line that can be run here, each with what runs it."""
     walks = {name: functools.partial(walk, command) for name, command in there.clients.items()}
+    certificate = certificate_in(WORK)
     if there.chromium:
-        walks["chromium"] = functools.partial(browser.visit, there.chromium)
+        flags = certificate.chromium_flags if certificate else []
+        walks["chromium"] = functools.partial(browser.visit, there.chromium, flags)
     for mode in MODES:
         for name, client in walks.items():
             yield "%s deflate=%s via=direct" % (name, mode), functools.partial(try_server, halloo, mode, client)
+        for name in OVER_TLS if certificate else []:
+            if name in walks:
+                run = functools.partial(try_server, halloo, mode, walks[name], certificate=certificate)
+                yield "%s deflate=%s via=tls" % (name, mode), run
         for name in BEHIND_NGINX if there.nginx else []:
             if name in walks:
                 run = functools.partial(try_server, halloo, mode, walks[name], there.nginx)
@@ -91,9 +99,11 @@ def walk(command, url, closing_url, mode):
         child.finish()
 
 
-def try_server(halloo, mode, client, nginx=None):
+def try_server(halloo, mode, client, nginx=None, certificate=None):
     """A client, and our server: one that echoes and one that closes."""
-    with serve(halloo, mode) as url, serve(halloo, mode, "--close-after", 3) as closing_url:
+    place = [*certificate.flags, "wss://127.0.0.1:0"] if certificate else ["ws://127.0.0.1:0"]
+    closing = ["--close-after", 3, *place]
+    with serve(halloo, mode, *place) as url, serve(halloo, mode, *closing) as closing_url:
         with contextlib.ExitStack() as stack:
             urls = [url, closing_url]
             if nginx:
@@ -102,9 +112,9 @@ def try_server(halloo, mode, client, nginx=None):
 
 
 @contextlib.contextmanager
-def serve(halloo, mode, *flags):
+def serve(halloo, mode, *arguments):
     """Our server; it must end well, and with nothing to complain about."""
-    with Child(halloo, "serve", "--quiet", "--deflate", mode, *flags, "ws://127.0.0.1:0") as server:
+    with Child(halloo, "serve", "--quiet", "--deflate", mode, *arguments) as server:
         yield server.listening()
         server.terminate()
         if server.log():

@@ -1,8 +1,9 @@
 //! Much data: slow readers, and messages far larger than what the server may hold.
 
 use super::client::{Client, shown};
+use super::framing::Framing;
 use super::process::Process;
-use super::stream::{Framing, Stream};
+use super::stream::Stream;
 use super::support::Server;
 use super::wire::{BINARY, KEY, TEXT, header, masked_header};
 use super::{ALL_FRAMINGS, process_of, serve};

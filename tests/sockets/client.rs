@@ -1,6 +1,7 @@
 //! A client that knows the three framings and nothing else, written without the crate.
 
-use super::stream::{Framing, Stream};
+use super::framing::Framing;
+use super::stream::Stream;
 use super::wire::{ACCEPT, BINARY, CLOSE, Frame, REQUEST, masked, masked_close};
 use std::io::{self, BufRead, BufReader, Read, Write};
 
@@ -19,6 +20,11 @@ impl Client {
     #[track_caller]
     pub(crate) fn connect(url: &str) -> Self {
         let stream = Stream::connect(url).unwrap_or_else(|error| panic!("{url}: {error}"));
+        Self::over(stream, url)
+    }
+
+    /// Takes over a stream that is connected to this URL.
+    pub(crate) fn over(stream: Stream, url: &str) -> Self {
         let reader = BufReader::with_capacity(BUFFER_BYTES, stream);
         Self { reader, framing: Framing::of(url) }
     }
@@ -27,11 +33,17 @@ impl Client {
     #[track_caller]
     pub(crate) fn open(url: &str) -> Self {
         let mut client = Self::connect(url);
-        if client.framing == Framing::WebSocket {
-            client.write(REQUEST);
-            client.expect_upgrade();
-        }
+        client.upgrade();
         client
+    }
+
+    /// Completes the opening handshake, where there is one.
+    #[track_caller]
+    pub(crate) fn upgrade(&mut self) {
+        if self.framing == Framing::WebSocket {
+            self.write(REQUEST);
+            self.expect_upgrade();
+        }
     }
 
     pub(crate) fn framing(&self) -> Framing {
@@ -40,6 +52,11 @@ impl Client {
 
     pub(crate) fn stream(&self) -> &Stream {
         self.reader.get_ref()
+    }
+
+    #[allow(dead_code, reason = "a stream that has state of its own, as TLS has, needs it")]
+    pub(crate) fn stream_mut(&mut self) -> &mut Stream {
+        self.reader.get_mut()
     }
 
     #[track_caller]

@@ -9,6 +9,7 @@
 mod support;
 
 mod client;
+mod framing;
 #[allow(dead_code, reason = "shared with the tests of attacks, which need more of it")]
 mod process;
 mod rush;

@@ -2,12 +2,12 @@
 //! everything before it closes, whether it learns of both in one event or in two, and must not reset.
 
 use super::client::{Client, shown};
-use super::stream::Framing;
+use super::framing::Framing;
 use super::wire::REQUEST;
 use super::{ALL_FRAMINGS, process_of, serve};
 
-/// Sizes around the reactor's receive buffer of 512 KiB, and around nothing.
-const SIZES: [usize; 6] = [1, 125, 60_000, 524_287, 524_288, 1_000_000];
+/// Sizes around the reactor's receive buffer of 256 KiB, and around nothing.
+const SIZES: [usize; 6] = [1, 125, 60_000, 262_143, 262_144, 1_000_000];
 
 /// What fits into the socket buffers while the server does not read.
 const SMALL: usize = 20_000;

@@ -2,8 +2,8 @@
 //! does not wait.
 
 use super::client::{Client, shown};
+use super::framing::Framing;
 use super::process::Process;
-use super::stream::Framing;
 use super::support::{Finished, KeyFile, Program, halloo};
 use super::wire::{BINARY, CLOSE, Frame, masked, masked_close, masked_header};
 use super::{ALL_FRAMINGS, serve};

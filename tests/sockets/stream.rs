@@ -8,26 +8,6 @@ use std::time::Duration;
 /// How long a read or a write may take before the test fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 
-/// How bytes become messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Framing {
-    WebSocket,
-    Line,
-    Raw,
-}
-
-impl Framing {
-    /// The framing of a URL.
-    pub(crate) fn of(url: &str) -> Self {
-        match url.split_once(':') {
-            Some(("ws" | "ws+unix", _)) => Self::WebSocket,
-            Some(("line" | "line+unix", _)) => Self::Line,
-            Some(("tcp" | "unix", _)) => Self::Raw,
-            _ => panic!("{url} has no scheme that this test knows"),
-        }
-    }
-}
-
 /// One socket.
 #[derive(Debug)]
 pub(crate) enum Stream {

@@ -27,10 +27,17 @@ pub struct TlsStream {
     failure: Option<TlsFailure>,
     /// The failure was reported.
     is_failed: bool,
-    /// We have said close_notify.
-    is_ended: bool,
-    /// The socket's output ends when everything is sent.
-    shuts_down: bool,
+    output: Output,
+}
+
+/// How far the end of our output has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Output {
+    Open,
+    /// close_notify is said; the socket's output ends when everything is sent.
+    Ending,
+    /// So does the socket's. Whatever TLS would still say is thrown away.
+    Ended,
 }
 
 impl TlsStream {
@@ -42,8 +49,7 @@ impl TlsStream {
             may_hold_input: false,
             failure: None,
             is_failed: false,
-            is_ended: false,
-            shuts_down: false,
+            output: Output::Open,
         }
     }
 
@@ -63,7 +69,11 @@ impl TlsStream {
         let decrypted = self.decrypt(buffer, front, received);
         // Answers of TLS itself. If they do not go now they wait, as any other.
         let _ = self.flush();
-        Ok(decrypted)
+        match decrypted {
+            // What came was TLS's own. The next read says whether there is more, or the end.
+            0 => Err(ErrorKind::Interrupted.into()),
+            count => Ok(count),
+        }
     }
 
     /// Decrypts the `received` bytes at `start`, and returns how many came out, in front.
@@ -71,12 +81,17 @@ impl TlsStream {
         let (mut next, end) = (start, start + received);
         let mut decrypted = 0;
         while next < end {
-            // It takes no more after close_notify: "Any data received after a closure alert has been
-            // received MUST be ignored" (RFC 8446 §6.1).
-            let Ok(1..) = self.tls.read_tls(&mut &buffer[next..end]).inspect(|taken| next += taken)
-            else {
-                break;
-            };
+            match self.tls.read_tls(&mut &buffer[next..end]) {
+                // It takes no more after close_notify: "Any data received after a closure alert has been
+                // received MUST be ignored" (RFC 8446 §6.1).
+                Ok(0) => break,
+                Ok(taken) => next += taken,
+                // It has no room, which cannot be: all that it decrypts is taken. But nothing may be lost.
+                Err(error) => {
+                    self.fail(&Error::General(error.to_string()));
+                    break;
+                }
+            }
             let state = match self.tls.process_new_packets() {
                 Ok(state) => state,
                 Err(error) => {
@@ -89,6 +104,9 @@ impl TlsStream {
             decrypted += taken;
             self.may_hold_input |= taken < waiting || state.peer_has_closed();
         }
+        // TLS keeps the room of its largest record until it next looks for input: 20 KiB of an idle
+        // connection, measured. So it looks, finds nothing, and keeps 4 KiB.
+        let _ = self.tls.read_tls(&mut Nothing);
         decrypted
     }
 
@@ -139,17 +157,14 @@ impl Stream for TlsStream {
         } else if let Ok(count) = self.tls.reader().read(buffer) {
             return Ok(count);
         }
-        match self.receive(buffer)? {
-            // What came was TLS's own. The next read says whether there is more, or the end.
-            0 => Err(ErrorKind::Interrupted.into()),
-            count => Ok(count),
-        }
+        self.receive(buffer)
     }
 
     fn write(&mut self, parts: [&[u8]; 2]) -> io::Result<usize> {
         let total = parts[0].len() + parts[1].len();
-        if self.tls.is_handshaking() {
-            // Only the last words of a session that never began come so early. Nobody could read them.
+        // Only the last words of a session that never began come so early: nobody could read them. And after
+        // a fatal alert "both parties MUST immediately close the connection" (RFC 8446 §6.2).
+        if self.tls.is_handshaking() || self.failure.is_some() {
             return Ok(total);
         }
         self.flush()?;
@@ -161,7 +176,7 @@ impl Stream for TlsStream {
             taken += io::Write::write_vectored(&mut self.tls.writer(), &rest)?;
             match self.flush() {
                 Ok(()) => {}
-                Err(error) if is_temporary(&error) => break,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error),
             }
         }
@@ -169,14 +184,21 @@ impl Stream for TlsStream {
     }
 
     fn shutdown_write(&mut self) -> io::Result<()> {
-        if !std::mem::replace(&mut self.is_ended, true) {
+        if self.output == Output::Open {
+            // After a fatal alert of ours it says nothing.
             self.tls.send_close_notify();
+            self.output = Output::Ending;
         }
-        self.shuts_down = true;
+        // A handshake that we have given up must not go on, whatever the peer still sends.
+        self.is_failed |= self.tls.is_handshaking();
         match self.flush() {
-            Err(error) if is_temporary(&error) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
             other => other,
         }
+    }
+
+    fn says_its_end(&self) -> bool {
+        self.output == Output::Open
     }
 
     fn is_established(&self) -> bool {
@@ -188,14 +210,18 @@ impl Stream for TlsStream {
     }
 
     fn unsent_bytes_max(&self) -> usize {
-        if self.tls.wants_write() { UNSENT_BYTES_MAX } else { 0 }
+        if self.tls.wants_write() && self.output != Output::Ended { UNSENT_BYTES_MAX } else { 0 }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        while self.tls.wants_write() {
-            self.tls.write_tls(&mut self.socket)?;
+        while self.unsent_bytes_max() > 0 {
+            match self.tls.write_tls(&mut self.socket) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                other => _ = other?,
+            }
         }
-        if std::mem::take(&mut self.shuts_down) {
+        if self.output == Output::Ending {
+            self.output = Output::Ended;
             self.socket.shutdown(Shutdown::Write)?;
         }
         Ok(())
@@ -206,7 +232,7 @@ impl Drop for TlsStream {
     /// Says close_notify, if that was not said before: RFC 8446 §6.1, "Each party MUST send a
     /// \"close_notify\" alert before closing its write side of the connection".
     fn drop(&mut self) {
-        if !self.tls.is_handshaking() && !self.is_ended && self.failure.is_none() {
+        if !self.tls.is_handshaking() && self.output == Output::Open && self.failure.is_none() {
             self.tls.send_close_notify();
             // A peer that does not take it now will not get it.
             let _ = self.flush();
@@ -214,8 +240,13 @@ impl Drop for TlsStream {
     }
 }
 
-fn is_temporary(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+/// A source that has nothing now.
+struct Nothing;
+
+impl Read for Nothing {
+    fn read(&mut self, _buffer: &mut [u8]) -> io::Result<usize> {
+        Err(ErrorKind::WouldBlock.into())
+    }
 }
 
 fn failure_of(error: &Error) -> TlsFailure {
@@ -234,6 +265,10 @@ fn failure_of(error: &Error) -> TlsFailure {
             }
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                 TlsFailure::NotYetValid
+            }
+            // What the verifier finds beyond these it names, but does not type.
+            CertificateError::Other(other) if other.to_string() == "CaUsedAsEndEntity" => {
+                TlsFailure::Authority
             }
             _ => TlsFailure::BadCertificate,
         },

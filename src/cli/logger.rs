@@ -170,16 +170,19 @@ mod tests {
     #[test]
     fn a_line_is_text_or_json() {
         let pairs = [("peer", "127.0.0.1:1")];
-        let write = |line: fn(&str, &Record<'_>) -> String| {
+        let write = |line: fn(&str, &Record<'_>, Option<u32>) -> String, worker| {
             let message = format_args!("#1 \"connected\"");
             let record =
                 Record::builder().level(Level::Info).args(message).key_values(&pairs).build();
-            line("12:00", &record)
+            line("12:00", &record, worker)
         };
-        assert_eq!(write(text_line), "12:00 INFO  #1 \"connected\" peer=127.0.0.1:1\n");
-        let json: serde_json::Value = serde_json::from_str(&write(json_line)).unwrap();
+        let text = "12:00 INFO  #1 \"connected\" peer=127.0.0.1:1";
+        assert_eq!(write(text_line, None), format!("{text}\n"));
+        assert_eq!(write(text_line, Some(2)), format!("{text} worker=2\n"));
+        let json: serde_json::Value = serde_json::from_str(&write(json_line, Some(2))).unwrap();
         assert_eq!(json["level"], "info");
         assert_eq!(json["message"], "#1 \"connected\"");
         assert_eq!(json["peer"], "127.0.0.1:1");
+        assert_eq!(json["worker"], 2);
     }
 }

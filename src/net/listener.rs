@@ -171,9 +171,9 @@ mod tests {
     use std::time::Duration;
 
     /// One connection that a listener with these options has accepted, behind both ends of it.
-    fn accepted(options: SocketOptions) -> (std::net::TcpStream, TcpStream) {
+    fn accepted(options: &SocketOptions) -> (std::net::TcpStream, TcpStream) {
         let url = "tcp://127.0.0.1:0".parse().unwrap();
-        let (listener, bound) = SystemListener::bind(&url, &options, None).unwrap();
+        let (listener, bound) = SystemListener::bind(&url, options, None).unwrap();
         let Endpoint::Tcp(address) = bound.resolve().unwrap().remove(0) else { unreachable!() };
         let client = std::net::TcpStream::connect(address).unwrap();
         for _ in 0..1_000 {
@@ -201,7 +201,7 @@ mod tests {
             congestion: Some("reno".into()),
             ..SocketOptions::default()
         };
-        let (_client, stream) = accepted(options);
+        let (_client, stream) = accepted(&options);
         let socket = SockRef::from(&stream);
         assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
         assert_eq!(socket.tcp_keepalive_time().unwrap(), keepalive.idle);
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn by_default_they_are_as_the_system_has_them() {
-        let (client, stream) = accepted(SocketOptions::default());
+        let (client, stream) = accepted(&SocketOptions::default());
         let (socket, ordinary) = (SockRef::from(&stream), SockRef::from(&client));
         assert!(socket.tcp_nodelay().unwrap() && !socket.keepalive().unwrap());
         #[cfg(target_os = "linux")]

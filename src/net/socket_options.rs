@@ -57,7 +57,11 @@ impl SocketOptions {
         }
         #[cfg(target_os = "linux")]
         if let Some(congestion) = &self.congestion {
-            socket.set_tcp_congestion(congestion.as_bytes())?;
+            socket.set_tcp_congestion(congestion.as_bytes()).map_err(|error| {
+                let what =
+                    format!("the congestion control '{congestion}' is not to be had: {error}");
+                io::Error::new(error.kind(), what)
+            })?;
         }
         #[cfg(target_os = "linux")]
         if self.user_timeout.is_some() {

@@ -27,6 +27,7 @@ mod room;
 mod services;
 mod stopping;
 mod timeouts;
+mod workers;
 
 use support::Server;
 

@@ -52,6 +52,19 @@ impl Process {
         Duration::from_nanos(figure.expect("the kernel counts nanoseconds"))
     }
 
+    /// The processors it may run on, as the kernel lists them.
+    pub(crate) fn processors(self) -> String {
+        let status = self.read("status");
+        let line = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+        line.expect("the kernel says so").trim().to_owned()
+    }
+
+    /// Whether it has ended, waited for or not.
+    pub(crate) fn is_gone(self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0));
+        stat.map_or(true, |stat| stat.contains(") Z "))
+    }
+
     /// How many descriptors it has open.
     pub(crate) fn descriptors(self) -> usize {
         let entries = std::fs::read_dir(format!("/proc/{}/fd", self.0));

@@ -46,14 +46,14 @@ impl<'a> Server<'a> {
         tls: TlsServer,
     ) -> Result<Self, Failure> {
         let auth = arguments.auth.load()?;
-        let network = System::new().map_err(failure)?;
+        let network = System::new()?;
         let batch = Batch::new(RECEIVE_BUFFER_BYTES, random::from_system());
         let mut reactor = Reactor::new(network, arguments.service(), limits, batch);
-        let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(failure)?;
+        let mut signals = Signals::new([SIGTERM, SIGINT])?;
         if auth.is_some() || tls.can_reload() {
-            signals.add_signal(SIGHUP).map_err(failure)?;
+            signals.add_signal(SIGHUP)?;
         }
-        reactor.network_mut().register_external(&mut signals, SIGNALS).map_err(failure)?;
+        reactor.network_mut().register_external(&mut signals, SIGNALS)?;
         Ok(Self { arguments, auth, tls, reactor, signals, parent: None, is_stopping: false })
     }
 
@@ -68,17 +68,14 @@ impl<'a> Server<'a> {
             open(acceptor.as_ref()).map_err(|error| cannot_listen(address, &error))?;
         let whole_messages = self.reactor.service_mut().wants_whole_messages();
         let config = self.arguments.config(address, self.auth.clone(), whole_messages);
-        self.reactor.listen(listener, Rc::new(config)).map_err(failure)?;
+        self.reactor.listen(listener, Rc::new(config))?;
         Ok(bound)
     }
 
     /// Stops when `parent` is gone.
     pub(super) fn follow(&mut self, parent: Channel) -> Result<(), Failure> {
         let descriptor = parent.as_raw_fd();
-        self.reactor
-            .network_mut()
-            .register_external(&mut SourceFd(&descriptor), PARENT)
-            .map_err(failure)?;
+        self.reactor.network_mut().register_external(&mut SourceFd(&descriptor), PARENT)?;
         self.parent = Some(parent);
         Ok(())
     }
@@ -157,8 +154,4 @@ pub(super) fn cannot_listen(address: &Address, error: &io::Error) -> Failure {
         _ => "",
     };
     Failure::Runtime(format!("cannot listen on {address}: {error}{hint}"))
-}
-
-fn failure(error: io::Error) -> Failure {
-    Failure::Runtime(error.to_string())
 }

@@ -89,9 +89,9 @@ impl Supervisor {
             bound.push(address);
             listeners.push(of_address);
         }
-        let poll = Poll::new().map_err(failure)?;
-        let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGCHLD]).map_err(failure)?;
-        poll.registry().register(&mut signals, SIGNALS, Interest::READABLE).map_err(failure)?;
+        let poll = Poll::new()?;
+        let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGCHLD])?;
+        poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
         let vacant = || Worker { running: None, restart_at: None, restart_wait: RESTART_WAIT_MIN };
         let mut supervisor = Self {
             orders: Orders { addresses: bound, pem },
@@ -106,7 +106,7 @@ impl Supervisor {
             messages: 0,
         };
         for index in 0..supervisor.workers.len() {
-            supervisor.start_worker(index).map_err(failure)?;
+            supervisor.start_worker(index)?;
         }
         Ok(supervisor)
     }
@@ -118,7 +118,7 @@ impl Supervisor {
         while !(self.is_stopping && self.workers.iter().all(|worker| worker.running.is_none())) {
             match self.poll.poll(&mut events, self.until_restart()) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                other => other.map_err(failure)?,
+                other => other?,
             }
             for event in &events {
                 match event.token() {
@@ -291,8 +291,4 @@ fn worker_command(index: usize) -> Command {
     // A Ctrl-C at the terminal is for the parent, which forwards it.
     command.process_group(0);
     command
-}
-
-fn failure(error: io::Error) -> Failure {
-    Failure::Runtime(error.to_string())
 }

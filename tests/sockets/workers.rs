@@ -1,0 +1,135 @@
+//! Several processes on one port: shared, watched, restarted, drained, and summed up.
+
+use super::client::Client;
+use super::process::Process;
+use super::support::Server;
+use rustix::process::Signal;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+/// Connections that are spread over three workers: that one of them gets none has a chance of 3 in 10^7.
+const MANY: usize = 40;
+
+#[test]
+fn they_share_every_address_and_add_up() {
+    let path = std::env::temp_dir().join(format!("halloo-workers-{}.sock", std::process::id()));
+    let unix = format!("line+unix:{}", path.display());
+    let arguments = ["--workers", "3", "ws://127.0.0.1:0", "tcp://127.0.0.1:0", unix.as_str()];
+    let server = Server::start(&arguments);
+    assert_eq!(server.urls().len(), 3, "each address is announced once");
+    let mut clients = Vec::new();
+    for url in server.urls() {
+        clients.extend((0..MANY).map(|_| Client::open(url)));
+    }
+    for client in &mut clients {
+        client.echo(b"halloo");
+    }
+    drop(clients);
+    let log = server.wait_for_logs("ended: ", 3 * MANY);
+    assert_eq!(workers_that(&log, "connected").len(), 3, "all of them serve: {log}");
+    let finished = server.stop();
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let sum = format!("stopped after {} connections messages={}", 3 * MANY, 3 * MANY);
+    assert!(finished.stderr.contains(&sum), "{}", finished.stderr);
+    assert!(!path.exists(), "the socket file is removed");
+}
+
+#[test]
+fn who_dies_is_started_again_and_nobody_in_the_queue_is_lost() {
+    let server = Server::start(&["--workers", "2", "ws://127.0.0.1:0"]);
+    let mut clients: Vec<Client> = (0..MANY).map(|_| Client::open(server.url())).collect();
+    let victim = children(&server)[0];
+    victim.signal(Signal::KILL);
+    // They come while one of two queues has nobody to empty it.
+    let mut late: Vec<Client> = (0..MANY).map(|_| Client::connect(server.url())).collect();
+    for client in &mut late {
+        client.upgrade();
+        client.echo(b"late");
+    }
+    server.wait_for_log("died with signal: 9 (SIGKILL) and is started again");
+    let alive = clients.iter_mut().filter_map(|client| {
+        let request = client.encode(b"still there");
+        client.try_write(&request).ok()?;
+        let mut first = [0; 1];
+        client.read(&mut first).ok().filter(|&count| count == 1)
+    });
+    let alive = alive.count();
+    println!("{alive} of {MANY} connections were with the worker that lived");
+    assert!(alive > 0 && alive < MANY);
+    assert_eq!(children(&server).len(), 2);
+}
+
+#[test]
+fn a_stop_drains_them_all() {
+    let server = Server::start(&["--workers", "2", "ws://127.0.0.1:0"]);
+    let mut clients: Vec<Client> = (0..MANY).map(|_| Client::open(server.url())).collect();
+    for client in &mut clients {
+        let message = client.encode(b"in flight");
+        client.write(&message);
+    }
+    let begun = Instant::now();
+    let stopping = std::thread::spawn(move || server.stop());
+    for client in &mut clients {
+        client.expect_echo(b"in flight");
+        client.expect_close(1001);
+    }
+    drop(clients);
+    let finished = stopping.join().expect("the server stops");
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn without_their_parent_they_end() {
+    let server = Server::start(&["--workers", "2", "ws://127.0.0.1:0"]);
+    let workers = children(&server);
+    let mut client = Client::open(server.url());
+    client.echo(b"halloo");
+    Process::new(server.pid()).signal(Signal::KILL);
+    client.expect_close(1001);
+    drop(client);
+    for worker in workers {
+        assert!(worker.settles(Process::is_gone), "{worker:?} goes on without a parent");
+    }
+}
+
+#[test]
+fn each_can_be_kept_on_a_processor() {
+    let server = Server::start(&["--workers", "2", "--pin", "ws://127.0.0.1:0"]);
+    for worker in children(&server) {
+        let processors = worker.processors();
+        assert!(processors.parse::<u32>().is_ok(), "one processor, and not {processors}");
+    }
+}
+
+#[test]
+fn all_show_the_same_certificate() {
+    if cfg!(not(feature = "tls")) {
+        return println!("skipped: this build has no TLS");
+    }
+    let server = Server::start(&["--workers", "3", "--tls-self-signed", "wss://127.0.0.1:0"]);
+    for _ in 0..6 {
+        let finished = super::support::connect(&["--insecure", server.url()], "halloo\n");
+        assert_eq!(
+            (finished.code, finished.stdout.as_str()),
+            (Some(0), "halloo\n"),
+            "{finished:?}"
+        );
+    }
+    let log = server.stop().stderr;
+    assert_eq!(log.matches("self-signed certificate").count(), 1, "{log}");
+}
+
+/// The workers of a server.
+fn children(server: &Server) -> Vec<Process> {
+    let pid = server.pid();
+    let text = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    let text = text.expect("the server runs");
+    text.split_whitespace().map(|pid| Process::new(pid.parse().expect("a number"))).collect()
+}
+
+/// The workers whose lines of the log contain these words.
+fn workers_that<'a>(log: &'a str, words: &str) -> BTreeSet<&'a str> {
+    let lines = log.lines().filter(|line| line.contains(words));
+    lines.filter_map(|line| line.rsplit_once(" worker=")).map(|(_, worker)| worker).collect()
+}

@@ -1,5 +1,6 @@
 //! Whether what came back is what was sent, however it is cut into frames and reads.
 
+use crate::deflate;
 use crate::exchange::Exchange;
 use halloo::proto::frame::{HEADER_BYTES_MAX, Header, Opcode};
 use halloo::proto::{Role, Status};
@@ -14,8 +15,14 @@ pub(crate) struct Check {
     frame_left: usize,
     /// The frame at hand is the last of its message.
     fin: bool,
+    /// The message at hand is compressed.
+    is_compressed: bool,
     /// Bytes of the message that came.
     offset: usize,
+    /// A compressed message, as far as it came.
+    compressed: Vec<u8>,
+    /// A compressed message that was right. The same bytes say the same, since each message stands alone.
+    known: Vec<u8>,
 }
 
 impl Check {
@@ -32,11 +39,7 @@ impl Check {
             }
             let count = self.frame_left.min(rest.len());
             let (piece, behind) = rest.split_at(count);
-            let end = self.offset + count;
-            if exchange.answer.get(self.offset..end) != Some(piece) {
-                return Err(io::Error::other("what came back is not what was sent"));
-            }
-            self.offset = end;
+            self.take_payload(piece, exchange)?;
             self.frame_left -= count;
             rest = behind;
             if self.frame_left == 0 && self.fin {
@@ -44,6 +47,17 @@ impl Check {
             }
         }
         Ok(messages)
+    }
+
+    fn take_payload(&mut self, piece: &[u8], exchange: &Exchange) -> io::Result<()> {
+        let end = self.offset + piece.len();
+        if self.is_compressed {
+            self.compressed.extend_from_slice(piece);
+        } else if exchange.answer.get(self.offset..end) != Some(piece) {
+            return Err(io::Error::other("what came back is not what was sent"));
+        }
+        self.offset = end;
+        Ok(())
     }
 
     /// Reads a frame header off the front of `bytes`, and returns what is behind it.
@@ -54,7 +68,7 @@ impl Check {
             return Ok(bytes);
         }
         if self.partial.is_empty() {
-            return match parse(bytes)? {
+            return match parse(bytes, exchange)? {
                 Status::Complete((header, used)) => {
                     self.enter(header)?;
                     Ok(&bytes[used..])
@@ -68,7 +82,7 @@ impl Check {
         let before = self.partial.len();
         let added = bytes.len().min(HEADER_BYTES_MAX - before);
         self.partial.extend_from_slice(&bytes[..added]);
-        match parse(&self.partial)? {
+        match parse(&self.partial, exchange)? {
             Status::Complete((header, used)) => {
                 self.partial.clear();
                 self.enter(header)?;
@@ -83,6 +97,9 @@ impl Check {
         if header.opcode.is_control() || is_first != (self.offset == 0) {
             return Err(io::Error::other(format!("a frame {:?} came back", header.opcode)));
         }
+        if is_first {
+            self.is_compressed = header.rsv1;
+        }
         self.frame_left = usize::try_from(header.payload_len).map_err(io::Error::other)?;
         // An empty frame ends nothing here: no workload has one.
         self.fin = header.fin && self.frame_left > 0;
@@ -90,16 +107,30 @@ impl Check {
     }
 
     fn end_message(&mut self, exchange: &Exchange) -> io::Result<usize> {
-        if self.offset != exchange.answer.len() {
+        if self.is_compressed {
+            self.end_compressed(exchange)?;
+        } else if self.offset != exchange.answer.len() {
             return Err(io::Error::other("a message came back too short"));
         }
         self.offset = 0;
         self.fin = false;
         Ok(1)
     }
+
+    fn end_compressed(&mut self, exchange: &Exchange) -> io::Result<()> {
+        if self.compressed != self.known {
+            let payload = deflate::inflate(&self.compressed, exchange.answer.len())?;
+            if payload != exchange.answer {
+                return Err(io::Error::other("what came back compressed is not what was sent"));
+            }
+            std::mem::swap(&mut self.known, &mut self.compressed);
+        }
+        self.compressed.clear();
+        Ok(())
+    }
 }
 
-fn parse(bytes: &[u8]) -> io::Result<Status<(Header, usize)>> {
+fn parse(bytes: &[u8], exchange: &Exchange) -> io::Result<Status<(Header, usize)>> {
     let broken = |error| io::Error::other(format!("a frame came back broken: {error:?}"));
-    Header::parse(bytes, Role::Client, false).map_err(broken)
+    Header::parse(bytes, Role::Client, exchange.is_compressed).map_err(broken)
 }

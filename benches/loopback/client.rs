@@ -1,5 +1,7 @@
 //! A client's connection: connected, and the handshake done.
 
+use crate::deflate;
+use crate::exchange::Style;
 use crate::options::Target;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -12,10 +14,10 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 const HEAD_BYTES_MAX: usize = 4096;
 
 /// Connects and shakes hands.
-pub(crate) fn open(target: &Target) -> io::Result<TcpStream> {
+pub(crate) fn open(target: &Target, style: Style) -> io::Result<TcpStream> {
     let mut stream = connect(target)?;
-    send_request(&mut stream, target)?;
-    receive_response(&mut stream, target)?;
+    send_request(&mut stream, target, style)?;
+    receive_response(&mut stream, target, style)?;
     Ok(stream)
 }
 
@@ -28,18 +30,31 @@ pub(crate) fn connect(target: &Target) -> io::Result<TcpStream> {
 
 /// Asks for the upgrade. A server without a protocol sends the request back: it pays for what goes over the
 /// wire too, and only what a handshake means is left to compare.
-pub(crate) fn send_request(stream: &mut TcpStream, target: &Target) -> io::Result<()> {
+pub(crate) fn send_request(
+    stream: &mut TcpStream,
+    target: &Target,
+    style: Style,
+) -> io::Result<()> {
     let Target { address, path, .. } = target;
+    let extensions = if style.deflate {
+        format!("Sec-WebSocket-Extensions: {}\r\n", deflate::OFFER)
+    } else {
+        String::new()
+    };
     // One key serves all: nothing caches between the two ends of a loopback.
     let request = format!(
         "GET {path} HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{extensions}\r\n"
     );
     stream.write_all(request.as_bytes())
 }
 
 /// Waits until the server has agreed.
-pub(crate) fn receive_response(stream: &mut TcpStream, target: &Target) -> io::Result<()> {
+pub(crate) fn receive_response(
+    stream: &mut TcpStream,
+    target: &Target,
+    style: Style,
+) -> io::Result<()> {
     let mut head = [0; HEAD_BYTES_MAX];
     let mut len = 0;
     while !head[..len].ends_with(b"\r\n\r\n") {
@@ -48,8 +63,11 @@ pub(crate) fn receive_response(stream: &mut TcpStream, target: &Target) -> io::R
             count => len += count,
         }
     }
-    if target.is_websocket && !head.starts_with(b"HTTP/1.1 101 ") {
-        let answer = String::from_utf8_lossy(&head[..len]);
+    let answer = String::from_utf8_lossy(&head[..len]);
+    if target.is_websocket && style.deflate && !answer.contains("permessage-deflate") {
+        return Err(io::Error::other("the server does not take permessage-deflate"));
+    }
+    if target.is_websocket && !answer.starts_with("HTTP/1.1 101 ") {
         return Err(io::Error::other(format!("the server refused the handshake: {answer}")));
     }
     Ok(())

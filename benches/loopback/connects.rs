@@ -1,7 +1,8 @@
 //! W5: what it costs the server to take a connection in, shake hands and see it go.
 
 use crate::client;
-use crate::options::Target;
+use crate::exchange::Style;
+use crate::options::{Options, Target};
 use crate::server::Server;
 use crate::table::Figure;
 use std::io::{self, Read};
@@ -12,13 +13,17 @@ use std::time::Instant;
 const AT_ONCE: usize = 64;
 
 /// Connects, in groups, until there were as many connections as asked for.
-pub(crate) fn measure(connections: usize, server: &Server) -> io::Result<Figure> {
-    visit(server.target())?;
+pub(crate) fn measure(
+    connections: usize,
+    server: &Server,
+    options: &Options,
+) -> io::Result<Figure> {
+    visit(server.target(), options.style)?;
     let before = server.cpu_time()?;
     let start = Instant::now();
     let mut count = 0;
     while count < connections {
-        count += visit(server.target())?;
+        count += visit(server.target(), options.style)?;
     }
     let elapsed = start.elapsed();
     let used = server.cpu_time()? - before;
@@ -31,15 +36,15 @@ pub(crate) fn measure(connections: usize, server: &Server) -> io::Result<Figure>
 }
 
 /// One group: each step is done for all of them before the next. Returns how many they were.
-fn visit(target: &Target) -> io::Result<usize> {
+fn visit(target: &Target, style: Style) -> io::Result<usize> {
     let streams: io::Result<Vec<TcpStream>> =
         (0..AT_ONCE).map(|_| client::connect(target)).collect();
     let mut streams = streams?;
     for stream in &mut streams {
-        client::send_request(stream, target)?;
+        client::send_request(stream, target, style)?;
     }
     for stream in &mut streams {
-        client::receive_response(stream, target)?;
+        client::receive_response(stream, target, style)?;
     }
     for stream in &streams {
         stream.shutdown(Shutdown::Write)?;

@@ -1,10 +1,41 @@
 //! What a connection sends, and what must come back.
 
+use crate::deflate;
 use halloo::proto::frame::{Header, Opcode};
 use halloo::proto::mask;
+use std::io;
 
 /// A character of each length that UTF-8 has.
 const TEXT: &str = "aß水🎉";
+
+/// What prose is made of.
+const WORDS: [&str; 16] = [
+    "echo ",
+    "answer ",
+    "mountain ",
+    "valley ",
+    "voice ",
+    "message ",
+    "server ",
+    "the ",
+    "of ",
+    "from ",
+    "returns ",
+    "calls ",
+    "1024 ",
+    "-7.25 ",
+    "\"name\": ",
+    "\n",
+];
+
+/// How messages are sent.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Style {
+    /// As text, not binary.
+    pub(crate) text: bool,
+    /// Compressed; then they say something that can be.
+    pub(crate) deflate: bool,
+}
 
 /// A message, ready to be sent as often as it is in flight.
 #[derive(Debug)]
@@ -17,36 +48,47 @@ pub(crate) struct Exchange {
     pub(crate) answer: Vec<u8>,
     /// Whether it comes back in frames.
     pub(crate) is_framed: bool,
+    /// Whether frames may come back compressed.
+    pub(crate) is_compressed: bool,
 }
 
 impl Exchange {
     /// A masked message of `bytes` bytes of payload. Messages with another `seed` are different.
-    pub(crate) fn new(
-        bytes: usize,
-        in_flight: usize,
-        text: bool,
-        is_framed: bool,
-        seed: u8,
-    ) -> Self {
-        let payload = if text { text_of(bytes, seed) } else { noise(bytes, seed) };
+    ///
+    /// # Errors
+    /// If it cannot be compressed.
+    pub(crate) fn new(bytes: usize, style: Style, is_framed: bool, seed: u8) -> io::Result<Self> {
+        let payload = match style {
+            Style { deflate: true, .. } => prose(bytes, seed),
+            Style { text: true, .. } => text_of(bytes, seed),
+            Style { .. } => noise(bytes, seed).collect(),
+        };
+        let compressed = if style.deflate { Some(deflate::compress(&payload)?) } else { None };
+        let sent = compressed.as_ref().unwrap_or(&payload);
         let key = [0x37, 0xfa, 0x21, 0x3d ^ seed];
         let header = Header {
-            rsv1: false,
+            rsv1: style.deflate,
             fin: true,
-            opcode: if text { Opcode::Text } else { Opcode::Binary },
+            opcode: if style.text { Opcode::Text } else { Opcode::Binary },
             masking_key: Some(key),
-            payload_len: bytes as u64,
+            payload_len: sent.len() as u64,
         };
         let mut request = header.encode().to_vec();
         let start = request.len();
-        request.extend_from_slice(&payload);
+        request.extend_from_slice(sent);
         mask::apply(&mut request[start..], key);
-        Self {
-            requests: request.repeat(in_flight),
+        Ok(Self {
             request_bytes: request.len(),
-            answer: if is_framed { payload } else { request },
+            answer: if is_framed { payload } else { request.clone() },
+            requests: request,
             is_framed,
-        }
+            is_compressed: style.deflate,
+        })
+    }
+
+    /// The same, with as many messages on their way at once.
+    pub(crate) fn repeated(self, in_flight: usize) -> Self {
+        Self { requests: self.requests.repeat(in_flight), ..self }
     }
 }
 
@@ -61,13 +103,19 @@ fn text_of(bytes: usize, seed: u8) -> Vec<u8> {
 }
 
 /// Bytes without a pattern (xorshift), so that a byte in the wrong place shows.
-fn noise(bytes: usize, seed: u8) -> Vec<u8> {
+fn noise(bytes: usize, seed: u8) -> impl Iterator<Item = u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64 ^ u64::from(seed);
-    let mut next = || {
+    let mut next = move || {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
         (state >> 32) as u8
     };
-    (0..bytes).map(|_| next()).collect()
+    (0..bytes).map(move |_| next())
+}
+
+/// Words without order, which shrink to a quarter or so, as what is worth compressing does.
+fn prose(bytes: usize, seed: u8) -> Vec<u8> {
+    let words = noise(bytes, seed).map(|choice| WORDS[usize::from(choice) % WORDS.len()]);
+    words.flat_map(str::bytes).take(bytes).collect()
 }

@@ -3,7 +3,7 @@
 use crate::check::Check;
 use crate::client;
 use crate::exchange::Exchange;
-use crate::options::Target;
+use crate::options::{Options, Target};
 use crate::server::Server;
 use crate::table::Figure;
 use rustix::process::{Resource, getrlimit};
@@ -19,18 +19,23 @@ const DESCRIPTORS_RESERVED: u64 = 100;
 const SETTLE: Duration = Duration::from_secs(1);
 
 /// Holds `connections`, each after one message of `bytes`, and compares the server's memory.
-pub(crate) fn measure(connections: usize, bytes: usize, server: &Server) -> io::Result<Figure> {
+pub(crate) fn measure(
+    connections: usize,
+    bytes: usize,
+    server: &Server,
+    options: &Options,
+) -> io::Result<Figure> {
     let possible = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let connections = connections.min(possible.saturating_sub(DESCRIPTORS_RESERVED) as usize);
     let target = server.target();
-    let exchange = Exchange::new(bytes, 1, false, target.is_websocket, 0);
+    let exchange = Exchange::new(bytes, options.style, target.is_websocket, 0)?;
     // What a server takes once, such as its receive buffer, is not the price of a connection.
-    drop(visit(target, &exchange)?);
+    drop(visit(target, &exchange, options)?);
     sleep(SETTLE);
     let before = server.private_bytes()?;
     let start = Instant::now();
     let crowd: io::Result<Vec<TcpStream>> =
-        (0..connections).map(|_| visit(target, &exchange)).collect();
+        (0..connections).map(|_| visit(target, &exchange, options)).collect();
     let crowd = crowd?;
     let elapsed = start.elapsed();
     let held = server.private_bytes()?;
@@ -51,8 +56,8 @@ pub(crate) fn measure(connections: usize, bytes: usize, server: &Server) -> io::
 }
 
 /// Connects and has one message echoed.
-fn visit(target: &Target, exchange: &Exchange) -> io::Result<TcpStream> {
-    let mut stream = client::open(target)?;
+fn visit(target: &Target, exchange: &Exchange, options: &Options) -> io::Result<TcpStream> {
+    let mut stream = client::open(target, options.style)?;
     stream.write_all(&exchange.requests)?;
     let mut check = Check::default();
     let mut buffer = [0; 16 * 1024];

@@ -22,7 +22,7 @@ const VARIANTS: usize = 4;
 
 /// One run: connects, warms up, counts.
 pub(crate) fn measure(load: &Load, server: &Server, options: &Options) -> io::Result<Figure> {
-    let mut crowd = Crowd::open(load, server.target(), options.text)?;
+    let mut crowd = Crowd::open(load, server.target(), options)?;
     crowd.run(WARM_UP)?;
     let before = server.cpu_time()?;
     let start = Instant::now();
@@ -49,17 +49,19 @@ struct Crowd {
 }
 
 impl Crowd {
-    fn open(load: &Load, target: &Target, text: bool) -> io::Result<Self> {
+    fn open(load: &Load, target: &Target, options: &Options) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let exchanges: Vec<Rc<Exchange>> = (0..VARIANTS.min(load.connections) as u8)
+        let Load { bytes, in_flight, .. } = *load;
+        let exchanges: io::Result<Vec<Rc<Exchange>>> = (0..VARIANTS.min(load.connections) as u8)
             .map(|seed| {
-                let Load { bytes, in_flight, .. } = *load;
-                Rc::new(Exchange::new(bytes, in_flight, text, target.is_websocket, seed))
+                let exchange = Exchange::new(bytes, options.style, target.is_websocket, seed)?;
+                Ok(Rc::new(exchange.repeated(in_flight)))
             })
             .collect();
+        let exchanges = exchanges?;
         let mut connections = Vec::new();
         for (index, exchange) in exchanges.iter().cycle().take(load.connections).enumerate() {
-            let stream = client::open(target)?;
+            let stream = client::open(target, options.style)?;
             stream.set_nonblocking(true)?;
             let mut stream = TcpStream::from_std(stream);
             let both = Interest::READABLE | Interest::WRITABLE;

@@ -16,6 +16,7 @@ mod check;
 mod client;
 mod connects;
 mod cpu;
+mod deflate;
 mod exchange;
 mod idle;
 mod load;
@@ -55,7 +56,7 @@ fn main() -> ExitCode {
 /// Measures every workload that was asked for, and prints each as soon as it is known.
 fn measure_all(options: &Options) -> io::Result<()> {
     if !cpu::pin_client() {
-        println!("only one CPU: server and client share it, and the figures say little");
+        eprintln!("only one CPU: server and client share it, and the figures say little");
     }
     let mut servers = Vec::new();
     match &options.target {
@@ -65,10 +66,16 @@ fn measure_all(options: &Options) -> io::Result<()> {
     if let Some(target) = &options.against {
         servers.push(Server::attach("against", target)?);
     }
-    table::print_heading();
+    if !options.json {
+        table::print_heading();
+    }
     for workload in options.workloads() {
         let rows = measure(&workload, &mut servers, options)?;
-        table::print(&workload, &rows);
+        if options.json {
+            table::print_json(&workload, &rows);
+        } else {
+            table::print(&workload, &rows);
+        }
     }
     Ok(())
 }
@@ -87,11 +94,11 @@ fn measure(workload: &Workload, servers: &mut [Server], options: &Options) -> io
 fn measure_once(workload: &Workload, server: &mut Server, options: &Options) -> io::Result<Figure> {
     match *workload {
         Workload::Load(load) => load::measure(&load, server, options),
-        Workload::Connects { connections, .. } => connects::measure(connections, server),
+        Workload::Connects { connections, .. } => connects::measure(connections, server, options),
         Workload::Idle { connections, bytes, .. } => {
             // What an earlier workload left behind must not hide what this one takes.
             server.renew()?;
-            idle::measure(connections, bytes, server)
+            idle::measure(connections, bytes, server, options)
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What the person at the command line chose.
 
+use crate::exchange::Style;
 use crate::workload::{self, Workload};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,8 +12,10 @@ Usage: cargo bench --bench loopback -- [OPTIONS]
   --seconds N           how long each run of W1 to W4 takes [default: 3]
   --runs N              runs of each workload; the median counts [default: 3]
   --text                send text with multi-byte characters, not binary
+  --deflate             offer permessage-deflate, without which no server is taken, and send compressed prose
   --target URL --pid N  measure the server at this address, with this process, not our own
   --against URL,PID     measure this one too, in turns, and print the ratio
+  --json                print a line of JSON for each workload and server, with the figures of every run
 
 URL is ws://ADDRESS:PORT/PATH, or tcp://ADDRESS:PORT for a server that sends back what it receives without
 any protocol. Only loopback addresses are taken: this is not a load generator for somebody else's server.
@@ -30,7 +33,8 @@ pub(crate) enum Choice {
 pub(crate) struct Options {
     pub(crate) time: Duration,
     pub(crate) runs: usize,
-    pub(crate) text: bool,
+    pub(crate) style: Style,
+    pub(crate) json: bool,
     pub(crate) target: Option<Target>,
     pub(crate) against: Option<Target>,
     only: Vec<String>,
@@ -58,7 +62,8 @@ impl Options {
         let mut options = Self {
             time: Duration::from_secs(3),
             runs: 3,
-            text: false,
+            style: Style::default(),
+            json: false,
             target: None,
             against: None,
             only: Vec::new(),
@@ -73,7 +78,9 @@ impl Options {
                 "--only" => options.only = value()?.split(',').map(str::to_uppercase).collect(),
                 "--seconds" => options.time = Duration::from_secs_f64(positive(&value()?)?),
                 "--runs" => options.runs = positive(&value()?)? as usize,
-                "--text" => options.text = true,
+                "--text" => options.style.text = true,
+                "--deflate" => options.style.deflate = true,
+                "--json" => options.json = true,
                 "--target" => url = Some(value()?),
                 "--pid" => pid = Some(value()?),
                 "--against" => {

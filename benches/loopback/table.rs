@@ -1,6 +1,7 @@
 //! The figures, as a table.
 
 use crate::workload::Workload;
+use serde_json::json;
 
 /// What one run measured.
 #[derive(Debug)]
@@ -72,6 +73,26 @@ pub(crate) fn print(workload: &Workload, rows: &[Row]) {
     }
     if let [ours, theirs] = rows {
         println!("   ratio    {:>10.3}", ours.ratio_to(theirs));
+    }
+}
+
+/// Prints a workload as one line of JSON for each server.
+pub(crate) fn print_json(workload: &Workload, rows: &[Row]) {
+    for row in rows {
+        let rates: Vec<Option<f64>> = row.figures.iter().map(|figure| figure.rate).collect();
+        let notes: Vec<_> = row.figures.iter().map(|figure| figure.note.as_deref()).collect();
+        println!(
+            "{}",
+            json!({
+                "workload": workload.name(),
+                "describes": workload.describe(),
+                "unit": workload.unit(),
+                "server": row.server,
+                "values": row.values(),
+                "rates": rates,
+                "notes": notes,
+            })
+        );
     }
 }
 

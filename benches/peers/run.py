@@ -1,0 +1,210 @@
+#!/usr/bin/env python3
+"""Measures halloo and echo servers on other libraries beside each other, in turns.
+
+Every server runs on the first CPU, the load generator (the bench `loopback`) on the last. Each run of a
+workload visits every server once, so that what else the machine does meets all alike, and each round begins
+with another one. What counts is the server's CPU time for each message, and its ratio to the reference within
+the same round. A server starts anew for each workload, and for each run of W6 and W7.
+"""
+
+import argparse
+import contextlib
+import datetime
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import plot
+import servers
+import table
+
+WORKLOADS = ["W1", "W2", "W3", "W4", "W5", "W6", "W7"]
+MEMORY = {"W6", "W7"}
+
+# Seconds for one run beside the time that it measures: connecting, 10,000 handshakes, 30,000 idle connections.
+RUN_PATIENCE = 300
+
+
+def main():
+    options = parse_arguments()
+    target = servers.target_directory()
+    chosen = choose(options, target)
+    if options.reference not in [server.name for server in chosen]:
+        sys.exit(f"run.py: the reference {options.reference} is not among the servers; see --reference")
+    client = servers.build([server.name for server in chosen], target)
+    results, failures = measure_all(chosen, client, options)
+    report = {
+        "machine": machine(),
+        "options": {
+            "runs": options.runs,
+            "seconds": options.seconds,
+            "style": style(options),
+            "reference": options.reference,
+        },
+        "labels": {server.name: server.label for server in chosen},
+        "workloads": results,
+    }
+    write(report, options, target / "peers")
+    for failure in failures:
+        print(f"failed: {failure}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", type=listed, default=WORKLOADS, metavar="W1,W3", help="only these workloads")
+    parser.add_argument("--peers", type=listed, metavar="A,B", help="only these servers [default: all]")
+    parser.add_argument(
+        "--peer",
+        action="append",
+        default=[],
+        metavar="NAME=COMMAND",
+        help="measure this one too. {port} in COMMAND becomes a free port of 127.0.0.1; without it the"
+        " command must print its URL. NAME=URL,PID is one that runs already. May be repeated",
+    )
+    parser.add_argument("--reference", metavar="NAME", help="the server that is 1.00 [default: the first --peer, or raw_epoll]")
+    parser.add_argument("--runs", type=int, default=5, help="runs of each workload [default: 5]")
+    parser.add_argument("--memory-runs", type=int, default=1, help="runs of W6 and W7, which hardly differ [default: 1]")
+    parser.add_argument("--seconds", type=float, default=2, help="how long each run of W1 to W4 takes [default: 2]")
+    parser.add_argument("--text", action="store_true", help="send text, not binary")
+    parser.add_argument("--deflate", action="store_true", help="with permessage-deflate: only servers that have it")
+    parser.add_argument("--output", type=Path, metavar="DIRECTORY", help="for results.json, .md and .svg [default: peers/ in the target directory]")
+    options = parser.parse_args()
+    options.only = [name.upper() for name in options.only]
+    unknown = set(options.only) - set(WORKLOADS)
+    if unknown:
+        parser.error(f"no such workload: {', '.join(sorted(unknown))}")
+    try:
+        options.peer = [servers.foreign(text) for text in options.peer]
+    except ValueError as error:
+        parser.error(str(error))
+    options.reference = options.reference or (options.peer[0].name if options.peer else "raw_epoll")
+    if options.deflate and not options.peer:
+        options.reference = "halloo"
+    return options
+
+
+def listed(text):
+    return [name for name in text.split(",") if name]
+
+
+def choose(options, target):
+    known = servers.available(target, options.deflate)
+    known |= {server.name: server for server in options.peer}
+    names = options.peers or list(known)
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        sys.exit(f"run.py: no such server: {', '.join(unknown)}; there are {', '.join(known)}")
+    return [known[name] for name in names]
+
+
+def measure_all(chosen, client, options):
+    """Every workload in rounds. Returns the figures and what failed."""
+    results, failures = {}, []
+    for workload in options.only:
+        print(f"{workload} ", end="", flush=True, file=sys.stderr)
+        rounds, broken = measure(workload, chosen, client, options)
+        results[workload] = collect(rounds, options.reference)
+        failures += broken
+        print(file=sys.stderr)
+    return results, failures
+
+
+def measure(workload, chosen, client, options):
+    """One workload: a list of rounds, each with a figure by server, and what failed."""
+    rounds, failures = [], []
+    with contextlib.ExitStack() as running:
+        started = {}
+        for number in range(options.memory_runs if workload in MEMORY else options.runs):
+            figures = {}
+            for server in chosen[number % len(chosen) :] + chosen[: number % len(chosen)]:
+                if any(failure.startswith(f"{workload} {server.name}:") for failure in failures):
+                    continue
+                try:
+                    with contextlib.ExitStack() as once:
+                        if workload in MEMORY:
+                            place = once.enter_context(server.started())
+                        else:
+                            if server.name not in started:
+                                started[server.name] = running.enter_context(server.started())
+                            place = started[server.name]
+                        figures[server.name] = run_once(workload, place, client, options)
+                except (servers.Broken, OSError, subprocess.SubprocessError) as error:
+                    failures.append(f"{workload} {server.name}: {error}")
+                print(".", end="", flush=True, file=sys.stderr)
+            rounds.append(figures)
+    return rounds, failures
+
+
+def run_once(workload, place, client, options):
+    """One figure of one server, as the load generator says it."""
+    url, pid = place
+    command = [client, "--json", "--only", workload, "--runs", "1", "--seconds", str(options.seconds)]
+    command += ["--target", url, "--pid", str(pid)]
+    command += [f"--{name}" for name in ("text", "deflate") if getattr(options, name)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_PATIENCE + options.seconds)
+    if done.returncode != 0:
+        raise servers.Broken(done.stderr.strip().removeprefix("loopback: "))
+    line = json.loads(done.stdout)
+    return {key: line[key] for key in ("describes", "unit")} | {
+        "value": line["values"][0],
+        "rate": line["rates"][0],
+        "note": line["notes"][0],
+    }
+
+
+def collect(rounds, reference):
+    """What is reported of a workload: by server the values of all rounds, and the ratios within them."""
+    collected = {"describes": "", "unit": "", "servers": {}}
+    for figures in rounds:
+        beside = figures.get(reference)
+        for name, figure in figures.items():
+            collected |= {key: figure[key] for key in ("describes", "unit")}
+            kept = collected["servers"].setdefault(name, {"values": [], "rates": [], "notes": [], "ratios": []})
+            kept["values"].append(figure["value"])
+            kept["rates"].append(figure["rate"])
+            kept["notes"].append(figure["note"])
+            if beside and beside["value"] > 0:
+                kept["ratios"].append(figure["value"] / beside["value"])
+    for kept in collected["servers"].values():
+        kept["median"] = statistics.median(kept["values"])
+        kept["ratio"] = statistics.median(kept["ratios"]) if kept["ratios"] else None
+    return collected
+
+
+def style(options):
+    words = ["text" if options.text else "binary"]
+    return " ".join(words + (["permessage-deflate"] if options.deflate else []))
+
+
+def machine():
+    models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    control = Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip()
+    return {
+        "cpu": models[0].partition(":")[2].strip() if models else platform.machine(),
+        "cpus": os.cpu_count(),
+        "kernel": platform.release(),
+        "congestion control": control,
+        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
+    }
+
+
+def write(report, options, directory):
+    directory = options.output or directory
+    directory.mkdir(parents=True, exist_ok=True)
+    text = table.markdown(report)
+    (directory / "results.json").write_text(json.dumps(report, indent=1) + "\n")
+    (directory / "results.md").write_text(text)
+    (directory / "results.svg").write_text(plot.svg(report))
+    print(text)
+    print(f"results.json, results.md and results.svg are in {directory}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,6 +1,7 @@
 //! A client's connection: connected, and the handshake done.
 
 use crate::options::Target;
+use socket2::{Domain, Socket, Type};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -19,8 +20,24 @@ pub(crate) fn open(target: &Target) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
+/// The same, with buffers of so many bytes in the kernel, or as few as it lets.
+pub(crate) fn open_with_buffers(target: &Target, bytes: usize) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(target.address), Type::STREAM, None)?;
+    // Before it connects: the window that it offers follows from it.
+    socket.set_recv_buffer_size(bytes)?;
+    socket.set_send_buffer_size(bytes)?;
+    socket.connect(&target.address.into())?;
+    let mut stream = prepared(socket.into())?;
+    send_request(&mut stream, target)?;
+    receive_response(&mut stream, target)?;
+    Ok(stream)
+}
+
 pub(crate) fn connect(target: &Target) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(target.address)?;
+    prepared(TcpStream::connect(target.address)?)
+}
+
+fn prepared(stream: TcpStream) -> io::Result<TcpStream> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     Ok(stream)

@@ -3,7 +3,7 @@
 use crate::options::Target;
 use socket2::{Domain, Socket, Type};
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// No server on this machine is silent for so long unless it is stuck.
@@ -11,6 +11,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A response head is shorter than this.
 const HEAD_BYTES_MAX: usize = 4096;
+
+/// Connections of a large crowd from one source address.
+const CONNECTIONS_PER_SOURCE: usize = 5_000;
 
 /// Connects and shakes hands.
 pub(crate) fn open(target: &Target) -> io::Result<TcpStream> {
@@ -20,12 +23,17 @@ pub(crate) fn open(target: &Target) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// The same, with buffers of so many bytes in the kernel, or as few as it lets.
-pub(crate) fn open_with_buffers(target: &Target, bytes: usize) -> io::Result<TcpStream> {
+/// The same for the `index`th of a large crowd, with buffers in the kernel as small as it lets them be.
+pub(crate) fn open_small(target: &Target, index: usize) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(target.address), Type::STREAM, None)?;
     // Before it connects: the window that it offers follows from it.
-    socket.set_recv_buffer_size(bytes)?;
-    socket.set_send_buffer_size(bytes)?;
+    socket.set_recv_buffer_size(1)?;
+    socket.set_send_buffer_size(1)?;
+    if target.address.is_ipv4() {
+        // The kernel looks long for a free port where half of an address's ports are taken.
+        let source = Ipv4Addr::new(127, 0, 0, 2 + (index / CONNECTIONS_PER_SOURCE) as u8);
+        socket.bind(&SocketAddr::from((source, 0)).into())?;
+    }
     socket.connect(&target.address.into())?;
     let mut stream = prepared(socket.into())?;
     send_request(&mut stream, target)?;

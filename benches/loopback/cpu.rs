@@ -1,6 +1,6 @@
 //! Who runs where.
 
-use rustix::process::{Pid, setpriority_process};
+use rustix::process::{Pid, getpriority_process, setpriority_process};
 use rustix::thread::{CpuSet, gettid, sched_getaffinity, sched_setaffinity};
 use std::io;
 
@@ -18,7 +18,8 @@ pub(crate) fn pin_server(thread: u32) -> io::Result<()> {
 
 /// Lets other threads on the CPU of this one go first.
 pub(crate) fn yield_to_others() -> io::Result<()> {
-    Ok(setpriority_process(Some(gettid()), 19)?)
+    let own = Some(gettid());
+    Ok(setpriority_process(own, getpriority_process(own)? + 10)?)
 }
 
 fn pin(thread: Option<Pid>, cpu: usize) -> io::Result<()> {

@@ -8,6 +8,7 @@ use crate::server::Server;
 use crate::table::Figure;
 use crate::workload::Load;
 use std::io::{self, ErrorKind, Write};
+use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 /// Messages of one connection that are on their way at once.
@@ -109,7 +110,11 @@ impl Farewell {
             // It fails only if the server did not wait for it, which is its right.
             let _ = connection.stream.write(&CLOSE);
         }
-        self.early += usize::from(connection.is_over() && connection.in_flight() > 0);
+        if connection.is_over() {
+            self.early += usize::from(connection.in_flight() > 0);
+            // The server waits for our end; if that too is gone already, all the better.
+            let _ = connection.stream.shutdown(Shutdown::Both);
+        }
         Ok(())
     }
 }

@@ -1,4 +1,6 @@
 //! SLOW: what clients that send and never read take from the server, the kernel and the others.
+//!
+//! The clients' own buffers are the smallest there are, so that nearly all that the kernel holds is the server's.
 
 use crate::client;
 use crate::exchange::Exchange;
@@ -19,9 +21,6 @@ const BYTES: usize = 16 * 1024;
 
 /// Quiet clients beside the slow ones.
 const QUIET: usize = 100;
-
-/// The clients' own buffers are the smallest there are: what the kernel holds is the server's then.
-const CLIENT_BUFFER_BYTES: usize = 1;
 
 /// When nobody could send anything for so long, all are stuck.
 const STUCK: Duration = Duration::from_millis(500);
@@ -106,7 +105,7 @@ impl Crowd {
         let poll = Poll::new()?;
         let connections: io::Result<Vec<Connection>> = (0..connections)
             .map(|index| {
-                let stream = client::open_with_buffers(target, CLIENT_BUFFER_BYTES)?;
+                let stream = client::open_small(target, index)?;
                 stream.set_nonblocking(true)?;
                 let mut stream = TcpStream::from_std(stream);
                 let both = Interest::READABLE | Interest::WRITABLE;

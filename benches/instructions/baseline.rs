@@ -52,6 +52,10 @@ impl Baseline {
         self.counts.insert(name.to_owned(), (count * 10.0).round() / 10.0);
     }
 
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.counts.keys().map(String::as_str)
+    }
+
     pub(crate) fn count(&self, name: &str) -> Option<f64> {
         self.counts.get(name).copied()
     }

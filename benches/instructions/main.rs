@@ -88,14 +88,18 @@ fn compare(options: &Options) -> io::Result<bool> {
         println!("{remark}");
     }
     println!("instructions per operation   {:>10} {:>10}", "now", "baseline");
+    let scenes = scenes::all();
     let mut all_well = true;
-    for scene in scenes::all().iter().filter(|scene| options.chooses(scene.name())) {
+    for scene in scenes.iter().filter(|scene| options.chooses(scene.name())) {
         let verdict = Verdict::new(callgrind::count(scene)?, baseline.count(scene.name()));
         match incomparable {
             None => println!("{:28} {verdict}", scene.name()),
             Some(_) => println!("{:28} {:>10.1}", scene.name(), verdict.now()),
         }
         all_well &= verdict.is_well();
+    }
+    for name in baseline.names().filter(|name| !scenes.iter().any(|scene| scene.name() == *name)) {
+        println!("{name:28} is in the baseline, and not built in");
     }
     if let Some(reason) = incomparable {
         println!("not compared: {reason}; `-- --update` makes a baseline for it");

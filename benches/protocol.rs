@@ -3,26 +3,24 @@
 //! Several parts are far below a system call (about 0.8 µs), and the whole session must be too: with many
 //! messages in one read, they are all that is left.
 
+mod support;
+
 use criterion::measurement::WallTime;
 use criterion::{
     BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
 };
+use halloo::proto::deflate::Settings;
 use halloo::proto::frame::{Header, Opcode};
-use halloo::proto::handshake::{self, Offer, Policy};
+use halloo::proto::handshake::{self, Policy};
 use halloo::proto::utf8::Utf8;
-use halloo::proto::{Batch, Config, Event, Framing, Role, Session, Status, mask};
-use halloo::service::{Context, Echo, Service};
+use halloo::proto::{Config, Kind, Role, mask};
+use halloo::service::{Discard, Echo};
 use std::hint::black_box;
-use std::rc::Rc;
 use std::time::Duration;
-
-const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+use support::{Endpoint, KEY, websocket_server};
 
 /// A payload in each length class of the header, as wide as the reactor's buffer allows.
 const SIZES: [usize; 3] = [64, 16 * 1024, 1024 * 1024];
-
-/// What a reactor gives its sessions to work in.
-const BATCH_BYTES: usize = halloo::limits::RECEIVE_BUFFER_BYTES;
 
 /// Short measurements: the machine's noise does not get less by waiting.
 fn group<'a>(criterion: &'a mut Criterion, name: &str) -> BenchmarkGroup<'a, WallTime> {
@@ -89,20 +87,15 @@ fn texts(criterion: &mut Criterion) {
 
 fn handshakes(criterion: &mut Criterion) {
     let mut group = group(criterion, "handshake");
-    let offer = Offer {
-        target: "/".into(),
-        host: "localhost:9527".into(),
-        headers: vec![("Origin".into(), "http://localhost:9527".into())],
-        ..Offer::default()
-    };
-    let request = handshake::request(&offer, [7; handshake::NONCE_BYTES], None);
+    let request = support::request(None);
     let policy = Policy::default();
     group.bench_function("accept", |bencher| {
         bencher.iter(|| handshake::accept(black_box(&request), &policy, None));
     });
 }
 
-/// One read full of frames, from the first byte to the finished answers.
+/// One read full of frames, from the first byte to the finished answers: parsed, unmasked, moved together and
+/// behind their new headers.
 fn sessions(criterion: &mut Criterion) {
     let mut group = group(criterion, "session");
     for (name, opcode, payload_len, frames) in [
@@ -112,67 +105,67 @@ fn sessions(criterion: &mut Criterion) {
         ("1 binary", Opcode::Binary, 16 * 1024, 1),
         ("1 text", Opcode::Text, 16 * 1024, 1),
     ] {
-        let input = masked(opcode, payload_len).repeat(frames);
-        let mut echo = EchoServer::new();
-        for (unit, throughput) in [
-            ("frames", Throughput::Elements(frames as u64)),
-            ("bytes", Throughput::Bytes((frames * payload_len) as u64)),
-        ] {
+        // ASCII, which is valid as text too.
+        let input = support::masked(opcode, &vec![b'e'; payload_len]).repeat(frames);
+        let mut echo = Endpoint::after(websocket_server(), Echo, &support::request(None));
+        let amount = Amount { messages: frames, bytes: frames * payload_len };
+        for (unit, throughput) in amount.throughputs("frames") {
             group.throughput(throughput);
             let id = BenchmarkId::new(format!("{name}, {unit}"), payload_len);
             group.bench_with_input(id, &input, |bencher, input| {
-                bencher.iter(|| echo.answer(black_box(input)));
+                bencher.iter(|| {
+                    echo.receive(black_box(input));
+                    echo.answer()
+                });
             });
         }
     }
 }
 
-/// A masked frame of ASCII, which is valid as text too.
-fn masked(opcode: Opcode, payload_len: usize) -> Vec<u8> {
-    let masking_key = Some(KEY);
-    let header =
-        Header { fin: true, rsv1: false, opcode, masking_key, payload_len: payload_len as u64 };
-    let mut frame = header.encode().to_vec();
-    let mut payload = vec![b'e'; payload_len];
-    mask::apply(&mut payload, KEY);
-    frame.extend_from_slice(&payload);
-    frame
-}
-
-/// A session past its handshake, and what a reactor keeps beside it.
-struct EchoServer {
-    session: Session,
-    batch: Batch,
-}
-
-impl EchoServer {
-    fn new() -> Self {
-        let session = Session::new(Rc::new(Config::new(Role::Server, Framing::WebSocket)));
-        let batch = Batch::new(BATCH_BYTES, Box::new(|bytes| bytes.fill(7)));
-        let mut server = Self { session, batch };
-        let offer = Offer { target: "/".into(), host: "localhost".into(), ..Offer::default() };
-        server.answer(&handshake::request(&offer, [7; handshake::NONCE_BYTES], None));
-        server
+/// Messages each of which stands alone, as servers take and send them by default. Inflating includes the frame
+/// around the message, and both the handling of a message by the session, which is little beside them.
+fn compression(criterion: &mut Criterion) {
+    if !cfg!(feature = "deflate") {
+        return;
     }
-
-    /// What a connection does with one read; how many bytes the answers have.
-    fn answer(&mut self, input: &[u8]) -> usize {
-        let Self { session, batch } = self;
-        batch.begin(session.tail());
-        batch.free()[..input.len()].copy_from_slice(input);
-        batch.filled(input.len());
-        while let Status::Complete(step) = session.step(batch).expect("the input is valid") {
-            let context = Context { connection: 1, messages: step.messages() };
-            let (event, mut outbox) = step.unpack();
-            if let Some(Event::Message(message)) = event {
-                Echo.on_message(&context, message, &mut outbox);
-            }
+    let mut group = group(criterion, "deflate");
+    let settings = Settings { context_takeover: false, message_bytes_min: 0 };
+    let config = Config { deflate: Some(settings), ..websocket_server() };
+    let request = support::request(Some(settings));
+    for bytes in [1024, 64 * 1024] {
+        let text = support::document(bytes);
+        let input = support::compressed(settings, &text);
+        let mut server = Endpoint::after(config.clone(), Discard, &request);
+        for (unit, throughput) in (Amount { messages: 1, bytes }).throughputs("messages") {
+            group.throughput(throughput);
+            group.bench_function(BenchmarkId::new(format!("inflate, {unit}"), bytes), |bencher| {
+                bencher.iter(|| {
+                    server.receive(black_box(&input));
+                    server.answer()
+                });
+            });
+            group.bench_function(BenchmarkId::new(format!("deflate, {unit}"), bytes), |bencher| {
+                bencher.iter(|| server.send(Kind::Text, black_box(&text)));
+            });
         }
-        let sent = batch.answers().iter().map(|part| part.len()).sum();
-        session.keep(batch, sent);
-        sent
     }
 }
 
-criterion_group!(benches, frames, masks, texts, handshakes, sessions);
+/// What one iteration handles.
+struct Amount {
+    messages: usize,
+    bytes: usize,
+}
+
+impl Amount {
+    /// The two ways in which it is counted.
+    fn throughputs(&self, messages: &'static str) -> [(&'static str, Throughput); 2] {
+        [
+            (messages, Throughput::Elements(self.messages as u64)),
+            ("bytes", Throughput::Bytes(self.bytes as u64)),
+        ]
+    }
+}
+
+criterion_group!(benches, frames, masks, texts, handshakes, sessions, compression);
 criterion_main!(benches);

@@ -23,6 +23,8 @@ pub(crate) struct Check {
     compressed: Vec<u8>,
     /// A compressed message that was right. The same bytes say the same, since each message stands alone.
     known: Vec<u8>,
+    /// The peer has said Close.
+    is_closed: bool,
 }
 
 impl Check {
@@ -33,7 +35,8 @@ impl Check {
     pub(crate) fn take(&mut self, bytes: &[u8], exchange: &Exchange) -> io::Result<usize> {
         let mut rest = bytes;
         let mut messages = 0;
-        while !rest.is_empty() {
+        // What is in a Close, which is the last frame, does not matter here.
+        while !rest.is_empty() && !self.is_closed {
             if self.frame_left == 0 {
                 rest = self.begin_frame(rest, exchange)?;
             }
@@ -47,6 +50,11 @@ impl Check {
             }
         }
         Ok(messages)
+    }
+
+    /// Whether the peer has said Close, at the end of a message.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed
     }
 
     fn take_payload(&mut self, piece: &[u8], exchange: &Exchange) -> io::Result<()> {
@@ -93,6 +101,10 @@ impl Check {
     }
 
     fn enter(&mut self, header: Header) -> io::Result<()> {
+        if header.opcode == Opcode::Close && self.offset == 0 {
+            self.is_closed = true;
+            return Ok(());
+        }
         let is_first = header.opcode != Opcode::Continuation;
         if header.opcode.is_control() || is_first != (self.offset == 0) {
             return Err(io::Error::other(format!("a frame {:?} came back", header.opcode)));

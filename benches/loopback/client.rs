@@ -3,8 +3,9 @@
 use crate::deflate;
 use crate::exchange::Style;
 use crate::options::Target;
+use socket2::{Domain, Socket, Type};
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// No server on this machine is silent for so long unless it is stuck.
@@ -12,6 +13,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A response head is shorter than this.
 const HEAD_BYTES_MAX: usize = 4096;
+
+/// Connections of a large crowd from one source address.
+const CONNECTIONS_PER_SOURCE: usize = 5_000;
 
 /// Connects and shakes hands.
 pub(crate) fn open(target: &Target, style: Style) -> io::Result<TcpStream> {
@@ -21,8 +25,29 @@ pub(crate) fn open(target: &Target, style: Style) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
+/// The same for the `index`th of a large crowd, with buffers in the kernel as small as it lets them be.
+pub(crate) fn open_small(target: &Target, index: usize) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(target.address), Type::STREAM, None)?;
+    // Before it connects: the window that it offers follows from it.
+    socket.set_recv_buffer_size(1)?;
+    socket.set_send_buffer_size(1)?;
+    if target.address.is_ipv4() {
+        // The kernel looks long for a free port where half of an address's ports are taken.
+        let source = Ipv4Addr::new(127, 0, 0, 2 + (index / CONNECTIONS_PER_SOURCE) as u8);
+        socket.bind(&SocketAddr::from((source, 0)).into())?;
+    }
+    socket.connect(&target.address.into())?;
+    let mut stream = prepared(socket.into())?;
+    send_request(&mut stream, target, Style::default())?;
+    receive_response(&mut stream, target, Style::default())?;
+    Ok(stream)
+}
+
 pub(crate) fn connect(target: &Target) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(target.address)?;
+    prepared(TcpStream::connect(target.address)?)
+}
+
+fn prepared(stream: TcpStream) -> io::Result<TcpStream> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     Ok(stream)

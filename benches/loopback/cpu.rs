@@ -1,7 +1,7 @@
 //! Who runs where.
 
-use rustix::process::Pid;
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use rustix::process::{Pid, getpriority_process, setpriority_process};
+use rustix::thread::{CpuSet, gettid, sched_getaffinity, sched_setaffinity};
 use std::io;
 
 /// Keeps this process to the last CPU it may use. Returns false, and does nothing, if it may use only one.
@@ -14,6 +14,12 @@ pub(crate) fn pin_client() -> bool {
 /// Keeps a thread of the server to the first CPU.
 pub(crate) fn pin_server(thread: u32) -> io::Result<()> {
     pin(i32::try_from(thread).ok().and_then(Pid::from_raw), 0)
+}
+
+/// Lets other threads on the CPU of this one go first.
+pub(crate) fn yield_to_others() -> io::Result<()> {
+    let own = Some(gettid());
+    Ok(setpriority_process(own, getpriority_process(own)? + 10)?)
 }
 
 fn pin(thread: Option<Pid>, cpu: usize) -> io::Result<()> {

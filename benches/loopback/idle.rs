@@ -3,17 +3,14 @@
 use crate::check::Check;
 use crate::client;
 use crate::exchange::Exchange;
+use crate::machine;
 use crate::options::{Options, Target};
 use crate::server::Server;
 use crate::table::Figure;
-use rustix::process::{Resource, getrlimit};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
-
-/// Descriptors that either process needs for other things.
-const DESCRIPTORS_RESERVED: u64 = 100;
 
 /// How long a server may take to see that all clients are gone.
 const SETTLE: Duration = Duration::from_secs(1);
@@ -25,8 +22,7 @@ pub(crate) fn measure(
     server: &Server,
     options: &Options,
 ) -> io::Result<Figure> {
-    let possible = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let connections = connections.min(possible.saturating_sub(DESCRIPTORS_RESERVED) as usize);
+    let connections = connections.min(machine::connections_possible());
     let target = server.target();
     let exchange = Exchange::new(bytes, options.style, target.is_websocket, 0)?;
     // What a server takes once, such as its receive buffer, is not the price of a connection.

@@ -2,7 +2,7 @@
 
 use crate::check::Check;
 use crate::client;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Style};
 use crate::options::{Options, Target, WARM_UP};
 use crate::server::Server;
 use crate::table::Figure;
@@ -22,7 +22,7 @@ const VARIANTS: usize = 4;
 
 /// One run: connects, warms up, counts.
 pub(crate) fn measure(load: &Load, server: &Server, options: &Options) -> io::Result<Figure> {
-    let mut crowd = Crowd::open(load, server.target(), options)?;
+    let mut crowd = Crowd::open(load, server.target(), options.style)?;
     crowd.run(WARM_UP)?;
     let before = server.cpu_time()?;
     let start = Instant::now();
@@ -41,27 +41,27 @@ pub(crate) fn measure(load: &Load, server: &Server, options: &Options) -> io::Re
 }
 
 /// All connections of a workload.
-struct Crowd {
-    poll: Poll,
-    events: Events,
-    buffer: Vec<u8>,
-    connections: Vec<Connection>,
+pub(crate) struct Crowd {
+    pub(crate) poll: Poll,
+    pub(crate) events: Events,
+    pub(crate) buffer: Vec<u8>,
+    pub(crate) connections: Vec<Connection>,
 }
 
 impl Crowd {
-    fn open(load: &Load, target: &Target, options: &Options) -> io::Result<Self> {
+    pub(crate) fn open(load: &Load, target: &Target, style: Style) -> io::Result<Self> {
         let poll = Poll::new()?;
         let Load { bytes, in_flight, .. } = *load;
         let exchanges: io::Result<Vec<Rc<Exchange>>> = (0..VARIANTS.min(load.connections) as u8)
             .map(|seed| {
-                let exchange = Exchange::new(bytes, options.style, target.is_websocket, seed)?;
+                let exchange = Exchange::new(bytes, style, target.is_websocket, seed)?;
                 Ok(Rc::new(exchange.repeated(in_flight)))
             })
             .collect();
         let exchanges = exchanges?;
         let mut connections = Vec::new();
         for (index, exchange) in exchanges.iter().cycle().take(load.connections).enumerate() {
-            let stream = client::open(target, options.style)?;
+            let stream = client::open(target, style)?;
             stream.set_nonblocking(true)?;
             let mut stream = TcpStream::from_std(stream);
             let both = Interest::READABLE | Interest::WRITABLE;
@@ -74,7 +74,7 @@ impl Crowd {
     }
 
     /// Keeps all connections busy for `time`; how many messages came back.
-    fn run(&mut self, time: Duration) -> io::Result<u64> {
+    pub(crate) fn run(&mut self, time: Duration) -> io::Result<u64> {
         let mut messages = 0;
         let end = Instant::now() + time;
         while Instant::now() < end {
@@ -87,6 +87,9 @@ impl Crowd {
                 if event.is_readable() {
                     messages += connection.receive(&mut self.buffer)?;
                 }
+                if connection.is_over {
+                    return Err(io::Error::other("the server closed a connection"));
+                }
                 connection.send()?;
             }
         }
@@ -94,29 +97,33 @@ impl Crowd {
     }
 }
 
-struct Connection {
-    stream: TcpStream,
+pub(crate) struct Connection {
+    pub(crate) stream: TcpStream,
     exchange: Rc<Exchange>,
     check: Check,
     /// Bytes that are due to be sent.
     due: usize,
     /// How much of the request at hand is sent already.
     phase: usize,
+    is_over: bool,
 }
 
 impl Connection {
     /// All messages that may be in flight are due at once.
     fn new(stream: TcpStream, exchange: Rc<Exchange>) -> Self {
         let due = exchange.requests.len();
-        Self { stream, exchange, check: Check::default(), due, phase: 0 }
+        Self { stream, exchange, check: Check::default(), due, phase: 0, is_over: false }
     }
 
     /// Reads what is there; how many messages it completed. Each makes a new one due.
-    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<u64> {
+    pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<u64> {
         let mut messages = 0;
         loop {
             let count = match self.stream.read(buffer) {
-                Ok(0) => return Err(io::Error::other("the server closed a connection")),
+                Ok(0) => {
+                    self.is_over = true;
+                    break;
+                }
                 Ok(count) => count,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error),
@@ -128,6 +135,21 @@ impl Connection {
         }
         self.due += messages * self.exchange.request_bytes;
         Ok(messages as u64)
+    }
+
+    /// Messages that were sent whole and not answered.
+    pub(crate) fn in_flight(&self) -> usize {
+        (self.exchange.requests.len() - self.due) / self.exchange.request_bytes
+    }
+
+    /// Whether the server has said Close.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.check.is_closed()
+    }
+
+    /// Whether the end of input was read.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over
     }
 
     /// Sends what is due, as far as it goes.

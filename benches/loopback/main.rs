@@ -17,11 +17,16 @@ mod client;
 mod connects;
 mod cpu;
 mod deflate;
+mod drain;
 mod exchange;
+mod fairness;
 mod idle;
 mod load;
+mod machine;
 mod options;
+mod quiet;
 mod server;
+mod slow;
 mod table;
 mod workload;
 
@@ -61,7 +66,7 @@ fn measure_all(options: &Options) -> io::Result<()> {
     let mut servers = Vec::new();
     match &options.target {
         Some(target) => servers.push(Server::attach("target", target)?),
-        None => servers.push(Server::start()?),
+        None => servers.push(Server::start(&[])?),
     }
     if let Some(target) = &options.against {
         servers.push(Server::attach("against", target)?);
@@ -97,8 +102,22 @@ fn measure_once(workload: &Workload, server: &mut Server, options: &Options) -> 
         Workload::Connects { connections, .. } => connects::measure(connections, server, options),
         Workload::Idle { connections, bytes, .. } => {
             // What an earlier workload left behind must not hide what this one takes.
-            server.renew()?;
+            server.renew(&[])?;
             idle::measure(connections, bytes, server, options)
+        }
+        Workload::Fairness { connections } => fairness::measure(connections, server, options.time),
+        Workload::Slow { connections } => {
+            // The profile that is for such clients.
+            server.renew(&["--profile", "internet"])?;
+            let figure = slow::measure(connections, server, options.time);
+            server.renew(&[])?;
+            figure
+        }
+        Workload::Drain { connections } => {
+            server.renew(&[])?;
+            let figure = drain::measure(connections, server, options);
+            server.renew(&[])?;
+            figure
         }
     }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 pub(crate) const HELP: &str = "\
 Usage: cargo bench --bench loopback -- [OPTIONS]
 
-  --only W1,W3          only these workloads [default: W1 to W7]
-  --seconds N           how long each run of W1 to W4 takes [default: 3]
+  --only W1,W3          only these workloads [default: W1 to W7]; FAIR, SLOW and DRAIN beside them
+  --seconds N           how long each run of W1 to W4, FAIR, SLOW and DRAIN takes [default: 3]
   --runs N              runs of each workload; the median counts [default: 3]
   --text                send text with multi-byte characters, not binary
   --deflate             offer permessage-deflate, without which no server is taken, and send compressed prose
@@ -100,8 +100,9 @@ impl Options {
     }
 
     pub(crate) fn workloads(&self) -> impl Iterator<Item = Workload> {
-        let is_chosen = |workload: &Workload| {
-            self.only.is_empty() || self.only.iter().any(|name| name == workload.name())
+        let is_chosen = |workload: &Workload| match self.only.is_empty() {
+            true => !workload.is_special(),
+            false => self.only.iter().any(|name| name == workload.name()),
         };
         workload::ALL.into_iter().filter(is_chosen)
     }

@@ -2,9 +2,10 @@
 
 use crate::cpu;
 use crate::options::Target;
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::{self, BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 /// See the [module documentation](self).
@@ -16,10 +17,11 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts our own, as it is by default, on a free port.
-    pub(crate) fn start() -> io::Result<Self> {
+    /// Starts our own on a free port, as it is by default but for these arguments.
+    pub(crate) fn start(arguments: &[&str]) -> io::Result<Self> {
         let mut child = Command::new(env!("CARGO_BIN_EXE_halloo"))
             .args(["serve", "ws://127.0.0.1:0"])
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -43,12 +45,28 @@ impl Server {
         Ok(server)
     }
 
-    /// Starts anew, if it is ours.
-    pub(crate) fn renew(&mut self) -> io::Result<()> {
+    /// Starts anew with these arguments, if it is ours.
+    pub(crate) fn renew(&mut self, arguments: &[&str]) -> io::Result<()> {
         if self.child.is_some() {
-            *self = Self::start()?;
+            *self = Self::start(arguments)?;
         }
         Ok(())
+    }
+
+    /// Asks ours to stop.
+    pub(crate) fn stop(&self) -> io::Result<()> {
+        if self.child.is_none() {
+            return Err(io::Error::other("only our own server is stopped"));
+        }
+        let pid = i32::try_from(self.target.pid).ok().and_then(Pid::from_raw);
+        let pid = pid.ok_or_else(|| io::Error::other("that is no process"))?;
+        Ok(kill_process(pid, Signal::TERM)?)
+    }
+
+    /// Waits until ours has stopped.
+    pub(crate) fn wait(&mut self) -> io::Result<ExitStatus> {
+        let child = self.child.as_mut();
+        child.ok_or_else(|| io::Error::other("only our own server is waited for"))?.wait()
     }
 
     pub(crate) fn name(&self) -> &'static str {

@@ -40,15 +40,19 @@ impl Row {
         let least = values.iter().copied().fold(f64::INFINITY, f64::min);
         let most = values.iter().copied().fold(0.0, f64::max);
         let count: u64 = self.figures.iter().map(|figure| figure.count).sum();
-        let rate = median(self.figures.iter().filter_map(|figure| figure.rate).collect());
+        let rates: Vec<f64> = self.figures.iter().filter_map(|figure| figure.rate).collect();
+        let rate = match rates.is_empty() {
+            true => String::new(),
+            false => format!(", {:.0}/s", median(rates)),
+        };
         println!(
-            "   {:8} {:>10} {unit}  ({} to {})   {count} in all, {rate:.0}/s",
+            "   {:8} {:>10} {unit}  ({} to {})   {count} in all{rate}",
             self.server,
             short(median(values)),
             short(least),
             short(most),
         );
-        if let Some(note) = self.figures.last().and_then(|figure| figure.note.as_ref()) {
+        for note in self.figures.iter().filter_map(|figure| figure.note.as_ref()) {
             println!("            {note}");
         }
     }

@@ -9,6 +9,12 @@ pub(crate) enum Workload {
     Connects { name: &'static str, connections: usize },
     /// Connections that said something once and are silent since.
     Idle { name: &'static str, connections: usize, bytes: usize },
+    /// Quiet clients beside one that floods.
+    Fairness { connections: usize },
+    /// Clients that send and never read, and quiet ones beside them.
+    Slow { connections: usize },
+    /// A stop with messages in flight on all connections.
+    Drain { connections: usize },
 }
 
 /// Messages of one size in a closed loop.
@@ -26,7 +32,7 @@ pub(crate) struct Load {
 const IDLE_CONNECTIONS: usize = 15_000;
 
 /// All workloads, in the order in which they are measured.
-pub(crate) const ALL: [Workload; 7] = [
+pub(crate) const ALL: [Workload; 10] = [
     Workload::Load(Load { name: "W1", bytes: 64, connections: 128, in_flight: 1 }),
     Workload::Load(Load { name: "W2", bytes: 64, connections: 64, in_flight: 32 }),
     Workload::Load(Load { name: "W3", bytes: 16 * 1024, connections: 64, in_flight: 1 }),
@@ -34,6 +40,9 @@ pub(crate) const ALL: [Workload; 7] = [
     Workload::Connects { name: "W5", connections: 10_000 },
     Workload::Idle { name: "W6", connections: IDLE_CONNECTIONS, bytes: 64 },
     Workload::Idle { name: "W7", connections: IDLE_CONNECTIONS, bytes: 64 * 1024 },
+    Workload::Fairness { connections: 1_000 },
+    Workload::Slow { connections: usize::MAX },
+    Workload::Drain { connections: 10_000 },
 ];
 
 impl Workload {
@@ -42,7 +51,16 @@ impl Workload {
         match self {
             Self::Load(load) => load.name,
             Self::Connects { name, .. } | Self::Idle { name, .. } => name,
+            Self::Fairness { .. } => "FAIR",
+            Self::Slow { .. } => "SLOW",
+            Self::Drain { .. } => "DRAIN",
         }
+    }
+
+    /// Whether it is measured only when it is asked for: it is about bad peers and bad moments, and takes
+    /// all that a process can open.
+    pub(crate) fn is_special(&self) -> bool {
+        matches!(self, Self::Fairness { .. } | Self::Slow { .. } | Self::Drain { .. })
     }
 
     /// What it does, in words.
@@ -53,6 +71,13 @@ impl Workload {
             }
             Self::Connects { .. } => "connect, shake hands, close".into(),
             Self::Idle { bytes, .. } => format!("idle after one message of {}", size(*bytes)),
+            Self::Fairness { connections } => {
+                format!("{connections} clients with a message a second each, beside a flooder")
+            }
+            Self::Slow { .. } => "clients that send and never read".into(),
+            Self::Drain { connections } => {
+                format!("a stop with {connections} connections and messages in flight")
+            }
         }
     }
 
@@ -61,7 +86,9 @@ impl Workload {
         match self {
             Self::Load(_) => "µs/message",
             Self::Connects { .. } => "µs/connection",
-            Self::Idle { .. } => "B/connection",
+            Self::Idle { .. } | Self::Slow { .. } => "B/connection",
+            Self::Fairness { .. } => "× p99 alone",
+            Self::Drain { .. } => "answers lost",
         }
     }
 }

@@ -1,0 +1,82 @@
+//! A session, and what a reactor keeps beside it.
+
+use halloo::proto::{Batch, Config, Event, Kind, Session, Status};
+use halloo::service::{Context, Service};
+use std::rc::Rc;
+
+/// What a reactor gives its sessions to work in.
+const BATCH_BYTES: usize = halloo::limits::RECEIVE_BUFFER_BYTES;
+
+/// See the [module documentation](self).
+pub(crate) struct Endpoint<S> {
+    config: Rc<Config>,
+    session: Session,
+    batch: Batch,
+    service: S,
+}
+
+impl<S: Service> Endpoint<S> {
+    /// A session that has neither sent nor received anything. Its random bytes are all 7, so that what
+    /// answers them can be made beforehand.
+    pub(crate) fn new(mut config: Config, service: S) -> Self {
+        config.whole_messages = service.wants_whole_messages();
+        let config = Rc::new(config);
+        Self {
+            session: Session::new(Rc::clone(&config)),
+            batch: Batch::new(BATCH_BYTES, Box::new(|bytes| bytes.fill(7))),
+            config,
+            service,
+        }
+    }
+
+    /// The same, and this was received and answered.
+    pub(crate) fn after(config: Config, service: S, input: &[u8]) -> Self {
+        let mut endpoint = Self::new(config, service);
+        endpoint.receive(input);
+        endpoint.answer();
+        endpoint
+    }
+
+    /// Begins the next connection.
+    pub(crate) fn restart(&mut self) {
+        self.session = Session::new(Rc::clone(&self.config));
+    }
+
+    /// What one read of a connection does.
+    pub(crate) fn receive(&mut self, input: &[u8]) {
+        self.batch.begin(self.session.tail());
+        self.batch.free()[..input.len()].copy_from_slice(input);
+        self.batch.filled(input.len());
+    }
+
+    /// What a connection does with what it read; how many bytes the answers have, all of which are sent.
+    pub(crate) fn answer(&mut self) -> usize {
+        let Self { session, batch, service, .. } = self;
+        while let Status::Complete(step) = session.step(batch).expect("the input is valid") {
+            let context = Context { connection: 1, messages: step.messages() };
+            let (event, mut outbox) = step.unpack();
+            if let Some(Event::Message(message)) = event {
+                service.on_message(&context, message, &mut outbox);
+            }
+        }
+        self.send_all()
+    }
+
+    /// Sends a message unasked; how many bytes it takes.
+    pub(crate) fn send(&mut self, kind: Kind, payload: &[u8]) -> usize {
+        self.batch.begin(self.session.tail());
+        self.session.outbox(&mut self.batch).send(kind, &[payload]);
+        self.send_all()
+    }
+
+    /// What the last call sent.
+    pub(crate) fn sent(&self) -> Vec<u8> {
+        self.batch.answers().concat()
+    }
+
+    fn send_all(&mut self) -> usize {
+        let sent = self.batch.answers().iter().map(|part| part.len()).sum();
+        self.session.keep(&self.batch, sent);
+        sent
+    }
+}

@@ -12,8 +12,8 @@ TITLE = 64
 PANEL_HEAD = 30
 ROW = 19
 PANEL_GAP = 22
-LABEL = 146
-FIGURE = 112
+LABEL = 164
+FIGURE = 124
 # A longer bar is cut off, and its end says so.
 RATIO_MAX = 3.0
 SCALE = (COLUMN - LABEL - FIGURE) / RATIO_MAX
@@ -23,11 +23,18 @@ STYLE = """
   .bar { fill: #b6bfca } .ours { fill: #1a7f5a } .line { stroke: #59636e } .spread { stroke: #1f2328 }
   @media (prefers-color-scheme: dark) {
     .back { fill: #0d1117 } .head, .text { fill: #e6edf3 } .soft { fill: #9198a1 }
-    .bar { fill: #3d444d } .ours { fill: #2ea574 } .line { stroke: #9198a1 } .spread { stroke: #e6edf3 }
+    .bar { fill: #4b535d } .ours { fill: #2ea574 } .line { stroke: #9198a1 } .spread { stroke: #e6edf3 }
   }
   text { font: 12px system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif }
   .title { font-size: 16px } .figure { font-variant-numeric: tabular-nums }
 """
+
+LEGEND = [
+    "The dotted line is the reference, 1.00×.",
+    "A thin line in a bar: least to most of the runs.",
+    f"A pointed bar is longer than {RATIO_MAX:g}× and cut off.",
+    "Figures: the median, and its ratio to the reference.",
+]
 
 
 def svg(report):
@@ -48,6 +55,9 @@ def svg(report):
         x = MARGIN + (index % 2) * (COLUMN + COLUMN_GAP)
         y = TITLE + (index // 2) * panel
         parts += draw_panel(x, y, name, workload, report)
+    if len(workloads) % 2 == 1:
+        x, y = MARGIN + COLUMN + COLUMN_GAP, TITLE + (rows - 1) * panel
+        parts += [text(x, y + 18 + number * ROW, "soft", line) for number, line in enumerate(LEGEND)]
     return "\n".join(parts) + "\n</svg>\n"
 
 
@@ -58,7 +68,7 @@ def title(report):
 def subtitle(report):
     options, machine = report["options"], report["machine"]
     return (
-        f"Shorter is better. Server CPU time or private memory; medians of {options['runs']} interleaved runs,"
+        f"Shorter is better. Server CPU time or private memory; medians of {options['runs']} interleaved run(s),"
         f" {options['style']}; {machine['cpu']}, Linux {machine['kernel'].partition('-')[0]}"
     )
 
@@ -96,7 +106,7 @@ def draw_row(x, top, server, label, measured):
         middle = top + ROW / 2
         ends = f'x1="{start + least * SCALE:.1f}" x2="{start + most * SCALE:.1f}"'
         parts.append(f'<line class="spread" {ends} y1="{middle:.1f}" y2="{middle:.1f}"/>')
-    figure = f"{table.short(measured['median'])}  ·  {ratio_text(ratio)}"
+    figure = f"{table.short(measured['median'])}  ·  {table.times(ratio)}"
     parts.append(text(x + COLUMN, base, "text figure", figure, ' text-anchor="end"'))
     return parts
 
@@ -105,10 +115,6 @@ def bar(x, y, length, height, is_cut):
     """A bar; one that is cut off ends in a point."""
     tip = f"l6,{height / 2} l-6,{height / 2}" if is_cut else f"v{height}"
     return f"M{x:.1f},{y:.1f} h{length:.1f} {tip} h{-length:.1f} z"
-
-
-def ratio_text(ratio):
-    return f"{ratio:.2f}×" if ratio < 10 else f"{ratio:,.0f}×"
 
 
 def text(x, y, kind, content, more=""):

@@ -74,7 +74,7 @@ def parse_arguments():
     parser.add_argument("--seconds", type=float, default=2, help="how long each run of W1 to W4 takes [default: 2]")
     parser.add_argument("--text", action="store_true", help="send text, not binary")
     parser.add_argument("--deflate", action="store_true", help="with permessage-deflate: only servers that have it")
-    parser.add_argument("--output", type=Path, metavar="DIRECTORY", help="for results.json, .md and .svg [default: peers/ in the target directory]")
+    parser.add_argument("--output", type=Path, metavar="DIRECTORY", help="for the table and the plot [default: peers/ in the target directory, where results.json always goes]")
     options = parser.parse_args()
     options.only = [name.upper() for name in options.only]
     unknown = set(options.only) - set(WORKLOADS)
@@ -95,8 +95,9 @@ def listed(text):
 
 
 def choose(options, target):
-    known = servers.available(target, options.deflate)
-    known |= {server.name: server for server in options.peer}
+    ours = servers.available(target, options.deflate)
+    first = {name: ours.pop(name) for name in ("raw_epoll", "halloo") if name in ours}
+    known = first | {server.name: server for server in options.peer} | ours
     names = options.peers or list(known)
     unknown = [name for name in names if name not in known]
     if unknown:
@@ -118,28 +119,33 @@ def measure_all(chosen, client, options):
 
 def measure(workload, chosen, client, options):
     """One workload: a list of rounds, each with a figure by server, and what failed."""
-    rounds, failures = [], []
+    rounds, failures = [], {}
     with contextlib.ExitStack() as running:
-        started = {}
+        places = {}
         for number in range(options.memory_runs if workload in MEMORY else options.runs):
+            if workload in MEMORY:
+                # What an earlier run left behind must not hide what this one takes.
+                running.close()
+                places = {}
             figures = {}
-            for server in chosen[number % len(chosen) :] + chosen[: number % len(chosen)]:
-                if any(failure.startswith(f"{workload} {server.name}:") for failure in failures):
+            for server in rotated(chosen, number):
+                if server.name in failures:
                     continue
                 try:
-                    with contextlib.ExitStack() as once:
-                        if workload in MEMORY:
-                            place = once.enter_context(server.started())
-                        else:
-                            if server.name not in started:
-                                started[server.name] = running.enter_context(server.started())
-                            place = started[server.name]
-                        figures[server.name] = run_once(workload, place, client, options)
+                    if server.name not in places:
+                        places[server.name] = running.enter_context(server.started())
+                    figures[server.name] = run_once(workload, places[server.name], client, options)
                 except (servers.Broken, OSError, subprocess.SubprocessError) as error:
-                    failures.append(f"{workload} {server.name}: {error}")
+                    failures[server.name] = f"{workload} {server.name}: {error}"
                 print(".", end="", flush=True, file=sys.stderr)
             rounds.append(figures)
-    return rounds, failures
+    return rounds, list(failures.values())
+
+
+def rotated(chosen, number):
+    """Whoever comes first in a round meets another machine than whoever comes last."""
+    first = number % len(chosen)
+    return chosen[first:] + chosen[:first]
 
 
 def run_once(workload, place, client, options):
@@ -196,14 +202,15 @@ def machine():
 
 
 def write(report, options, directory):
-    directory = options.output or directory
-    directory.mkdir(parents=True, exist_ok=True)
+    output = options.output or directory
+    for place in (directory, output):
+        place.mkdir(parents=True, exist_ok=True)
     text = table.markdown(report)
     (directory / "results.json").write_text(json.dumps(report, indent=1) + "\n")
-    (directory / "results.md").write_text(text)
-    (directory / "results.svg").write_text(plot.svg(report))
+    (output / "results.md").write_text(text)
+    (output / "results.svg").write_text(plot.svg(report))
     print(text)
-    print(f"results.json, results.md and results.svg are in {directory}")
+    print(f"every figure: {directory / 'results.json'}; table and plot: {output}/results.md, .svg")
 
 
 if __name__ == "__main__":

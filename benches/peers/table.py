@@ -20,8 +20,8 @@ def method(report):
     machine, options = report["machine"], report["options"]
     reference = report["labels"][options["reference"]]
     return (
-        f"Median (least to most) of {options['runs']} interleaved runs of {options['seconds']:g} s, {options['style']};"
-        f" in bold the ratio to {reference}. Server on one CPU, load on another, loopback."
+        f"Median (least to most) of {options['runs']} interleaved run(s), W1 to W4 of {options['seconds']:g} s,"
+        f" {options['style']}; in bold the ratio to {reference}. Server on one CPU, load on another, loopback."
         f" {machine['cpu']}, {machine['cpus']} CPUs, Linux {machine['kernel']},"
         f" {machine['congestion control']}, {machine['date']}."
     )
@@ -36,8 +36,15 @@ def cell(measured):
         return "–"
     values = measured["values"]
     spread = f" ({short(min(values))} to {short(max(values))})" if len(values) > 1 else ""
-    ratio = "" if measured["ratio"] is None else f" **{measured['ratio']:.2f}×**"
+    ratio = "" if measured["ratio"] is None else f" **{times(measured['ratio'])}**"
     return short(measured["median"]) + spread + ratio
+
+
+def times(ratio):
+    """A ratio, with as many digits as it is worth."""
+    if ratio >= 10:
+        return f"{ratio:,.0f}×"
+    return f"{ratio:.2f}×" if ratio >= 0.05 else f"{ratio:.3f}×"
 
 
 def short(value):

@@ -1,13 +1,14 @@
 //! A bug in one connection: it is found in debug builds, and in release builds only that connection pays.
 
-use halloo::limits::Limits;
-use halloo::net::listener::SystemListener;
-use halloo::net::{Address, Reactor, SocketOptions, System};
-use halloo::proto::{Batch, Config, End, Framing, Message, Outbox, Role};
+#[path = "support/in_process.rs"]
+mod in_process;
+
+use halloo::net::Endpoint;
+use halloo::proto::{End, Message, Outbox};
 use halloo::service::{Context, Echo, Service};
+use in_process::Server;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::rc::Rc;
 use std::time::Duration;
 
 /// An echo with a bug.
@@ -20,47 +21,30 @@ impl Service for Buggy {
     }
 }
 
-struct Server {
-    reactor: Reactor<System, Buggy>,
-    address: String,
+fn connect(server: &Server<Buggy>) -> TcpStream {
+    let Endpoint::Tcp(address) = server.address.resolve().expect("an address").remove(0) else {
+        panic!("it listens on TCP");
+    };
+    let stream = TcpStream::connect(address).expect("it listens");
+    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+    stream
 }
 
-impl Server {
-    fn start() -> Self {
-        let network = System::new().expect("a poll");
-        let batch = Batch::new(64 * 1024, Box::new(|bytes| bytes.fill(0)));
-        let mut reactor = Reactor::new(network, Buggy, Limits::default(), batch);
-        let url: Address = "tcp://127.0.0.1:0".parse().expect("a URL");
-        let (listener, bound) =
-            SystemListener::bind(&url, &SocketOptions::default(), None).expect("a free port");
-        let config = Config::new(Role::Server, Framing::Raw);
-        reactor.listen(listener, Rc::new(config)).expect("a listener");
-        let address = bound.to_string().trim_start_matches("tcp://").to_owned();
-        Self { reactor, address }
-    }
-
-    fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(&self.address).expect("it listens");
-        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
-        stream
-    }
-
-    /// Turns until nothing happens any more.
-    fn settle(&mut self) {
-        for _ in 0..20 {
-            self.reactor.turn(Some(Duration::from_millis(5)), &mut |_| {}).expect("a turn");
-        }
+/// Turns until nothing happens any more.
+fn settle(server: &mut Server<Buggy>) {
+    for _ in 0..20 {
+        server.turn();
     }
 }
 
 #[test]
 #[cfg_attr(debug_assertions, should_panic(expected = "the bug"))]
 fn a_panic_ends_one_connection_and_is_counted() {
-    let mut server = Server::start();
-    let (mut bad, mut good) = (server.connect(), server.connect());
+    let mut server = Server::start("tcp://127.0.0.1:0", Buggy);
+    let (mut bad, mut good) = (connect(&server), connect(&server));
     bad.write_all(b"poison").expect("it reads");
     good.write_all(b"water").expect("it reads");
-    server.settle();
+    settle(&mut server);
     let mut answer = [0; 5];
     good.read_exact(&mut answer).expect("an echo");
     assert_eq!(&answer, b"water");

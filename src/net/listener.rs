@@ -187,6 +187,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri does not have these options of a socket")]
     fn accepted_connections_inherit_the_options() {
         let keepalive = Keepalive {
             idle: Duration::from_secs(61),
@@ -217,6 +218,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri does not have these options of a socket")]
     fn by_default_they_are_as_the_system_has_them() {
         let (client, stream) = accepted(&SocketOptions::default());
         let (socket, ordinary) = (SockRef::from(&stream), SockRef::from(&client));

@@ -32,10 +32,13 @@ pub fn rotate(key: [u8; 4], offset: usize) -> [u8; 4] {
 mod tests {
     use super::*;
 
+    /// Beyond every width at which bytes are taken; Miri, which is slow, gets past the first.
+    const LENGTHS_MAX: usize = if cfg!(miri) { 40 } else { 130 };
+
     #[test]
     fn it_is_the_formula_of_the_rfc_at_every_length_and_offset() {
         let key = [0x37, 0xfa, 0x21, 0x3d];
-        for len in 0..130_usize {
+        for len in 0..LENGTHS_MAX {
             let plain: Vec<u8> = (0..len).map(|i| (i * 7) as u8).collect();
             let expected: Vec<u8> = (0..len).map(|i| plain[i] ^ key[i % 4]).collect();
             for split in 0..=len {

@@ -5,8 +5,12 @@ use crate::invariants;
 use crate::journal::Event;
 use crate::pair::Setup;
 use crate::wire::{self, BINARY, TEXT};
-use halloo::proto::Framing;
-use halloo::proto::auth::{Auth, CHALLENGE_BYTES, Encoding, Hash, Key};
+use halloo::proto::auth::{Auth, CHALLENGE_BYTES, Encoding, Hash, Key, UNAUTHENTICATED_BYTES_MAX};
+use halloo::proto::{Error, Framing};
+
+/// What nobody may send without being judged: what the limit allows, and then the longest header but for
+/// its last byte, which is charged when it is whole (RFC 6455 §5.2: 14 bytes with a masking key).
+const JUDGED_AT_BYTES: usize = UNAUTHENTICATED_BYTES_MAX as usize + 14;
 
 /// The first byte chooses: the framing, the hash, the encoding, and whether the right answer comes first.
 pub fn check(bytes: &[u8]) {
@@ -30,6 +34,8 @@ pub fn check(bytes: &[u8]) {
     let cuts = if framing == Framing::Raw { [usize::MAX; 2] } else { input.cuts };
     let server = invariants::assert_all(begin, &bytes, cuts);
     assert_eq!(server.events().first() == Some(&Event::Open), is_right, "who is let in");
+    let waited = server.error() == Some(Error::AuthTruncated);
+    assert!(!waited || input.bytes.len() < JUDGED_AT_BYTES, "who talks is judged");
 }
 
 /// The right answer to the challenge that every such server begins with.

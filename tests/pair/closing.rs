@@ -3,7 +3,7 @@
 use crate::endpoint::Endpoint;
 use crate::frames::bytes_of;
 use crate::journal::Event::{Binary, Open, Text};
-use crate::pair::Setup;
+use crate::pair::{BEYOND_ONE, Setup};
 use crate::wire::{self, BINARY, CLOSE, FIRST_TEXT, Frame, LAST, NEXT, PING, TEXT};
 use halloo::proto::{CloseCode, Framing, Stage};
 use halloo::service::{CloseAfter, Discard, Echo, HangUp};
@@ -127,7 +127,7 @@ fn a_message_under_way_when_we_close_is_skipped_up_to_the_close_of_the_peer() {
     let rest = [
         wire::masked(LAST | NEXT, b"rest"),
         wire::masked(TEXT, b"another"),
-        wire::masked(BINARY, &bytes_of(70_000)),
+        wire::masked(BINARY, &bytes_of(BEYOND_ONE)),
         wire::masked(PING, b"unanswered"),
         wire::masked_close(1000),
         wire::masked(TEXT, b"late"),
@@ -337,11 +337,11 @@ fn a_service_closes_in_the_middle_of_a_read() {
 
 #[test]
 fn a_service_that_swallows_everything_still_closes() {
-    let sent = [wire::masked(BINARY, &bytes_of(40_000)), wire::masked_close(1000)];
+    let sent = [wire::masked(BINARY, &bytes_of(BEYOND_ONE)), wire::masked_close(1000)];
     let setup = Setup { service: || Box::new(Discard), ..Setup::new(Framing::WebSocket) };
     for setup in setup.everywhere() {
         let server = setup.server_given(&sent.concat());
-        assert_eq!(server.events(), [Open, Binary(&bytes_of(40_000))]);
+        assert_eq!(server.events(), [Open, Binary(&bytes_of(BEYOND_ONE))]);
         assert_eq!(server.frames(), [Frame::close(1000)]);
         assert_cleanly_closed(&server);
     }

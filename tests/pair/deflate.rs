@@ -1,7 +1,7 @@
 //! permessage-deflate (RFC 7692) between two sessions, and from hand-made bytes.
 
 use crate::journal::Event::{Binary, Open, Text};
-use crate::pair::{Pair, Setup};
+use crate::pair::{BEYOND_BOTH, BEYOND_ONE, Pair, Setup};
 use crate::wire::{self, BINARY, FIRST_TEXT, Frame, LAST, NEXT, PING, PONG, TEXT};
 use halloo::proto::auth::{Auth, Encoding, Hash, Key};
 use halloo::proto::deflate::Settings;
@@ -38,7 +38,7 @@ fn messages_of_every_length_go_compressed_and_come_back() {
     for takeover in [false, true] {
         for setup in compressing(takeover).everywhere() {
             let mut pair = setup.pair();
-            for len in [0, 1, 15, 16, 125, 126, 1_000, 70_000] {
+            for len in [0, 1, 15, 16, 125, 126, 1_000, BEYOND_ONE] {
                 let text: String = ('a'..='z').cycle().take(len).collect();
                 pair.client.send(&text);
                 pair.run();
@@ -142,8 +142,9 @@ fn what_does_not_decompress_or_is_not_utf8_is_answered_by_1007() {
 
 #[test]
 fn the_limit_counts_what_comes_out() {
-    let text = "a".repeat(100_000);
-    for (message_bytes_max, error) in [(100_000, None), (99_999, Some(Error::MessageTooBig))] {
+    let text = "a".repeat(BEYOND_BOTH);
+    let limit = BEYOND_BOTH as u64;
+    for (message_bytes_max, error) in [(limit, None), (limit - 1, Some(Error::MessageTooBig))] {
         for setup in compressing(false).everywhere() {
             let mut pair = setup.pair();
             pair.client.send(&text);

@@ -4,7 +4,7 @@
 
 use crate::journal::Event;
 use crate::oracle;
-use crate::pair::{CAPACITIES, Setup};
+use crate::pair::{CAPACITIES, Setup, TRIES};
 use crate::streams::{cuts, spoiled, valid};
 use halloo::proto::{Error, Framing, Limits};
 use proptest::prelude::*;
@@ -31,7 +31,7 @@ fn ours(bytes: &[u8], cuts: &[usize]) -> (Vec<Message>, Option<Error>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: TRIES, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn valid_frames_are_the_same_messages(bytes in valid(), cuts in cuts()) {

@@ -2,7 +2,7 @@
 
 use crate::frames::bytes_of;
 use crate::journal::Event::{Binary, Open, Text};
-use crate::pair::Setup;
+use crate::pair::{BEYOND_ONE, Setup};
 use crate::wire::{self, FIRST_BINARY, FIRST_TEXT, Frame, LAST, NEXT, PING, PONG};
 use halloo::proto::{Framing, Stage};
 
@@ -19,14 +19,14 @@ fn fragments_come_back_as_they_went() {
         Frame::new(NEXT, &[b'b'; 300]),
         Frame::new(LAST | NEXT, b"c"),
         Frame::new(FIRST_BINARY, b""),
-        Frame::new(NEXT, &bytes_of(70_000)),
+        Frame::new(NEXT, &bytes_of(BEYOND_ONE)),
         Frame::new(LAST | NEXT, b""),
     ];
     let text = format!("a{}c", "b".repeat(300));
     for setup in Setup::new(Framing::WebSocket).everywhere() {
         let server = setup.server_given(&masked(&frames));
         assert_eq!(server.frames(), frames);
-        assert_eq!(server.events(), [Open, Text(&text), Binary(&bytes_of(70_000))]);
+        assert_eq!(server.events(), [Open, Text(&text), Binary(&bytes_of(BEYOND_ONE))]);
         assert_eq!(server.session().messages(), 2);
         server.assert_idle();
     }
@@ -89,10 +89,10 @@ fn a_client_joins_the_fragments_of_a_server() {
         wire::unmasked(PING, b"?"),
         wire::unmasked(NEXT, "水".as_bytes().split_at(1).1),
         wire::unmasked(LAST | NEXT, b"!"),
-        wire::unmasked(FIRST_BINARY, &bytes_of(40_000)),
-        wire::unmasked(LAST | NEXT, &bytes_of(40_000)),
+        wire::unmasked(FIRST_BINARY, &bytes_of(BEYOND_ONE)),
+        wire::unmasked(LAST | NEXT, &bytes_of(BEYOND_ONE)),
     ];
-    let joined = bytes_of(40_000).repeat(2);
+    let joined = bytes_of(BEYOND_ONE).repeat(2);
     for client_takes_whole in [false, true] {
         let setup = Setup { client_takes_whole, ..Setup::new(Framing::WebSocket) };
         for setup in setup.everywhere() {

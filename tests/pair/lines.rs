@@ -1,7 +1,7 @@
 //! Newline-delimited messages: the terminator stays, the end of input ends the last one.
 
 use crate::journal::Event::{Binary, Open};
-use crate::pair::Setup;
+use crate::pair::{BEYOND_ONE, Setup};
 use halloo::proto::{Error, Framing, Kind, Message, Outbox, Stage};
 use halloo::service::{Context, Service};
 
@@ -61,11 +61,12 @@ fn the_end_of_input_behind_a_terminator_is_no_line() {
 
 #[test]
 fn whole_lines_are_collected_and_measured_once() {
-    let long = [vec![b'x'; 100_000], b"\n".to_vec()].concat();
+    let long = [vec![b'x'; BEYOND_ONE], b"\n".to_vec()].concat();
     for setup in measuring().everywhere() {
         let mut server = setup.server_given(&[b"one\n\n", &long[..], b"last"].concat());
         server.receive_eof();
-        assert_eq!(server.output(), b"4;1;100001;4;");
+        let expected = format!("4;1;{};4;", BEYOND_ONE + 1);
+        assert_eq!(server.output(), expected.as_bytes());
         server.assert_idle();
     }
 }
@@ -73,9 +74,9 @@ fn whole_lines_are_collected_and_measured_once() {
 #[test]
 fn a_line_is_echoed_before_it_ends_and_never_held() {
     for setup in Setup::new(Framing::Line).everywhere() {
-        let mut server = setup.server_given(&[b'x'; 50_000]);
-        assert_eq!(server.output().len(), 50_000);
-        assert_eq!(server.journal().unended().len(), 50_000);
+        let mut server = setup.server_given(&[b'x'; BEYOND_ONE]);
+        assert_eq!(server.output().len(), BEYOND_ONE);
+        assert_eq!(server.journal().unended().len(), BEYOND_ONE);
         assert!(!server.session().is_between_messages());
         server.assert_idle();
         server.receive(b"\n", setup.chunk);

@@ -7,11 +7,21 @@ use halloo::proto::deflate::Settings;
 use halloo::proto::{Config, Framing, Limits, Role, Stage};
 use halloo::service::{Discard, Echo, Service};
 
-/// The sizes in which bytes arrive: every cut through a header, odd ones, and all at once.
-pub(crate) const CHUNKS: [usize; 7] = [1, 2, 3, 7, 64, 1000, usize::MAX];
+/// The sizes in which bytes arrive: every cut through a header, odd ones, and all at once. Miri is some
+/// thousand times slower, so there it is one of each kind.
+pub(crate) const CHUNKS: &[usize] =
+    if cfg!(miri) { &[1, 7, usize::MAX] } else { &[1, 2, 3, 7, 64, 1000, usize::MAX] };
 
 /// The sizes of the buffer: smaller and larger than the long messages of these tests.
-pub(crate) const CAPACITIES: [usize; 2] = [16 * 1024, 512 * 1024];
+pub(crate) const CAPACITIES: [usize; 2] =
+    if cfg!(miri) { [10 * 1024, 32 * 1024] } else { [16 * 1024, 512 * 1024] };
+
+/// A length beyond the smaller buffer, and one beyond both.
+pub(crate) const BEYOND_ONE: usize = if cfg!(miri) { 11_000 } else { 70_000 };
+pub(crate) const BEYOND_BOTH: usize = if cfg!(miri) { 33_000 } else { 600_000 };
+
+/// How often a property is tried on other input.
+pub(crate) const TRIES: u32 = if cfg!(miri) { 2 } else { 500 };
 
 /// All that can be chosen about a conversation.
 #[derive(Clone)]
@@ -50,8 +60,15 @@ impl Setup {
 
     /// The same with every chunk size and every buffer.
     pub(crate) fn everywhere(&self) -> impl Iterator<Item = Self> {
-        let with = |capacity| CHUNKS.map(|chunk| Self { chunk, capacity, ..self.clone() });
+        let with = move |capacity| {
+            CHUNKS.iter().map(move |&chunk| Self { chunk, capacity, ..self.clone() })
+        };
         CAPACITIES.into_iter().flat_map(with)
+    }
+
+    /// The same for messages of hundreds of kilobytes, which Miri gets in one piece only.
+    pub(crate) fn everywhere_in_bulk(&self) -> impl Iterator<Item = Self> {
+        self.everywhere().filter(|setup| !cfg!(miri) || setup.chunk == usize::MAX)
     }
 
     /// Both sides, with nothing said yet.

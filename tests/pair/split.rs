@@ -1,7 +1,7 @@
 //! Any split of the input gives the same events, the same output and the same error.
 
 use crate::endpoint::Endpoint;
-use crate::pair::{CAPACITIES, Setup};
+use crate::pair::{CAPACITIES, Setup, TRIES};
 use crate::streams::{cuts, spoiled, valid};
 use crate::wire::{self, TEXT};
 use halloo::proto::auth::{Auth, CHALLENGE_BYTES, Encoding, Hash, Key};
@@ -94,7 +94,7 @@ fn small() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: TRIES, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn of_frames_that_are_echoed(bytes in spoiled(valid()), cuts in cuts()) {

@@ -1,8 +1,12 @@
 //! Random streams of client frames, valid ones and spoiled ones.
 
+use crate::pair::BEYOND_ONE;
 use crate::wire::{self, BINARY, CLOSE, LAST, NEXT, PING, PONG, TEXT};
 use proptest::collection::vec;
 use proptest::prelude::*;
+
+/// Longer than a message may be that is collected in the smaller buffer.
+const LONG_BYTES_MAX: usize = 2 * BEYOND_ONE;
 
 /// One message or control frame, as the bytes of its frames.
 fn item() -> impl Strategy<Value = Vec<u8>> {
@@ -10,7 +14,7 @@ fn item() -> impl Strategy<Value = Vec<u8>> {
         vec(prop_oneof![Just('a'), Just('ß'), Just('水'), Just('🎉'), any::<char>()], 0..200)
             .prop_map(|points| points.into_iter().collect::<String>().into_bytes());
     let binary = vec(any::<u8>(), 0..400);
-    let long = (0..140_000_usize).prop_map(|len| vec![b'~'; len]);
+    let long = (0..LONG_BYTES_MAX).prop_map(|len| vec![b'~'; len]);
     let short = vec(any::<u8>(), 0..=125);
     prop_oneof![
         4 => message(TEXT, text),

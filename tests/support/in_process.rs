@@ -1,0 +1,42 @@
+//! A server within the test: the real reactor on the system's network, turned by the test itself. There is
+//! no process and no thread beside it, so a debugger or Miri sees all of it.
+
+use halloo::limits::Limits;
+use halloo::net::listener::SystemListener;
+use halloo::net::{Address, Reactor, SocketOptions, System, random};
+use halloo::proto::{Batch, Config, Role};
+use halloo::service::Service;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// The size of its buffer: a message beyond it is streamed.
+pub(crate) const BATCH_BYTES: usize = 64 * 1024;
+
+/// The longest wait for an event in one turn.
+const TURN_TIMEOUT: Duration = Duration::from_millis(5);
+
+pub(crate) struct Server<S: Service> {
+    pub(crate) reactor: Reactor<System, S>,
+    /// Where it listens, with the real port.
+    pub(crate) address: Address,
+}
+
+impl<S: Service> Server<S> {
+    /// Listens at `url` with nothing but defaults.
+    pub(crate) fn start(url: &str, service: S) -> Self {
+        let network = System::new().expect("a poll");
+        let batch = Batch::new(BATCH_BYTES, random::from_system());
+        let mut reactor = Reactor::new(network, service, Limits::default(), batch);
+        let url: Address = url.parse().expect("a URL");
+        let (listener, address) =
+            SystemListener::bind(&url, &SocketOptions::default(), None).expect("a free place");
+        let config = Config::new(Role::Server, url.framing);
+        reactor.listen(listener, Rc::new(config)).expect("a listener");
+        Self { reactor, address }
+    }
+
+    /// One turn, which waits only briefly.
+    pub(crate) fn turn(&mut self) {
+        self.reactor.turn(Some(TURN_TIMEOUT), &mut |_| {}).expect("a turn");
+    }
+}

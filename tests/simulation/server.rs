@@ -209,12 +209,13 @@ impl World {
             self.violate(format!("link {at}: its output was ended twice"));
             return Ok(());
         }
+        // Nobody may be left to hear it, but the server has said its last words, and waits from here.
+        link.note_farewell(self.now);
         if link.dead {
             return Err(Errno::NOTCONN.into());
         }
         link.server_fin = true;
         link.facts.was_impatient = was_impatient;
-        link.note_farewell(self.now);
         self.schedule_read(at);
         Ok(())
     }

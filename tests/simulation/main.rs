@@ -5,14 +5,18 @@
 
 mod agenda;
 mod bytes;
+mod calls;
 mod client;
 mod deflate;
+mod errand;
 mod farewell;
+mod host;
 mod invariants;
 mod link;
 mod network;
 mod plan;
 mod random;
+mod reception;
 mod sabotage;
 mod script;
 mod seeds;

@@ -54,6 +54,7 @@ impl World {
         let error = self.random.pick(errors);
         self.links[at].reset(error);
         self.links[at].error = None;
+        self.links[at].failure = None;
         self.clients[at].saw_reset = true;
         Some(error.into())
     }
@@ -211,6 +212,12 @@ impl World {
         }
         // Nobody may be left to hear it, but the server has said its last words, and waits from here.
         link.note_farewell(self.now);
+        if link.is_connecting {
+            // Linux gives the attempt up.
+            link.reset(Errno::CONNRESET);
+            link.armed = true;
+            return Ok(());
+        }
         if link.dead {
             return Err(Errno::NOTCONN.into());
         }
@@ -242,7 +249,7 @@ impl World {
             None => self.turn_away(at),
         }
         let link = &mut self.links[at];
-        if link.dead {
+        if link.dead || link.is_connecting {
             return;
         }
         link.facts.read_in_time.get_or_insert(link.facts.bytes_read);

@@ -109,7 +109,14 @@ impl World {
     pub(crate) fn next_saying(&mut self, at: usize) -> Option<Saying> {
         let host = self.clients[at].host_mut()?;
         self.links[at].facts.asked_at = self.now;
-        host.next_saying(&mut self.random)
+        let saying = host.next_saying(&mut self.random);
+        let bytes = match &saying {
+            Some(Saying::Message(_, payload)) => payload.len() as i64,
+            Some(Saying::Close) => -1,
+            None => -2,
+        };
+        self.trace.record(self.now, "ask", at, bytes);
+        saying
     }
 
     /// How many messages our service sends before any reply.

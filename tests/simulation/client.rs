@@ -291,8 +291,7 @@ impl Client {
 
     /// Whether what it waited for has come: an answer, or the opening.
     pub(crate) fn takes_wakeup(&mut self) -> bool {
-        let is_due =
-            self.waits && self.is_open() && (self.is_answered() || self.host().is_some());
+        let is_due = self.waits && self.is_open() && (self.is_answered() || self.host().is_some());
         if is_due {
             self.waits = false;
         }

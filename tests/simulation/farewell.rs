@@ -62,8 +62,8 @@ impl Watch {
     fn understand(&mut self) -> Result<(), String> {
         if self.place == Place::Head {
             if self.begun.ends_with(b"\r\n\r\n") {
-                let is_accepted = self.role == Role::Client
-                    || self.begun.starts_with(b"HTTP/1.1 101 ");
+                let is_accepted =
+                    self.role == Role::Client || self.begun.starts_with(b"HTTP/1.1 101 ");
                 self.place = if is_accepted { Place::Frames } else { Place::Refused };
                 self.begun.clear();
             }

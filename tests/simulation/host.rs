@@ -93,6 +93,11 @@ impl Host {
         self.reception.lets_in()
     }
 
+    /// Whether so many bytes have all of the head in them that lets our side in.
+    pub(crate) fn has_let_in(&self, bytes_read: usize) -> bool {
+        self.reception.head_bytes.is_some_and(|bytes| bytes <= bytes_read)
+    }
+
     pub(crate) fn deserves(&self, error: Error) -> bool {
         self.reception.deserves(error)
     }
@@ -142,7 +147,9 @@ impl Host {
         match self.framing {
             _ if self.errand.is_over() => 0,
             Framing::WebSocket => whole,
-            Framing::Line => whole.checked_sub(1).map_or(0, |last| self.ends[last] - self.opened_at),
+            Framing::Line => {
+                whole.checked_sub(1).map_or(0, |last| self.ends[last] - self.opened_at)
+            }
             Framing::Raw => {
                 let said = self.ends.last().map_or(0, |end| end - self.opened_at);
                 bytes_read.saturating_sub(self.opened_at).min(said)

@@ -78,10 +78,7 @@ impl World {
                     None => link.broken && end != End::Refused,
                 }
             }
-            End::TooManyFromAddress
-            | End::DroppedEarly
-            | End::Panicked
-            | End::Tls(_) => false,
+            End::TooManyFromAddress | End::DroppedEarly | End::Panicked | End::Tls(_) => false,
             End::Failed(error) => match error {
                 Error::HandshakeTimeout => {
                     link.facts.opened_at.is_none()
@@ -176,10 +173,12 @@ impl World {
     fn due_of_call(&self, at: usize) -> Option<u64> {
         let (facts, client, limits) = (&self.links[at].facts, &self.clients[at], &self.plan.limits);
         if facts.opened_at.is_none() {
-            let is_websocket = client.framing == Framing::WebSocket;
-            let handshake = if is_websocket { nanoseconds(limits.handshake_timeout) } else { 0 };
-            let auth = if client.has_auth() { nanoseconds(limits.auth_timeout) } else { 0 };
-            return Some(facts.accepted_at + handshake + auth);
+            let auth = nanoseconds(limits.auth_timeout);
+            return Some(match facts.head_at {
+                Some(head_at) => head_at + auth,
+                None if client.framing != Framing::WebSocket => facts.accepted_at + auth,
+                None => facts.accepted_at + nanoseconds(limits.handshake_timeout),
+            });
         }
         // Without a handshake it is open before it is connected, and what is said waits.
         if client.is_answered() {

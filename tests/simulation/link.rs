@@ -111,6 +111,8 @@ pub(crate) struct Link {
 pub(crate) struct Facts {
     pub(crate) bytes_read: usize,
     pub(crate) accepted_at: u64,
+    /// When all of the head that lets our side in was read, where our side is the client.
+    pub(crate) head_at: Option<u64>,
     pub(crate) opened_at: Option<u64>,
     pub(crate) last_message_at: u64,
     /// When our service last said something on a connection that our side made.

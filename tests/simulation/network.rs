@@ -135,6 +135,7 @@ impl crate::world::World {
         }
         if self.random.one_in(10 * self.plan.rates.accepts) {
             self.links[at].broken = true;
+            self.links[at].failure = None;
             return Err(Errno::NOMEM.into());
         }
         self.links[at].armed = true;

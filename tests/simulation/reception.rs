@@ -63,6 +63,8 @@ pub(crate) struct Reception {
     said: Vec<u8>,
     stage: Stage,
     pub(crate) deflate: Option<Deflate>,
+    /// How long the head is that lets our side in, once it is said.
+    pub(crate) head_bytes: Option<usize>,
     /// Nothing more comes: it will end its output.
     pub(crate) is_over: bool,
 }
@@ -105,6 +107,7 @@ impl Reception {
             said: Vec::new(),
             stage: if framing == Framing::WebSocket { Stage::Head } else { Stage::Answer },
             deflate: None,
+            head_bytes: None,
             is_over: false,
         }
     }
@@ -204,6 +207,7 @@ impl Reception {
         }
         if self.opening == Opening::Right {
             self.stage = Stage::Answer;
+            self.head_bytes = Some(answer.len());
             answer.extend(self.challenge(random));
         }
         Ok(answer)

@@ -89,6 +89,10 @@ impl World {
         if link.facts.farewell_at.is_none() {
             link.facts.heard_at = self.now;
         }
+        let bytes_read = link.facts.bytes_read;
+        if self.clients[at].host().is_some_and(|host| host.has_let_in(bytes_read)) {
+            link.facts.head_at.get_or_insert(self.now);
+        }
         self.tally.bytes_read += count as u64;
         self.schedule_delivery(at);
         result

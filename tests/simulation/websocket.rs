@@ -123,7 +123,9 @@ pub(crate) fn header(sender: Role, buffer: &[u8]) -> Result<Option<Header>, Stri
     let is_reserved = first & 0x30 != 0 || (rsv1 && !may_be_compressed);
     let is_masked = second & 0x80 != 0;
     if is_reserved || is_masked != (sender == Role::Client) || !is_known {
-        return Err(format!("a {sender:?} must not send the frame header {first:02x} {second:02x}"));
+        return Err(format!(
+            "a {sender:?} must not send the frame header {first:02x} {second:02x}"
+        ));
     }
     let (payload_bytes, bytes) = match (second & 0x7f, rest) {
         (126, &[a, b, ..]) => (u64::from(u16::from_be_bytes([a, b])), 4),
@@ -310,7 +312,9 @@ impl Conversation {
     ) -> Result<Vec<u8>, String> {
         let mut reply = Vec::new();
         let mut unread = &buffer[..];
-        while let Some(Frame { fin, rsv1, opcode, payload }) = take_frame(Role::Server, &mut unread)? {
+        while let Some(Frame { fin, rsv1, opcode, payload }) =
+            take_frame(Role::Server, &mut unread)?
+        {
             if rsv1 && self.deflate.is_none() {
                 return Err("compressed, though nobody agreed to that".into());
             }

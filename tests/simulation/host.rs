@@ -3,6 +3,7 @@
 
 use crate::bytes;
 use crate::client::Step;
+use crate::deflate::Deflate;
 use crate::errand::{Errand, Saying};
 use crate::random::Random;
 use crate::reception::{Attempt, Reception};
@@ -116,7 +117,7 @@ impl Host {
     }
 
     pub(crate) fn has_takeover(&self) -> bool {
-        self.reception.deflate.as_ref().is_some_and(|it| it.has_takeover())
+        self.reception.deflate.as_ref().is_some_and(Deflate::has_takeover)
     }
 
     /// Whether it has said part of a line whose rest is to come.

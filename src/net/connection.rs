@@ -107,9 +107,7 @@ impl<T: Stream> Connection<T> {
         if self.wants_to_flood(shared.service) {
             let context = self.context();
             shared.service.on_writable(&context, &mut self.session.outbox(shared.batch));
-            if self.session.stage() == Stage::Closing {
-                self.end_with(End::Service);
-            }
+            self.note_service_close();
         }
         self.close_if_draining(shared);
         self.send(shared);
@@ -157,11 +155,18 @@ impl<T: Stream> Connection<T> {
         }
         shared.batch.begin(self.session.tail());
         say(&mut self.session.outbox(shared.batch));
-        if self.session.stage() == Stage::Closing {
-            self.end_with(End::Service);
-        }
+        self.note_service_close();
         self.send(shared);
         true
+    }
+
+    /// Looks whether a service that was not asked has closed an open session, perhaps in the middle of a
+    /// message that comes in: nobody waits for the rest.
+    fn note_service_close(&mut self) {
+        if self.session.stage() == Stage::Closing {
+            self.end_with(End::Service);
+            self.session.forget_received();
+        }
     }
 
     /// Ends it at once: nothing more is sent or received.

@@ -373,7 +373,9 @@ impl<N: Network, S: Service> Reactor<N, S> {
         if connection.is_entering() {
             self.doorkeeper.end_entering();
         }
-        self.forget_network(connection.peer());
+        if connection.session().config().role == Role::Server {
+            self.forget_network(connection.peer());
+        }
         let context = connection.context();
         self.metrics.messages += u64::from(context.messages);
         *self.metrics.ended.entry(end).or_default() += 1;
@@ -384,6 +386,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
         self.service.on_close(&context, end);
     }
 
+    /// A connection that was let in from there is gone.
     fn forget_network(&mut self, peer: Peer) {
         if self.limits.connections_per_address_max.is_none() {
             return;

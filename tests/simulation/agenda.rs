@@ -22,6 +22,11 @@ pub(crate) enum Action {
     Reset(usize),
     /// The server's reset reaches the client.
     Refuse(usize),
+    /// Our side connects to a server, and learns what came of it.
+    Call(usize),
+    Answer(usize),
+    /// Our side has something to say there without being asked.
+    Tell(usize),
     /// The server is asked to stop.
     Stop,
 }

@@ -64,16 +64,7 @@ impl Stream {
             Step::PartialLine(bytes) => (*bytes, false),
             _ => (0, false),
         };
-        let mut bytes = vec![0; count];
-        random.fill(&mut bytes);
-        if framing == Framing::Line {
-            for byte in &mut bytes {
-                *byte = if *byte == b'\n' { b' ' } else { *byte };
-            }
-            if is_whole {
-                bytes.push(b'\n');
-            }
-        }
+        let bytes = utterance(framing, count, is_whole, random);
         self.sent.extend_from_slice(&bytes);
         self.update_wanted(is_whole && framing == Framing::Line);
         bytes
@@ -144,6 +135,26 @@ impl Stream {
         buffer.drain(..from);
         Ok(Vec::new())
     }
+}
+
+/// So many bytes to say; a line, or the beginning of one, where there are lines.
+pub(crate) fn utterance(
+    framing: Framing,
+    count: usize,
+    is_whole: bool,
+    random: &mut Random,
+) -> Vec<u8> {
+    let mut bytes = vec![0; count];
+    random.fill(&mut bytes);
+    if framing == Framing::Line {
+        for byte in &mut bytes {
+            *byte = if *byte == b'\n' { b' ' } else { *byte };
+        }
+        if is_whole {
+            bytes.push(b'\n');
+        }
+    }
+    bytes
 }
 
 /// Whether bytes are those that a flood has behind its first so many (RFC 864).

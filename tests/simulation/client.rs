@@ -1,15 +1,19 @@
-//! A simulated client: what it wants to do, how it behaves, and how far it has come.
+//! A simulated client, or the server at the other end of a connection that our side made: what it wants to do,
+//! how it behaves, and how far it has come.
 
 use crate::bytes::Stream;
+use crate::calls::FIRST_PORT;
 use crate::deflate::{Deflate, Offer};
+use crate::host::Host;
 use crate::plan::{MILLISECOND, Plan, SECOND, Serving};
 use crate::random::Random;
+use crate::reception::Attempt;
 use crate::script;
 use crate::websocket::{self, Conversation};
 use halloo::net::Peer;
-use halloo::proto::Framing;
 use halloo::proto::auth::{Auth, CHALLENGE_BYTES, Encoding, Key};
 use halloo::proto::deflate::Settings;
+use halloo::proto::{Config, Framing, Role};
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -78,6 +82,8 @@ enum Stage {
 pub(crate) enum Talk {
     Frames(Conversation),
     Bytes(Stream),
+    /// It is a server.
+    Host(Box<Host>),
 }
 
 #[derive(Debug)]
@@ -134,7 +140,25 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new(random: &mut Random, plan: &Plan) -> Self {
         let door = random.between(0, plan.doors.len() - 1);
-        let config = &plan.doors[door];
+        Self::draw(random, plan, door, &plan.doors[door])
+    }
+
+    /// A server that our side will connect to.
+    pub(crate) fn new_host(random: &mut Random, plan: &Plan) -> Self {
+        let config = &plan.calls[random.between(0, plan.calls.len() - 1)];
+        let host = Host::new(random, config);
+        let client = Self::draw(random, plan, 0, config);
+        let is_kept = host.lets_in() && host.attempt == Attempt::Accepted;
+        Self {
+            is_strict: !client.is_rude && !client.is_deaf && is_kept,
+            never_opens: !host.lets_in(),
+            patient: false,
+            talk: Talk::Host(Box::new(host)),
+            ..client
+        }
+    }
+
+    fn draw(random: &mut Random, plan: &Plan, door: usize, config: &Config) -> Self {
         let framing = config.framing;
         let answers = [Answer::Right, Answer::Wrong, Answer::Truncated, Answer::Silent];
         let answer = if random.one_in(4) { random.pick(&answers) } else { Answer::Right };
@@ -195,11 +219,25 @@ impl Client {
         } else {
             IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, house as u16, 0, 0, 0, at as u16))
         };
-        SocketAddr::new(ip, 1024 + at as u16).into()
+        SocketAddr::new(ip, FIRST_PORT + at as u16).into()
     }
 
-    /// Says what a client says first.
+    /// The server that it is, if it is one.
+    pub(crate) fn host(&self) -> Option<&Host> {
+        if let Talk::Host(host) = &self.talk { Some(host) } else { None }
+    }
+
+    pub(crate) fn host_mut(&mut self) -> Option<&mut Host> {
+        if let Talk::Host(host) = &mut self.talk { Some(host) } else { None }
+    }
+
+    /// Says what is said first.
     pub(crate) fn begin(&mut self, random: &mut Random) {
+        if let Talk::Host(host) = &mut self.talk {
+            let greeting = host.greet(random);
+            self.stage = if host.is_open() { Stage::Open } else { Stage::Head };
+            return self.utter(&greeting);
+        }
         if self.framing == Framing::WebSocket {
             let mut head = websocket::request(self.offer, random);
             if self.never_opens && random.one_in(2) {
@@ -253,7 +291,7 @@ impl Client {
 
     /// Whether what it waited for has come: an answer, or the opening.
     pub(crate) fn takes_wakeup(&mut self) -> bool {
-        let is_due = self.waits && self.is_open() && self.is_answered();
+        let is_due = self.waits && self.is_open() && (self.is_answered() || self.host().is_some());
         if is_due {
             self.waits = false;
         }
@@ -265,6 +303,11 @@ impl Client {
         let before = self.appetite;
         self.appetite = before.saturating_sub(count);
         before > 0 && self.appetite == 0
+    }
+
+    /// Whether it is a server that has nothing more to say, and says so.
+    pub(crate) fn ends_now(&self) -> bool {
+        !self.fin_said && !self.is_stubborn && self.host().is_some_and(Host::has_ended)
     }
 
     /// Drops what it still wanted to do.
@@ -281,14 +324,16 @@ impl Client {
         match &self.talk {
             Talk::Frames(talk) => talk.is_answered(),
             Talk::Bytes(talk) => talk.is_answered(),
+            Talk::Host(host) => host.is_answered(),
         }
     }
 
-    /// How many compressed answers it got.
+    /// How many compressed messages it got.
     pub(crate) fn inflated(&self) -> u64 {
         match &self.talk {
             Talk::Frames(talk) => talk.inflated(),
             Talk::Bytes(_) => 0,
+            Talk::Host(host) => host.inflated(),
         }
     }
 
@@ -297,6 +342,7 @@ impl Client {
         match &self.talk {
             Talk::Frames(talk) => talk.has_takeover(),
             Talk::Bytes(_) => false,
+            Talk::Host(host) => host.has_takeover(),
         }
     }
 
@@ -305,6 +351,7 @@ impl Client {
         match &self.talk {
             Talk::Frames(_) => false,
             Talk::Bytes(talk) => talk.has_part(),
+            Talk::Host(host) => host.has_part(),
         }
     }
 
@@ -313,6 +360,7 @@ impl Client {
         match &self.talk {
             Talk::Frames(talk) => talk.answered(),
             Talk::Bytes(talk) => talk.answered(),
+            Talk::Host(host) => host.heard(),
         }
     }
 
@@ -321,6 +369,7 @@ impl Client {
         match &self.talk {
             Talk::Frames(talk) => talk.due(bytes_read),
             Talk::Bytes(talk) => talk.due(bytes_read),
+            Talk::Host(host) => host.due(bytes_read),
         }
     }
 
@@ -329,6 +378,7 @@ impl Client {
         match &self.talk {
             Talk::Frames(talk) => talk.is_inside_message(bytes_read),
             Talk::Bytes(_) => false,
+            Talk::Host(host) => host.is_inside_message(bytes_read),
         }
     }
 
@@ -341,6 +391,7 @@ impl Client {
         let bytes = match &mut self.talk {
             Talk::Frames(talk) => talk.say(step, self.said, random),
             Talk::Bytes(talk) => talk.say(step, self.framing, random),
+            Talk::Host(host) => host.say(step, self.said, random),
         };
         self.utter(&bytes);
         self.note_close();
@@ -348,10 +399,17 @@ impl Client {
 
     /// Remembers where its Close is, once it has said one.
     fn note_close(&mut self) {
-        if let Talk::Frames(talk) = &self.talk
-            && talk.said_code().is_some()
-        {
+        if self.said_code().is_some() {
             self.said_with_close.get_or_insert(self.said);
+        }
+    }
+
+    /// The code of the Close that it said, if it said one: 0 for none in it.
+    pub(crate) fn said_code(&self) -> Option<u16> {
+        match &self.talk {
+            Talk::Frames(talk) => talk.said_code(),
+            Talk::Bytes(_) => None,
+            Talk::Host(host) => host.said_code(),
         }
     }
 
@@ -362,14 +420,25 @@ impl Client {
 
     pub(crate) fn note_fin(&mut self) {
         self.fin_said = true;
-        if let Talk::Bytes(talk) = &mut self.talk {
-            talk.note_fin();
+        match &mut self.talk {
+            Talk::Frames(_) => {}
+            Talk::Bytes(talk) => talk.note_fin(),
+            Talk::Host(host) => host.note_fin(),
         }
     }
 
     /// Takes bytes from the server. Returns how many answers they completed.
     pub(crate) fn receive(&mut self, bytes: &[u8], random: &mut Random) -> Result<u64, String> {
         self.buffer.extend_from_slice(bytes);
+        if let Talk::Host(host) = &mut self.talk {
+            let reply = host.receive(&mut self.buffer, self.said, random)?;
+            if host.is_open() && self.stage != Stage::Open {
+                self.stage = Stage::Open;
+                self.waits = true;
+            }
+            self.reply(&reply);
+            return Ok(0);
+        }
         if self.stage == Stage::Head && !self.receive_head()? {
             return Ok(0);
         }
@@ -380,12 +449,17 @@ impl Client {
         let reply = match &mut self.talk {
             Talk::Frames(talk) => talk.receive(&mut self.buffer, random)?,
             Talk::Bytes(talk) => talk.receive(&mut self.buffer)?,
+            Talk::Host(_) => unreachable!("it has received already"),
         };
+        self.reply(&reply);
+        Ok((self.answered() - before) as u64)
+    }
+
+    fn reply(&mut self, reply: &[u8]) {
         if !self.fin_said {
-            self.utter(&reply);
+            self.utter(reply);
             self.note_close();
         }
-        Ok((self.answered() - before) as u64)
     }
 
     /// Whether the head came, and was the right one.
@@ -423,7 +497,7 @@ impl Client {
         let challenge: Vec<u8> = match self.framing {
             Framing::WebSocket => {
                 let mut unread = &self.buffer[..];
-                let Some(frame) = websocket::take_frame(&mut unread)? else {
+                let Some(frame) = websocket::take_frame(Role::Server, &mut unread)? else {
                     return Ok(false);
                 };
                 let understood = self.buffer.len() - unread.len();
@@ -453,7 +527,7 @@ impl Client {
                 Talk::Frames(_) => {
                     Talk::Frames(Conversation::new(Serving::Discard, self.answers_close))
                 }
-                Talk::Bytes(_) => Talk::Bytes(Stream::new(Serving::Discard)),
+                _ => Talk::Bytes(Stream::new(Serving::Discard)),
             };
             self.steps.clear();
             if random.one_in(2) {

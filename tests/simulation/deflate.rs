@@ -1,5 +1,5 @@
-//! permessage-deflate (RFC 7692) as a simulated client speaks it: what it offers, what the answer must be,
-//! and the messages. How they are framed and agreed on is not taken from the crate.
+//! permessage-deflate (RFC 7692) as a simulated client or server speaks it: what it offers, what the answer
+//! must be, or may be, and the messages. How they are framed and agreed on is not taken from the crate.
 
 use crate::random::Random;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
@@ -96,15 +96,45 @@ impl Deflate {
         if !is_right {
             return Err(format!("{offer:?} was answered with {answer:?}"));
         }
-        Ok(Some(Self {
-            compress: Compress::new(Compression::fast(), false),
-            decompress: Decompress::new(false),
-            send_takeover: !client_no_takeover && !offer.client_no_context_takeover,
-            receive_takeover: !server_no_takeover,
-        }))
+        let send_takeover = !client_no_takeover && !offer.client_no_context_takeover;
+        Ok(Some(Self::new(send_takeover, !server_no_takeover)))
     }
 
-    /// Whether messages may refer to earlier ones, for which the server must remember them.
+    /// What a server may answer to the offer in this request of ours, if there is one: the field that says
+    /// so, with its end of line.
+    pub(crate) fn answered(head: &str, random: &mut Random) -> Option<(Self, String)> {
+        let offer = head.lines().find_map(|line| line.strip_prefix(FIELD))?;
+        if random.one_in(5) {
+            return None;
+        }
+        // 7.1.1.1: what the client asks of the server must be granted; the server may ask the same of it.
+        let server_no_takeover = offer.contains("server_no_context_takeover") || random.one_in(4);
+        let client_no_takeover = random.one_in(3);
+        let mut field = format!("{FIELD}permessage-deflate");
+        if server_no_takeover {
+            field += "; server_no_context_takeover";
+        }
+        if client_no_takeover {
+            field += "; client_no_context_takeover";
+        }
+        if offer.contains("client_max_window_bits") && random.one_in(3) {
+            field += &format!("; client_max_window_bits={}", random.between(8, 15));
+        }
+        // 7.1.1.2: it may say of itself that it will not.
+        let receive_takeover = !client_no_takeover && !offer.contains("client_no_context_takeover");
+        Some((Self::new(!server_no_takeover, receive_takeover), field + "\r\n"))
+    }
+
+    fn new(send_takeover: bool, receive_takeover: bool) -> Self {
+        Self {
+            compress: Compress::new(Compression::fast(), false),
+            decompress: Decompress::new(false),
+            send_takeover,
+            receive_takeover,
+        }
+    }
+
+    /// Whether messages may refer to earlier ones, for which our side must remember them.
     pub(crate) fn has_takeover(&self) -> bool {
         self.send_takeover || self.receive_takeover
     }

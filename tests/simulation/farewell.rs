@@ -1,11 +1,14 @@
-//! What the server writes on a WebSocket, watched for its Close: that, and not the end of output, ends the
+//! What our side writes on a WebSocket, watched for its Close: that, and not the end of output, ends the
 //! conversation.
 
 use crate::websocket::{self, CLOSE};
+use halloo::proto::Role;
 
-/// How far into the server's output the watch has come.
-#[derive(Debug, Default)]
+/// How far into our side's output the watch has come.
+#[derive(Debug)]
 pub(crate) struct Watch {
+    /// Whose output it is.
+    role: Role,
     place: Place,
     /// The part of a head or header that was written.
     begun: Vec<u8>,
@@ -13,9 +16,8 @@ pub(crate) struct Watch {
     remaining: u64,
 }
 
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
-    #[default]
     Head,
     /// Frames of messages, and control frames.
     Frames,
@@ -27,6 +29,10 @@ enum Place {
 }
 
 impl Watch {
+    pub(crate) fn new(role: Role) -> Self {
+        Self { role, place: Place::Head, begun: Vec::new(), remaining: 0 }
+    }
+
     /// Takes what was written. Returns whether Close is now written whole for the first time.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<bool, String> {
         let mut rest = bytes;
@@ -56,13 +62,14 @@ impl Watch {
     fn understand(&mut self) -> Result<(), String> {
         if self.place == Place::Head {
             if self.begun.ends_with(b"\r\n\r\n") {
-                let is_accepted = self.begun.starts_with(b"HTTP/1.1 101 ");
+                let is_accepted =
+                    self.role == Role::Client || self.begun.starts_with(b"HTTP/1.1 101 ");
                 self.place = if is_accepted { Place::Frames } else { Place::Refused };
                 self.begun.clear();
             }
             return Ok(());
         }
-        if let Some(header) = websocket::header(&self.begun)? {
+        if let Some(header) = websocket::header(self.role, &self.begun)? {
             self.remaining = header.payload_bytes;
             self.begun.clear();
             if header.opcode == CLOSE {

@@ -1,10 +1,11 @@
 //! What must hold: after each turn, whenever the reactor sleeps, and for each connection that ends.
 
-use crate::client::{Client, Talk};
+use crate::calls::end_of;
+use crate::client::Client;
 use crate::link::{Link, Place};
 use crate::plan::{MILLISECOND, Serving};
 use crate::world::{Door, World};
-use halloo::proto::{CloseCode, End, Error};
+use halloo::proto::{CloseCode, End, Error, Framing};
 use std::time::Duration;
 
 /// How late or early a deadline may be: a turn's worth, and the tick in which silence is measured.
@@ -58,24 +59,26 @@ impl World {
         let limits = &self.plan.limits;
         let has_passed = |since: u64, wait: Duration| self.now + SLACK >= since + nanoseconds(wait);
         let accepted_at = link.facts.accepted_at;
-        let said_code = match &client.talk {
-            Talk::Frames(talk) => talk.said_code(),
-            Talk::Bytes(_) => None,
-        };
+        let said_code = client.said_code();
         match end {
             End::Peer => link.fin_arrived || said_code == Some(0) || client.is_rude,
             End::PeerWithCode(CloseCode(code)) => said_code == Some(code) || client.is_rude,
-            End::Service => matches!(self.plan.serving, Serving::CloseAfter(_)),
+            End::Service => match client.host() {
+                Some(host) => host.errand.is_over(),
+                None => matches!(self.plan.serving, Serving::CloseAfter(_)),
+            },
             End::Drained => self.stopped_at.is_some(),
             End::Abandoned => {
                 self.stopped_at.is_some_and(|at| has_passed(at, limits.drain_timeout))
             }
-            End::Reset | End::BrokenPipe | End::TimedOut | End::Transport => link.broken,
-            End::Refused
-            | End::TooManyFromAddress
-            | End::DroppedEarly
-            | End::Panicked
-            | End::Tls(_) => false,
+            End::Refused | End::Reset | End::BrokenPipe | End::TimedOut | End::Transport => {
+                match link.failure {
+                    // Why connecting failed must be told as it is.
+                    Some(failure) => end == end_of(failure),
+                    None => link.broken && end != End::Refused,
+                }
+            }
+            End::TooManyFromAddress | End::DroppedEarly | End::Panicked | End::Tls(_) => false,
             End::Failed(error) => match error {
                 Error::HandshakeTimeout => {
                     link.facts.opened_at.is_none()
@@ -100,7 +103,7 @@ impl World {
                 }
                 Error::MemoryExhausted => self.plan.is_short_of_memory(),
                 Error::CloseTimeout => false,
-                _ => client.is_rude,
+                _ => client.is_rude || client.host().is_some_and(|host| host.deserves(error)),
             },
         }
     }
@@ -126,7 +129,7 @@ impl World {
 
     /// When at the latest the server must act on a connection by itself.
     fn due(&self, at: usize) -> Option<u64> {
-        let Link { place, armed, token, facts, write_blocked, .. } = &self.links[at];
+        let Link { place, armed, token, facts, write_blocked, is_connecting, .. } = &self.links[at];
         let limits = &self.plan.limits;
         // Whatever is armed will be looked at before anybody sleeps.
         if *place != Place::Server || *armed || token.is_none() {
@@ -134,16 +137,21 @@ impl World {
         }
         let close = nanoseconds(limits.close_timeout);
         if let Some(closing_at) = facts.farewell_at.into_iter().chain(facts.eof_at).min() {
-            let is_at_end = facts.shut_at.is_some() || facts.eof_at.is_some();
+            let is_client = self.clients[at].host().is_some();
+            let is_at_end = is_client || facts.shut_at.is_some() || facts.eof_at.is_some();
             return Some(
                 closing_at + if is_at_end { close } else { self.plan.close_answer_wait() },
             );
         }
-        if *write_blocked && self.plan.rates.stalls > 0 {
+        let is_blocked = *write_blocked || *is_connecting;
+        if is_blocked && self.plan.rates.stalls > 0 {
             // It may have been late to begin its farewell, which it is still writing.
             return None;
         }
-        let farewell = if *write_blocked { close } else { 0 };
+        let farewell = if is_blocked { close } else { 0 };
+        if self.clients[at].host().is_some() && (facts.opened_at.is_none() || *is_connecting) {
+            return self.due_of_call(at).map(|due| due + farewell);
+        }
         if facts.opened_at.is_none() {
             // The first thing that is ever written ends the handshake.
             return Some(match facts.first_write_at {
@@ -158,6 +166,25 @@ impl World {
             return Some(since + nanoseconds(limits.write_timeout) + close);
         }
         Some(facts.last_message_at + nanoseconds(limits.idle_timeout?))
+    }
+
+    /// The same for a connection that our side made, and that is not made or not open yet, but for the time
+    /// that last words take which cannot be sent.
+    fn due_of_call(&self, at: usize) -> Option<u64> {
+        let (facts, client, limits) = (&self.links[at].facts, &self.clients[at], &self.plan.limits);
+        if facts.opened_at.is_none() {
+            let auth = nanoseconds(limits.auth_timeout);
+            return Some(match facts.head_at {
+                Some(head_at) => head_at + auth,
+                None if client.framing != Framing::WebSocket => facts.accepted_at + auth,
+                None => facts.accepted_at + nanoseconds(limits.handshake_timeout),
+            });
+        }
+        // Without a handshake it is open before it is connected, and what is said waits.
+        if client.is_answered() {
+            return Some(facts.last_message_at + nanoseconds(limits.idle_timeout?));
+        }
+        Some(facts.asked_at + nanoseconds(limits.write_timeout))
     }
 
     /// The world's books against the reactor's, after each turn.
@@ -186,7 +213,8 @@ impl World {
         if books.connections == 0 && books.held_bytes != 0 {
             self.violate(format!("{} bytes are held for nobody", books.held_bytes));
         }
-        if open > self.plan.limits.connections_max {
+        let came = self.came().filter(|link| link.place == Place::Server).count();
+        if came > self.plan.limits.connections_max {
             self.violate(format!("{open} connections: more than the limit"));
         }
         let entering = self.entering();
@@ -199,13 +227,13 @@ impl World {
     fn check_addresses(&mut self) {
         let Some(most) = self.plan.limits.connections_per_address_max else { return };
         let is_open = |link: &&Link| link.place == Place::Server;
-        for link in self.links.iter().filter(is_open) {
+        let is_crowded = |link: &Link| {
             let network = link.peer.network();
-            let neighbours =
-                self.links.iter().filter(is_open).filter(|it| it.peer.network() == network);
-            if neighbours.count() > most as usize {
-                return self.violate("more connections from one address than the limit");
-            }
+            let neighbours = self.came().filter(is_open).filter(|it| it.peer.network() == network);
+            neighbours.count() > most as usize
+        };
+        if self.came().filter(is_open).any(is_crowded) {
+            self.violate("more connections from one address than the limit");
         }
     }
 
@@ -215,7 +243,7 @@ impl World {
         let network = self.links[at].peer.network();
         let is_neighbour =
             |link: &&Link| link.place == Place::Server && link.peer.network() == network;
-        let neighbours = self.links.iter().filter(is_neighbour).count();
+        let neighbours = self.came().filter(is_neighbour).count();
         let most = self.plan.limits.connections_per_address_max;
         if most.is_some_and(|most| neighbours >= most as usize) {
             return;
@@ -230,9 +258,14 @@ impl World {
         self.tally.dropped_early += 1;
     }
 
+    /// The connections that clients made.
+    fn came(&self) -> impl Iterator<Item = &Link> {
+        self.links.iter().take(self.plan.clients)
+    }
+
     /// How many connections are not through their opening handshake and authentication.
     fn entering(&self) -> usize {
-        let links = self.links.iter().zip(&self.clients);
+        let links = self.came().zip(&self.clients);
         let is_entering = |(link, client): &(&Link, &Client)| {
             link.place == Place::Server
                 && link.facts.opened_at.is_none()

@@ -5,14 +5,14 @@ use halloo::net::{Peer, Readiness, Token};
 use halloo::proto::End;
 use rustix::io::Errno;
 
-/// How far a connection has come on the server's side.
+/// How far a connection has come on our side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// The client has not connected yet.
+    /// Nobody has connected yet.
     Nowhere,
     /// In the listener's queue.
     Queue,
-    /// Accepted: the server owns a descriptor.
+    /// Accepted, or begun by our side: it owns a descriptor.
     Server,
     /// Closed, turned away, or never let in.
     Gone,
@@ -61,6 +61,10 @@ pub(crate) struct Link {
     pub(crate) place: Place,
     pub(crate) peer: Peer,
     pub(crate) token: Option<Token>,
+    /// Our side is connecting: nothing can be sent or received yet.
+    pub(crate) is_connecting: bool,
+    /// What connecting failed with.
+    pub(crate) failure: Option<Errno>,
     /// The server's readiness changed since it was last reported.
     pub(crate) armed: bool,
 
@@ -107,8 +111,12 @@ pub(crate) struct Link {
 pub(crate) struct Facts {
     pub(crate) bytes_read: usize,
     pub(crate) accepted_at: u64,
+    /// When all of the head that lets our side in was read, where our side is the client.
+    pub(crate) head_at: Option<u64>,
     pub(crate) opened_at: Option<u64>,
     pub(crate) last_message_at: u64,
+    /// When our service last said something on a connection that our side made.
+    pub(crate) asked_at: u64,
     /// The last read before the server had said its last words.
     pub(crate) heard_at: u64,
     pub(crate) first_write_at: Option<u64>,
@@ -133,11 +141,13 @@ pub(crate) struct Facts {
 }
 
 impl Link {
-    pub(crate) fn new(peer: Peer, window: usize, room: usize, is_websocket: bool) -> Self {
+    pub(crate) fn new(peer: Peer, window: usize, room: usize, watch: Option<Watch>) -> Self {
         Self {
             place: Place::Nowhere,
             peer,
             token: None,
+            is_connecting: false,
+            failure: None,
             armed: false,
             unsent: Bytes::default(),
             inbound: Bytes::default(),
@@ -152,7 +162,7 @@ impl Link {
             wants_room: false,
             write_blocked: false,
             server_fin: false,
-            watch: is_websocket.then(Watch::default),
+            watch,
             reading: false,
             error: None,
             dead: false,
@@ -212,6 +222,7 @@ impl Link {
     pub(crate) fn reset(&mut self, error: Errno) {
         self.dead = true;
         self.broken = true;
+        self.is_connecting = false;
         self.error = Some(error);
         self.hidden = false;
         self.choked = false;

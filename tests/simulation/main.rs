@@ -5,14 +5,18 @@
 
 mod agenda;
 mod bytes;
+mod calls;
 mod client;
 mod deflate;
+mod errand;
 mod farewell;
+mod host;
 mod invariants;
 mod link;
 mod network;
 mod plan;
 mod random;
+mod reception;
 mod sabotage;
 mod script;
 mod seeds;
@@ -58,6 +62,11 @@ fn expected_ends() -> Vec<End> {
         Error::AuthTimeout,
         Error::AuthTruncated,
         Error::MaskMissing,
+        Error::MaskUnexpected,
+        Error::UpgradeRefused(403),
+        Error::AcceptMismatch,
+        Error::SubprotocolNotOffered,
+        Error::ChallengeMalformed,
         Error::MessageTooBig,
         Error::ClosedAbnormally,
         Error::IdleTimeout,
@@ -74,6 +83,7 @@ fn expected_ends() -> Vec<End> {
         End::Reset,
         End::BrokenPipe,
         End::TimedOut,
+        End::Refused,
         End::Transport,
         End::TooManyFromAddress,
         End::DroppedEarly,
@@ -116,6 +126,16 @@ fn a_message_that_is_answered_twice_is_found() {
 #[test]
 fn a_message_that_somebody_else_sent_is_found() {
     assert_found(Sabotage::new(Bug::ForeignMessage, 3), "came back");
+}
+
+#[test]
+fn a_connect_that_goes_unnoticed_is_found() {
+    assert_found(Sabotage::new(Bug::LostConnect, 1), "nothing happens any more");
+}
+
+#[test]
+fn a_reply_that_is_not_what_was_sent_is_found() {
+    assert_found(Sabotage::new(Bug::ForeignReply, 3), "a reply");
 }
 
 /// Checks that some of the first seeds fail under sabotage, for the reason that it gives.

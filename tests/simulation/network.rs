@@ -17,7 +17,7 @@ pub(crate) struct SimulatedListener {
     pub(crate) door: usize,
 }
 
-/// The server's end of a connection.
+/// Our end of a connection.
 pub(crate) struct SimulatedStream {
     world: SharedWorld,
     link: usize,
@@ -77,8 +77,14 @@ impl Network for SimulatedNetwork {
         result.map(drop)
     }
 
-    fn connect(&mut self, _endpoint: &Endpoint) -> io::Result<(SimulatedStream, Peer)> {
-        Err(Errno::CONNREFUSED.into())
+    fn connect(&mut self, endpoint: &Endpoint) -> io::Result<(SimulatedStream, Peer)> {
+        let mut world = self.0.borrow_mut();
+        world.spend();
+        let result = world.connect_to(endpoint);
+        world.note("call", 0, &result);
+        let link = result?;
+        let peer = world.links[link].peer;
+        Ok((SimulatedStream { world: Rc::clone(&self.0), link }, peer))
     }
 
     fn now(&mut self) -> Duration {
@@ -129,6 +135,7 @@ impl crate::world::World {
         }
         if self.random.one_in(10 * self.plan.rates.accepts) {
             self.links[at].broken = true;
+            self.links[at].failure = None;
             return Err(Errno::NOMEM.into());
         }
         self.links[at].armed = true;

@@ -4,6 +4,7 @@ use crate::random::Random;
 use halloo::limits::{CLOSE_ANSWER_WAIT, EarlyDrop, Limits};
 use halloo::proto::auth::{Auth, Encoding, Hash, Key};
 use halloo::proto::deflate::Settings;
+use halloo::proto::handshake::Offer;
 use halloo::proto::{Config, Framing, Role};
 use std::rc::Rc;
 use std::time::Duration;
@@ -44,12 +45,16 @@ pub(crate) struct Plan {
     pub(crate) capacity: usize,
     pub(crate) serving: Serving,
     pub(crate) doors: Vec<Rc<Config>>,
+    /// What our side connects to servers with.
+    pub(crate) calls: Vec<Rc<Config>>,
     pub(crate) rates: Rates,
     /// Descriptors that there are for connections.
     pub(crate) descriptors: usize,
     /// How long bytes travel at most.
     pub(crate) latency: u64,
     pub(crate) clients: usize,
+    /// Servers that our side connects to.
+    pub(crate) hosts: usize,
     /// Different addresses that clients have.
     pub(crate) addresses: usize,
     /// Within which time clients come.
@@ -70,7 +75,17 @@ impl Plan {
         let doors: Vec<_> = (0..random.between(1, 3))
             .map(|_| Rc::new(config(random, serving, message_bytes_max)))
             .collect();
-        let has_heads = doors.iter().any(|door| door.framing == Framing::WebSocket);
+        // A service that sends unasked does so to everybody.
+        let has_calls = serving != Serving::Flood && random.one_in(2);
+        let hosts = if has_calls { random.between(1, 6) } else { 0 };
+        let calls: Vec<_> = (0..hosts.div_ceil(3))
+            .map(|_| {
+                let server = config(random, Serving::Echo, message_bytes_max);
+                Rc::new(call(random, server))
+            })
+            .collect();
+        let mut configs = doors.iter().chain(&calls);
+        let has_heads = configs.any(|config| config.framing == Framing::WebSocket);
         // A head of 8 KiB must fit; without heads the buffer may be as small as an answer and a header.
         let capacity = if has_heads { 12 << 10 } else { 256 } + random.between(0, 4096);
         let arrivals = random.pick(&[0, MILLISECOND, 100 * MILLISECOND, 2 * SECOND]);
@@ -79,10 +94,12 @@ impl Plan {
             capacity,
             serving,
             doors,
+            calls,
             rates: rates(random),
             descriptors: if random.one_in(6) { random.between(1, 6) } else { 1000 },
             latency: random.pick(&[1_000, 100_000, MILLISECOND, 50 * MILLISECOND]),
-            clients: random.between(1, 10),
+            clients: if has_calls { random.between(0, 6) } else { random.between(1, 10) },
+            hosts,
             addresses: random.between(1, 4),
             arrivals,
             stop_at: random.one_in(3).then(|| random.time(0, 2 * arrivals + 200 * MILLISECOND)),
@@ -129,6 +146,19 @@ fn config(random: &mut Random, serving: Serving, message_bytes_max: u64) -> Conf
         });
     }
     config
+}
+
+/// Turns a server's configuration into one for connecting to such a server.
+fn call(random: &mut Random, server: Config) -> Config {
+    let offer = Offer {
+        target: "/chat".into(),
+        host: "halloo.test".into(),
+        subprotocols: Vec::new(),
+        headers: Vec::new(),
+    };
+    // A WebSocket client is always lent whole messages.
+    let whole_messages = server.framing == Framing::WebSocket || random.one_in(2);
+    Config { role: Role::Client, whole_messages, offer, ..server }
 }
 
 fn limits(random: &mut Random) -> Limits {

@@ -12,6 +12,10 @@ pub(crate) enum Bug {
     DoubledMessage,
     /// The service answers a message with another one.
     ForeignMessage,
+    /// The poll loses the event that says that a connection is made.
+    LostConnect,
+    /// The service is lent a message that is not the one that was sent.
+    ForeignReply,
 }
 
 /// A bug that shows itself once, after so many chances.

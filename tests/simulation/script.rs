@@ -55,7 +55,8 @@ pub(crate) fn write(
     Script { steps, is_lawful }
 }
 
-fn message(random: &mut Random, is_bytewise: bool, most: usize) -> Step {
+/// A message, most of them small.
+pub(crate) fn message(random: &mut Random, is_bytewise: bool, most: usize) -> Step {
     let text = random.one_in(2);
     if !is_bytewise && random.one_in(100) {
         let frames = random.between(50, 3000);

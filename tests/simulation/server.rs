@@ -54,6 +54,7 @@ impl World {
         let error = self.random.pick(errors);
         self.links[at].reset(error);
         self.links[at].error = None;
+        self.links[at].failure = None;
         self.clients[at].saw_reset = true;
         Some(error.into())
     }
@@ -87,6 +88,10 @@ impl World {
         link.facts.bytes_read += count;
         if link.facts.farewell_at.is_none() {
             link.facts.heard_at = self.now;
+        }
+        let bytes_read = link.facts.bytes_read;
+        if self.clients[at].host().is_some_and(|host| host.has_let_in(bytes_read)) {
+            link.facts.head_at.get_or_insert(self.now);
         }
         self.tally.bytes_read += count as u64;
         self.schedule_delivery(at);
@@ -209,12 +214,19 @@ impl World {
             self.violate(format!("link {at}: its output was ended twice"));
             return Ok(());
         }
+        // Nobody may be left to hear it, but the server has said its last words, and waits from here.
+        link.note_farewell(self.now);
+        if link.is_connecting {
+            // Linux gives the attempt up.
+            link.reset(Errno::CONNRESET);
+            link.armed = true;
+            return Ok(());
+        }
         if link.dead {
             return Err(Errno::NOTCONN.into());
         }
         link.server_fin = true;
         link.facts.was_impatient = was_impatient;
-        link.note_farewell(self.now);
         self.schedule_read(at);
         Ok(())
     }
@@ -241,7 +253,7 @@ impl World {
             None => self.turn_away(at),
         }
         let link = &mut self.links[at];
-        if link.dead {
+        if link.dead || link.is_connecting {
             return;
         }
         link.facts.read_in_time.get_or_insert(link.facts.bytes_read);

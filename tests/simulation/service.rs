@@ -1,9 +1,12 @@
-//! The real services, watched: what is told to a service is noted and judged.
+//! The real services, watched: what is told to a service is noted and judged. On connections that our side made
+//! it runs errands instead.
 
+use crate::errand::Saying;
 use crate::plan::{Plan, Serving};
 use crate::sabotage::Bug;
+use crate::websocket::TEXT;
 use crate::world::SharedWorld;
-use halloo::proto::{End, Message, Outbox};
+use halloo::proto::{CloseCode, End, Kind, Message, Outbox};
 use halloo::service::{CloseAfter, Context, Discard, Echo, Flood, Service, Timestamp};
 use jiff::civil::date;
 use std::rc::Rc;
@@ -37,6 +40,19 @@ fn service(plan: &Plan, world: &SharedWorld) -> Box<dyn Service> {
     }
 }
 
+/// Says the next thing, if there is any, on a connection that our side made.
+pub(crate) fn speak(world: &SharedWorld, at: usize, outbox: &mut Outbox<'_>) {
+    let saying = world.borrow_mut().next_saying(at);
+    match saying {
+        Some(Saying::Message(opcode, payload)) => {
+            let kind = if opcode == TEXT { Kind::Text } else { Kind::Binary };
+            outbox.send(kind, &[&payload]);
+        }
+        Some(Saying::Close) => outbox.close(CloseCode::NORMAL),
+        None => {}
+    }
+}
+
 impl Service for Observed {
     fn wants_whole_messages(&self) -> bool {
         self.service.wants_whole_messages()
@@ -52,11 +68,27 @@ impl Service for Observed {
 
     fn on_open(&mut self, context: &Context, outbox: &mut Outbox<'_>) {
         self.world.borrow_mut().note_open(context.connection);
+        let called = self.world.borrow().called(context.connection);
+        if let Some(at) = called {
+            let burst = self.world.borrow().burst(at);
+            for _ in 0..burst {
+                speak(&self.world, at, outbox);
+            }
+            return;
+        }
         self.service.on_open(context, outbox);
     }
 
     fn on_message(&mut self, context: &Context, message: Message<'_>, outbox: &mut Outbox<'_>) {
         self.world.borrow_mut().note_message(context.connection, message.payload.len());
+        let called = self.world.borrow().called(context.connection);
+        if let Some(at) = called {
+            self.world.borrow_mut().note_heard(at, message.kind, message.payload);
+            if message.ends {
+                speak(&self.world, at, outbox);
+            }
+            return;
+        }
         if message.is_whole() {
             let kind = message.kind;
             let mut world = self.world.borrow_mut();

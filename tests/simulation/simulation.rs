@@ -7,9 +7,9 @@ use crate::network::{SimulatedListener, SimulatedNetwork};
 use crate::plan::{MILLISECOND, SECOND};
 use crate::random::Random;
 use crate::sabotage::Sabotage;
-use crate::service::Observed;
+use crate::service::{Observed, speak};
 use crate::world::{SharedWorld, World};
-use halloo::net::Reactor;
+use halloo::net::{ConnectionId, Reactor};
 use halloo::proto::{Batch, End};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -64,6 +64,8 @@ struct Simulation {
     world: SharedWorld,
     reactor: Reactor<SimulatedNetwork, Observed>,
     turns: usize,
+    /// The connections that our side made, by link.
+    calls: HashMap<usize, ConnectionId>,
 }
 
 impl Simulation {
@@ -79,7 +81,7 @@ impl Simulation {
             let listener = SimulatedListener { world: Rc::clone(world), door };
             reactor.listen(listener, config).expect("registering a listener does not fail here");
         }
-        Self { world: Rc::clone(world), reactor, turns: 0 }
+        Self { world: Rc::clone(world), reactor, turns: 0, calls: HashMap::new() }
     }
 
     fn run(mut self) {
@@ -122,11 +124,36 @@ impl Simulation {
         if self.turns > TURNS_MAX {
             self.world.borrow_mut().violate("it does not end");
         }
+        self.run_errands();
         let timeout = timeout.map(Duration::from_nanos);
         let result = self.reactor.turn(timeout, &mut |_| {});
         result.expect("polling does not fail here");
         let books = self.books();
         self.world.borrow_mut().check_books(&books);
+    }
+
+    /// Connects, and speaks without being asked, as a program does between turns.
+    fn run_errands(&mut self) {
+        let mut world = self.world.borrow_mut();
+        let to_call = std::mem::take(&mut world.to_call);
+        let to_tell = std::mem::take(&mut world.to_tell);
+        let is_stopping = world.stop_requested;
+        drop(world);
+        if is_stopping {
+            return;
+        }
+        for at in to_call {
+            let (endpoint, config) = self.world.borrow().call(at);
+            let result = self.reactor.connect(&endpoint, config);
+            self.world.borrow_mut().check_call(at, result.is_ok());
+            self.calls.extend(result.map(|id| (at, id)));
+        }
+        for at in to_tell {
+            if let Some(&id) = self.calls.get(&at) {
+                let world = &self.world;
+                self.reactor.tell(id, |outbox| speak(world, at, outbox));
+            }
+        }
     }
 
     fn books(&self) -> Books {
@@ -237,7 +264,8 @@ impl World {
             if self.links[at].place != Place::Server || self.links[at].dead {
                 continue;
             }
-            if self.clients[at].is_deaf || self.random.one_in(4) {
+            let is_unreachable = self.clients[at].is_deaf || self.links[at].is_connecting;
+            if is_unreachable || self.random.one_in(4) {
                 self.clients[at].is_strict = false;
                 self.arrive_reset(at);
             } else {

@@ -31,6 +31,7 @@ impl World {
         while gathers || !self.is_armed() {
             match self.agenda.next_time() {
                 Some(_) if self.stop_requested && self.stopped_at.is_none() => return,
+                _ if !self.to_call.is_empty() || !self.to_tell.is_empty() => return,
                 Some(when) if until.is_none_or(|until| when <= until) => {
                     if self.is_armed() && when > self.now + MILLISECOND {
                         return;

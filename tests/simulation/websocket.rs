@@ -6,6 +6,7 @@ use crate::client::Step;
 use crate::deflate::{Deflate, Offer};
 use crate::plan::Serving;
 use crate::random::Random;
+use halloo::proto::Role;
 use std::collections::VecDeque;
 
 pub(crate) const CONTINUATION: u8 = 0;
@@ -19,7 +20,7 @@ pub(crate) const PONG: u8 = 10;
 pub(crate) const RSV1: u8 = 0x40;
 
 /// Two bytes, a 64-bit length, a masking key.
-const HEADER_BYTES_MAX: usize = 14;
+pub(crate) const HEADER_BYTES_MAX: usize = 14;
 
 /// An upgrade request, sometimes a long one. The key is that of RFC 6455 §1.3.
 pub(crate) fn request(offer: Option<Offer>, random: &mut Random) -> Vec<u8> {
@@ -40,19 +41,35 @@ pub(crate) fn is_acceptance(head: &[u8]) -> bool {
     head.starts_with(b"HTTP/1.1 101 ") && head.windows(accept.len()).any(|part| part == accept)
 }
 
-/// A masked frame.
+/// A masked frame, as clients send them.
 pub(crate) fn frame(fin: bool, opcode: u8, payload: &[u8], random: &mut Random) -> Vec<u8> {
+    frame_from(Role::Client, fin, opcode, payload, random)
+}
+
+/// A frame, masked if it is from a client.
+pub(crate) fn frame_from(
+    sender: Role,
+    fin: bool,
+    opcode: u8,
+    payload: &[u8],
+    random: &mut Random,
+) -> Vec<u8> {
+    let mask = u8::from(sender == Role::Client) << 7;
     let mut frame = vec![u8::from(fin) << 7 | opcode];
     match payload.len() {
-        length @ 0..=125 => frame.push(0x80 | length as u8),
+        length @ 0..=125 => frame.push(mask | length as u8),
         length @ 126..=65_535 => {
-            frame.push(0x80 | 126);
+            frame.push(mask | 126);
             frame.extend_from_slice(&(length as u16).to_be_bytes());
         }
         length => {
-            frame.push(0x80 | 127);
+            frame.push(mask | 127);
             frame.extend_from_slice(&(length as u64).to_be_bytes());
         }
+    }
+    if sender == Role::Server {
+        frame.extend_from_slice(payload);
+        return frame;
     }
     let key = (random.next() as u32).to_ne_bytes();
     frame.extend_from_slice(&key);
@@ -60,48 +77,57 @@ pub(crate) fn frame(fin: bool, opcode: u8, payload: &[u8], random: &mut Random) 
     frame
 }
 
-/// A frame from the server.
+/// A frame, unmasked.
 pub(crate) struct Frame {
-    fin: bool,
+    pub(crate) fin: bool,
     pub(crate) rsv1: bool,
     pub(crate) opcode: u8,
     pub(crate) payload: Vec<u8>,
 }
 
-/// The header of a frame from the server.
+/// The header of a frame.
 pub(crate) struct Header {
     fin: bool,
     rsv1: bool,
     pub(crate) opcode: u8,
+    /// Of the header itself, with a masking key if there is one.
     bytes: usize,
     pub(crate) payload_bytes: u64,
 }
 
 /// Takes a whole frame out of the front of `buffer`, which becomes what is behind it.
-pub(crate) fn take_frame(buffer: &mut &[u8]) -> Result<Option<Frame>, String> {
-    let Some(Header { fin, rsv1, opcode, bytes: start, payload_bytes }) = header(buffer)? else {
+pub(crate) fn take_frame(sender: Role, buffer: &mut &[u8]) -> Result<Option<Frame>, String> {
+    let header = header(sender, buffer)?;
+    let Some(Header { fin, rsv1, opcode, bytes: start, payload_bytes }) = header else {
         return Ok(None);
     };
     let end = start + payload_bytes as usize;
     if buffer.len() < end {
         return Ok(None);
     }
-    let payload = buffer[start..end].to_vec();
+    let mut payload = buffer[start..end].to_vec();
+    if sender == Role::Client {
+        let key = &buffer[start - 4..start];
+        payload.iter_mut().zip(key.iter().cycle()).for_each(|(byte, key)| *byte ^= key);
+    }
     *buffer = &buffer[end..];
     Ok(Some(Frame { fin, rsv1, opcode, payload }))
 }
 
 /// Reads the header in front of `buffer`, once it is all there.
-pub(crate) fn header(buffer: &[u8]) -> Result<Option<Header>, String> {
+pub(crate) fn header(sender: Role, buffer: &[u8]) -> Result<Option<Header>, String> {
     let &[first, second, ref rest @ ..] = buffer else { return Ok(None) };
     let (fin, rsv1, opcode) = (first & 0x80 != 0, first & RSV1 != 0, first & 0x0f);
     let is_known = matches!(opcode, CONTINUATION | TEXT | BINARY | CLOSE | PING | PONG);
     let may_be_compressed = matches!(opcode, TEXT | BINARY);
     let is_reserved = first & 0x30 != 0 || (rsv1 && !may_be_compressed);
-    if is_reserved || second & 0x80 != 0 || !is_known {
-        return Err(format!("a server must not send the frame header {first:02x} {second:02x}"));
+    let is_masked = second & 0x80 != 0;
+    if is_reserved || is_masked != (sender == Role::Client) || !is_known {
+        return Err(format!(
+            "a {sender:?} must not send the frame header {first:02x} {second:02x}"
+        ));
     }
-    let (payload_bytes, bytes) = match (second, rest) {
+    let (payload_bytes, bytes) = match (second & 0x7f, rest) {
         (126, &[a, b, ..]) => (u64::from(u16::from_be_bytes([a, b])), 4),
         (127, &[a, b, c, d, e, f, g, h, ..]) => (u64::from_be_bytes([a, b, c, d, e, f, g, h]), 10),
         (126 | 127, _) => return Ok(None),
@@ -110,7 +136,8 @@ pub(crate) fn header(buffer: &[u8]) -> Result<Option<Header>, String> {
     if opcode >= CLOSE && (!fin || payload_bytes > 125) {
         return Err("a control frame is fragmented or too long".into());
     }
-    Ok(Some(Header { fin, rsv1, opcode, bytes, payload_bytes }))
+    let bytes = if is_masked { bytes + 4 } else { bytes };
+    Ok((buffer.len() >= bytes).then_some(Header { fin, rsv1, opcode, bytes, payload_bytes }))
 }
 
 /// See the [module documentation](self).
@@ -252,32 +279,17 @@ impl Conversation {
         said: usize,
         random: &mut Random,
     ) -> Vec<u8> {
-        let payload = match random.between(0, 5) {
-            // It compresses to next to nothing.
-            0 => vec![b'h'; bytes],
-            _ if text => words(bytes, random),
-            _ => noise(bytes, random),
-        };
+        let payload = payload(text, bytes, random);
         let first_opcode = if text { TEXT } else { BINARY };
-        let (mut opcode, compressed) = match &mut self.deflate {
+        let (opcode, compressed) = match &mut self.deflate {
             Some(deflate) if !random.one_in(3) => {
                 (first_opcode | RSV1, Some(deflate.deflate(&payload)))
             }
             _ => (first_opcode, None),
         };
-        let mut rest = compressed.as_deref().unwrap_or(&payload);
-        let mut output = Vec::with_capacity(rest.len() + 14 * frames);
-        for left in (1..=frames).rev() {
-            let count = if left == 1 { rest.len() } else { random.between(0, rest.len()) };
-            output.extend(frame(left == 1, opcode, &rest[..count], random));
-            rest = &rest[count..];
-            opcode = CONTINUATION;
-            if left > 1 && random.one_in(4) {
-                let ping = noise(random.between(0, 20), random);
-                output.extend(frame(true, PING, &ping, random));
-                self.pings.push_back(ping);
-            }
-        }
+        let whole = compressed.as_deref().unwrap_or(&payload);
+        let (output, pings) = fragments(Role::Client, opcode, whole, frames, random);
+        self.pings.extend(pings);
         self.said_messages += 1;
         let is_answered = match self.serving {
             Serving::Discard | Serving::Flood => false,
@@ -300,7 +312,9 @@ impl Conversation {
     ) -> Result<Vec<u8>, String> {
         let mut reply = Vec::new();
         let mut unread = &buffer[..];
-        while let Some(Frame { fin, rsv1, opcode, payload }) = take_frame(&mut unread)? {
+        while let Some(Frame { fin, rsv1, opcode, payload }) =
+            take_frame(Role::Server, &mut unread)?
+        {
             if rsv1 && self.deflate.is_none() {
                 return Err("compressed, though nobody agreed to that".into());
             }
@@ -390,7 +404,42 @@ impl Conversation {
     }
 }
 
-fn noise(count: usize, random: &mut Random) -> Vec<u8> {
+/// The frames of a message whose first one has this opcode, and the pings that stand between them.
+pub(crate) fn fragments(
+    sender: Role,
+    mut opcode: u8,
+    message: &[u8],
+    frames: usize,
+    random: &mut Random,
+) -> (Vec<u8>, Vec<Vec<u8>>) {
+    let mut rest = message;
+    let mut pings = Vec::new();
+    let mut output = Vec::with_capacity(rest.len() + HEADER_BYTES_MAX * frames);
+    for left in (1..=frames).rev() {
+        let count = if left == 1 { rest.len() } else { random.between(0, rest.len()) };
+        output.extend(frame_from(sender, left == 1, opcode, &rest[..count], random));
+        rest = &rest[count..];
+        opcode = CONTINUATION;
+        if left > 1 && random.one_in(4) {
+            let ping = noise(random.between(0, 20), random);
+            output.extend(frame_from(sender, true, PING, &ping, random));
+            pings.push(ping);
+        }
+    }
+    (output, pings)
+}
+
+/// What a message of so many bytes says.
+pub(crate) fn payload(text: bool, bytes: usize, random: &mut Random) -> Vec<u8> {
+    match random.between(0, 5) {
+        // It compresses to next to nothing.
+        0 => vec![b'h'; bytes],
+        _ if text => words(bytes, random),
+        _ => noise(bytes, random),
+    }
+}
+
+pub(crate) fn noise(count: usize, random: &mut Random) -> Vec<u8> {
     let mut bytes = vec![0; count];
     random.fill(&mut bytes);
     bytes

@@ -2,13 +2,14 @@
 
 use crate::agenda::{Action, Agenda};
 use crate::client::{Client, Step};
+use crate::farewell::Watch;
 use crate::link::{Link, Place};
 use crate::plan::{MILLISECOND, Plan, Serving};
 use crate::random::Random;
 use crate::sabotage::{Bug, Sabotage};
 use crate::trace::Trace;
 use halloo::net::Token;
-use halloo::proto::Framing;
+use halloo::proto::{Framing, Role};
 use rustix::io::Errno;
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -60,6 +61,9 @@ pub(crate) struct World {
     pub(crate) closed_tokens: Vec<Token>,
     pub(crate) descriptors_used: usize,
     pub(crate) tally: Tally,
+    /// Servers that our side is to connect to, and is to speak to, before the next turn.
+    pub(crate) to_call: Vec<usize>,
+    pub(crate) to_tell: Vec<usize>,
     pub(crate) stop_requested: bool,
     pub(crate) stopped_at: Option<u64>,
     /// Nothing will happen any more by itself, and the reactor sleeps.
@@ -91,6 +95,8 @@ impl World {
             closed_tokens: Vec::new(),
             descriptors_used: 0,
             tally: Tally::default(),
+            to_call: Vec::new(),
+            to_tell: Vec::new(),
             stop_requested: false,
             stopped_at: None,
             is_quiet: false,
@@ -103,18 +109,24 @@ impl World {
         world
     }
 
-    /// Fills the world with clients that will come.
+    /// Fills the world with clients that will come, and servers that our side will go to.
     fn people(&mut self) {
-        for at in 0..self.plan.clients {
-            let client = Client::new(&mut self.random, &self.plan);
+        for at in 0..self.plan.clients + self.plan.hosts {
+            let is_host = at >= self.plan.clients;
+            let (client, role) = if is_host {
+                (Client::new_host(&mut self.random, &self.plan), Role::Client)
+            } else {
+                (Client::new(&mut self.random, &self.plan), Role::Server)
+            };
             let peer = client.address(at, self.random.between(0, self.plan.addresses - 1));
             let window = self.random.pick(&[256, 4096, 65_536]);
             let room = self.random.pick(&[300, 4096, 65_536]);
-            let is_websocket = client.framing == Framing::WebSocket;
-            self.links.push(Link::new(peer, window, room, is_websocket));
+            let watch = (client.framing == Framing::WebSocket).then(|| Watch::new(role));
+            self.links.push(Link::new(peer, window, room, watch));
             self.clients.push(client);
             let delay = self.random.time(0, self.plan.arrivals);
-            self.agenda.add(self.now + delay, Action::Connect(at));
+            let action = if is_host { Action::Call(at) } else { Action::Connect(at) };
+            self.agenda.add(self.now + delay, action);
         }
         if let Some(delay) = self.plan.stop_at {
             self.agenda.add(self.now + delay, Action::Stop);
@@ -159,6 +171,12 @@ impl World {
                 self.trace.record(self.now, "client reset", at, 0);
                 self.clients[at].saw_reset = true;
             }
+            Action::Call(at) => {
+                self.to_call.push(at);
+                self.plan_tells(at);
+            }
+            Action::Answer(at) => self.answer_call(at),
+            Action::Tell(at) => self.to_tell.push(at),
             Action::Stop => self.stop_requested = true,
         }
     }
@@ -174,9 +192,15 @@ impl World {
         self.links[at].place = Place::Queue;
         door.queue.push_back(at);
         door.armed = true;
-        client.begin(&mut self.random);
+        self.greet(at);
+    }
+
+    /// Whoever is at the other end says what is said first.
+    pub(crate) fn greet(&mut self, at: usize) {
+        self.clients[at].begin(&mut self.random);
         self.send_from(at);
-        if self.clients[at].never_opens && self.random.one_in(3) {
+        let is_client = self.clients[at].host().is_none();
+        if is_client && self.clients[at].never_opens && self.random.one_in(3) {
             self.end_output(at);
         }
         if self.clients[at].is_eager() {
@@ -330,6 +354,9 @@ impl World {
         self.send_from(at);
         if self.plan.serving == Serving::Flood && self.clients[at].is_sated_by(count) {
             self.leave_flood(at);
+        }
+        if self.clients[at].ends_now() {
+            self.end_output(at);
         }
         if self.clients[at].takes_wakeup() {
             self.schedule_step(at);

@@ -297,7 +297,7 @@ impl Session {
     }
 
     /// Drops what was received in part: it will not be completed.
-    fn forget_received(&mut self) {
+    pub(crate) fn forget_received(&mut self) {
         self.unfinished.take_assembly();
         self.unfinished.take_nonce();
     }

@@ -1,0 +1,414 @@
+//! A simulated server, for the connections that our side makes: what it must hear, what it says to that and
+//! of itself, and what our service must hear then.
+
+use crate::bytes;
+use crate::client::Step;
+use crate::deflate::Deflate;
+use crate::errand::{Errand, Saying};
+use crate::random::Random;
+use crate::reception::{Attempt, Reception};
+use crate::websocket::{self, BINARY, CLOSE, CONTINUATION, Frame, HEADER_BYTES_MAX, PING, PONG};
+use crate::websocket::{RSV1, TEXT};
+use halloo::proto::{Config, Error, Framing, Role};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+/// Messages, oldest first: opcode and payload. Without frames only their bytes count.
+type Messages = VecDeque<(u8, Vec<u8>)>;
+
+/// See the [module documentation](self).
+#[derive(Debug)]
+pub(crate) struct Host {
+    /// What our side connects with.
+    pub(crate) config: Rc<Config>,
+    framing: Framing,
+    pub(crate) attempt: Attempt,
+    reception: Reception,
+    pub(crate) errand: Errand,
+    /// Sent by our service, and not arrived.
+    asked: Messages,
+    /// Said by the host, and not heard by our service.
+    replies: Messages,
+    pings: VecDeque<Vec<u8>>,
+    /// Where, in everything that was said, each message, line or run of bytes begins and ends.
+    begins: Vec<usize>,
+    ends: Vec<usize>,
+    /// How many of those our service has heard; bytes where there are no frames.
+    heard: usize,
+    /// Where bytes begin to be messages.
+    opened_at: usize,
+    /// The message in progress: its opcode, whether it is compressed, and what has come.
+    partial: Option<(u8, bool, Vec<u8>)>,
+    inflated: u64,
+    /// It sends everything back.
+    echoes: bool,
+    answers_close: bool,
+    /// It said its Close, and with which code: 0 for none.
+    close_code: Option<u16>,
+    close_got: bool,
+    /// It said what no rule allows: whatever comes for it is right.
+    is_tolerant: bool,
+    /// It can say nothing any more.
+    is_mute: bool,
+}
+
+impl Host {
+    pub(crate) fn new(random: &mut Random, config: &Rc<Config>) -> Self {
+        Self {
+            config: Rc::clone(config),
+            framing: config.framing,
+            attempt: Attempt::new(random),
+            reception: Reception::new(random, config.framing, config.auth.clone()),
+            errand: Errand::new(random, config),
+            asked: VecDeque::new(),
+            replies: VecDeque::new(),
+            pings: VecDeque::new(),
+            begins: Vec::new(),
+            ends: Vec::new(),
+            heard: 0,
+            opened_at: 0,
+            partial: None,
+            inflated: 0,
+            echoes: !random.one_in(6),
+            answers_close: !random.one_in(6),
+            close_code: None,
+            close_got: false,
+            is_tolerant: false,
+            is_mute: false,
+        }
+    }
+
+    /// What it says to a new connection at once.
+    pub(crate) fn greet(&mut self, random: &mut Random) -> Vec<u8> {
+        let greeting = self.reception.greet(random);
+        self.opened_at = greeting.len();
+        greeting
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.reception.is_open()
+    }
+
+    /// Whether our side can ever open with it.
+    pub(crate) fn lets_in(&self) -> bool {
+        self.reception.lets_in()
+    }
+
+    /// Whether so many bytes have all of the head in them that lets our side in.
+    pub(crate) fn has_let_in(&self, bytes_read: usize) -> bool {
+        self.reception.head_bytes.is_some_and(|bytes| bytes <= bytes_read)
+    }
+
+    pub(crate) fn deserves(&self, error: Error) -> bool {
+        self.reception.deserves(error)
+    }
+
+    /// Whether the end of its output is due: RFC 6455 §7.1.1 has the server close first.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.reception.is_over || (self.close_code.is_some() && self.close_got)
+    }
+
+    pub(crate) fn said_code(&self) -> Option<u16> {
+        self.close_code
+    }
+
+    pub(crate) fn inflated(&self) -> u64 {
+        self.inflated
+    }
+
+    pub(crate) fn has_takeover(&self) -> bool {
+        self.reception.deflate.as_ref().is_some_and(Deflate::has_takeover)
+    }
+
+    /// Whether it has said part of a line whose rest is to come.
+    pub(crate) fn has_part(&self) -> bool {
+        let ends_line = |(_, bytes): &(u8, Vec<u8>)| bytes.ends_with(b"\n");
+        self.framing == Framing::Line && !self.replies.back().is_none_or(ends_line)
+    }
+
+    /// Whether everything has arrived, at both ends.
+    pub(crate) fn is_answered(&self) -> bool {
+        let has_line = || self.replies.iter().any(|(_, bytes)| bytes.contains(&b'\n'));
+        let is_heard = match self.framing {
+            Framing::Line if !self.is_mute => !has_line(),
+            _ => self.replies.is_empty(),
+        };
+        let is_ponged = self.pings.is_empty() || self.close_got;
+        self.asked.is_empty() && (self.errand.is_over() || (is_heard && is_ponged))
+    }
+
+    /// How much our service has heard, in messages or bytes.
+    pub(crate) fn heard(&self) -> usize {
+        self.heard
+    }
+
+    /// How much it must have heard when our side has read so many bytes.
+    pub(crate) fn due(&self, bytes_read: usize) -> usize {
+        let whole = self.ends.partition_point(|&end| end <= bytes_read);
+        match self.framing {
+            _ if self.errand.is_over() => 0,
+            Framing::WebSocket => whole,
+            Framing::Line => {
+                whole.checked_sub(1).map_or(0, |last| self.ends[last] - self.opened_at)
+            }
+            Framing::Raw => {
+                let said = self.ends.last().map_or(0, |end| end - self.opened_at);
+                bytes_read.saturating_sub(self.opened_at).min(said)
+            }
+        }
+    }
+
+    /// Whether so many bytes end inside a message, with its first header read.
+    pub(crate) fn is_inside_message(&self, bytes_read: usize) -> bool {
+        let mut messages = self.begins.iter().zip(&self.ends);
+        self.framing == Framing::WebSocket
+            && messages
+                .any(|(begin, end)| begin + HEADER_BYTES_MAX <= bytes_read && bytes_read < *end)
+    }
+
+    pub(crate) fn note_fin(&mut self) {
+        self.is_mute = true;
+    }
+
+    /// What our service says next, if anything; it is then expected here.
+    pub(crate) fn next_saying(&mut self, random: &mut Random) -> Option<Saying> {
+        let is_settled = self.asked.is_empty() && self.replies.is_empty();
+        let saying = self.errand.next(is_settled, random)?;
+        if let Saying::Message(opcode, payload) = &saying {
+            self.asked.push_back((*opcode, payload.clone()));
+        }
+        Some(saying)
+    }
+
+    /// Our service heard a message or, without frames, some bytes.
+    pub(crate) fn note_heard(&mut self, opcode: u8, payload: &[u8]) -> Result<(), String> {
+        self.heard += if self.framing == Framing::WebSocket { 1 } else { payload.len() };
+        match take(&mut self.replies, self.framing, opcode, payload) {
+            Err(what) if !self.is_tolerant => Err(format!("a reply: {what}")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Says something of itself.
+    pub(crate) fn say(&mut self, step: &Step, said: usize, random: &mut Random) -> Vec<u8> {
+        if self.is_mute || self.close_code.is_some() || !self.is_open() {
+            return Vec::new();
+        }
+        match (step, self.framing) {
+            (&Step::Message { text, bytes, frames }, Framing::WebSocket) => {
+                let opcode = if text { TEXT } else { BINARY };
+                let payload = websocket::payload(text, bytes, random);
+                self.say_message(opcode, payload, frames, said, random)
+            }
+            (&Step::Message { bytes, .. }, framing) => {
+                self.say_bytes(bytes::utterance(framing, bytes, true, random), said)
+            }
+            (&Step::PartialLine(bytes), framing) => {
+                self.say_bytes(bytes::utterance(framing, bytes, false, random), said)
+            }
+            (_, Framing::Line | Framing::Raw) => Vec::new(),
+            (&Step::Ping(bytes), _) => self.ping(websocket::noise(bytes, random), random),
+            (&Step::Pings(count), _) => {
+                (0..count).flat_map(|at| self.ping(vec![b'p'; at % 3], random)).collect()
+            }
+            (&Step::Pong(bytes), _) => frame(PONG, &websocket::noise(bytes, random), random),
+            (&Step::Close(code), _) => {
+                self.close_code = Some(code.unwrap_or(0));
+                let payload = code.map(|code| code.to_be_bytes().to_vec()).unwrap_or_default();
+                frame(CLOSE, &payload, random)
+            }
+            (&Step::Garbage(bytes), _) => {
+                self.is_tolerant = true;
+                match random.between(0, 3) {
+                    // A frame with a mask; text that is no text; what is not compressed; anything.
+                    0 => websocket::frame(true, TEXT, b"a", random),
+                    1 => frame(TEXT, b"\xed\xa0\x80", random),
+                    2 => frame(BINARY | RSV1, &websocket::noise(bytes, random), random),
+                    _ => websocket::noise(bytes, random),
+                }
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn ping(&mut self, payload: Vec<u8>, random: &mut Random) -> Vec<u8> {
+        let frame = frame(PING, &payload, random);
+        self.pings.push_back(payload);
+        frame
+    }
+
+    fn say_message(
+        &mut self,
+        opcode: u8,
+        payload: Vec<u8>,
+        frames: usize,
+        said: usize,
+        random: &mut Random,
+    ) -> Vec<u8> {
+        let compressed = match &mut self.reception.deflate {
+            Some(deflate) if !random.one_in(3) => Some(deflate.deflate(&payload)),
+            _ => None,
+        };
+        let first = if compressed.is_some() { opcode | RSV1 } else { opcode };
+        let whole = compressed.as_deref().unwrap_or(&payload);
+        let (output, pings) = websocket::fragments(Role::Server, first, whole, frames, random);
+        self.pings.extend(pings);
+        self.replies.push_back((opcode, payload));
+        self.begins.push(said);
+        self.ends.push(said + output.len());
+        output
+    }
+
+    fn say_bytes(&mut self, bytes: Vec<u8>, said: usize) -> Vec<u8> {
+        if self.framing == Framing::Raw {
+            self.ends.push(said + bytes.len());
+        }
+        let lines = bytes.iter().enumerate().filter(|&(_, &byte)| byte == b'\n');
+        if self.framing == Framing::Line {
+            self.ends.extend(lines.map(|(at, _)| said + at + 1));
+        }
+        if !bytes.is_empty() {
+            self.replies.push_back((BINARY, bytes.clone()));
+        }
+        bytes
+    }
+
+    /// Takes what our side sent, and returns what is said to it at once, behind `said` bytes.
+    pub(crate) fn receive(
+        &mut self,
+        buffer: &mut Vec<u8>,
+        said: usize,
+        random: &mut Random,
+    ) -> Result<Vec<u8>, String> {
+        let mut reply = Vec::new();
+        if !self.is_open() {
+            reply = self.reception.receive(buffer, random)?;
+            if !self.is_open() {
+                return Ok(reply);
+            }
+        }
+        if self.framing == Framing::WebSocket {
+            self.receive_frames(buffer, said, &mut reply, random)?;
+            return Ok(reply);
+        }
+        if !buffer.is_empty() {
+            let bytes = std::mem::take(buffer);
+            take(&mut self.asked, self.framing, BINARY, &bytes)?;
+            if self.echoes && !self.is_mute {
+                reply.extend(self.say_bytes(bytes, said + reply.len()));
+            }
+        }
+        Ok(reply)
+    }
+
+    fn receive_frames(
+        &mut self,
+        buffer: &mut Vec<u8>,
+        said: usize,
+        reply: &mut Vec<u8>,
+        random: &mut Random,
+    ) -> Result<(), String> {
+        let mut unread = &buffer[..];
+        while let Some(received) = websocket::take_frame(Role::Client, &mut unread)? {
+            let Frame { opcode, payload, .. } = &received;
+            if self.close_got {
+                return Err("a frame behind Close".into());
+            }
+            let may_speak = self.close_code.is_none() && !self.is_mute;
+            match *opcode {
+                PING if may_speak => reply.extend(frame(PONG, payload, random)),
+                PING => {}
+                PONG => self.receive_pong(payload)?,
+                CLOSE => reply.extend(self.receive_close(payload, may_speak, random)),
+                _ => {
+                    if let Some((opcode, payload)) = self.receive_data(received)?
+                        && may_speak
+                        && self.echoes
+                    {
+                        let frames = if random.one_in(4) { random.between(1, 4) } else { 1 };
+                        let said = said + reply.len();
+                        reply.extend(self.say_message(opcode, payload, frames, said, random));
+                    }
+                }
+            }
+        }
+        let understood = buffer.len() - unread.len();
+        buffer.drain(..understood);
+        Ok(())
+    }
+
+    fn receive_pong(&mut self, payload: &[u8]) -> Result<(), String> {
+        match self.pings.pop_front() {
+            _ if self.is_tolerant => Ok(()),
+            Some(ping) if ping == payload => Ok(()),
+            _ => Err("a pong that answers no ping".into()),
+        }
+    }
+
+    fn receive_close(&mut self, payload: &[u8], may_speak: bool, random: &mut Random) -> Vec<u8> {
+        self.close_got = true;
+        if !may_speak || !self.answers_close {
+            return Vec::new();
+        }
+        let code = payload.first_chunk().map_or(0, |code| u16::from_be_bytes(*code));
+        self.close_code = Some(code);
+        frame(CLOSE, payload, random)
+    }
+
+    /// Takes a frame of a message; the message, once it is whole.
+    fn receive_data(&mut self, received: Frame) -> Result<Option<(u8, Vec<u8>)>, String> {
+        let Frame { fin, rsv1, opcode, payload } = received;
+        match (&mut self.partial, opcode) {
+            (None, TEXT | BINARY) => self.partial = Some((opcode, rsv1, payload)),
+            (Some((.., partial)), CONTINUATION) => partial.extend_from_slice(&payload),
+            _ => return Err("fragments out of order".into()),
+        }
+        let Some((opcode, is_compressed, mut payload)) = self.partial.take_if(|_| fin) else {
+            return Ok(None);
+        };
+        if is_compressed {
+            let Some(deflate) = &mut self.reception.deflate else {
+                return Err("compressed, though nobody agreed to that".into());
+            };
+            payload = deflate.inflate(&payload)?;
+            self.inflated += 1;
+        }
+        take(&mut self.asked, self.framing, opcode, &payload)?;
+        Ok(Some((opcode, payload)))
+    }
+}
+
+fn frame(opcode: u8, payload: &[u8], random: &mut Random) -> Vec<u8> {
+    websocket::frame_from(Role::Server, true, opcode, payload, random)
+}
+
+/// Takes out what has come, which must be what was expected.
+fn take(
+    expected: &mut Messages,
+    framing: Framing,
+    opcode: u8,
+    payload: &[u8],
+) -> Result<(), String> {
+    let mut rest = payload;
+    let is_framed = framing == Framing::WebSocket;
+    while is_framed || !rest.is_empty() {
+        let Some((expected_opcode, first)) = expected.front_mut() else {
+            return Err(format!("{} bytes that nobody said", rest.len()));
+        };
+        let count = if is_framed { rest.len() } else { rest.len().min(first.len()) };
+        let is_same = first.get(..count).is_some_and(|it| it == &rest[..count]);
+        if !is_same || (is_framed && (first.len() != count || *expected_opcode != opcode)) {
+            let (got, sent) = (payload.len(), first.len());
+            return Err(format!("{sent} bytes came as others, of {got}"));
+        }
+        rest = &rest[count..];
+        first.drain(..count);
+        if first.is_empty() {
+            expected.pop_front();
+        }
+        if is_framed {
+            return Ok(());
+        }
+    }
+    Ok(())
+}

@@ -63,8 +63,8 @@ fn print_memory(outcome: &Outcome) {
     row("clients, private", |memory| memory.clients);
     row("kernel objects, both ends", |memory| memory.slab);
     row("page tables and stacks", |memory| memory.tables);
-    row("of it data held by TCP", |memory| memory.tcp);
-    row("all but that", |memory| memory.server + memory.clients + memory.slab + memory.tables);
+    row("together", |memory| memory.server + memory.clients + memory.slab + memory.tables);
+    row("data that TCP holds, of it", |memory| memory.tcp);
     let caches = held.grown_caches(before).into_iter().take(CACHES);
     let caches = caches.map(|(name, bytes)| (name, bytes as f64 / count));
     let caches: Vec<String> = caches

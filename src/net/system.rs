@@ -7,9 +7,11 @@ use super::stream::SystemStream;
 use super::tls::Connector;
 use mio::net::{TcpStream, UnixStream};
 use mio::{Events, Interest, Poll};
+use rustix::io::Errno;
+use socket2::{Domain, Protocol, Socket, Type};
 use std::fs::File;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 /// Events taken from the kernel in one poll: 1024, 12 KiB.
@@ -24,6 +26,8 @@ pub struct System {
     reserve: Option<File>,
     /// How connections to TLS servers are made.
     connector: Option<Connector>,
+    /// Where TCP connections come from; the system chooses if `None`.
+    source: Option<IpAddr>,
     start: Instant,
 }
 
@@ -38,6 +42,7 @@ impl System {
             events: Events::with_capacity(EVENTS_PER_POLL),
             reserve: Some(open_reserve()?),
             connector: None,
+            source: None,
             start: Instant::now(),
         })
     }
@@ -45,6 +50,15 @@ impl System {
     /// Says how connections to TLS servers are made.
     pub fn set_connector(&mut self, connector: Connector) {
         self.connector = Some(connector);
+    }
+
+    /// Lets TCP connections from now on come from this address, or from the one that the system chooses.
+    ///
+    /// One address has as many connections to one place as there are ports in `ip_local_port_range`; more
+    /// addresses have more, and on Linux all of 127.0.0.0/8 is this machine. If the address is not this
+    /// machine's, or of another family than the place, connecting fails.
+    pub fn connect_from(&mut self, source: Option<IpAddr>) {
+        self.source = source;
     }
 
     /// Registers something of the caller's for reading; its readiness comes as this number.
@@ -109,13 +123,14 @@ impl Network for System {
     fn connect(&mut self, endpoint: &Endpoint) -> io::Result<(SystemStream, Peer)> {
         match endpoint {
             Endpoint::Tcp(address) => {
-                Ok((SystemStream::Tcp(connect_tcp(*address)?), (*address).into()))
+                let stream = connect_tcp(*address, self.source)?;
+                Ok((SystemStream::Tcp(stream), (*address).into()))
             }
             Endpoint::Tls(address, name) => {
                 let Some(connector) = &self.connector else {
                     return Err(io::Error::new(ErrorKind::Unsupported, "TLS is not set up"));
                 };
-                let stream = connector.connect(connect_tcp(*address)?, name)?;
+                let stream = connector.connect(connect_tcp(*address, self.source)?, name)?;
                 Ok((SystemStream::Tls(Box::new(stream)), (*address).into()))
             }
             Endpoint::Unix(path) => {
@@ -129,10 +144,41 @@ impl Network for System {
     }
 }
 
-fn connect_tcp(address: SocketAddr) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(address)?;
+fn connect_tcp(address: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> {
+    let stream = match source {
+        None => TcpStream::connect(address)?,
+        Some(source) => connect_tcp_from(source, address)?,
+    };
     stream.set_nodelay(true)?;
     Ok(stream)
+}
+
+fn connect_tcp_from(source: IpAddr, address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    choose_port_late(&socket)?;
+    socket.bind(&SocketAddr::new(source, 0).into())?;
+    match socket.connect(&address.into()) {
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::INPROGRESS) => {}
+        other => other?,
+    }
+    Ok(TcpStream::from_std(socket.into()))
+}
+
+/// Lets connect(2) choose the port, by the place it goes to, and not bind(2). A port that bind chose is closed
+/// to every other connection of the machine for which the system chooses one, whatever its address.
+///
+/// ip(7): "IP_BIND_ADDRESS_NO_PORT: Inform the kernel to not reserve an ephemeral port when using bind(2) with a
+/// port number of 0."
+#[cfg(target_os = "linux")]
+fn choose_port_late(socket: &Socket) -> io::Result<()> {
+    use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
+    Ok(setsockopt(socket, IpBindAddressNoPort, &true)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn choose_port_late(_socket: &Socket) -> io::Result<()> {
+    Ok(())
 }
 
 fn mio_token(token: Token) -> mio::Token {
@@ -141,4 +187,42 @@ fn mio_token(token: Token) -> mio::Token {
 
 fn open_reserve() -> io::Result<File> {
     File::open("/dev/null")
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use nix::sys::socket::{getsockopt, sockopt::IpBindAddressNoPort};
+    use std::net::{Ipv4Addr, TcpListener};
+
+    /// A system with a source, and a place to connect to.
+    fn system_and_listener(source: Option<IpAddr>) -> (System, TcpListener, Endpoint) {
+        let mut system = System::new().unwrap();
+        system.connect_from(source);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let endpoint = Endpoint::Tcp(listener.local_addr().unwrap());
+        (system, listener, endpoint)
+    }
+
+    #[test]
+    fn connections_come_from_the_source_that_was_set() {
+        let source = IpAddr::from([127, 1, 2, 3]);
+        let (mut system, listener, endpoint) = system_and_listener(Some(source));
+        let (stream, _) = system.connect(&endpoint).unwrap();
+        assert_eq!(listener.accept().unwrap().1.ip(), source);
+        let SystemStream::Tcp(stream) = stream else { unreachable!() };
+        assert!(stream.nodelay().unwrap() && getsockopt(&stream, IpBindAddressNoPort).unwrap());
+        system.connect_from(None);
+        let _stream = system.connect(&endpoint).unwrap();
+        assert_eq!(listener.accept().unwrap().1.ip(), IpAddr::from(Ipv4Addr::LOCALHOST));
+    }
+
+    #[test]
+    fn a_source_of_another_family_or_machine_is_an_error() {
+        for source in ["::1", "192.0.2.1"] {
+            let (mut system, _listener, endpoint) =
+                system_and_listener(Some(source.parse().unwrap()));
+            assert!(system.connect(&endpoint).is_err(), "{source}");
+        }
+    }
 }

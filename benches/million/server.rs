@@ -1,0 +1,69 @@
+//! The server: `halloo serve` with its workers.
+
+use crate::process;
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::{self, BufRead, BufReader};
+use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How long it may take to end when it is told to, until it is told again, and more firmly.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// See the [module documentation](self).
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    /// The parent and its workers.
+    pub(crate) pids: Vec<u32>,
+}
+
+impl Server {
+    pub(crate) fn start(workers: usize) -> io::Result<Self> {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_halloo"))
+            .args(["serve", "--quiet", "--handshake-timeout", "60s", "--close-timeout", "60s"])
+            .args(["--workers", &workers.to_string(), "ws://127.0.0.1:0"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            // A Ctrl-C is for us: what we have started, we end.
+            .process_group(0)
+            .spawn()?;
+        let stdout = child.stdout.take().expect("stdout is piped");
+        let mut server = Self { child, address: ([127, 0, 0, 1], 0).into(), pids: Vec::new() };
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line)?;
+        let address = line.trim().strip_prefix("listening ws://");
+        server.address = address.and_then(|address| address.parse().ok()).ok_or_else(|| {
+            io::Error::other(format!("the server said {line:?}, not where it is"))
+        })?;
+        server.pids = process::children(server.child.id())?;
+        server.pids.push(server.child.id());
+        Ok(server)
+    }
+
+    /// Whether it ended within `PATIENCE` after this signal.
+    fn ends_by(&mut self, signal: Signal) -> bool {
+        // Not waited for yet, so the number is still its own.
+        let _ = kill_process(Pid::from_child(&self.child), signal);
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return true;
+            }
+            sleep(Duration::from_millis(50));
+        }
+        false
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The first signal lets it drain, the second ends it; its workers end when it is gone.
+        if !self.ends_by(Signal::TERM) && !self.ends_by(Signal::TERM) {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}

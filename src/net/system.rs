@@ -189,7 +189,7 @@ fn open_reserve() -> io::Result<File> {
     File::open("/dev/null")
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use nix::sys::socket::{getsockopt, sockopt::IpBindAddressNoPort};
@@ -197,10 +197,10 @@ mod tests {
 
     /// A system with a source, and a place to connect to.
     fn system_and_listener(source: Option<IpAddr>) -> (System, TcpListener, Endpoint) {
-        let mut system = System::new().unwrap();
+        let mut system = System::new().expect("a poll");
         system.connect_from(source);
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let endpoint = Endpoint::Tcp(listener.local_addr().unwrap());
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let endpoint = Endpoint::Tcp(listener.local_addr().expect("it is bound"));
         (system, listener, endpoint)
     }
 

@@ -189,7 +189,8 @@ fn open_reserve() -> io::Result<File> {
     File::open("/dev/null")
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
     use nix::sys::socket::{getsockopt, sockopt::IpBindAddressNoPort};

@@ -69,7 +69,7 @@ def title(report):
 def subtitle(report):
     options, machine = report["options"], report["machine"]
     return (
-        f"Shorter is better. Server CPU time or private memory; medians of {options['runs']} interleaved run(s),"
+        f"Shorter is better. Server CPU time or private memory; medians of {options['runs']} interleaved runs,"
         f" {options['style']}; {machine['cpu']}, Linux {machine['kernel'].partition('-')[0]}"
     )
 

@@ -44,7 +44,8 @@ def svg(report):
     rows = (len(workloads) + 1) // 2
     height = TITLE + panel * rows + 8
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" height="{height:.0f}" role="img">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" role="img"'
+        f' width="{WIDTH}" height="{height:.0f}">',
         f"<title>{escape(title(report))}</title>",
         f"<style>{STYLE}</style>",
         f'<rect class="back" width="{WIDTH}" height="{height:.0f}" rx="8"/>',
@@ -68,7 +69,7 @@ def title(report):
 def subtitle(report):
     options, machine = report["options"], report["machine"]
     return (
-        f"Shorter is better. Server CPU time or private memory; medians of {options['runs']} interleaved run(s),"
+        f"Shorter is better. Server CPU time or private memory; medians of {options['runs']} interleaved runs,"
         f" {options['style']}; {machine['cpu']}, Linux {machine['kernel'].partition('-')[0]}"
     )
 
@@ -86,7 +87,8 @@ def draw_panel(x, y, name, workload, report):
     one = x + LABEL + SCALE
     bottom = y + PANEL_HEAD + len(labels) * ROW
     parts.append(
-        f'<line class="line" x1="{one:.1f}" x2="{one:.1f}" y1="{y + PANEL_HEAD - 3:.0f}" y2="{bottom:.0f}" stroke-dasharray="2 2"/></g>'
+        f'<line class="line" x1="{one:.1f}" x2="{one:.1f}" y1="{y + PANEL_HEAD - 3:.0f}" y2="{bottom:.0f}"'
+        ' stroke-dasharray="2 2"/></g>'
     )
     return parts
 

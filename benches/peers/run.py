@@ -13,6 +13,7 @@ import datetime
 import json
 import os
 import platform
+import signal
 import statistics
 import subprocess
 import sys
@@ -33,22 +34,24 @@ def main():
     options = parse_arguments()
     target = servers.target_directory()
     chosen = choose(options, target)
-    if options.reference not in [server.name for server in chosen]:
-        sys.exit(f"run.py: the reference {options.reference} is not among the servers; see --reference")
-    client = servers.build([server.name for server in chosen], target)
-    results, failures = measure_all(chosen, client, options)
-    report = {
-        "machine": machine(),
-        "options": {
-            "runs": options.runs,
-            "seconds": options.seconds,
-            "style": style(options),
-            "reference": options.reference,
-        },
-        "labels": {server.name: server.label for server in chosen},
-        "workloads": results,
-    }
-    write(report, options, target / "peers")
+    names = [server.name for server in chosen]
+    options.reference = options.reference or usual_reference(names, options)
+    if options.reference not in names:
+        sys.exit(f"run.py: the reference {options.reference} is not among {', '.join(names)}")
+    client = servers.build(names, target)
+    # So that what was started is ended then too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    report = empty_report(chosen, options)
+    failures = []
+    for workload in options.only:
+        print(f"{workload} ", end="", flush=True, file=sys.stderr)
+        rounds, broken = measure(workload, chosen, client, options)
+        print(file=sys.stderr)
+        failures += broken
+        report["workloads"][workload] = collect(rounds, options.reference)
+        # After each, so that a run that is broken off leaves something.
+        write(report, options, target / "peers")
+    print(table.markdown(report))
     for failure in failures:
         print(f"failed: {failure}", file=sys.stderr)
     return 1 if failures else 0
@@ -58,9 +61,10 @@ def parse_arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", type=listed, default=WORKLOADS, metavar="W1,W3", help="only these workloads")
-    parser.add_argument("--peers", type=listed, metavar="A,B", help="only these servers [default: all]")
-    parser.add_argument(
+    add = parser.add_argument
+    add("--only", type=listed, default=WORKLOADS, metavar="W1,W3", help="only these workloads")
+    add("--peers", type=listed, metavar="A,B", help="only these servers [default: all]")
+    add(
         "--peer",
         action="append",
         default=[],
@@ -68,13 +72,23 @@ def parse_arguments():
         help="measure this one too. {port} in COMMAND becomes a free port of 127.0.0.1; without it the"
         " command must print its URL. NAME=URL,PID is one that runs already. May be repeated",
     )
-    parser.add_argument("--reference", metavar="NAME", help="the server that is 1.00 [default: the first --peer, or raw_epoll]")
-    parser.add_argument("--runs", type=int, default=5, help="runs of each workload [default: 5]")
-    parser.add_argument("--memory-runs", type=int, default=1, help="runs of W6 and W7, which hardly differ [default: 1]")
-    parser.add_argument("--seconds", type=float, default=2, help="how long each run of W1 to W4 takes [default: 2]")
-    parser.add_argument("--text", action="store_true", help="send text, not binary")
-    parser.add_argument("--deflate", action="store_true", help="with permessage-deflate: only servers that have it")
-    parser.add_argument("--output", type=Path, metavar="DIRECTORY", help="for the table and the plot [default: peers/ in the target directory, where results.json always goes]")
+    add(
+        "--reference",
+        metavar="NAME",
+        help="the server that is 1.00 [default: the first --peer, or raw_epoll]",
+    )
+    add("--runs", type=int, default=5, help="runs of each workload [default: 5]")
+    add("--memory-runs", type=int, default=1, help="runs of W6 and W7, which hardly differ [default: 1]")
+    add("--seconds", type=float, default=2, help="how long each run of W1 to W4 takes [default: 2]")
+    add("--text", action="store_true", help="send text, not binary")
+    add("--deflate", action="store_true", help="with permessage-deflate: only servers that have it")
+    add(
+        "--output",
+        type=Path,
+        metavar="DIRECTORY",
+        help="for the table and the plot [default: peers/ in the target directory, where results.json"
+        " always goes]",
+    )
     options = parser.parse_args()
     options.only = [name.upper() for name in options.only]
     unknown = set(options.only) - set(WORKLOADS)
@@ -84,9 +98,6 @@ def parse_arguments():
         options.peer = [servers.foreign(text) for text in options.peer]
     except ValueError as error:
         parser.error(str(error))
-    options.reference = options.reference or (options.peer[0].name if options.peer else "raw_epoll")
-    if options.deflate and not options.peer:
-        options.reference = "halloo"
     return options
 
 
@@ -105,16 +116,24 @@ def choose(options, target):
     return [known[name] for name in names]
 
 
-def measure_all(chosen, client, options):
-    """Every workload in rounds. Returns the figures and what failed."""
-    results, failures = {}, []
-    for workload in options.only:
-        print(f"{workload} ", end="", flush=True, file=sys.stderr)
-        rounds, broken = measure(workload, chosen, client, options)
-        results[workload] = collect(rounds, options.reference)
-        failures += broken
-        print(file=sys.stderr)
-    return results, failures
+def usual_reference(names, options):
+    """Who was named on the command line, the floor, or whoever is first."""
+    wanted = [server.name for server in options.peer] + ["raw_epoll", names[0]]
+    return next(name for name in wanted if name in names)
+
+
+def empty_report(chosen, options):
+    return {
+        "machine": machine(),
+        "options": {
+            "runs": options.runs,
+            "seconds": options.seconds,
+            "style": style(options),
+            "reference": options.reference,
+        },
+        "labels": {server.name: server.label for server in chosen},
+        "workloads": {},
+    }
 
 
 def measure(workload, chosen, client, options):
@@ -123,14 +142,14 @@ def measure(workload, chosen, client, options):
     with contextlib.ExitStack() as running:
         places = {}
         for number in range(options.memory_runs if workload in MEMORY else options.runs):
-            if workload in MEMORY:
-                # What an earlier run left behind must not hide what this one takes.
-                running.close()
-                places = {}
             figures = {}
             for server in rotated(chosen, number):
                 if server.name in failures:
                     continue
+                if workload in MEMORY:
+                    # What an earlier run left behind must neither hide what this one takes, nor take it.
+                    running.close()
+                    places.clear()
                 try:
                     if server.name not in places:
                         places[server.name] = running.enter_context(server.started())
@@ -172,7 +191,8 @@ def collect(rounds, reference):
         beside = figures.get(reference)
         for name, figure in figures.items():
             collected |= {key: figure[key] for key in ("describes", "unit")}
-            kept = collected["servers"].setdefault(name, {"values": [], "rates": [], "notes": [], "ratios": []})
+            nothing = {"values": [], "rates": [], "notes": [], "ratios": []}
+            kept = collected["servers"].setdefault(name, nothing)
             kept["values"].append(figure["value"])
             kept["rates"].append(figure["rate"])
             kept["notes"].append(figure["note"])
@@ -190,7 +210,8 @@ def style(options):
 
 
 def machine():
-    models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    facts = Path("/proc/cpuinfo").read_text().splitlines()
+    models = [line for line in facts if line.startswith("model name")]
     control = Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip()
     return {
         "cpu": models[0].partition(":")[2].strip() if models else platform.machine(),
@@ -205,12 +226,9 @@ def write(report, options, directory):
     output = options.output or directory
     for place in (directory, output):
         place.mkdir(parents=True, exist_ok=True)
-    text = table.markdown(report)
     (directory / "results.json").write_text(json.dumps(report, indent=1) + "\n")
-    (output / "results.md").write_text(text)
+    (output / "results.md").write_text(table.markdown(report))
     (output / "results.svg").write_text(plot.svg(report))
-    print(text)
-    print(f"every figure: {directory / 'results.json'}; table and plot: {output}/results.md, .svg")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ def method(report):
     machine, options = report["machine"], report["options"]
     reference = report["labels"][options["reference"]]
     return (
-        f"Median (least to most) of {options['runs']} interleaved run(s), W1 to W4 of {options['seconds']:g} s,"
+        f"Median (least to most) of {options['runs']} interleaved runs, W1 to W4 of {options['seconds']:g} s,"
         f" {options['style']}; in bold the ratio to {reference}. Server on one CPU, load on another, loopback."
         f" {machine['cpu']}, {machine['cpus']} CPUs, Linux {machine['kernel']},"
         f" {machine['congestion control']}, {machine['date']}."
@@ -44,7 +44,7 @@ def times(ratio):
     """A ratio, with as many digits as it is worth."""
     if ratio >= 10:
         return f"{ratio:,.0f}×"
-    return f"{ratio:.2f}×" if ratio >= 0.05 else f"{ratio:.3f}×"
+    return f"{ratio:.2f}×" if ratio >= 0.1 else f"{ratio:.2g}×"
 
 
 def short(value):

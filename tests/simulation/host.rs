@@ -100,7 +100,16 @@ impl Host {
     }
 
     pub(crate) fn deserves(&self, error: Error) -> bool {
-        self.reception.deserves(error)
+        (error == Error::MessageTooBig && self.has_said_too_long_a_line())
+            || self.reception.deserves(error)
+    }
+
+    /// Whether a line became too long: what it says of its own may fall into one that it sends back.
+    fn has_said_too_long_a_line(&self) -> bool {
+        let begins = std::iter::once(&self.opened_at).chain(&self.ends);
+        let longest = self.ends.iter().zip(begins).map(|(end, begin)| end - begin).max();
+        let most = self.config.limits.message_bytes_max;
+        self.framing == Framing::Line && longest.is_some_and(|longest| longest as u64 > most)
     }
 
     /// Whether the end of its output is due: RFC 6455 §7.1.1 has the server close first.

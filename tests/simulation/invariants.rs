@@ -176,6 +176,10 @@ impl World {
             let auth = nanoseconds(limits.auth_timeout);
             return Some(match facts.head_at {
                 Some(head_at) => head_at + auth,
+                // It begins when it is first driven, which a stall makes late.
+                None if client.framing != Framing::WebSocket && self.plan.rates.stalls > 0 => {
+                    return None;
+                }
                 None if client.framing != Framing::WebSocket => facts.accepted_at + auth,
                 None => facts.accepted_at + nanoseconds(limits.handshake_timeout),
             });

@@ -1,0 +1,275 @@
+//! What a run leaves behind: data that is saved as JSON, merged, and rendered. Published as
+//! `docs/bench.schema.json`.
+
+use super::latency::{Histogram, Latency};
+use super::verdict::Verdict;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The version of the format. It changes when a reader of the old one would misunderstand the new one;
+/// new fields alone do not change it.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// See the [module documentation](self).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// What was done.
+    pub kind: Kind,
+    /// The program that measured, and its version.
+    pub program: String,
+    /// Whether the figures may be believed.
+    pub verdict: Verdict,
+    /// The verdict in a sentence: what it rests on, and what would help.
+    pub verdict_reason: String,
+    /// The command, as it was typed.
+    pub command: String,
+    /// The URL.
+    pub target: String,
+    /// When the measuring window began: RFC 3339, UTC, with milliseconds.
+    pub started_at: String,
+    /// How long the window was.
+    pub duration_s: f64,
+    /// How messages were sent.
+    pub load: Load,
+    /// Counts of connections.
+    pub connections: Connections,
+    /// How connecting went.
+    pub connecting: Connecting,
+    /// Counts of messages.
+    pub messages: Messages,
+    /// Whole messages received in the window, by its length.
+    pub messages_per_second: f64,
+    /// Bytes of their payload, by the length of the window.
+    pub bytes_per_second: f64,
+    /// From when a message was to be sent until its echo was there, in µs.
+    pub latency_us: Latency,
+    /// From when it really was sent, in µs: what tools say that forget the wait before. The same as
+    /// `latency_us` in a closed loop, where a message is to be sent when it is sent.
+    pub latency_uncorrected_us: Latency,
+    /// Everything that went wrong, by reason, and how often.
+    pub errors: BTreeMap<String, u64>,
+    /// How the connections that were not ended by us ended, and how many.
+    pub endings: BTreeMap<String, u64>,
+    /// The cost of our own side.
+    pub generator: Generator,
+    /// The cost of the server, if it was watched.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub server: Option<Server>,
+    /// What connections took of memory, if it was looked at.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub memory: Option<Memory>,
+    /// The histograms of the window.
+    pub histograms: Histograms,
+    /// The window, piece by piece.
+    pub intervals: Vec<Interval>,
+    /// Of a run that holds connections: each that was lost.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub ledger: Vec<Loss>,
+    /// Of merged outcomes: how many, otherwise 1.
+    pub runs: u32,
+}
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Messages were sent, and timed.
+    Bench,
+    /// Connections were held, and counted.
+    Hold,
+}
+
+/// How messages were sent.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Load {
+    /// Bytes of a message's payload.
+    pub message_bytes: u64,
+    /// Closed loop: messages of one connection that are on their way at once.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub depth: Option<u32>,
+    /// Open loop: messages to be sent in a second, by all connections together.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rate: Option<f64>,
+    /// Whether every echo was compared with what was sent.
+    pub verified: bool,
+}
+
+/// Counts of connections.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connections {
+    /// That were to be made.
+    pub requested: u64,
+    /// That were open at some time: connected, shaken hands, authenticated.
+    pub established: u64,
+    /// That never opened.
+    pub failed: u64,
+    /// That opened, and ended before we ended them.
+    pub lost: u64,
+}
+
+/// How connecting went.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Connecting {
+    /// From the first attempt until the last connection was open or given up.
+    pub duration_s: f64,
+    /// Connections that opened, by that time.
+    pub per_second: f64,
+    /// From the attempt until it was open, in µs.
+    pub latency_us: Latency,
+    /// The same, in ns.
+    pub histogram: Histogram,
+}
+
+/// Counts of messages. What was sent in the window and is not lost was received, perhaps after the window.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Messages {
+    /// Sent in the window.
+    pub sent: u64,
+    /// Echoes received in the window.
+    pub received: u64,
+    /// Without an echo when the run ended.
+    pub lost: u64,
+    /// Echoes of what had been echoed already.
+    pub duplicated: u64,
+    /// Echoes that came after the echo of a later message.
+    pub reordered: u64,
+    /// Echoes that are not what was sent.
+    pub corrupted: u64,
+    /// Echoes that came as text for binary, or the reverse.
+    pub opcode_changed: u64,
+}
+
+/// The cost of our own side, in the window.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Generator {
+    /// CPUs kept busy: 1 is one processor, all of the time. The sum of all processes.
+    pub cpu: f64,
+    /// The busiest process's share of one CPU.
+    pub cpu_of_busiest: f64,
+    /// Processes that sent.
+    pub processes: u32,
+    /// The longest turn of the loop, in µs: as late as any message was looked at.
+    pub turn_us_max: f64,
+    /// Messages sent more than [`LATE_US`](super::verdict::LATE_US) after they were to be sent although their
+    /// connection would have taken them.
+    pub late_sends: u64,
+}
+
+/// The cost of the server, in the window.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Server {
+    /// CPUs kept busy: 1 is one processor, all of the time.
+    pub cpu: f64,
+    /// CPU time for each message received.
+    pub cpu_us_per_message: f64,
+    /// The most memory it had resident.
+    pub rss_kib: u64,
+}
+
+/// What connections took of memory, in KiB for each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Memory {
+    /// Of our processes' own.
+    pub own_user_kib: f64,
+    /// Of the kernel's, for our end; with the server on this machine, for both ends.
+    pub kernel_kib: f64,
+    /// Whether `kernel_kib` has the server's end too.
+    pub both_ends: bool,
+    /// Of the server process's own, if it was watched.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub server_user_kib: Option<f64>,
+}
+
+/// Two histograms of the same messages.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Histograms {
+    /// From the intended time, in ns.
+    pub latency: Histogram,
+    /// From the real time; absent if it is the same.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub uncorrected: Option<Histogram>,
+}
+
+/// A piece of the window.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Interval {
+    /// When it began, after the start of the window.
+    pub start_s: f64,
+    /// How long it was.
+    pub duration_s: f64,
+    /// Connections that were open at its end.
+    pub connections: u64,
+    /// Messages sent.
+    pub sent: u64,
+    /// Echoes received.
+    pub received: u64,
+    /// Things that went wrong.
+    pub errors: u64,
+    /// CPUs that our side kept busy.
+    pub cpu: f64,
+    /// CPUs that the server kept busy.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub server_cpu: Option<f64>,
+    /// What the server had resident, in KiB.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub server_rss_kib: Option<u64>,
+    /// What our processes had resident, in KiB.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub own_rss_kib: Option<u64>,
+    /// Times of the echoes received.
+    pub histograms: Histograms,
+}
+
+/// A connection that was lost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Loss {
+    /// Its number, from 0.
+    pub connection: u64,
+    /// Who ended it.
+    pub by: EndedBy,
+    /// How: `close 1001`, `FIN`, `RST`, `silence`, or a rule that was broken.
+    pub how: String,
+    /// When, in seconds after the first attempt to connect.
+    pub at_s: f64,
+    /// How long it had been open, in seconds.
+    pub after_s: f64,
+}
+
+/// Who ended a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EndedBy {
+    /// The server said so: a close frame, the end of its output.
+    Server,
+    /// The transport broke: a reset, a timeout. It may have been the server, or anything on the way.
+    Network,
+    /// We did, because a rule was broken or nothing came any more.
+    Us,
+}
+
+impl Histograms {
+    /// Counts what another pair has counted.
+    pub fn add(&mut self, other: &Self) {
+        if self.uncorrected.is_some() || other.uncorrected.is_some() {
+            let own = self.uncorrected.get_or_insert_with(|| self.latency.clone());
+            own.add(other.uncorrected());
+        }
+        self.latency.add(&other.latency);
+    }
+
+    /// The times from when messages really were sent.
+    pub fn uncorrected(&self) -> &Histogram {
+        self.uncorrected.as_ref().unwrap_or(&self.latency)
+    }
+}
+
+impl Outcome {
+    /// How many things went wrong: errors by reason, and messages that did not come back as they should.
+    pub fn errors_total(&self) -> u64 {
+        let Messages { lost, duplicated, reordered, corrupted, opcode_changed, .. } = self.messages;
+        let errors: u64 = self.errors.values().sum();
+        errors + lost + duplicated + reordered + corrupted + opcode_changed
+    }
+}

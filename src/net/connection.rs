@@ -44,6 +44,8 @@ pub(super) struct Shared<'a, S> {
     pub(super) limits: &'a Limits,
     /// The current moment, if anything depends on it.
     pub(super) now: Option<Moment>,
+    /// What `now` is set from after each read, if the service wants the time.
+    pub(super) clock: Option<&'a mut dyn FnMut() -> Moment>,
     pub(super) draining: bool,
     pub(super) bytes_received: &'a mut u64,
     pub(super) bytes_sent: &'a mut u64,
@@ -105,7 +107,7 @@ impl<T: Stream> Connection<T> {
             self.receive_eof(shared);
         }
         if self.wants_to_flood(shared.service) {
-            let context = self.context();
+            let context = self.context(shared.now);
             shared.service.on_writable(&context, &mut self.session.outbox(shared.batch));
             self.note_service_close();
         }
@@ -247,6 +249,9 @@ impl<T: Stream> Connection<T> {
             Ok(count) => {
                 shared.batch.filled(count);
                 *shared.bytes_received += count as u64;
+                if let Some(clock) = &mut shared.clock {
+                    shared.now = Some(clock());
+                }
                 self.flags.set(Flag::Heard, true);
                 // Less than was asked for: there was no more. That saves the call that would say so.
                 self.flags.set(
@@ -281,7 +286,7 @@ impl<T: Stream> Connection<T> {
                 Ok(Status::Partial) => return,
                 Ok(Status::Complete(step)) if !step.has_event() => self.session.peer_end(),
                 Ok(Status::Complete(step)) => {
-                    dispatch(step, self.id, shared.service);
+                    dispatch(step, self.id, shared.now, shared.service);
                     self.active = shared.now.map_or(0, tick);
                     End::Service
                 }
@@ -311,7 +316,7 @@ impl<T: Stream> Connection<T> {
     /// Closes our side too, after what the end of input completed or cut short.
     fn receive_eof<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
         match self.session.receive_eof(shared.batch) {
-            Ok(step) => dispatch(step, self.id, shared.service),
+            Ok(step) => dispatch(step, self.id, shared.now, shared.service),
             Err(error) => {
                 self.end_with(End::Failed(error));
                 self.session.fail(error, shared.batch);
@@ -438,8 +443,9 @@ impl<T: Stream> Connection<T> {
         &self.session
     }
 
-    pub(super) fn context(&self) -> Context {
-        Context { connection: self.id, messages: self.session.messages() }
+    pub(super) fn context(&self, now: Option<Moment>) -> Context {
+        let messages = self.session.messages();
+        Context { connection: self.id, messages, now: now.unwrap_or(0) }
     }
 
     /// Marks it as standing in the reactor's queue; whether it did not before.
@@ -457,8 +463,8 @@ fn tick(moment: Moment) -> u32 {
 }
 
 /// Gives the service what a step brought.
-fn dispatch<S: Service>(step: Step<'_>, id: u64, service: &mut S) {
-    let context = Context { connection: id, messages: step.messages() };
+fn dispatch<S: Service>(step: Step<'_>, id: u64, now: Option<Moment>, service: &mut S) {
+    let context = Context { connection: id, messages: step.messages(), now: now.unwrap_or(0) };
     let (event, mut outbox) = step.unpack();
     match event {
         Some(Event::Message(message)) => {

@@ -26,6 +26,8 @@ pub struct ConnectionId(Token);
 pub struct Reactor<N: Network, S: Service> {
     network: N,
     service: S,
+    /// Whether the service is told the time of each read.
+    keeps_time: bool,
     limits: Limits,
     batch: Batch,
     connections: Slab<Connection<N::Stream>>,
@@ -51,6 +53,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
     pub fn new(network: N, service: S, limits: Limits, batch: Batch) -> Self {
         Self {
             network,
+            keeps_time: service.wants_time(),
             service,
             limits,
             batch,
@@ -99,6 +102,11 @@ impl<N: Network, S: Service> Reactor<N, S> {
         let mut told = false;
         self.with(id.0, |connection, shared| told = connection.tell(shared, say));
         told
+    }
+
+    /// Whether a connection has not taken all that it was sent; also if it is gone.
+    pub fn is_blocked(&mut self, id: ConnectionId) -> bool {
+        self.connections.find(id.0).is_none_or(|connection| connection.is_blocked())
     }
 
     /// One round: waits for events for at most `timeout`, forever if `None`, and handles what is due
@@ -223,11 +231,14 @@ impl<N: Network, S: Service> Reactor<N, S> {
         let awaited_close = connection.awaits_close();
         let sent_before = self.metrics.bytes_sent;
         let was_entering = connection.is_entering();
+        let network = &mut self.network;
+        let mut clock = || network.now().as_nanos() as Moment;
         let mut shared = Shared {
             batch: &mut self.batch,
             service: &mut self.service,
             limits: &self.limits,
             now,
+            clock: if self.keeps_time { Some(&mut clock) } else { None },
             draining: self.drain_until.is_some(),
             bytes_received: &mut self.metrics.bytes_received,
             bytes_sent: &mut self.metrics.bytes_sent,
@@ -366,6 +377,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
 
     /// Removes a connection that has ended, and counts why.
     fn reap(&mut self, token: Token, end: End) {
+        let now = self.keeps_time.then(|| self.moment());
         let Some(mut connection) = self.connections.remove(token) else { return };
         let old = connection.replace_deadline(None);
         self.deadlines.change(token, old, None);
@@ -376,7 +388,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
         if connection.session().config().role == Role::Server {
             self.forget_network(connection.peer());
         }
-        let context = connection.context();
+        let context = connection.context(now);
         self.metrics.messages += u64::from(context.messages);
         *self.metrics.ended.entry(end).or_default() += 1;
         info!(peer:% = connection.peer(), messages = context.messages; "#{} ended: {end}", connection.id());

@@ -64,6 +64,7 @@ impl<T: Stream> Connection<T> {
         let is_server = session.config().role == Role::Server;
         let mut flags = Flags::default();
         flags.set(Flag::Writable, is_server);
+        flags.set(Flag::Connecting, !is_server);
         flags.set(Flag::Entering, is_server && session.config().has_entrance());
         Self { stream, session, id, slot, peer, deadline: None, active: 0, end: None, flags }
     }
@@ -82,7 +83,7 @@ impl<T: Stream> Connection<T> {
 
     /// Whether a drive would get anything done.
     pub(super) fn wants_drive<S: Service>(&self, service: &S) -> bool {
-        if self.is_blocked() {
+        if self.is_blocked() || self.flags.has(Flag::Connecting) {
             return self.flags.has(Flag::Writable);
         }
         (self.flags.has(Flag::Readable) && !self.flags.has(Flag::Eof))
@@ -94,6 +95,7 @@ impl<T: Stream> Connection<T> {
     /// Nothing is read while the peer has not taken what it was sent: that is the back-pressure, and it
     /// bounds what a connection holds to the answers to one batch.
     pub(super) fn drive<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
+        self.flags.set(Flag::Connecting, false);
         self.flush(shared);
         if self.is_blocked() {
             return;

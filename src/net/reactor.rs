@@ -8,7 +8,7 @@ use super::network::{Network, Peer, Stream, Subject, Token};
 use super::slab::{Slab, Tokened};
 use crate::limits::{ACCEPTS_PER_TURN, Limits};
 use crate::metrics::Metrics;
-use crate::proto::{Batch, Config, End, Error, Outbox, Role, Session, Stage};
+use crate::proto::{Batch, Config, End, Error, Framing, Outbox, Role, Session, Stage};
 use crate::service::Service;
 use log::{debug, error, info, trace};
 use std::any::Any;
@@ -223,7 +223,8 @@ impl<N: Network, S: Service> Reactor<N, S> {
         token: Token,
         act: impl FnOnce(&mut Connection<N::Stream>, &mut Shared<'_, S>),
     ) {
-        let now = self.limits.idle_timeout.is_some().then(|| self.moment());
+        let is_timed = self.keeps_time || self.limits.idle_timeout.is_some();
+        let now = is_timed.then(|| self.moment());
         let Some(connection) = self.connections.find(token) else { return };
         let stage = connection.session().stage();
         let held_before = connection.heap_bytes();
@@ -351,8 +352,8 @@ impl<N: Network, S: Service> Reactor<N, S> {
     fn insert(&mut self, stream: N::Stream, peer: Peer, config: Rc<Config>) -> io::Result<Token> {
         self.last_id += 1;
         let id = self.last_id;
-        let speaks_first =
-            config.framing != crate::proto::Framing::WebSocket || config.role == Role::Client;
+        // A client waits until it is connected, and hears of that.
+        let speaks_first = config.framing != Framing::WebSocket && config.role == Role::Server;
         let session = Session::new(config);
         let connection =
             self.connections.insert(|slot| Connection::new(id, slot, stream, peer, session));

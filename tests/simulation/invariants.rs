@@ -89,7 +89,7 @@ impl World {
                             .facts
                             .told_at
                             .or(link.facts.connected_at)
-                            .is_none_or(|at| at >= due);
+                            .is_none_or(|at| at + SLACK >= due);
                     link.facts.opened_at.is_none()
                         && is_waited_for
                         && has_passed(accepted_at, limits.handshake_timeout)

@@ -35,6 +35,7 @@
 
 pub mod cli;
 pub mod limits;
+pub mod load;
 pub mod metrics;
 pub mod net;
 pub mod proto;

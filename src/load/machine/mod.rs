@@ -107,7 +107,7 @@ impl Machine {
     /// Looks at a machine whose `/proc` and `/sys` are below this directory.
     pub fn look_in(root: &Path) -> Self {
         let tree = Tree::new(root);
-        let sysctl = |name: &str| tree.number(&format!("proc/sys/{name}"));
+        let sysctl = |name: &str| tree.number(format!("proc/sys/{name}"));
         let (descriptors_soft, descriptors_hard) = tree.process_limit("Max open files");
         Self {
             descriptors_soft,

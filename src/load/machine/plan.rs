@@ -23,7 +23,7 @@ const KERNEL_BYTES_PER_UNREAD: u64 = 2;
 /// What remedies are for when no number of connections was asked for: a million.
 const A_MILLION: u64 = 1_000_000;
 
-/// See the [module documentation](self).
+/// Connections as they are to be held, all idle but for what is unread.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// How many connections are wanted; `None` is as many as can be.

@@ -4,6 +4,7 @@ mod auth;
 mod config_file;
 mod connect;
 mod deflate;
+mod doctor;
 mod early_drop;
 mod logger;
 mod printable;
@@ -34,6 +35,8 @@ enum Command {
     Serve(Box<serve::ServeArgs>),
     /// Talk to a server: each line is a message, each reply a line
     Connect(Box<connect::ConnectArgs>),
+    /// Say how many connections this machine can hold, and which limit stands in the way first
+    Doctor(Box<doctor::DoctorArgs>),
 }
 
 /// What every command takes.
@@ -60,6 +63,8 @@ enum Failure {
     Usage(String),
     /// Exit code 1: it did not work.
     Runtime(String),
+    /// Exit code 3: it worked, and what was found is not what was asked for.
+    Check(String),
     /// Exit code 128 and the signal's number.
     Signal(i32),
 }
@@ -73,7 +78,9 @@ impl From<std::io::Error> for Failure {
 impl std::fmt::Display for Failure {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Usage(message) | Self::Runtime(message) => formatter.write_str(message),
+            Self::Usage(message) | Self::Runtime(message) | Self::Check(message) => {
+                formatter.write_str(message)
+            }
             Self::Signal(signal) => write!(formatter, "signal {signal}"),
         }
     }
@@ -85,12 +92,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = parse(&arguments).and_then(|cli| match cli.command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Connect(arguments) => connect::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
     });
     let (message, code) = match result {
         Ok(()) => return ExitCode::SUCCESS,
         Err(Failure::Signal(signal)) => return ExitCode::from(128 + signal as u8),
         Err(Failure::Runtime(message)) => (message, 1),
         Err(Failure::Usage(message)) => (message, 2),
+        Err(Failure::Check(message)) => (message, 3),
     };
     // Nobody is left to tell if stderr is gone.
     let _ = writeln!(std::io::stderr(), "halloo: {message}");

@@ -1,11 +1,15 @@
 //! Load: many client connections, what they measure, and what that says.
 //!
 //! [`outcome`] is what a run leaves behind, as data that is saved, merged and rendered; [`latency`] is how
-//! times are counted.
+//! times are counted. [`machine`] knows what this machine can hold, and [`sources`] where connections come
+//! from.
 
 pub mod latency;
+pub mod machine;
 pub mod merge;
+pub mod numbers;
 pub mod outcome;
+pub mod sources;
 pub mod verdict;
 
 pub use latency::{Histogram, Latency};

@@ -6,8 +6,12 @@ mod connect;
 mod deflate;
 mod early_drop;
 mod logger;
+mod output;
 mod printable;
+#[allow(dead_code, reason = "bench and hold show it")]
+mod progress;
 mod prompt;
+mod report;
 mod secrets;
 mod serve;
 #[cfg_attr(not(feature = "tls"), path = "tls_absent.rs")]
@@ -34,6 +38,8 @@ enum Command {
     Serve(Box<serve::ServeArgs>),
     /// Talk to a server: each line is a message, each reply a line
     Connect(Box<connect::ConnectArgs>),
+    /// Show saved results again, or make one of several
+    Report(Box<report::ReportArgs>),
 }
 
 /// What every command takes.
@@ -60,6 +66,10 @@ enum Failure {
     Usage(String),
     /// Exit code 1: it did not work.
     Runtime(String),
+    /// Exit code 3: it worked, and a threshold was crossed.
+    Threshold(String),
+    /// Exit code 4: it worked, but the figures may not be believed.
+    Invalid(String),
     /// Exit code 128 and the signal's number.
     Signal(i32),
 }
@@ -73,7 +83,10 @@ impl From<std::io::Error> for Failure {
 impl std::fmt::Display for Failure {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Usage(message) | Self::Runtime(message) => formatter.write_str(message),
+            Self::Usage(message)
+            | Self::Runtime(message)
+            | Self::Threshold(message)
+            | Self::Invalid(message) => formatter.write_str(message),
             Self::Signal(signal) => write!(formatter, "signal {signal}"),
         }
     }
@@ -85,12 +98,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = parse(&arguments).and_then(|cli| match cli.command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Connect(arguments) => connect::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
     });
     let (message, code) = match result {
         Ok(()) => return ExitCode::SUCCESS,
         Err(Failure::Signal(signal)) => return ExitCode::from(128 + signal as u8),
         Err(Failure::Runtime(message)) => (message, 1),
         Err(Failure::Usage(message)) => (message, 2),
+        Err(Failure::Threshold(message)) => (message, 3),
+        Err(Failure::Invalid(message)) => (message, 4),
     };
     // Nobody is left to tell if stderr is gone.
     let _ = writeln!(std::io::stderr(), "halloo: {message}");

@@ -1,11 +1,15 @@
 //! Load: many client connections, what they measure, and what that says.
 //!
 //! [`outcome`] is what a run leaves behind, as data that is saved, merged and rendered; [`latency`] is how
-//! times are counted.
+//! times are counted. [`render`] shows an outcome, [`threshold`] judges it, [`compare`] sets two side by side.
 
+pub mod compare;
 pub mod latency;
 pub mod merge;
+pub mod metric;
 pub mod outcome;
+pub mod render;
+pub mod threshold;
 pub mod verdict;
 
 pub use latency::{Histogram, Latency};

@@ -7,8 +7,12 @@ mod deflate;
 mod doctor;
 mod early_drop;
 mod logger;
+mod output;
 mod printable;
+#[allow(dead_code, reason = "bench and hold show it")]
+mod progress;
 mod prompt;
+mod report;
 mod secrets;
 mod serve;
 #[cfg_attr(not(feature = "tls"), path = "tls_absent.rs")]
@@ -37,6 +41,8 @@ enum Command {
     Connect(Box<connect::ConnectArgs>),
     /// Say how many connections this machine can hold, and which limit stands in the way first
     Doctor(Box<doctor::DoctorArgs>),
+    /// Show saved results again, or make one of several
+    Report(Box<report::ReportArgs>),
 }
 
 /// What every command takes.
@@ -65,6 +71,8 @@ enum Failure {
     Runtime(String),
     /// Exit code 3: it worked, and what was found is not what was asked for.
     Check(String),
+    /// Exit code 4: it worked, but the figures may not be believed.
+    Invalid(String),
     /// Exit code 128 and the signal's number.
     Signal(i32),
 }
@@ -78,9 +86,10 @@ impl From<std::io::Error> for Failure {
 impl std::fmt::Display for Failure {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Usage(message) | Self::Runtime(message) | Self::Check(message) => {
-                formatter.write_str(message)
-            }
+            Self::Usage(message)
+            | Self::Runtime(message)
+            | Self::Check(message)
+            | Self::Invalid(message) => formatter.write_str(message),
             Self::Signal(signal) => write!(formatter, "signal {signal}"),
         }
     }
@@ -93,6 +102,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Connect(arguments) => connect::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
     });
     let (message, code) = match result {
         Ok(()) => return ExitCode::SUCCESS,
@@ -100,6 +110,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(Failure::Runtime(message)) => (message, 1),
         Err(Failure::Usage(message)) => (message, 2),
         Err(Failure::Check(message)) => (message, 3),
+        Err(Failure::Invalid(message)) => (message, 4),
     };
     // Nobody is left to tell if stderr is gone.
     let _ = writeln!(std::io::stderr(), "halloo: {message}");

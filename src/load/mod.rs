@@ -1,15 +1,19 @@
 //! Load: many client connections, what they measure, and what that says.
 //!
 //! [`outcome`] is what a run leaves behind, as data that is saved, merged and rendered; [`latency`] is how
-//! times are counted. [`machine`] knows what this machine can hold, and [`sources`] where connections come
-//! from.
+//! times are counted. [`render`] shows an outcome, [`threshold`] judges it, [`compare`] sets two side by side.
+//! [`machine`] knows what this machine can hold, and [`sources`] where connections come from.
 
+pub mod compare;
 pub mod latency;
 pub mod machine;
 pub mod merge;
+pub mod metric;
 pub mod numbers;
 pub mod outcome;
+pub mod render;
 pub mod sources;
+pub mod threshold;
 pub mod verdict;
 
 pub use latency::{Histogram, Latency};

@@ -1,0 +1,182 @@
+//! Where the result of a measurement goes: the table on stdout, files, and what it means for the exit code.
+
+use super::{Failure, printable};
+use crate::load::render::{hlog, html, text};
+use crate::load::threshold::Threshold;
+use crate::load::{Outcome, Verdict};
+use clap::Args;
+use std::fs;
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+/// In place of a file: stdout.
+const STDOUT: &str = "-";
+
+/// See the [module documentation](self).
+#[derive(Debug, Args)]
+pub(super) struct OutputArgs {
+    /// Save the result as JSON (docs/bench.schema.json); - is stdout, in place of the table
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Save a page for a browser that needs no other file
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Save the latencies of each interval as an HdrHistogram log
+    #[arg(long, value_name = "FILE")]
+    hdr: Option<PathBuf>,
+    #[command(flatten)]
+    gate: GateArgs,
+}
+
+/// When a result counts as failed.
+#[derive(Debug, Args)]
+pub(super) struct GateArgs {
+    #[arg(long, value_name = "EXPR", help = fail_if_help())]
+    fail_if: Vec<Threshold>,
+    /// Exit with 0 even if the figures may not be believed
+    #[arg(long)]
+    accept_invalid: bool,
+}
+
+fn fail_if_help() -> String {
+    let names = crate::load::threshold::names();
+    format!(
+        "Exit with 3 if this is so, as in 'p99>5ms', 'errors>0', 'rate<100k/s' (repeatable); {names}"
+    )
+}
+
+impl OutputArgs {
+    /// Finds out before anything is measured what would be in the way of [`deliver`](Self::deliver).
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        for (flag, file) in [("--html", &self.html), ("--hdr", &self.hdr)] {
+            if file.as_deref() == Some(Path::new(STDOUT)) {
+                return Err(Failure::Usage(format!("{flag} -: only --json can go to stdout")));
+            }
+        }
+        for (flag, file) in [("--json", &self.json), ("--html", &self.html), ("--hdr", &self.hdr)] {
+            let Some(file) = file.as_deref().filter(|file| *file != Path::new(STDOUT)) else {
+                continue;
+            };
+            let directory = fs::metadata(directory_of(file));
+            if !directory.is_ok_and(|directory| directory.is_dir()) || file.is_dir() {
+                let file = file.display();
+                return Err(Failure::Usage(format!("{flag} {file}: there is no such directory")));
+            }
+        }
+        match self.gate.fail_if.iter().find(|threshold| threshold.is_relative()) {
+            None => Ok(()),
+            Some(threshold) => Err(Failure::Usage(format!(
+                "--fail-if {threshold}: a change needs two results: halloo report --compare A B"
+            ))),
+        }
+    }
+
+    /// Prints and saves a result. Fails with what the thresholds say, then with the verdict.
+    pub(super) fn deliver(&self, outcome: &Outcome) -> Result<(), Failure> {
+        let json = serde_json::to_string_pretty(outcome)
+            .map_err(|error| Failure::Runtime(format!("the result has no JSON: {error}")))?;
+        match self.json.as_deref() {
+            Some(file) if file == Path::new(STDOUT) => print(&format!("{json}\n"))?,
+            Some(file) => {
+                save(file, &format!("{json}\n"))?;
+                print_table(&text::render(outcome))?;
+            }
+            None => print_table(&text::render(outcome))?,
+        }
+        if let Some(file) = &self.html {
+            save(file, &html::render(outcome))?;
+        }
+        if let Some(file) = &self.hdr {
+            save(file, &hlog::render(outcome))?;
+        }
+        self.gate.judge(outcome)
+    }
+}
+
+impl GateArgs {
+    /// What the thresholds say, then the verdict.
+    pub(super) fn judge(&self, outcome: &Outcome) -> Result<(), Failure> {
+        let complaints: Vec<String> =
+            self.fail_if.iter().filter_map(|threshold| threshold.complaint(outcome)).collect();
+        if !complaints.is_empty() {
+            return Err(Failure::Check(complaints.join("; ")));
+        }
+        if outcome.verdict == Verdict::Valid || self.accept_invalid {
+            return Ok(());
+        }
+        let (verdict, reason) =
+            (&outcome.verdict, printable::line(outcome.verdict_reason.as_bytes()));
+        Err(Failure::Invalid(format!(
+            "{verdict}: {reason} (--accept-invalid takes the figures as they are)"
+        )))
+    }
+}
+
+/// Prints lines of which some may have come from a stranger's file.
+pub(super) fn print_table(table: &str) -> Result<(), Failure> {
+    let lines: Vec<String> = table.lines().map(|line| printable::line(line.as_bytes())).collect();
+    print(&format!("{}\n", lines.join("\n")))
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        // Whoever read our output has enough of it.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        result => {
+            result.map_err(|error| Failure::Runtime(format!("cannot write to stdout: {error}")))
+        }
+    }
+}
+
+/// Writes a file so that it is there whole or not at all. What is no plain file, such as a pipe, is written to.
+fn save(file: &Path, text: &str) -> Result<(), Failure> {
+    write_whole(file, text)
+        .map_err(|error| Failure::Runtime(format!("cannot write '{}': {error}", file.display())))
+}
+
+fn write_whole(file: &Path, text: &str) -> io::Result<()> {
+    match fs::metadata(file) {
+        Ok(there) if !there.is_file() => return fs::write(file, text),
+        // A link stays one; what it points to is replaced.
+        Ok(_) if file.is_symlink() => return write_whole(&fs::canonicalize(file)?, text),
+        _ => {}
+    }
+    let Some(name) = file.file_name() else { return Err(ErrorKind::InvalidInput.into()) };
+    let mut unfinished = std::ffi::OsString::from(".");
+    unfinished.push(name);
+    unfinished.push(format!(".{}", std::process::id()));
+    let unfinished = directory_of(file).join(unfinished);
+    let written = fs::write(&unfinished, text).and_then(|()| fs::rename(&unfinished, file));
+    if written.is_err() {
+        // It may not even have been made.
+        let _ = fs::remove_file(&unfinished);
+    }
+    written
+}
+
+fn directory_of(file: &Path) -> &Path {
+    file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_replaced_whole_and_links_stay() {
+        let directory = std::env::temp_dir().join(format!("halloo-output-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let (file, link) = (directory.join("a.json"), directory.join("link"));
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        for text in ["one", "another"] {
+            write_whole(&link, text).unwrap();
+            assert_eq!(fs::read_to_string(&file).unwrap(), text);
+        }
+        assert!(link.is_symlink());
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 2, "nothing unfinished is left");
+        assert!(write_whole(&directory.join("none/a"), "").is_err());
+        write_whole(Path::new("/dev/null"), "gone").unwrap();
+        fs::remove_dir_all(&directory).unwrap();
+    }
+}

@@ -1,0 +1,78 @@
+//! `halloo report`: saved results, shown again, made one, or compared.
+
+use super::output::OutputArgs;
+use super::{CommonArgs, Failure, logger};
+use crate::load::outcome::SCHEMA_VERSION;
+use crate::load::{Outcome, merge};
+use clap::Args;
+use log::LevelFilter;
+use serde_json::Value;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// See the [module documentation](self).
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    /// Results that bench or hold saved with --json; - is stdin
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// Make one of them all: histograms are added, runs at the same time are one load from several sides
+    #[arg(long)]
+    merge: bool,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+/// Reads, and shows.
+pub(super) fn run(arguments: &ReportArgs) -> Result<(), Failure> {
+    let common = &arguments.common;
+    logger::init(common.log_format, LevelFilter::Warn, common.verbose, common.quiet, None);
+    arguments.output.check()?;
+    if arguments.files.len() > 1 && !arguments.merge {
+        return Err(Failure::Usage(format!(
+            "{} files: --merge makes one result of them",
+            arguments.files.len()
+        )));
+    }
+    let mut outcomes =
+        arguments.files.iter().map(|file| read(file)).collect::<Result<Vec<_>, _>>()?;
+    match outcomes.pop() {
+        Some(only) if outcomes.is_empty() => arguments.output.deliver(&only),
+        last => {
+            outcomes.extend(last);
+            arguments.output.deliver(&merge::merge(&outcomes).map_err(Failure::Runtime)?)
+        }
+    }
+}
+
+/// One saved result.
+fn read(file: &Path) -> Result<Outcome, Failure> {
+    let failure = |message: String| Failure::Runtime(format!("'{}' {message}", file.display()));
+    let mut text = String::new();
+    let read = if file == Path::new("-") {
+        std::io::stdin().read_to_string(&mut text)
+    } else {
+        std::fs::File::open(file).and_then(|mut file| file.read_to_string(&mut text))
+    };
+    read.map_err(|error| failure(format!("cannot be read: {error}")))?;
+    let value: Value =
+        serde_json::from_str(&text).map_err(|error| failure(format!("is not JSON: {error}")))?;
+    match value.get("schema_version").and_then(Value::as_u64) {
+        Some(version) if version == u64::from(SCHEMA_VERSION) => {}
+        Some(version) => {
+            return Err(failure(format!(
+                "has schema_version {version}: this halloo reads {SCHEMA_VERSION}"
+            )));
+        }
+        None => {
+            return Err(failure(
+                "is no result of halloo: it has no schema_version; bench and hold save one with --json"
+                    .into(),
+            ));
+        }
+    }
+    serde_json::from_value(value)
+        .map_err(|error| failure(format!("is no result of halloo: {error}")))
+}

@@ -201,7 +201,7 @@ impl<'a> Conversation<'a> {
         let (Some(connection), Some(line)) = (self.connection, &self.unanswered) else { return };
         let kind = if std::str::from_utf8(line).is_ok() { Kind::Text } else { Kind::Binary };
         let terminator: &[u8] = if framing == Framing::Line { b"\n" } else { b"" };
-        self.reactor.tell(connection, |outbox| outbox.send(kind, &[line, terminator]));
+        self.reactor.tell(connection, |_, outbox| outbox.send(kind, &[line, terminator]));
         if self.is_impatient {
             self.unanswered = None;
         } else {
@@ -216,7 +216,7 @@ impl<'a> Conversation<'a> {
         }
         self.is_leaving = true;
         let Some(connection) = self.connection else { return Ok(()) };
-        self.reactor.tell(connection, |outbox| outbox.close(CloseCode::NORMAL));
+        self.reactor.tell(connection, |_, outbox| outbox.close(CloseCode::NORMAL));
         while self.connection.is_some() {
             self.turn()?;
         }

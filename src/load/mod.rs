@@ -4,18 +4,32 @@
 //! times are counted. [`render`] shows an outcome, [`threshold`] judges it, [`compare`] sets two side by side.
 //! [`machine`] knows what this machine can hold, and [`sources`] where connections come from.
 
+mod arrival;
 pub mod compare;
+mod content;
+mod ending;
+mod flights;
+mod generator;
+pub mod judge;
 pub mod latency;
 pub mod machine;
+mod measured;
 pub mod merge;
+mod meter;
 pub mod metric;
 pub mod numbers;
 pub mod outcome;
+pub mod plan;
+mod recorder;
 pub mod render;
+pub mod run;
+mod schedule;
 pub mod sources;
 pub mod threshold;
+pub mod usage;
 pub mod verdict;
 
 pub use latency::{Histogram, Latency};
+pub use measured::Labels;
 pub use outcome::Outcome;
 pub use verdict::Verdict;

@@ -26,9 +26,13 @@ pub struct Plan {
     pub warm_up: Duration,
     /// How long the window is.
     pub end: WindowEnd,
+    /// How long a connection may take to open, and then to authenticate.
+    pub connect_timeout: Duration,
     /// How long an echo is waited for: until then a message is on its way, afterwards it is lost.
     pub reply_timeout: Duration,
-    /// Whether the run ends once this server process is gone, or connections end without a reason of ours.
+    /// Whether a connection whose message is lost is lost itself, and each one lost is written down.
+    pub keeps_ledger: bool,
+    /// How long the pieces are in which the window is recorded.
     pub interval: Duration,
 }
 

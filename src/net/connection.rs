@@ -152,13 +152,13 @@ impl<T: Stream> Connection<T> {
     pub(super) fn tell<S: Service>(
         &mut self,
         shared: &mut Shared<'_, S>,
-        say: impl FnOnce(&mut Outbox<'_>),
+        say: impl FnOnce(&mut S, &mut Outbox<'_>),
     ) -> bool {
         if self.session.stage() != Stage::Open {
             return false;
         }
         shared.batch.begin(self.session.tail());
-        say(&mut self.session.outbox(shared.batch));
+        say(shared.service, &mut self.session.outbox(shared.batch));
         self.note_service_close();
         self.send(shared);
         true
@@ -378,7 +378,7 @@ impl<T: Stream> Connection<T> {
             self.fail(Error::PingTimeout, shared);
         } else {
             self.flags.set(Flag::Pinged, true);
-            self.tell(shared, |outbox: &mut Outbox<'_>| outbox.ping());
+            self.tell(shared, |_, outbox| outbox.ping());
         }
     }
 

@@ -97,8 +97,9 @@ impl<N: Network, S: Service> Reactor<N, S> {
         self.insert(stream, peer, config).map(ConnectionId)
     }
 
-    /// Sends on an open connection what answers nothing. Returns false if it is not open.
-    pub fn tell(&mut self, id: ConnectionId, say: impl FnOnce(&mut Outbox<'_>)) -> bool {
+    /// Sends on an open connection what answers nothing, with the service at hand. Returns false if it is
+    /// not open.
+    pub fn tell(&mut self, id: ConnectionId, say: impl FnOnce(&mut S, &mut Outbox<'_>)) -> bool {
         let mut told = false;
         self.with(id.0, |connection, shared| told = connection.tell(shared, say));
         told
@@ -173,6 +174,11 @@ impl<N: Network, S: Service> Reactor<N, S> {
     }
 
     /// The service.
+    pub fn service(&self) -> &S {
+        &self.service
+    }
+
+    /// The service, to change it.
     pub fn service_mut(&mut self) -> &mut S {
         &mut self.service
     }

@@ -1,15 +1,16 @@
 //! The command line: what a user types, and the only place that prints.
 
 mod auth;
+mod client;
 mod config_file;
 mod connect;
 mod deflate;
 mod doctor;
 mod early_drop;
 mod logger;
+mod measure;
 mod output;
 mod printable;
-#[allow(dead_code, reason = "bench and hold show it")]
 mod progress;
 mod prompt;
 mod report;
@@ -39,6 +40,10 @@ enum Command {
     Serve(Box<serve::ServeArgs>),
     /// Talk to a server: each line is a message, each reply a line
     Connect(Box<connect::ConnectArgs>),
+    /// Measure how fast a server answers, and how much
+    Bench(Box<measure::BenchArgs>),
+    /// Hold many connections, and account for each that is lost
+    Hold(Box<measure::HoldArgs>),
     /// Say how many connections this machine can hold, and which limit stands in the way first
     Doctor(Box<doctor::DoctorArgs>),
     /// Show saved results again, or make one of several
@@ -101,6 +106,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = parse(&arguments).and_then(|cli| match cli.command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Connect(arguments) => connect::run(&arguments),
+        Command::Bench(arguments) => measure::bench(&arguments),
+        Command::Hold(arguments) => measure::hold(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
     });

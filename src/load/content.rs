@@ -85,9 +85,14 @@ impl Contents {
     /// For messages as `content` says, in this framing.
     pub(super) fn new(content: &Content, framing: Framing) -> Self {
         let terminator: &[u8] = if framing == Framing::Line { b"\n" } else { b"" };
-        let kind = match content {
-            Content::Stamped { binary: false, .. } | Content::Text(_) => Kind::Text,
-            Content::Stamped { binary: true, .. } => Kind::Binary,
+        let is_text = match content {
+            Content::Stamped { binary, .. } => !binary,
+            Content::Text(_) => true,
+        };
+        // Where nothing says which it is, it is bytes.
+        let kind = match framing {
+            Framing::WebSocket if is_text => Kind::Text,
+            _ => Kind::Binary,
         };
         match content {
             Content::Text(text) => Self {
@@ -240,7 +245,8 @@ mod tests {
             let mut bytes = concatenated(&message);
             prop_assert_eq!(bytes.len(), 300);
             prop_assert!(message.matches(0, &bytes[..cut]) && message.matches(cut, &bytes[cut..]));
-            prop_assert!(!contents.message(Stamp { number: 8, ..stamp }).matches(24, &bytes[24..]));
+            let next = contents.message(Stamp { number: 8, ..stamp });
+            prop_assert!(!next.matches(24, &bytes[24..]));
             bytes[cut] ^= 4;
             prop_assert!(!message.matches(0, &bytes));
         }
@@ -251,8 +257,7 @@ mod tests {
         for bytes in [1, 5, 24, 25, 64, 5_000] {
             let stamp = Stamp { number: 1, connection: 2, time: 3 };
             assert_eq!(concatenated(&contents(bytes).message(stamp)).len(), bytes);
-            let lines =
-                Contents::new(&Content::Stamped { bytes, binary: false }, Framing::Line);
+            let lines = Contents::new(&Content::Stamped { bytes, binary: false }, Framing::Line);
             let line = concatenated(&lines.message(stamp));
             assert_eq!((line.len(), line.last()), (bytes, Some(&b'\n')));
             assert_eq!(line.iter().filter(|&&byte| byte == b'\n').count(), 1);

@@ -5,16 +5,13 @@ use crate::proto::{End, Error};
 
 /// Who ended a connection, and how. `is_websocket` says whether an end of input is the regular end.
 pub(super) fn ending(end: End, is_websocket: bool) -> (EndedBy, String) {
-    let fin = || (EndedBy::Server, "FIN".to_owned());
     match end {
         End::Peer if is_websocket => (EndedBy::Server, "close without a code".into()),
-        End::Peer => fin(),
+        End::Peer | End::Failed(Error::ClosedAbnormally) => (EndedBy::Server, "FIN".into()),
         End::PeerWithCode(code) => (EndedBy::Server, format!("close {code}")),
-        End::Failed(Error::ClosedAbnormally) => fin(),
         End::Reset | End::BrokenPipe => (EndedBy::Network, "RST".into()),
         End::TimedOut => (EndedBy::Network, SILENCE.into()),
         End::Refused | End::Transport => (EndedBy::Network, end.to_string()),
-        End::Tls(_) | End::Failed(_) => (EndedBy::Us, end.to_string()),
         _ => (EndedBy::Us, end.to_string()),
     }
 }

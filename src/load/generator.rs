@@ -36,6 +36,8 @@ pub(super) struct Generator {
     given_up: HashSet<(usize, u64)>,
     /// When the first attempt to connect was made.
     began_at: u64,
+    /// Whether any message ever came.
+    has_heard: bool,
 }
 
 /// Counts of connections, and of what went wrong with them.
@@ -102,6 +104,7 @@ impl Generator {
             tally: Tally::default(),
             given_up: HashSet::new(),
             began_at: 0,
+            has_heard: false,
         }
     }
 
@@ -180,6 +183,11 @@ impl Generator {
         self.schedule.as_ref()
     }
 
+    /// Whether any message ever came.
+    pub(super) fn has_heard(&self) -> bool {
+        self.has_heard
+    }
+
     pub(super) fn is_open(&self, index: usize) -> bool {
         self.talks[index].state == State::Open
     }
@@ -222,7 +230,8 @@ impl Generator {
         let mut losers = Vec::new();
         for index in 0..self.talks.len() {
             let talk = &mut self.talks[index];
-            let is_overdue = |talk: &Talk| talk.flights.oldest().is_some_and(|(_, sent)| sent < deadline);
+            let is_overdue =
+                |talk: &Talk| talk.flights.oldest().is_some_and(|(_, sent)| sent < deadline);
             if talk.state != State::Open || !is_overdue(talk) {
                 continue;
             }
@@ -462,6 +471,7 @@ impl Service for Generator {
         if self.talks[index].state != State::Open {
             return;
         }
+        self.has_heard = true;
         let answered = match self.framing {
             Framing::Raw if self.verify => self.receive_bytes(index, message.payload, context.now),
             _ => u32::from(self.receive(index, &message, context.now)),

@@ -1,7 +1,7 @@
 //! Judges an outcome: which verdict its figures and what else was seen add up to, and the sentence for it.
 
 use super::numbers::thousands;
-use super::outcome::{Connections, Generator, Outcome};
+use super::outcome::{Connections, Generator, Kind, Outcome};
 use super::verdict::{LATE_US, Verdict};
 use std::collections::BTreeMap;
 
@@ -29,10 +29,16 @@ pub struct Evidence {
 
 /// Says whether the figures of an outcome may be believed, and why.
 pub fn judge(outcome: &Outcome, evidence: &Evidence) -> (Verdict, String) {
-    ceiling(outcome, evidence)
-        .or_else(|| generator_bound(outcome))
-        .or_else(|| rate_not_reached(outcome, evidence))
-        .unwrap_or_else(|| (Verdict::Valid, valid(outcome)))
+    if let Some(ceiling) = ceiling(outcome, evidence) {
+        return ceiling;
+    }
+    match outcome.kind {
+        // It is about connections: their messages only prove them alive.
+        Kind::Hold => (Verdict::Valid, held(outcome)),
+        Kind::Bench => generator_bound(outcome)
+            .or_else(|| rate_not_reached(outcome, evidence))
+            .unwrap_or_else(|| (Verdict::Valid, valid(outcome))),
+    }
 }
 
 /// Connections that failed or were lost, and the limit behind it.
@@ -140,6 +146,16 @@ fn rate_not_reached(outcome: &Outcome, evidence: &Evidence) -> Option<(Verdict, 
         }
     );
     Some((Verdict::RateNotReached, sentence))
+}
+
+fn held(outcome: &Outcome) -> String {
+    let connections = thousands(outcome.connections.established);
+    let proofs = thousands(outcome.messages.received);
+    let seconds = outcome.duration_s;
+    format!(
+        "{connections} connections were held for {seconds:.1} s and none was lost; they echoed {proofs} \
+         messages"
+    )
 }
 
 fn valid(outcome: &Outcome) -> String {

@@ -70,6 +70,7 @@ impl Measured {
         let (depth, rate) = match plan.pace {
             Pace::Closed { depth } => (Some(depth), None),
             Pace::Open { rate } => (None, Some(rate)),
+            Pace::Silent => (None, None),
         };
         let connecting_s = self.connecting.as_secs_f64().max(f64::MIN_POSITIVE);
         Outcome {

@@ -3,10 +3,12 @@
 //! Runs that overlap in time were one load from several sides, and their rates add up. Runs that follow each
 //! other are one load with pauses, which do not count.
 
+use super::judge::{Evidence, judge};
 use super::latency::Histogram;
 use super::outcome::{
     Connecting, Connections, Generator, Histograms, Interval, Memory, Messages, Outcome, Server,
 };
+use super::verdict::Verdict;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -53,6 +55,11 @@ pub fn merge(outcomes: &[Outcome]) -> Result<Outcome, String> {
     if let Some(worst) = parts.iter().rev().max_by_key(|part| part.verdict.severity()) {
         merged.verdict = worst.verdict.clone();
         merged.verdict_reason = worst.verdict_reason.clone();
+    }
+    if let (Verdict::Valid, (Verdict::Valid, reason)) =
+        (&merged.verdict, judge(&merged, &Evidence::default()))
+    {
+        merged.verdict_reason = reason;
     }
     Ok(merged)
 }

@@ -52,7 +52,9 @@ impl Meter {
         Spent {
             own_cpu: look.own_cpu_since(&last),
             own_rss_kib: Some(look.own.resident_bytes / 1024),
-            server_cpu: look.server_cpu_since(&last).map(|cpu| cpu.as_secs_f64() / look.since(&last)),
+            server_cpu: look
+                .server_cpu_since(&last)
+                .map(|cpu| cpu.as_secs_f64() / look.since(&last)),
             server_rss_kib: server.map(|bytes| bytes / 1024),
         }
     }

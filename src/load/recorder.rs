@@ -168,13 +168,12 @@ impl Recorder {
     pub(super) fn end_interval(&mut self, rest: Interval) -> &Interval {
         let last = self.at_last_interval;
         let histograms = std::mem::replace(&mut self.interval, Self::histograms(self.is_open_loop));
-        self.intervals.push(Interval {
-            sent: self.totals.sent - last.sent,
-            received: self.arrived - last.arrived,
-            errors: self.errors - last.errors,
-            histograms,
-            ..rest
-        });
+        let mut interval = rest;
+        interval.sent = self.totals.sent - last.sent;
+        interval.received = self.arrived - last.arrived;
+        interval.errors = self.errors - last.errors;
+        interval.histograms = histograms;
+        self.intervals.push(interval);
         let (sent, arrived, errors) = (self.totals.sent, self.arrived, self.errors);
         self.at_last_interval = Marks { sent, arrived, errors };
         self.intervals.last().expect("one was pushed")

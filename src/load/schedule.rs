@@ -39,7 +39,10 @@ mod tests {
     #[test]
     fn each_connection_has_its_turn_and_all_together_the_rate() {
         let schedule = Schedule::new(1_000, 1e6, 3);
-        assert_eq!((0..5).map(|k| schedule.due_at(k)).collect::<Vec<_>>(), [1_000, 2_000, 3_000, 4_000, 5_000]);
+        assert_eq!(
+            (0..5).map(|k| schedule.due_at(k)).collect::<Vec<_>>(),
+            [1_000, 2_000, 3_000, 4_000, 5_000]
+        );
         for k in 0..9 {
             let connection = schedule.connection(k);
             assert_eq!(schedule.intended(connection, k / 3), schedule.due_at(k));

@@ -76,11 +76,7 @@ mod timer_fd {
         pub(super) fn new(registry: &Registry, token: Token) -> io::Result<Self> {
             let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
             let descriptor = timerfd_create(TimerfdClockId::Monotonic, flags)?;
-            registry.register(
-                &mut SourceFd(&descriptor.as_raw_fd()),
-                token,
-                Interest::READABLE,
-            )?;
+            registry.register(&mut SourceFd(&descriptor.as_raw_fd()), token, Interest::READABLE)?;
             Ok(Self(descriptor))
         }
 

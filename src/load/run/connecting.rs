@@ -2,6 +2,7 @@
 
 use super::{Phase, Run, Stop, Watch};
 use crate::load::machine::{self, Machine, Place, QueueCounters, Route};
+use crate::load::sources::Sources;
 use crate::net::Endpoint;
 use std::io;
 use std::net::IpAddr;
@@ -69,7 +70,7 @@ impl Run {
     }
 
     fn begin_connection(&mut self) -> io::Result<()> {
-        let source = self.plan.sources.as_ref().map(|it| it.address(self.attempts - 1));
+        let source = self.plan.source(self.attempts - 1);
         self.reactor.network_mut().connect_from(source);
         let now = self.now();
         self.generator_mut().begin(now);
@@ -98,7 +99,7 @@ impl Run {
         let target = &self.endpoints[self.endpoint];
         let plan = machine::Plan {
             connections: Some(self.plan.connections.into()),
-            sources: self.plan.sources.as_ref().map_or(1, |sources| sources.len()),
+            sources: self.plan.sources.as_ref().map_or(1, Sources::len),
             place: Place::from(target),
             tls: matches!(target, Endpoint::Tls(..)),
             ..machine::Plan::default()
@@ -108,7 +109,7 @@ impl Run {
 
     /// Whether more attempts would only meet the same limit.
     fn is_at_wall(&self) -> bool {
-        let sources = self.plan.sources.as_ref().map_or(1, |sources| sources.len());
+        let sources = self.plan.sources.as_ref().map_or(1, Sources::len);
         match &self.wall {
             None => false,
             // Another address may have ports left.
@@ -128,7 +129,7 @@ impl Run {
             return Ok(());
         }
         let end = self.generator().tally.last_end;
-        Err(Stop::Ended(end.expect("what has failed has ended")))
+        Err(Stop::Ended { end: end.expect("what has failed has ended"), was_open: false })
     }
 
     /// If connections failed, the listener's queue may have been full.

@@ -71,6 +71,10 @@ struct Window {
 pub trait Watch {
     /// Something that was registered with the network under this number is ready.
     fn external(&mut self, number: u32);
+    /// Whether messages may be sent, now that all connections are up.
+    fn wants_start(&mut self) -> bool {
+        true
+    }
     /// Whether the run is to stop, and what was measured so far is all.
     fn wants_stop(&mut self) -> bool;
     /// How it goes; called some ten times a second.
@@ -103,6 +107,8 @@ pub struct Glance<'a> {
 pub enum Phase {
     /// Connections are made.
     Connecting,
+    /// All connections are up, and the start is waited for.
+    Ready,
     /// Messages are sent, and do not count yet.
     WarmingUp,
     /// They count.
@@ -116,8 +122,14 @@ pub enum Phase {
 /// Why there is nothing to measure.
 #[derive(Debug)]
 pub enum Stop {
-    /// Not one connection came to be; this is how the last attempt ended.
-    Ended(End),
+    /// Not one connection came to be, or all are gone and no message ever came; this is how the last one
+    /// ended.
+    Ended {
+        /// How.
+        end: End,
+        /// Whether it had got through its handshakes.
+        was_open: bool,
+    },
     /// Not one could be begun.
     NotBegun(io::Error),
     /// It was asked for.
@@ -183,17 +195,24 @@ impl Run {
     /// # Errors
     /// What polling says.
     pub fn measure(&mut self, watch: &mut dyn Watch) -> Result<(), Stop> {
+        let ready = self.now();
+        while !watch.wants_start() {
+            self.turn(u64::MAX, Phase::Ready, ready, watch)?;
+            if watch.wants_stop() {
+                return Err(Stop::Asked);
+            }
+        }
         let begin = self.now();
         let start = begin + nanoseconds(self.plan.warm_up);
         let pace = self.plan.pace;
         self.places = self.generator_mut().take_places(begin, pace);
         self.fill_all(watch, begin)?;
-        while self.now() < start && !watch.wants_stop() {
+        while self.now() < start && self.is_going(watch)? {
             self.turn(start, Phase::WarmingUp, begin, watch)?;
         }
         let start = self.now();
         self.begin_window(start);
-        while !self.is_window_over() && !watch.wants_stop() {
+        while !self.is_window_over() && self.is_going(watch)? {
             self.turn(self.interval_end(), Phase::Measuring, start, watch)?;
             if self.now() >= self.interval_end() {
                 self.end_interval(watch);
@@ -257,6 +276,17 @@ impl Run {
             self.turn(deadline, Phase::Leaving, start, watch)?;
         }
         Ok(())
+    }
+
+    /// Whether there is a reason to go on.
+    fn is_going(&self, watch: &mut dyn Watch) -> Result<bool, Stop> {
+        let tally = &self.generator().tally;
+        match tally.last_end {
+            Some(end) if tally.open == 0 && !self.generator().has_heard() => {
+                Err(Stop::Ended { end, was_open: true })
+            }
+            _ => Ok(tally.open > 0 && !watch.wants_stop()),
+        }
     }
 
     fn is_window_over(&mut self) -> bool {
@@ -324,7 +354,7 @@ impl Run {
         let is_done = |run: &Self| {
             run.generator().tally.on_their_way == 0 && run.behind.is_empty() && run.is_all_sent()
         };
-        while !is_done(self) && self.now() < deadline && !watch.wants_stop() {
+        while !is_done(self) && self.now() < deadline {
             self.turn(deadline, Phase::Waiting, start, watch)?;
         }
         let now = self.now();
@@ -358,7 +388,7 @@ impl Run {
 
     /// Gives up echoes that take too long, and goes on without them.
     fn look_after(&mut self, phase: Phase) -> Result<(), Stop> {
-        if matches!(phase, Phase::Connecting | Phase::Leaving) {
+        if matches!(phase, Phase::Connecting | Phase::Ready | Phase::Leaving) {
             return Ok(());
         }
         let now = self.now();

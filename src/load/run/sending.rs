@@ -23,7 +23,7 @@ impl Run {
         self.reactor.tell(id, |generator, outbox| match pace {
             _ if !generator.is_open(index) => generator.leave(index, outbox),
             Pace::Closed { depth } => generator.fill(index, depth, now, outbox),
-            Pace::Open { .. } => {}
+            Pace::Open { .. } | Pace::Silent => {}
         });
     }
 

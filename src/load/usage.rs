@@ -1,6 +1,5 @@
 //! What processes cost: CPU time and memory, as the kernel counts them.
 
-use rustix::time::{ClockId, clock_gettime};
 use std::fs;
 use std::time::Duration;
 
@@ -14,34 +13,32 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// This process's own.
+    /// This process's own; nothing where the system does not tell.
     pub fn own() -> Self {
-        let time = clock_gettime(ClockId::ProcessCPUTime);
-        let cpu = Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32);
-        Self { cpu, resident_bytes: resident_bytes("self").unwrap_or(0) }
+        Self::of("self").unwrap_or_default()
     }
 
     /// That of a process and of all that it has started, together; `None` if it is gone, or the system does
     /// not tell.
     pub fn of_family(pid: u32) -> Option<Self> {
         let members = family(pid);
-        let first = Self::of(*members.first()?)?;
+        let first = Self::of(&pid.to_string())?;
         // One that has ended since has no say.
-        let others = members[1..].iter().filter_map(|&pid| Self::of(pid));
+        let others = members[1..].iter().filter_map(|pid| Self::of(&pid.to_string()));
         Some(others.fold(first, |sum, it| Self {
             cpu: sum.cpu + it.cpu,
             resident_bytes: sum.resident_bytes + it.resident_bytes,
         }))
     }
 
-    fn of(pid: u32) -> Option<Self> {
+    fn of(pid: &str) -> Option<Self> {
         let threads = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
         let nanoseconds = threads.flatten().filter_map(|thread| {
             let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
             text.split(' ').next()?.parse::<u64>().ok()
         });
         let cpu = Duration::from_nanos(nanoseconds.sum());
-        Some(Self { cpu, resident_bytes: resident_bytes(&pid.to_string())? })
+        Some(Self { cpu, resident_bytes: resident_bytes(pid)? })
     }
 }
 
@@ -73,11 +70,11 @@ fn family(pid: u32) -> Vec<u32> {
     members
 }
 
-/// proc(5), statm: "resident: resident set size", the second number, in pages.
+/// proc(5), status: "VmRSS: Resident set size", in kB, which are 1,024 bytes.
 fn resident_bytes(pid: &str) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
-    let pages: u64 = text.split(' ').nth(1)?.parse().ok()?;
-    Some(pages * rustix::param::page_size() as u64)
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
 }
 
 fn private_bytes_of(pid: u32) -> Option<u64> {
@@ -94,7 +91,7 @@ mod tests {
     #[test]
     fn a_process_is_counted_with_what_it_has_started() {
         let mut child = std::process::Command::new("sleep").arg("5").spawn().unwrap();
-        let alone = Usage::of(std::process::id()).unwrap();
+        let alone = Usage::own();
         let family = Usage::of_family(std::process::id()).unwrap();
         assert!(family.resident_bytes > alone.resident_bytes);
         assert!(private_bytes(std::process::id()).unwrap() > private_bytes(child.id()).unwrap());

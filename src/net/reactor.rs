@@ -4,6 +4,7 @@ use super::Endpoint;
 use super::connection::{Connection, Shared};
 use super::deadlines::{Deadlines, Moment};
 use super::doorkeeper::{Door, Doorkeeper, is_about_the_client, is_shortage};
+use super::heap;
 use super::network::{Network, Peer, Stream, Subject, Token};
 use super::slab::{Slab, Tokened};
 use crate::limits::{ACCEPTS_PER_TURN, Limits};
@@ -17,6 +18,10 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::time::Duration;
+
+/// Places in the queue of ready connections that are kept while it is empty: 1024, 8 KiB. That is as many as become
+/// ready in one poll. It grows beyond only where many stay in it, and above what they took it would stay alone.
+const READY_KEPT: usize = 1024;
 
 /// Names a connection, also after it has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -55,7 +60,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
             limits,
             batch,
             connections: Slab::new(),
-            ready: VecDeque::new(),
+            ready: VecDeque::with_capacity(READY_KEPT),
             deadlines: Deadlines::default(),
             doorkeeper: Doorkeeper::new(),
             by_network: HashMap::new(),
@@ -120,8 +125,13 @@ impl<N: Network, S: Service> Reactor<N, S> {
             let Some(token) = self.ready.pop_front() else { break };
             self.drive(token);
         }
+        if self.ready.is_empty() {
+            self.ready.shrink_to(READY_KEPT);
+        }
         self.accept();
-        self.connections.reuse_freed();
+        if self.connections.reuse_freed() {
+            heap::settle();
+        }
         self.expire();
         Ok(())
     }

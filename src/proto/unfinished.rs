@@ -1,6 +1,7 @@
 //! The heap a connection owns, and only while something is unfinished.
 
 use super::deflate::History;
+use super::store::Store;
 
 /// What one connection must remember between two batches. Idle, it is a null pointer.
 #[derive(Debug, Default)]
@@ -9,11 +10,11 @@ pub(crate) struct Unfinished(Option<Box<Parts>>);
 #[derive(Debug, Default)]
 struct Parts {
     /// Received bytes that are not yet a whole head, frame header, control frame or answer.
-    tail: Vec<u8>,
+    tail: Store,
     /// The decoded part of a message that must be whole before it can be lent.
-    assembly: Vec<u8>,
+    assembly: Store,
     /// Bytes for the peer that the kernel has refused so far; the first `sent` are gone.
-    backlog: Vec<u8>,
+    backlog: Store,
     sent: usize,
     /// Our side of an exchange in progress: the challenge we sent, or the key of our upgrade request.
     nonce: Option<[u8; 32]>,
@@ -30,10 +31,10 @@ impl Unfinished {
     pub(crate) fn keep_tail(&mut self, tail: &[u8]) {
         if !tail.is_empty() {
             let parts = self.0.get_or_insert_default();
-            parts.tail.clear();
-            parts.tail.extend_from_slice(tail);
+            parts.tail = Store::default();
+            parts.tail.extend(tail);
         } else if let Some(parts) = &mut self.0 {
-            parts.tail = Vec::new();
+            parts.tail = Store::default();
         }
     }
 
@@ -43,11 +44,11 @@ impl Unfinished {
 
     pub(crate) fn assemble(&mut self, piece: &[u8]) {
         if !piece.is_empty() {
-            self.0.get_or_insert_default().assembly.extend_from_slice(piece);
+            self.0.get_or_insert_default().assembly.extend(piece);
         }
     }
 
-    pub(crate) fn take_assembly(&mut self) -> Vec<u8> {
+    pub(crate) fn take_assembly(&mut self) -> Store {
         self.0.as_mut().map(|parts| std::mem::take(&mut parts.assembly)).unwrap_or_default()
     }
 
@@ -57,7 +58,7 @@ impl Unfinished {
 
     pub(crate) fn keep_backlog(&mut self, bytes: &[u8]) {
         if !bytes.is_empty() {
-            self.0.get_or_insert_default().backlog.extend_from_slice(bytes);
+            self.0.get_or_insert_default().backlog.extend(bytes);
         }
     }
 
@@ -67,7 +68,7 @@ impl Unfinished {
             parts.sent += written;
             debug_assert!(parts.sent <= parts.backlog.len());
             if parts.sent == parts.backlog.len() {
-                parts.backlog = Vec::new();
+                parts.backlog = Store::default();
                 parts.sent = 0;
             }
         }

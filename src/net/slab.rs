@@ -23,11 +23,13 @@ pub(super) struct Slab<T> {
     free: Vec<u32>,
     /// Free slots that may be used from the next turn on.
     freed: Vec<u32>,
+    /// The most values there were since memory was last given back.
+    peak: usize,
 }
 
 impl<T: Tokened> Slab<T> {
     pub(super) fn new() -> Self {
-        Self { chunks: Vec::new(), free: Vec::new(), freed: Vec::new() }
+        Self { chunks: Vec::new(), free: Vec::new(), freed: Vec::new(), peak: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -41,6 +43,7 @@ impl<T: Tokened> Slab<T> {
     /// Puts in what `make` makes of the slot's index.
     pub(super) fn insert(&mut self, make: impl FnOnce(u32) -> T) -> &mut T {
         let index = self.free.pop().unwrap_or_else(|| self.add_slot());
+        self.peak = self.peak.max(self.len());
         let (chunk, slot) = place(index);
         self.chunks[chunk][slot].insert(make(index))
     }
@@ -62,23 +65,38 @@ impl<T: Tokened> Slab<T> {
         self.chunks[chunk][slot].take()
     }
 
-    /// Makes the freed slots usable. An empty slab gives its memory back; whether it had held a crowd, of more
-    /// than one chunk.
+    /// Makes the freed slots usable. Each time that half of the values have gone, memory is given back; whether
+    /// that was a crowd, of more than one chunk.
     pub(super) fn reuse_freed(&mut self) -> bool {
         if self.freed.is_empty() {
             return false;
         }
         self.free.append(&mut self.freed);
-        if !self.is_empty() {
+        if self.len() > self.peak / 2 {
             return false;
         }
-        let held_crowd = self.chunks.len() > 1;
-        *self = Self::new();
-        held_crowd
+        let was_crowd = self.peak > CHUNK_SLOTS;
+        self.give_back();
+        self.peak = self.len();
+        was_crowd
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         self.chunks.iter().flatten().flatten()
+    }
+
+    /// Gives back the chunks behind the last value; an empty slab all that it has.
+    fn give_back(&mut self) {
+        while self.chunks.last().is_some_and(|chunk| chunk.iter().all(Option::is_none)) {
+            self.chunks.pop();
+        }
+        let slots = self.slots();
+        self.free.retain(|&index| (index as usize) < slots);
+        self.free.shrink_to_fit();
+        self.freed.shrink_to_fit();
+        if self.chunks.is_empty() {
+            self.chunks = Vec::new();
+        }
     }
 
     /// How many slots there are, free or not. All chunks but the last are full.
@@ -143,5 +161,24 @@ mod tests {
         }
         assert!(slab.reuse_freed());
         assert_eq!((slab.len(), slab.chunks.capacity()), (0, 0));
+    }
+
+    #[test]
+    fn when_half_have_gone_what_is_behind_the_others_is_given_back() {
+        let mut slab = Slab::new();
+        let tokens: Vec<Token> =
+            (0..2_000).map(|n| *slab.insert(|index| Token::connection(index, n))).collect();
+        for &token in &tokens[600..] {
+            slab.remove(token);
+        }
+        assert!(slab.reuse_freed());
+        assert_eq!((slab.len(), slab.slots()), (600, 2 * CHUNK_SLOTS));
+        assert!(tokens[..600].iter().all(|&token| slab.find(token).is_some()));
+        assert!(tokens[600..].iter().all(|&token| slab.find(token).is_none()));
+        for n in 2_000..3_000 {
+            let token = *slab.insert(|index| Token::connection(index, n));
+            assert_eq!(slab.find(token).copied(), Some(token));
+        }
+        assert_eq!((slab.len(), slab.iter().count()), (1_600, 1_600));
     }
 }

@@ -17,7 +17,6 @@ use super::deflate::codec::Codec;
 use super::error::Error;
 use super::frame::Header;
 use super::mask;
-use super::store::Store;
 use std::ops::Range;
 
 /// Fills a slice with unpredictable bytes (masking keys, challenges).
@@ -34,7 +33,7 @@ pub struct Batch {
     /// Answers that found no room in front of the unread bytes. They follow `answers`.
     spill: Vec<u8>,
     /// The message that a session collected over several reads, while it is lent to the service.
-    assembled: Store,
+    assembled: Vec<u8>,
     random: Random,
     codec: Codec,
 }
@@ -47,7 +46,7 @@ impl Batch {
             answers: 0..0,
             unread: 0..0,
             spill: Vec::new(),
-            assembled: Store::default(),
+            assembled: Vec::new(),
             random,
             codec: Codec::default(),
         }
@@ -64,7 +63,7 @@ impl Batch {
         self.unread = 0..tail.len();
         self.spill.clear();
         self.spill.shrink_to(SPILL_BYTES_KEPT);
-        self.assembled = Store::default();
+        self.assembled = Vec::new();
     }
 
     /// Where a read may put its bytes; report them with [`filled`](Self::filled).
@@ -140,7 +139,7 @@ impl Batch {
 
     /// Takes over a collected message, to be lent. It is freed with the next one, or when the batch begins
     /// anew.
-    pub(crate) fn hold_assembled(&mut self, message: Store) {
+    pub(crate) fn hold_assembled(&mut self, message: Vec<u8>) {
         self.assembled = message;
     }
 

@@ -1,10 +1,10 @@
-//! Bytes that one connection keeps: a few on the heap, more in pages of their own.
+//! Bytes that wait for one connection's peer: a few on the heap, more in pages of their own.
 //!
 //! A heap only shrinks from its end. What thousands of slow readers took of it would stay there for ever, below
 //! one small thing that outlives them; pages of their own go back to the system with the connection.
 
 use memmap2::MmapMut;
-use std::ops::{Deref, DerefMut};
+use std::ops::Deref;
 
 /// From so many bytes on they get pages of their own: half a page, so that no more than half of one is wasted
 /// for the sake of giving it back.
@@ -27,12 +27,6 @@ pub(crate) enum Store {
 impl Default for Store {
     fn default() -> Self {
         Self::Heap(Vec::new())
-    }
-}
-
-impl From<Vec<u8>> for Store {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self::Heap(bytes)
     }
 }
 
@@ -93,15 +87,6 @@ impl Deref for Store {
         match self {
             Self::Heap(heap) => heap,
             Self::Pages { pages, len } => &pages[..*len],
-        }
-    }
-}
-
-impl DerefMut for Store {
-    fn deref_mut(&mut self) -> &mut [u8] {
-        match self {
-            Self::Heap(heap) => heap,
-            Self::Pages { pages, len } => &mut pages[..*len],
         }
     }
 }

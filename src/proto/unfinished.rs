@@ -12,7 +12,7 @@ struct Parts {
     /// Received bytes that are not yet a whole head, frame header, control frame or answer.
     tail: Store,
     /// The decoded part of a message that must be whole before it can be lent.
-    assembly: Store,
+    assembly: Vec<u8>,
     /// Bytes for the peer that the kernel has refused so far; the first `sent` are gone.
     backlog: Store,
     sent: usize,
@@ -44,11 +44,11 @@ impl Unfinished {
 
     pub(crate) fn assemble(&mut self, piece: &[u8]) {
         if !piece.is_empty() {
-            self.0.get_or_insert_default().assembly.extend(piece);
+            self.0.get_or_insert_default().assembly.extend_from_slice(piece);
         }
     }
 
-    pub(crate) fn take_assembly(&mut self) -> Store {
+    pub(crate) fn take_assembly(&mut self) -> Vec<u8> {
         self.0.as_mut().map(|parts| std::mem::take(&mut parts.assembly)).unwrap_or_default()
     }
 

@@ -341,7 +341,7 @@ impl Session {
         if piece.compressed {
             let message = self.inflate(batch, &piece)?;
             piece.place = None;
-            batch.hold_assembled(message.into());
+            batch.hold_assembled(message);
         } else if piece.place.is_none() {
             batch.hold_assembled(self.unfinished.take_assembly());
         }

@@ -138,7 +138,7 @@ impl Session {
             }
         };
         let payload = match piece.place {
-            Some(place) => batch.payload(place).to_vec().into(),
+            Some(place) => batch.payload(place).to_vec(),
             None => self.unfinished.take_assembly(),
         };
         match self.link.role {

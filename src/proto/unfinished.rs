@@ -10,7 +10,7 @@ pub(crate) struct Unfinished(Option<Box<Parts>>);
 #[derive(Debug, Default)]
 struct Parts {
     /// Received bytes that are not yet a whole head, frame header, control frame or answer.
-    tail: Store,
+    tail: Vec<u8>,
     /// The decoded part of a message that must be whole before it can be lent.
     assembly: Vec<u8>,
     /// Bytes for the peer that the kernel has refused so far; the first `sent` are gone.
@@ -31,10 +31,10 @@ impl Unfinished {
     pub(crate) fn keep_tail(&mut self, tail: &[u8]) {
         if !tail.is_empty() {
             let parts = self.0.get_or_insert_default();
-            parts.tail = Store::default();
-            parts.tail.extend(tail);
+            parts.tail.clear();
+            parts.tail.extend_from_slice(tail);
         } else if let Some(parts) = &mut self.0 {
-            parts.tail = Store::default();
+            parts.tail = Vec::new();
         }
     }
 

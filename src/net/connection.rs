@@ -4,7 +4,7 @@ use super::deadlines::Moment;
 use super::flags::{Flag, Flags};
 use super::network::{Peer, Readiness, Stream, Token};
 use super::slab::Tokened;
-use crate::limits::{CLOSE_ANSWER_WAIT, Limits};
+use crate::limits::{CLOSE_ANSWER_WAIT, Limits, SHARED_TURN_BYTES};
 use crate::proto::{
     Batch, CloseCode, End, Error, Event, Framing, Outbox, Role, Session, Stage, Status, Step,
     TlsFailure,
@@ -45,6 +45,8 @@ pub(super) struct Shared<'a, S> {
     /// The current moment, if anything depends on it.
     pub(super) now: Option<Moment>,
     pub(super) draining: bool,
+    /// Behind this connection stands one in the queue that is not known to have much to say.
+    pub(super) modest_waits: bool,
     pub(super) bytes_received: &'a mut u64,
     pub(super) bytes_sent: &'a mut u64,
 }
@@ -235,19 +237,22 @@ impl<T: Stream> Connection<T> {
         }
     }
 
-    /// Reads once. The size of the receive buffer is the budget of a connection for one turn.
+    /// Reads once. The size of the receive buffer is the budget of a connection for one turn, or less while one
+    /// waits that has less to say.
     fn receive<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
         if !self.flags.has(Flag::Readable) || self.flags.has(Flag::Eof) {
             return;
         }
         let free = shared.batch.free();
-        let wanted = free.len();
-        match self.stream.read(free) {
+        let wanted =
+            if shared.modest_waits { free.len().min(SHARED_TURN_BYTES) } else { free.len() };
+        match self.stream.read(&mut free[..wanted]) {
             Ok(0) => self.flags.set(Flag::Eof, true),
             Ok(count) => {
                 shared.batch.filled(count);
                 *shared.bytes_received += count as u64;
                 self.flags.set(Flag::Heard, true);
+                self.flags.set(Flag::Greedy, count >= SHARED_TURN_BYTES);
                 // Less than was asked for: there was no more. That saves the call that would say so.
                 self.flags.set(
                     Flag::Readable,
@@ -415,6 +420,11 @@ impl<T: Stream> Connection<T> {
     /// Whether our Close is on its way, and the peer's is waited for.
     pub(super) fn awaits_close(&self) -> bool {
         self.session.awaits_close() && !self.is_blocked()
+    }
+
+    /// Whether it had much to say when it was last heard.
+    pub(super) fn is_greedy(&self) -> bool {
+        self.flags.has(Flag::Greedy)
     }
 
     /// Whether it is still to be let in.

@@ -1,6 +1,6 @@
 //! What is known about a connection, one bit each.
 
-/// A set of [`Flag`]s in two bytes: nine `bool`s would be a fourteenth of a connection.
+/// A set of [`Flag`]s in two bytes: ten `bool`s would be a thirteenth of a connection.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Flags(u16);
 
@@ -23,6 +23,8 @@ pub(super) enum Flag {
     Eof = 1 << 3,
     /// It stands in the reactor's queue.
     Queued = 1 << 4,
+    /// Its last read brought as much as it may read while others wait.
+    Greedy = 1 << 10,
     /// It is not through its opening handshake and authentication yet, and has one of them.
     Entering = 1 << 8,
     /// We ended our output.

@@ -226,6 +226,8 @@ impl<N: Network, S: Service> Reactor<N, S> {
         act: impl FnOnce(&mut Connection<N::Stream>, &mut Shared<'_, S>),
     ) {
         let now = self.limits.idle_timeout.is_some().then(|| self.moment());
+        let next = self.ready.front().and_then(|&next| self.connections.find(next));
+        let modest_waits = next.is_some_and(|next| !next.is_greedy());
         let Some(connection) = self.connections.find(token) else { return };
         let stage = connection.session().stage();
         let held_before = connection.heap_bytes();
@@ -239,6 +241,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
             limits: &self.limits,
             now,
             draining: self.drain_until.is_some(),
+            modest_waits,
             bytes_received: &mut self.metrics.bytes_received,
             bytes_sent: &mut self.metrics.bytes_sent,
         };

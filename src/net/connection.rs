@@ -4,7 +4,7 @@ use super::deadlines::Moment;
 use super::flags::{Flag, Flags};
 use super::network::{Peer, Readiness, Stream, Token};
 use super::slab::Tokened;
-use crate::limits::{CLOSE_ANSWER_WAIT, Limits};
+use crate::limits::{CLOSE_ANSWER_WAIT, Limits, SHARED_TURN_BYTES};
 use crate::proto::{
     Batch, CloseCode, End, Error, Event, Framing, Outbox, Role, Session, Stage, Status, Step,
     TlsFailure,
@@ -47,6 +47,8 @@ pub(super) struct Shared<'a, S> {
     /// What `now` is set from after each read, if the service wants the time.
     pub(super) clock: Option<&'a mut dyn FnMut() -> Moment>,
     pub(super) draining: bool,
+    /// This connection had much to say, and behind it in the queue stands one that is not known to.
+    pub(super) modest_waits: bool,
     pub(super) bytes_received: &'a mut u64,
     pub(super) bytes_sent: &'a mut u64,
 }
@@ -239,14 +241,16 @@ impl<T: Stream> Connection<T> {
         }
     }
 
-    /// Reads once. The size of the receive buffer is the budget of a connection for one turn.
+    /// Reads once. The size of the receive buffer is the budget of a connection for one turn, or less while one
+    /// waits that has less to say.
     fn receive<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
         if !self.flags.has(Flag::Readable) || self.flags.has(Flag::Eof) {
             return;
         }
         let free = shared.batch.free();
-        let wanted = free.len();
-        match self.stream.read(free) {
+        let wanted =
+            if shared.modest_waits { free.len().min(SHARED_TURN_BYTES) } else { free.len() };
+        match self.stream.read(&mut free[..wanted]) {
             Ok(0) => self.flags.set(Flag::Eof, true),
             Ok(count) => {
                 shared.batch.filled(count);
@@ -255,6 +259,7 @@ impl<T: Stream> Connection<T> {
                     shared.now = Some(clock());
                 }
                 self.flags.set(Flag::Heard, true);
+                self.flags.set(Flag::Greedy, count >= SHARED_TURN_BYTES);
                 // Less than was asked for: there was no more. That saves the call that would say so.
                 self.flags.set(
                     Flag::Readable,
@@ -422,6 +427,11 @@ impl<T: Stream> Connection<T> {
     /// Whether our Close is on its way, and the peer's is waited for.
     pub(super) fn awaits_close(&self) -> bool {
         self.session.awaits_close() && !self.is_blocked()
+    }
+
+    /// Whether it had much to say when it was last heard.
+    pub(super) fn is_greedy(&self) -> bool {
+        self.flags.has(Flag::Greedy)
     }
 
     /// Whether it is still to be let in.

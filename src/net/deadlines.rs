@@ -20,6 +20,7 @@ impl Deadlines {
     pub(super) fn change(&mut self, token: Token, old: Option<Moment>, new: Option<Moment>) {
         if let Some(when) = old {
             self.0.remove(&(when, token.0));
+            self.release();
         }
         if let Some(when) = new {
             self.0.insert((when, token.0));
@@ -33,6 +34,14 @@ impl Deadlines {
             return None;
         }
         self.0.pop_first();
+        self.release();
         Some(Token(token))
+    }
+
+    /// An empty set owns one node still, somewhere in the middle of what many took and gave back.
+    fn release(&mut self) {
+        if self.0.is_empty() {
+            self.0 = BTreeSet::new();
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What is known about a connection, one bit each.
 
-/// A set of [`Flag`]s in two bytes: nine `bool`s would be a fourteenth of a connection.
+/// A set of [`Flag`]s in two bytes: twelve `bool`s would be a tenth of a connection.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Flags(u16);
 
@@ -23,18 +23,20 @@ pub(super) enum Flag {
     Eof = 1 << 3,
     /// It stands in the reactor's queue.
     Queued = 1 << 4,
-    /// It is not through its opening handshake and authentication yet, and has one of them.
-    Entering = 1 << 8,
-    /// We ended our output.
-    ShutdownSent = 1 << 5,
-    /// Something arrived since the last look for silence.
-    Heard = 1 << 6,
-    /// A ping was sent because nothing arrived.
-    Pinged = 1 << 7,
-    /// It ends without another word: what still waits to be sent is given up.
-    BrokenOff = 1 << 9,
+    /// Its last read brought as much as it may read while others wait.
+    Greedy = 1 << 5,
     /// We make it, and the transport is not there yet: a first write would say whether it comes.
-    Connecting = 1 << 10,
+    Connecting = 1 << 6,
+    /// It is not through its opening handshake and authentication yet, and has one of them.
+    Entering = 1 << 7,
+    /// We ended our output.
+    ShutdownSent = 1 << 8,
+    /// Something arrived since the last look for silence.
+    Heard = 1 << 9,
+    /// A ping was sent because nothing arrived.
+    Pinged = 1 << 10,
+    /// It ends without another word: what still waits to be sent is given up.
+    BrokenOff = 1 << 11,
 }
 
 impl Flags {

@@ -10,6 +10,7 @@ pub mod connection;
 mod deadlines;
 mod doorkeeper;
 mod flags;
+mod heap;
 pub mod listener;
 pub mod network;
 mod pacer;

@@ -4,6 +4,7 @@ use super::Endpoint;
 use super::connection::{Connection, Shared};
 use super::deadlines::{Deadlines, Moment};
 use super::doorkeeper::{Door, Doorkeeper, is_about_the_client, is_shortage};
+use super::heap;
 use super::network::{Network, Peer, Stream, Subject, Token};
 use super::slab::{Slab, Tokened};
 use crate::limits::{ACCEPTS_PER_TURN, Limits};
@@ -17,6 +18,10 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::time::Duration;
+
+/// Places in the queue of ready connections that are kept while it is empty: 1024, 8 KiB. That is as many as become
+/// ready in one poll. It grows beyond only where many stay in it, and above what they took it would stay alone.
+const READY_KEPT: usize = 1024;
 
 /// Names a connection, also after it has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -58,7 +63,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
             limits,
             batch,
             connections: Slab::new(),
-            ready: VecDeque::new(),
+            ready: VecDeque::with_capacity(READY_KEPT),
             deadlines: Deadlines::default(),
             doorkeeper: Doorkeeper::new(),
             by_network: HashMap::new(),
@@ -129,8 +134,13 @@ impl<N: Network, S: Service> Reactor<N, S> {
             let Some(token) = self.ready.pop_front() else { break };
             self.drive(token);
         }
+        if self.ready.is_empty() {
+            self.ready.shrink_to(READY_KEPT);
+        }
         self.accept();
-        self.connections.reuse_freed();
+        if self.connections.reuse_freed() {
+            heap::settle();
+        }
         self.expire();
         Ok(())
     }
@@ -231,6 +241,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
     ) {
         let is_timed = self.keeps_time || self.limits.idle_timeout.is_some();
         let now = is_timed.then(|| self.moment());
+        let modest_waits = self.is_greedy(token) && self.is_modest_next();
         let Some(connection) = self.connections.find(token) else { return };
         let stage = connection.session().stage();
         let held_before = connection.heap_bytes();
@@ -247,6 +258,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
             now,
             clock: if self.keeps_time { Some(&mut clock) } else { None },
             draining: self.drain_until.is_some(),
+            modest_waits,
             bytes_received: &mut self.metrics.bytes_received,
             bytes_sent: &mut self.metrics.bytes_sent,
         };
@@ -279,6 +291,15 @@ impl<N: Network, S: Service> Reactor<N, S> {
         if self.held_bytes > self.limits.memory_bytes_max {
             self.relieve_memory();
         }
+    }
+
+    fn is_greedy(&mut self, token: Token) -> bool {
+        self.connections.find(token).is_some_and(|it| it.is_greedy())
+    }
+
+    /// Whether the connection that is next in the queue is not known to have much to say.
+    fn is_modest_next(&mut self) -> bool {
+        self.ready.front().copied().is_some_and(|next| !self.is_greedy(next))
     }
 
     fn queue(&mut self, token: Token) {

@@ -1,6 +1,7 @@
 //! The heap a connection owns, and only while something is unfinished.
 
 use super::deflate::History;
+use super::store::Store;
 
 /// What one connection must remember between two batches. Idle, it is a null pointer.
 #[derive(Debug, Default)]
@@ -13,7 +14,7 @@ struct Parts {
     /// The decoded part of a message that must be whole before it can be lent.
     assembly: Vec<u8>,
     /// Bytes for the peer that the kernel has refused so far; the first `sent` are gone.
-    backlog: Vec<u8>,
+    backlog: Store,
     sent: usize,
     /// Our side of an exchange in progress: the challenge we sent, or the key of our upgrade request.
     nonce: Option<[u8; 32]>,
@@ -57,7 +58,7 @@ impl Unfinished {
 
     pub(crate) fn keep_backlog(&mut self, bytes: &[u8]) {
         if !bytes.is_empty() {
-            self.0.get_or_insert_default().backlog.extend_from_slice(bytes);
+            self.0.get_or_insert_default().backlog.extend(bytes);
         }
     }
 
@@ -67,7 +68,7 @@ impl Unfinished {
             parts.sent += written;
             debug_assert!(parts.sent <= parts.backlog.len());
             if parts.sent == parts.backlog.len() {
-                parts.backlog = Vec::new();
+                parts.backlog = Store::default();
                 parts.sent = 0;
             }
         }

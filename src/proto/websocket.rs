@@ -6,7 +6,8 @@
 //! * A binary frame is lent in pieces as it comes; an echo of it is one header of the same length, then
 //!   the pieces.
 //! * A text frame must be valid before any of it is answered, or 1007 could no longer be said. It is
-//!   collected and answered as one frame, or beyond [`TEXT_UNIT_BYTES`] as one fragment for each unit.
+//!   collected and answered as one frame, or beyond [`TEXT_FRAME_BYTES_MAX`] as one fragment for each unit of
+//!   [`TEXT_UNIT_BYTES`].
 //! * A service that needs whole messages has them collected.
 
 use super::batch::Batch;
@@ -18,10 +19,14 @@ use super::utf8::{self, Utf8};
 use super::{Role, Status, mask};
 use std::ops::Range;
 
-/// A text frame longer than this is answered in fragments of this size: 256 KiB, the usual receive buffer.
-/// It is the most that a connection has to hold of a text; clients that cannot join fragments have their
-/// text up to this length back in one frame.
-pub const TEXT_UNIT_BYTES: u64 = 256 * 1024;
+/// A text frame longer than this is answered in fragments: 256 KiB, the usual receive buffer. It is the most that
+/// a connection has to hold of a text; clients that cannot join fragments have their text up to this length
+/// back in one frame.
+pub const TEXT_FRAME_BYTES_MAX: u64 = 256 * 1024;
+
+/// The size of those fragments: 64 KiB. A read brings several of them whole, and these are answered where they
+/// stand; of 256 KiB each would come in two reads, and be copied.
+pub const TEXT_UNIT_BYTES: u64 = 64 * 1024;
 
 /// What every frame costs of the message limit beside its payload, after the first of a message:
 /// 64 bytes. Without it, empty fragments would be free.
@@ -104,6 +109,8 @@ pub(crate) struct WebSocket {
     message_begun: bool,
     /// A piece of this frame was lent already.
     frame_begun: bool,
+    /// The frame in progress is longer than a text is answered in one frame.
+    is_long: bool,
 }
 
 impl WebSocket {
@@ -137,7 +144,7 @@ impl WebSocket {
         let is_there = header.payload_len <= (batch.unread().len() - header_bytes) as u64;
         // A longer text is lent in units even if it is all there: how a message is lent depends on it alone.
         let bytes_max = match kind {
-            Kind::Text => rules.message_bytes_max.min(TEXT_UNIT_BYTES),
+            Kind::Text => rules.message_bytes_max.min(TEXT_FRAME_BYTES_MAX),
             Kind::Binary => rules.message_bytes_max,
         };
         if !header.fin || header.rsv1 || !is_there || header.payload_len > bytes_max {
@@ -233,6 +240,7 @@ impl WebSocket {
         self.in_frame = true;
         self.frame_fin = header.fin;
         self.frame_begun = false;
+        self.is_long = header.payload_len > TEXT_FRAME_BYTES_MAX;
         Ok(())
     }
 
@@ -247,7 +255,7 @@ impl WebSocket {
         let delivery = rules.delivery(kind, self.compressed);
         let collected = unfinished.assembly_len() as u64;
         let wanted = match delivery {
-            Delivery::Units => self.remaining.min(TEXT_UNIT_BYTES - collected),
+            Delivery::Units if self.is_long => self.remaining.min(TEXT_UNIT_BYTES - collected),
             _ => self.remaining,
         };
         let count = wanted.min(batch.unread().len() as u64);

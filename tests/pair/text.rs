@@ -7,13 +7,16 @@ use crate::wire::{self, BINARY, FIRST_TEXT, Frame, LAST, NEXT, TEXT};
 use halloo::proto::{Error, Framing};
 
 /// The longest text that is answered as one frame, however it arrives.
-const UNIT: usize = 256 * 1024;
+const ONE_FRAME_MAX: usize = 256 * 1024;
 
-/// Lengths around one unit and two; for Miri, the shortest that does not fit one.
+/// A longer one is answered in fragments of this size.
+const UNIT: usize = 64 * 1024;
+
+/// Lengths around what one frame is for, and around units beyond; for Miri, the shortest that needs units.
 const LONG_LENGTHS: &[usize] = if cfg!(miri) {
-    &[UNIT + 1]
+    &[ONE_FRAME_MAX + 1]
 } else {
-    &[UNIT - 1, UNIT, UNIT + 1, 2 * UNIT - 1, 2 * UNIT, 2 * UNIT + 1]
+    &[ONE_FRAME_MAX - 1, ONE_FRAME_MAX, ONE_FRAME_MAX + 1, 6 * UNIT - 1, 6 * UNIT, 6 * UNIT + 1]
 };
 
 /// The corners of RFC 3629: overlong forms, surrogates, beyond U+10FFFF, bytes that never occur.
@@ -144,8 +147,9 @@ fn it_fails_at_the_byte_that_no_continuation_can_save() {
 fn a_long_text_frame_is_answered_in_fragments() {
     for &len in LONG_LENGTHS {
         let text = text_of(len);
+        let unit = if len > ONE_FRAME_MAX { UNIT } else { len };
         let mut expected: Vec<_> =
-            text.as_bytes().chunks(UNIT).map(|unit| Frame::new(NEXT, unit)).collect();
+            text.as_bytes().chunks(unit).map(|unit| Frame::new(NEXT, unit)).collect();
         expected[0].first |= FIRST_TEXT;
         expected.last_mut().expect("a text is not empty").first |= LAST;
         for setup in Setup::new(Framing::WebSocket).everywhere_in_bulk() {
@@ -161,7 +165,7 @@ fn a_long_text_frame_is_answered_in_fragments() {
 fn a_long_text_may_fail_between_its_units() {
     let mut bytes = vec![b'a'; UNIT];
     bytes.extend_from_slice(b"bcd\xff");
-    bytes.resize(3 * UNIT, b'e');
+    bytes.resize(ONE_FRAME_MAX + 1, b'e');
     for setup in Setup::new(Framing::WebSocket).everywhere_in_bulk() {
         let server = setup.server_given(&wire::masked(TEXT, &bytes));
         assert_eq!(server.error(), Some(Error::InvalidUtf8));

@@ -25,6 +25,7 @@ mod one_edge;
 mod piecemeal;
 mod room;
 mod services;
+mod slow_readers;
 mod stopping;
 mod timeouts;
 mod workers;

@@ -43,9 +43,8 @@ pub(super) struct Arrival {
 #[inline]
 pub(super) fn judge(sender: Sender<'_>, kind: Kind, payload: &[u8]) -> Echo {
     // Nearly always it answers the oldest, and is what was sent.
-    if payload.len() == sender.contents.bytes()
-        && let Some((number, sent)) = sender.flights.oldest()
-        && sender.contents.message(sender.stamp(number, sent)).matches(0, payload)
+    if let Some((number, sent)) = sender.flights.oldest()
+        && sender.contents.message(sender.stamp(number, sent)).is(payload)
     {
         return intact(number, kind, sender.contents);
     }

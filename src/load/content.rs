@@ -15,9 +15,9 @@ use crate::proto::{Framing, Kind};
 /// Characters of a stamp.
 pub(super) const STAMP_BYTES: usize = 24;
 
-/// Where the filler of a message begins differs by its number and connection, by up to so many bytes: 4 KiB,
-/// a prime less, so that what belongs to one message does not pass for another's.
-const FILLER_SHIFTS: u64 = 4093;
+/// Where the filler of a message begins differs by its number and connection, by up to so many bytes: 4 KiB, so
+/// that what belongs to one message does not pass for another's.
+const FILLER_SHIFTS: u64 = 4096;
 
 /// The least of the characters that stand for six bits: '?'. The greatest is '~'.
 const ZERO: u8 = 0x3f;
@@ -128,7 +128,7 @@ impl Contents {
     }
 
     /// One message.
-    #[inline]
+    #[inline(always)]
     pub(super) fn message(&self, stamp: Stamp) -> Parts<'_> {
         let body_bytes = self.bytes - self.terminator.len();
         if !self.is_stamped {
@@ -137,9 +137,8 @@ impl Contents {
             return Parts { stamp, stamp_bytes: 0, filler, terminator: self.terminator };
         }
         let stamp_bytes = body_bytes.min(STAMP_BYTES);
-        let shift = (stamp.number.wrapping_mul(31) + u64::from(stamp.connection) * 17) as u32
-            % FILLER_SHIFTS as u32;
-        let filler = &self.source[shift as usize..][..body_bytes - stamp_bytes];
+        let shift = stamp.number.wrapping_mul(31).wrapping_add(u64::from(stamp.connection) * 17);
+        let filler = &self.source[(shift % FILLER_SHIFTS) as usize..][..body_bytes - stamp_bytes];
         Parts { stamp: stamp.encode(), stamp_bytes, filler, terminator: self.terminator }
     }
 }
@@ -151,8 +150,15 @@ impl Parts<'_> {
         [&self.stamp[..self.stamp_bytes], self.filler, self.terminator]
     }
 
-    /// Whether `bytes`, which begin at `offset` of a message, are what is there.
+    /// Whether these bytes are the whole message.
     #[inline]
+    pub(super) fn is(&self, bytes: &[u8]) -> bool {
+        let Some((stamp, rest)) = bytes.split_at_checked(self.stamp_bytes) else { return false };
+        let Some((filler, rest)) = rest.split_at_checked(self.filler.len()) else { return false };
+        stamp == &self.stamp[..self.stamp_bytes] && filler == self.filler && rest == self.terminator
+    }
+
+    /// Whether `bytes`, which begin at `offset` of a message, are what is there.
     pub(super) fn matches(&self, offset: usize, mut bytes: &[u8]) -> bool {
         let mut skip = offset;
         for part in self.slices() {
@@ -244,11 +250,12 @@ mod tests {
             let message = contents.message(stamp);
             let mut bytes = concatenated(&message);
             prop_assert_eq!(bytes.len(), 300);
+            prop_assert!(message.is(&bytes) && !message.is(&bytes[1..]) && !message.is(&bytes[..cut]));
             prop_assert!(message.matches(0, &bytes[..cut]) && message.matches(cut, &bytes[cut..]));
             let next = contents.message(Stamp { number: 8, ..stamp });
             prop_assert!(!next.matches(24, &bytes[24..]));
             bytes[cut] ^= 4;
-            prop_assert!(!message.matches(0, &bytes));
+            prop_assert!(!message.is(&bytes) && !message.matches(0, &bytes));
         }
     }
 

@@ -1,6 +1,5 @@
 //! What one process has measured, and the outcome that it makes of it.
 
-use super::generator::Tally;
 use super::judge::{Evidence, judge};
 use super::machine::Wall;
 use super::outcome::{
@@ -8,6 +7,7 @@ use super::outcome::{
 };
 use super::plan::{Pace, Plan};
 use super::recorder::Record;
+use super::talk::Tally;
 use super::usage::Usage;
 use super::verdict::Verdict;
 use jiff::Timestamp;

@@ -25,6 +25,7 @@ pub mod render;
 pub mod run;
 mod schedule;
 pub mod sources;
+mod talk;
 pub mod threshold;
 pub mod usage;
 pub mod verdict;

@@ -10,16 +10,47 @@ const POOL_BYTES: usize = 1024;
 /// # Panics
 /// The source panics if the operating system has no random bytes: no challenge could be trusted then.
 pub fn from_system() -> Random {
-    let mut pool = vec![0; POOL_BYTES].into_boxed_slice();
-    let mut used = POOL_BYTES;
-    Box::new(move |bytes| {
-        for byte in bytes {
-            if used == POOL_BYTES {
-                getrandom::fill(&mut pool).expect("the operating system gives random bytes");
-                used = 0;
-            }
-            *byte = std::mem::take(&mut pool[used]);
-            used += 1;
-        }
+    let mut pool = Pool { bytes: Box::new([0; POOL_BYTES]), used: POOL_BYTES };
+    Box::new(move |bytes| match <&mut [u8; 4]>::try_from(&mut *bytes) {
+        // A masking key: what is asked for most, and one word.
+        Ok(key) => pool.take(key),
+        Err(_) => bytes.chunks_mut(POOL_BYTES).for_each(|piece| pool.take(piece)),
     })
+}
+
+struct Pool {
+    bytes: Box<[u8; POOL_BYTES]>,
+    used: usize,
+}
+
+impl Pool {
+    /// Fills a piece that is no longer than the pool.
+    #[inline(always)]
+    fn take(&mut self, piece: &mut [u8]) {
+        if piece.len() > POOL_BYTES - self.used {
+            getrandom::fill(&mut self.bytes[..]).expect("the operating system gives random bytes");
+            self.used = 0;
+        }
+        let fresh = &mut self.bytes[self.used..self.used + piece.len()];
+        piece.copy_from_slice(fresh);
+        fresh.fill(0);
+        self.used += piece.len();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_of_a_piece_is_filled_whatever_its_size_and_nothing_comes_twice() {
+        let mut random = from_system();
+        for bytes in [4, 16, 4, 1023, 1024, 5000] {
+            let mut pieces = [vec![0; bytes], vec![0; bytes]];
+            pieces.iter_mut().for_each(|piece| random(piece));
+            assert_ne!(pieces[0], pieces[1]);
+            let zeros = |piece: &[u8]| piece.iter().filter(|&&byte| byte == 0).count();
+            assert!(bytes < 1000 || pieces.iter().all(|piece| zeros(piece) < bytes / 64), "{bytes}");
+        }
+    }
 }

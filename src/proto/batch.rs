@@ -195,18 +195,50 @@ pub(crate) struct Answers<'a> {
 }
 
 impl Answers<'_> {
-    /// Appends `bytes` and returns them where they now stand.
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> &mut [u8] {
-        let end = self.range.end + bytes.len();
-        if self.spill.is_empty() && end <= self.front.len() {
-            let place = &mut self.front[self.range.end..end];
-            self.range.end = end;
-            place.copy_from_slice(bytes);
-            return place;
+    /// Appends `bytes`.
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        match self.room(bytes.len()) {
+            Some(room) => room.copy_from_slice(bytes),
+            None => self.spill.extend_from_slice(bytes),
         }
-        let start = self.spill.len();
-        self.spill.extend_from_slice(bytes);
-        &mut self.spill[start..]
+    }
+
+    /// Appends a frame: its header, and the parts of its payload without a gap, masked if the header has a key.
+    pub(crate) fn push_frame(&mut self, header: &Header, parts: &[&[u8]]) {
+        let header_bytes = header.encoded_len();
+        let payload = match self.room(header_bytes + header.payload_len as usize) {
+            Some(room) => {
+                let (head, payload) = room.split_at_mut(header_bytes);
+                header.encode_into(head);
+                let mut rest = &mut payload[..];
+                for part in parts {
+                    let (place, behind) = rest.split_at_mut(part.len());
+                    place.copy_from_slice(part);
+                    rest = behind;
+                }
+                payload
+            }
+            None => {
+                self.spill.extend_from_slice(&header.encode());
+                let start = self.spill.len();
+                parts.iter().for_each(|part| self.spill.extend_from_slice(part));
+                &mut self.spill[start..]
+            }
+        };
+        if let Some(key) = header.masking_key {
+            mask::apply(payload, key);
+        }
+    }
+
+    /// The next so many bytes of answers, if there is still room for them in front of the unread ones.
+    #[inline]
+    fn room(&mut self, bytes: usize) -> Option<&mut [u8]> {
+        let start = self.range.end;
+        if !self.spill.is_empty() || bytes > self.front.len() - start {
+            return None;
+        }
+        self.range.end += bytes;
+        Some(&mut self.front[start..start + bytes])
     }
 
     /// Makes the payload directly behind `front` an answer where it stands, by writing `header` in front

@@ -6,7 +6,6 @@ use super::deflate::Agreement;
 use super::error::CloseCode;
 use super::frame::{CONTROL_BYTES_MAX, Header, Opcode};
 use super::link::{Link, Stage};
-use super::mask;
 use super::message::{Kind, Message};
 use super::unfinished::Unfinished;
 
@@ -156,14 +155,6 @@ impl Outbox<'_> {
             // 5.3: "The masking key is a 32-bit value chosen at random by the client", one per frame.
             header.masking_key = Some(self.answers.masking_key());
         }
-        self.answers.push(&header.encode());
-        let mut offset = 0;
-        for part in parts {
-            let pushed = self.answers.push(part);
-            if let Some(key) = header.masking_key {
-                mask::apply(pushed, mask::rotate(key, offset));
-            }
-            offset += part.len();
-        }
+        self.answers.push_frame(&header, parts);
     }
 }

@@ -20,13 +20,15 @@ impl Run {
     pub fn connect(&mut self, watch: &mut dyn Watch) -> Result<(), Stop> {
         let start = self.now();
         let wanted = u64::from(self.plan.connections);
-        while self.attempts < wanted || self.generator().tally.opening > 0 {
+        while self.attempts < wanted || self.generator().desk.tally.opening > 0 {
             let wake = self.begin_those_due(start, wanted)?;
             self.turn(wake, Phase::Connecting, start, watch)?;
             if watch.wants_stop() {
                 return Err(Stop::Asked);
             }
-            if self.generator().tally.failed > 0 && self.generator().tally.established == 0 {
+            if self.generator().desk.tally.failed > 0
+                && self.generator().desk.tally.established == 0
+            {
                 self.try_next_endpoint()?;
             }
         }
@@ -44,7 +46,7 @@ impl Run {
             }
             self.attempts += 1;
             let Err(error) = self.begin_connection() else { continue };
-            if self.generator().tally.established == 0 {
+            if self.generator().desk.tally.established == 0 {
                 return Err(Stop::NotBegun(error));
             }
             if self.is_at_wall() {
@@ -59,7 +61,7 @@ impl Run {
 
     /// Whether another attempt may begin: the first one alone finds out whether anybody is there.
     fn may_begin(&self) -> bool {
-        let tally = &self.generator().tally;
+        let tally = &self.generator().desk.tally;
         let most = if tally.established == 0 { 1 } else { self.plan.connects_at_once as usize };
         tally.opening < most
     }
@@ -128,13 +130,13 @@ impl Run {
             self.generator_mut().forget_failures();
             return Ok(());
         }
-        let end = self.generator().tally.last_end;
+        let end = self.generator().desk.tally.last_end;
         Err(Stop::Ended { end: end.expect("what has failed has ended"), was_open: false })
     }
 
     /// If connections failed, the listener's queue may have been full.
     fn look_for_full_queue(&mut self) {
-        if self.wall.is_none() && self.generator().tally.failed > 0 {
+        if self.wall.is_none() && self.generator().desk.tally.failed > 0 {
             let counted = QueueCounters::look().since(&self.queue_before);
             self.wall = Machine::look().wall_of_queue(&counted);
         }

@@ -218,11 +218,13 @@ impl Run {
                 self.end_interval(watch);
             }
         }
-        if self.now() < self.generator().recorder.window_end() && !self.generator().is_spent() {
+        if self.now() < self.generator().desk.recorder.window_end()
+            && !self.generator().desk.is_spent()
+        {
             let now = self.now();
-            self.generator_mut().recorder.end(now);
+            self.generator_mut().desk.recorder.end(now);
         }
-        self.generator_mut().stop_sending();
+        self.generator_mut().desk.is_sending = false;
         self.wait_for_echoes(watch)?;
         self.end_interval(watch);
         Ok(())
@@ -240,17 +242,17 @@ impl Run {
         let unsent = self.generator().unsent();
         self.leave(watch)?;
         let Some(window) = self.window else { return Ok(None) };
-        let end = self.generator().recorder.window_end();
+        let end = self.generator().desk.recorder.window_end();
         let duration = Duration::from_nanos(end.saturating_sub(window.start));
         let Self { plan, mut reactor, connecting, meter, wall, .. } = self;
         let generator = reactor.service_mut();
         let measured = Measured {
             plan,
-            message_bytes: generator.message_bytes(),
+            message_bytes: generator.desk.contents.bytes(),
             started_at: window.started_at,
             duration,
             connecting,
-            tally: std::mem::take(&mut generator.tally),
+            tally: std::mem::take(&mut generator.desk.tally),
             record: generator.take_record(),
             unsent,
             own_cpu: meter.own_cpu(),
@@ -280,9 +282,9 @@ impl Run {
 
     /// Whether there is a reason to go on.
     fn is_going(&self, watch: &mut dyn Watch) -> Result<bool, Stop> {
-        let tally = &self.generator().tally;
+        let tally = &self.generator().desk.tally;
         match tally.last_end {
-            Some(end) if tally.open == 0 && !self.generator().has_heard() => {
+            Some(end) if tally.open == 0 && !self.generator().desk.has_heard => {
                 Err(Stop::Ended { end, was_open: true })
             }
             _ => Ok(tally.open > 0 && !watch.wants_stop()),
@@ -291,8 +293,8 @@ impl Run {
 
     fn is_window_over(&mut self) -> bool {
         match self.plan.end {
-            WindowEnd::Time(_) => self.now() >= self.generator().recorder.window_end(),
-            WindowEnd::Messages(_) => self.generator().is_spent(),
+            WindowEnd::Time(_) => self.now() >= self.generator().desk.recorder.window_end(),
+            WindowEnd::Messages(_) => self.generator().desk.is_spent(),
         }
     }
 
@@ -301,7 +303,7 @@ impl Run {
             WindowEnd::Time(time) => start + nanoseconds(time),
             WindowEnd::Messages(_) => u64::MAX,
         };
-        let recorder = &mut self.generator_mut().recorder;
+        let recorder = &mut self.generator_mut().desk.recorder;
         recorder.begin(start);
         recorder.end(end);
         // What took long before does not count.
@@ -316,7 +318,7 @@ impl Run {
     fn interval_end(&self) -> u64 {
         let Some(window) = self.window else { return u64::MAX };
         let interval = nanoseconds(self.plan.interval);
-        let end = self.generator().recorder.window_end();
+        let end = self.generator().desk.recorder.window_end();
         let next = window.interval_start + interval;
         if end > next && end - next < interval / 2 { end } else { next.min(end) }
     }
@@ -327,7 +329,7 @@ impl Run {
         let Some(window) = &mut self.window else { return };
         window.longest_turn = window.longest_turn.max(longest);
         let seconds = |from: u64, to: u64| to.saturating_sub(from) as f64 / 1e9;
-        let until = now.min(self.reactor.service_mut().recorder.window_end());
+        let until = now.min(self.reactor.service_mut().desk.recorder.window_end());
         let duration_s = seconds(window.interval_start, until);
         if duration_s <= 0.0 {
             return;
@@ -336,7 +338,7 @@ impl Run {
         let interval = Interval {
             start_s: seconds(window.start, window.interval_start),
             duration_s,
-            connections: self.reactor.service_mut().tally.open as u64,
+            connections: self.reactor.service_mut().desk.tally.open as u64,
             cpu: spent.own_cpu,
             server_cpu: spent.server_cpu,
             server_rss_kib: spent.server_rss_kib,
@@ -344,7 +346,7 @@ impl Run {
             ..Interval::default()
         };
         window.interval_start = now;
-        watch.interval(self.reactor.service_mut().recorder.end_interval(interval));
+        watch.interval(self.reactor.service_mut().desk.recorder.end_interval(interval));
     }
 
     /// Waits until no message is on its way or due any more, or will be.
@@ -352,14 +354,16 @@ impl Run {
         let start = self.now();
         let deadline = start + nanoseconds(self.plan.reply_timeout) + nanoseconds(TICK);
         let is_done = |run: &Self| {
-            run.generator().tally.on_their_way == 0 && run.behind.is_empty() && run.is_all_sent()
+            run.generator().desk.tally.on_their_way == 0
+                && run.behind.is_empty()
+                && run.is_all_sent()
         };
         while !is_done(self) && self.now() < deadline {
             self.turn(deadline, Phase::Waiting, start, watch)?;
         }
         let now = self.now();
-        if self.generator().recorder.window_end() == u64::MAX {
-            self.generator_mut().recorder.end(now);
+        if self.generator().desk.recorder.window_end() == u64::MAX {
+            self.generator_mut().desk.recorder.end(now);
         }
         self.generator_mut().give_up_before(u64::MAX, now);
         Ok(())
@@ -403,8 +407,8 @@ impl Run {
         let now = self.now();
         let interval_start = self.window.map_or(phase_start, |window| window.interval_start);
         let generator = self.generator();
-        let (received, histograms) = generator.recorder.interval();
-        let tally = &generator.tally;
+        let (received, histograms) = generator.desk.recorder.interval();
+        let tally = &generator.desk.tally;
         watch.glance(&Glance {
             phase,
             elapsed: Duration::from_nanos(now - phase_start),
@@ -412,7 +416,7 @@ impl Run {
             received,
             interval: Duration::from_nanos(now.saturating_sub(interval_start)),
             latency: &histograms.latency,
-            errors: generator.recorder.errors() + tally.failed,
+            errors: generator.desk.recorder.errors() + tally.failed,
         });
     }
 

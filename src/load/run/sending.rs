@@ -29,7 +29,7 @@ impl Run {
 
     /// Of an open loop: sends what is due, no more than a budget; when the next message is due.
     pub(super) fn send_due(&mut self) -> u64 {
-        if self.generator().schedule().is_none() {
+        if self.generator().desk.schedule.is_none() {
             return u64::MAX;
         }
         self.catch_up();
@@ -55,17 +55,17 @@ impl Run {
 
     /// Whether every message of the window has had its turn.
     pub(super) fn is_all_sent(&self) -> bool {
-        self.generator().schedule().is_none() || self.next_due().is_none()
+        self.generator().desk.schedule.is_none() || self.next_due().is_none()
     }
 
     /// The connection of the message that is due next, and when; `None` behind the end of the window.
     fn next_due(&self) -> Option<(usize, u64)> {
         let generator = self.generator();
-        let schedule = generator.schedule()?;
+        let schedule = generator.desk.schedule?;
         let due = schedule.due_at(self.next_due);
         let is_over = match self.plan.end {
-            WindowEnd::Time(_) => due >= generator.recorder.window_end(),
-            WindowEnd::Messages(_) => generator.is_spent(),
+            WindowEnd::Time(_) => due >= generator.desk.recorder.window_end(),
+            WindowEnd::Messages(_) => generator.desk.is_spent(),
         };
         let index = *self.places.get(schedule.connection(self.next_due))?;
         (!is_over).then_some((index, due))

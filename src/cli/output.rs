@@ -1,7 +1,8 @@
 //! Where the result of a measurement goes: the table on stdout, files, and what it means for the exit code.
 
 use super::{Failure, printable};
-use crate::load::render::{hlog, html, text};
+use crate::load::compare::Comparison;
+use crate::load::render::{comparison, hlog, html, text};
 use crate::load::threshold::Threshold;
 use crate::load::{Outcome, Verdict};
 use clap::Args;
@@ -30,7 +31,7 @@ pub(super) struct OutputArgs {
 
 /// When a result counts as failed.
 #[derive(Debug, Args)]
-pub(super) struct GateArgs {
+struct GateArgs {
     #[arg(long, value_name = "EXPR", help = fail_if_help())]
     fail_if: Vec<Threshold>,
     /// Exit with 0 even if the figures may not be believed
@@ -48,19 +49,20 @@ fn fail_if_help() -> String {
 impl OutputArgs {
     /// Finds out before anything is measured what would be in the way of [`deliver`](Self::deliver).
     pub(super) fn check(&self) -> Result<(), Failure> {
-        for (flag, file) in [("--html", &self.html), ("--hdr", &self.hdr)] {
-            if file.as_deref() == Some(Path::new(STDOUT)) {
+        for (flag, file) in self.files() {
+            let Some(file) = file else { continue };
+            if file == Path::new(STDOUT) {
+                if flag == "--json" {
+                    continue;
+                }
                 return Err(Failure::Usage(format!("{flag} -: only --json can go to stdout")));
             }
-        }
-        for (flag, file) in [("--json", &self.json), ("--html", &self.html), ("--hdr", &self.hdr)] {
-            let Some(file) = file.as_deref().filter(|file| *file != Path::new(STDOUT)) else {
-                continue;
-            };
             let directory = fs::metadata(directory_of(file));
-            if !directory.is_ok_and(|directory| directory.is_dir()) || file.is_dir() {
+            if file.is_dir() || !directory.is_ok_and(|directory| directory.is_dir()) {
                 let file = file.display();
-                return Err(Failure::Usage(format!("{flag} {file}: there is no such directory")));
+                return Err(Failure::Usage(format!(
+                    "{flag} {file}: expected a file in a directory that there is"
+                )));
             }
         }
         match self.gate.fail_if.iter().find(|threshold| threshold.is_relative()) {
@@ -91,16 +93,55 @@ impl OutputArgs {
         }
         self.gate.judge(outcome)
     }
+
+    /// Prints what became of the first result, and judges the second by it.
+    pub(super) fn deliver_comparison(
+        &self,
+        before: &Outcome,
+        after: &Outcome,
+    ) -> Result<(), Failure> {
+        for (flag, file) in self.files() {
+            if file.is_some() {
+                let message = "is for one result, and --compare prints what two have become";
+                return Err(Failure::Usage(format!("{flag} {message}")));
+            }
+        }
+        let comparison = Comparison::new(before, after).map_err(Failure::Runtime)?;
+        print_table(&comparison::render(&comparison, before, after))?;
+        self.gate.judge_change(&comparison, before, after)
+    }
+
+    fn files(&self) -> [(&'static str, Option<&Path>); 3] {
+        let [json, html, hdr] = [&self.json, &self.html, &self.hdr].map(Option::as_deref);
+        [("--json", json), ("--html", html), ("--hdr", hdr)]
+    }
 }
 
 impl GateArgs {
     /// What the thresholds say, then the verdict.
-    pub(super) fn judge(&self, outcome: &Outcome) -> Result<(), Failure> {
-        let complaints: Vec<String> =
-            self.fail_if.iter().filter_map(|threshold| threshold.complaint(outcome)).collect();
-        if !complaints.is_empty() {
-            return Err(Failure::Threshold(complaints.join("; ")));
-        }
+    fn judge(&self, outcome: &Outcome) -> Result<(), Failure> {
+        self.judge_by(|threshold| threshold.complaint(outcome))?;
+        self.judge_verdict(outcome)
+    }
+
+    /// What the thresholds say of a change, then the two verdicts.
+    fn judge_change(
+        &self,
+        comparison: &Comparison,
+        before: &Outcome,
+        after: &Outcome,
+    ) -> Result<(), Failure> {
+        self.judge_by(|threshold| threshold.complaint_between(comparison, after))?;
+        self.judge_verdict(before)?;
+        self.judge_verdict(after)
+    }
+
+    fn judge_by(&self, complaint: impl Fn(&Threshold) -> Option<String>) -> Result<(), Failure> {
+        let complaints: Vec<String> = self.fail_if.iter().filter_map(complaint).collect();
+        if complaints.is_empty() { Ok(()) } else { Err(Failure::Threshold(complaints.join("; "))) }
+    }
+
+    fn judge_verdict(&self, outcome: &Outcome) -> Result<(), Failure> {
         if outcome.verdict == Verdict::Valid || self.accept_invalid {
             return Ok(());
         }
@@ -113,7 +154,7 @@ impl GateArgs {
 }
 
 /// Prints lines of which some may have come from a stranger's file.
-pub(super) fn print_table(table: &str) -> Result<(), Failure> {
+fn print_table(table: &str) -> Result<(), Failure> {
     let lines: Vec<String> = table.lines().map(|line| printable::line(line.as_bytes())).collect();
     print(&format!("{}\n", lines.join("\n")))
 }

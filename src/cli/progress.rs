@@ -70,9 +70,8 @@ impl Progress {
     pub(super) fn new(mode: ProgressMode, total: Option<Duration>) -> Self {
         let style = match mode {
             ProgressMode::None => Style::None,
-            ProgressMode::Plain => Style::Plain,
             ProgressMode::Auto if std::io::stderr().is_terminal() => Style::Terminal,
-            ProgressMode::Auto => Style::Plain,
+            ProgressMode::Auto | ProgressMode::Plain => Style::Plain,
         };
         Self { style, total, shown_at: None, phase: String::new() }
     }

@@ -3,6 +3,7 @@
 //! [`outcome`] is what a run leaves behind, as data that is saved, merged and rendered; [`latency`] is how
 //! times are counted. [`render`] shows an outcome, [`threshold`] judges it, [`compare`] sets two side by side.
 
+mod bootstrap;
 pub mod compare;
 pub mod latency;
 pub mod merge;

@@ -45,6 +45,9 @@ pub fn time_us(microseconds: f64) -> String {
 
 /// How long something went on, in s: `850 ms`, `10.0 s`, `2 min 05 s`, `1 h 02 min`.
 pub fn length_s(seconds: f64) -> String {
+    if seconds == 0.0 {
+        return "0 s".into();
+    }
     if seconds < 59.95 {
         return time_us(seconds * 1e6);
     }
@@ -129,9 +132,13 @@ mod tests {
         ] {
             assert_eq!(time_us(microseconds), text);
         }
-        for (seconds, text) in
-            [(0.85, "850 ms"), (10.0, "10.0 s"), (125.0, "2 min 05 s"), (3_720.0, "1 h 02 min")]
-        {
+        for (seconds, text) in [
+            (0.0, "0 s"),
+            (0.85, "850 ms"),
+            (10.0, "10.0 s"),
+            (125.0, "2 min 05 s"),
+            (3_720.0, "1 h 02 min"),
+        ] {
             assert_eq!(length_s(seconds), text);
         }
         for (number, text) in [(64.0, "64 B"), (6.4e6, "6.40 MB"), (999.7, "1.00 kB")] {

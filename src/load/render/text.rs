@@ -16,7 +16,10 @@ pub fn render(outcome: &Outcome) -> String {
     messages(outcome, &mut table);
     latencies(outcome, &mut table);
     reasons("errors", &outcome.errors, &mut table);
-    reasons("endings", &outcome.endings, &mut table);
+    // The ledger says more of the same.
+    if outcome.ledger.is_empty() {
+        reasons("endings", &outcome.endings, &mut table);
+    }
     losses(&outcome.ledger, &mut table);
     costs(outcome, &mut table);
     table.text

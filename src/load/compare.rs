@@ -6,7 +6,7 @@
 use super::bootstrap::{self, Estimate, INTERVALS_MIN, QUANTILES, RATE, Run, SERVER};
 use super::metric::{Metric, Unit};
 use super::outcome::{Kind, Load, Outcome};
-use super::render::quantity::{bytes, count, per_second, percent};
+use super::render::quantity::{bytes, count, per_second, percent, signed_percent};
 
 /// What is compared, by its name among the [metrics](super::metric::METRICS).
 pub const COMPARED: [&str; 7] =
@@ -46,8 +46,8 @@ impl Change {
         };
         let margin = percent(estimate.margin);
         if !estimate.is_shown {
-            let sign = if estimate.change > 0.0 { "+" } else { "" };
-            return format!("no difference shown ({sign}{} ± {margin})", percent(estimate.change));
+            let change = signed_percent(estimate.change);
+            return format!("no difference shown ({change} ± {margin})");
         }
         let words = match self.metric.unit {
             _ if self.metric.name.starts_with("server.") => ["cheaper", "dearer"],

@@ -6,7 +6,7 @@
 use super::compare::{COMPARED, Comparison};
 use super::metric::{METRICS, Metric};
 use super::outcome::Outcome;
-use super::render::quantity::percent;
+use super::render::quantity::{percent, signed_percent};
 use std::fmt;
 use std::str::FromStr;
 
@@ -64,7 +64,7 @@ impl Threshold {
         match &change.estimate {
             Err(reason) => Some(format!("{self} cannot be judged: {reason}")),
             Ok(it) => (it.is_shown && self.operator.holds(it.change, bound)).then(|| {
-                let (change, margin) = (percent(it.change), percent(it.margin));
+                let (change, margin) = (signed_percent(it.change), percent(it.margin));
                 format!("{name} changed by {change} ± {margin}: crosses {self}")
             }),
         }

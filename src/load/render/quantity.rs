@@ -83,6 +83,11 @@ pub fn percent(part: f64) -> String {
     format!("{:.1} %", part * 100.0)
 }
 
+/// A change as a part of what was before, with its sign: `+4.1 %`.
+pub fn signed_percent(part: f64) -> String {
+    format!("{:+.1} %", part * 100.0)
+}
+
 /// In the largest unit that leaves a number of at least 1. Bytes have no fractions.
 fn scaled(number: f64, step: f64, units: &[&str]) -> String {
     let (mut number, mut index) = (number, 0);

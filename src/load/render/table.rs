@@ -55,7 +55,8 @@ impl Table {
         self.text += format!("{name}{first}").trim_end();
         self.text.push('\n');
         for line in lines {
-            self.text += &format!("{:indent$}{line}\n", "");
+            self.text += format!("{:indent$}{line}", "").trim_end();
+            self.text.push('\n');
         }
     }
 }

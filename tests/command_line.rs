@@ -8,6 +8,7 @@ mod command_line {
     mod connecting;
     mod key_files;
     mod output;
+    mod report;
     mod usage;
 
     use super::support::{Finished, Program, halloo};

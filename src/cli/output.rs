@@ -73,25 +73,33 @@ impl OutputArgs {
         }
     }
 
-    /// Prints and saves a result. Fails with what the thresholds say, then with the verdict.
+    /// Prints and saves a result. Fails with what could not be written, then with what the thresholds say, then
+    /// with the verdict. Everything is tried before: what was measured is not lost because a disk is full.
     pub(super) fn deliver(&self, outcome: &Outcome) -> Result<(), Failure> {
-        let json = serde_json::to_string_pretty(outcome)
-            .map_err(|error| Failure::Runtime(format!("the result has no JSON: {error}")))?;
-        match self.json.as_deref() {
-            Some(file) if file == Path::new(STDOUT) => print(&format!("{json}\n"))?,
+        let shown = match self.json.as_deref() {
+            Some(file) if file == Path::new(STDOUT) => json(outcome).and_then(|json| print(&json)),
             Some(file) => {
-                save(file, &format!("{json}\n"))?;
-                print_table(&text::render(outcome))?;
+                let printed = print_table(&text::render(outcome));
+                json(outcome).and_then(|json| save(file, &json)).and(printed)
             }
-            None => print_table(&text::render(outcome))?,
-        }
-        if let Some(file) = &self.html {
-            save(file, &html::render(outcome))?;
-        }
-        if let Some(file) = &self.hdr {
-            save(file, &hlog::render(outcome))?;
-        }
+            None => print_table(&text::render(outcome)),
+        };
+        let html = self.html.as_deref().map(|file| save(file, &html::render(outcome)));
+        let hdr = self.hdr.as_deref().map(|file| save(file, &hlog::render(outcome)));
+        shown?;
+        html.transpose()?;
+        hdr.transpose()?;
         self.gate.judge(outcome)
+    }
+
+    /// What would be in the way of [`deliver_comparison`](Self::deliver_comparison).
+    pub(super) fn check_comparison(&self) -> Result<(), Failure> {
+        match self.files().iter().find(|(_, file)| file.is_some()) {
+            None => Ok(()),
+            Some((flag, _)) => Err(Failure::Usage(format!(
+                "{flag} is for one result, and --compare prints what two have become"
+            ))),
+        }
     }
 
     /// Prints what became of the first result, and judges the second by it.
@@ -100,12 +108,6 @@ impl OutputArgs {
         before: &Outcome,
         after: &Outcome,
     ) -> Result<(), Failure> {
-        for (flag, file) in self.files() {
-            if file.is_some() {
-                let message = "is for one result, and --compare prints what two have become";
-                return Err(Failure::Usage(format!("{flag} {message}")));
-            }
-        }
         let comparison = Comparison::new(before, after).map_err(Failure::Runtime)?;
         print_table(&comparison::render(&comparison, before, after))?;
         self.gate.judge_change(&comparison, before, after)
@@ -145,11 +147,19 @@ impl GateArgs {
         if outcome.verdict == Verdict::Valid || self.accept_invalid {
             return Ok(());
         }
-        let (verdict, reason) =
-            (&outcome.verdict, printable::line(outcome.verdict_reason.as_bytes()));
+        let verdict = format!("{}: {}", outcome.verdict, outcome.verdict_reason);
         Err(Failure::Invalid(format!(
-            "{verdict}: {reason} (--accept-invalid takes the figures as they are)"
+            "{} (--accept-invalid takes the figures as they are)",
+            printable::line(verdict.as_bytes())
         )))
+    }
+}
+
+/// A result as it is saved.
+fn json(outcome: &Outcome) -> Result<String, Failure> {
+    match serde_json::to_string_pretty(outcome) {
+        Ok(json) => Ok(json + "\n"),
+        Err(error) => Err(Failure::Runtime(format!("the result has no JSON: {error}"))),
     }
 }
 

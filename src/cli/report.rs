@@ -1,7 +1,7 @@
 //! `halloo report`: saved results, shown again, made one, or compared.
 
 use super::output::OutputArgs;
-use super::{CommonArgs, Failure, logger};
+use super::{CommonArgs, Failure, logger, printable};
 use crate::load::outcome::SCHEMA_VERSION;
 use crate::load::{Outcome, merge};
 use clap::Args;
@@ -57,12 +57,17 @@ fn compare(arguments: &ReportArgs) -> Result<(), Failure> {
             arguments.files.len()
         )));
     };
+    arguments.output.check_comparison()?;
     arguments.output.deliver_comparison(&read(before)?, &read(after)?)
 }
 
 /// One saved result.
 fn read(file: &Path) -> Result<Outcome, Failure> {
-    let failure = |message: String| Failure::Runtime(format!("'{}' {message}", file.display()));
+    // What is wrong with a stranger's file may quote it.
+    let failure = |message: String| {
+        let message = printable::line(message.as_bytes());
+        Failure::Runtime(format!("'{}' {message}", file.display()))
+    };
     let mut text = String::new();
     let read = if file == Path::new("-") {
         std::io::stdin().read_to_string(&mut text)

@@ -9,6 +9,7 @@ pub mod latency;
 pub mod merge;
 pub mod metric;
 pub mod outcome;
+mod packed;
 pub mod render;
 pub mod threshold;
 pub mod verdict;

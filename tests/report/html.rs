@@ -17,7 +17,7 @@ fn elements(page: &str) -> std::collections::BTreeMap<String, usize> {
         let end = start + rest[start..].find('>').expect("a tag ends");
         let tag = &rest[start + 1..end];
         rest = &rest[end + 1..];
-        let name = tag.trim_start_matches('/').split([' ', '/']).next().unwrap();
+        let name = tag.trim_start_matches('/').split([' ', '/']).next().expect("a name");
         assert_eq!(tag.matches('"').count() % 2, 0, "{tag}");
         if tag.starts_with('/') {
             assert_eq!(open.pop(), Some(name), "{tag}");

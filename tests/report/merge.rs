@@ -6,7 +6,7 @@ use halloo::load::{Histogram, Outcome, Verdict};
 
 /// So many seconds later than the results of the samples.
 fn later(outcome: Outcome, seconds: i64) -> Outcome {
-    let start: jiff::Timestamp = outcome.started_at.parse().unwrap();
+    let start: jiff::Timestamp = outcome.started_at.parse().expect("a time");
     let start = start + jiff::SignedDuration::from_secs(seconds);
     Outcome { started_at: format!("{start:.3}"), ..outcome }
 }

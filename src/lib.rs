@@ -5,11 +5,12 @@
 //!
 //! # Layers
 //!
-//! Imports only point downwards: `main → cli → net → service → proto`.
+//! Imports only point downwards: `main → cli → load → net → service → proto`.
 //!
 //! * [`proto`] is the protocol without I/O: no sockets, no clock, no randomness of its own.
 //! * [`service`] is what is done with messages. It sees messages, never sockets or frames.
-//! * [`net`] drives connections: the only module that makes system calls.
+//! * [`net`] drives connections: the only module that makes their system calls.
+//! * [`load`] is what measuring servers needs: above all, what this machine allows.
 //! * [`cli`] is what a user types, and the only module that prints.
 //!
 //! [`limits`] and [`metrics`] are data: every bound with its reason, and everything that is counted.

@@ -6,6 +6,7 @@ mod support;
 mod command_line {
     mod configuration;
     mod connecting;
+    mod doctor;
     mod key_files;
     mod output;
     mod report;

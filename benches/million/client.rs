@@ -127,7 +127,7 @@ impl Client {
         self.tally().begin_round(round);
         self.each(State::Asked, |reactor, connection, index| {
             let message = reactor.service_mut().message(index);
-            reactor.tell(connection, |outbox| outbox.send(Kind::Binary, &[&message]))
+            reactor.tell(connection, |_, outbox| outbox.send(Kind::Binary, &[&message]))
         })?;
         Ok(self.tally().proved)
     }
@@ -136,7 +136,7 @@ impl Client {
     fn close(&mut self) -> io::Result<usize> {
         let before = self.tally().count(State::Ended);
         self.each(State::Closing, |reactor, connection, _| {
-            reactor.tell(connection, |outbox| outbox.close(CloseCode::NORMAL))
+            reactor.tell(connection, |_, outbox| outbox.close(CloseCode::NORMAL))
         })?;
         Ok(self.tally().count(State::Ended) - before)
     }

@@ -53,7 +53,7 @@ impl<S: Service> Endpoint<S> {
     pub(crate) fn answer(&mut self) -> usize {
         let Self { session, batch, service, .. } = self;
         while let Status::Complete(step) = session.step(batch).expect("the input is valid") {
-            let context = Context { connection: 1, messages: step.messages() };
+            let context = Context { connection: 1, messages: step.messages(), now: 0 };
             let (event, mut outbox) = step.unpack();
             if let Some(Event::Message(message)) = event {
                 service.on_message(&context, message, &mut outbox);

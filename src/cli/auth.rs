@@ -38,9 +38,14 @@ enum EncodingName {
 }
 
 impl AuthArgs {
+    /// Whether authentication was asked for.
+    pub(super) fn is_on(&self) -> bool {
+        !self.auth_key_file.is_empty()
+    }
+
     /// What was asked for, with the keys read; `None` without a key file.
     pub(super) fn load(&self) -> Result<Option<Auth>, Failure> {
-        if self.auth_key_file.is_empty() {
+        if !self.is_on() {
             return Ok(None);
         }
         let keys =

@@ -3,19 +3,14 @@
 //! One line is one message, and after each the client waits a while for the reply before it asks for the
 //! next. Servers that close after each reply are met again for the next line.
 
-use super::auth::AuthArgs;
+use super::client::ClientArgs;
 use super::deflate::DeflateArgs;
 use super::prompt::{Input, Prompt};
-use super::tls::TlsClientArgs;
 use super::values::{bytes, duration};
 use super::{CommonArgs, Failure, logger, printable};
 use crate::limits::{Limits, RECEIVE_BUFFER_BYTES};
-use crate::net::{Address, ConnectionId, Endpoint, Reactor, System, random};
-use crate::proto::handshake::Offer;
-use crate::proto::http::is_token;
-use crate::proto::{
-    self, Batch, CloseCode, Config, End, Error, Framing, Kind, Message, Outbox, Role, TlsFailure,
-};
+use crate::net::{ConnectionId, Endpoint, Reactor, System, random};
+use crate::proto::{self, Batch, CloseCode, Config, End, Framing, Kind, Message, Outbox};
 use crate::service::{Context, Service};
 use clap::Args;
 use log::{LevelFilter, info};
@@ -35,22 +30,10 @@ const QUIT: &[u8] = b"quit";
 /// See the [module documentation](self).
 #[derive(Debug, Args)]
 pub(super) struct ConnectArgs {
-    /// The server: ws://, tcp:// or line:// HOST:PORT, with TLS wss://, tls:// or line+tls://, or ws+unix:,
-    /// unix: or line+unix: and a path
-    #[arg(value_name = "URL")]
-    url: Address,
     #[command(flatten)]
-    auth: AuthArgs,
-    /// Add a field to the upgrade request, as in 'Origin: http://localhost' (repeatable)
-    #[arg(short = 'H', long, value_name = "NAME: VALUE", value_parser = header)]
-    header: Vec<(String, String)>,
-    /// Offer this subprotocol (repeatable, the preferred one first)
-    #[arg(long, value_name = "NAME", value_parser = subprotocol)]
-    subprotocol: Vec<String>,
+    client: ClientArgs,
     #[command(flatten)]
     deflate: DeflateArgs,
-    #[command(flatten)]
-    tls: TlsClientArgs,
     /// How long a reply is waited for before the next line is sent
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5s")]
     reply_timeout: Duration,
@@ -113,25 +96,15 @@ impl<'a> Conversation<'a> {
     fn new(arguments: &'a ConnectArgs) -> Result<Self, Failure> {
         let failure = |error: io::Error| Failure::Runtime(error.to_string());
         let config = Config {
-            auth: arguments.auth.load()?,
             limits: proto::Limits { message_bytes_max: arguments.max_message_size },
             // A line is printed when it is whole; bare bytes when they come.
             whole_messages: true,
-            offer: Offer {
-                target: arguments.url.path.clone().unwrap_or_else(|| "/".into()),
-                host: arguments.url.host_field(),
-                subprotocols: arguments.subprotocol.clone(),
-                headers: arguments.header.clone(),
-            },
             deflate: arguments.deflate.settings(),
-            ..Config::new(Role::Client, arguments.url.framing)
+            ..arguments.client.config()?
         };
-        let endpoints = arguments.url.resolve().map_err(|error| {
-            Failure::Runtime(format!("cannot resolve {}: {error}", arguments.url))
-        })?;
+        let endpoints = arguments.client.endpoints()?;
         let batch = Batch::new(RECEIVE_BUFFER_BYTES, random::from_system());
-        let mut network = System::new().map_err(failure)?;
-        arguments.tls.set_up(&mut network, &arguments.url)?;
+        let network = arguments.client.network()?;
         let mut reactor = Reactor::new(network, Inbox::default(), Limits::default(), batch);
         let stdin = io::stdin().as_raw_fd();
         match reactor.network_mut().register_external(&mut SourceFd(&stdin), STDIN) {
@@ -201,7 +174,7 @@ impl<'a> Conversation<'a> {
         let (Some(connection), Some(line)) = (self.connection, &self.unanswered) else { return };
         let kind = if std::str::from_utf8(line).is_ok() { Kind::Text } else { Kind::Binary };
         let terminator: &[u8] = if framing == Framing::Line { b"\n" } else { b"" };
-        self.reactor.tell(connection, |outbox| outbox.send(kind, &[line, terminator]));
+        self.reactor.tell(connection, |_, outbox| outbox.send(kind, &[line, terminator]));
         if self.is_impatient {
             self.unanswered = None;
         } else {
@@ -216,7 +189,7 @@ impl<'a> Conversation<'a> {
         }
         self.is_leaving = true;
         let Some(connection) = self.connection else { return Ok(()) };
-        self.reactor.tell(connection, |outbox| outbox.close(CloseCode::NORMAL));
+        self.reactor.tell(connection, |_, outbox| outbox.close(CloseCode::NORMAL));
         while self.connection.is_some() {
             self.turn()?;
         }
@@ -226,19 +199,18 @@ impl<'a> Conversation<'a> {
     fn connect(&mut self) -> Result<(), Stop> {
         self.is_open = false;
         self.received = 0;
-        while let Some(endpoint) = self.endpoints.get(self.endpoint) {
-            match self.reactor.connect(endpoint, Rc::clone(&self.config)) {
+        loop {
+            match self.reactor.connect(&self.endpoints[self.endpoint], Rc::clone(&self.config)) {
                 Ok(connection) => {
                     self.connection = Some(connection);
                     return Ok(());
                 }
                 Err(error) if self.endpoint + 1 == self.endpoints.len() => {
-                    return Err(self.cannot_connect(&error));
+                    return Err(Stop::Failed(self.arguments.client.cannot_connect(&error)));
                 }
                 Err(_) => self.endpoint += 1,
             }
         }
-        Err(self.cannot_connect(&"the name has no address"))
     }
 
     /// Waits for something to happen, and handles it.
@@ -302,45 +274,8 @@ impl<'a> Conversation<'a> {
         if self.unanswered.is_some() && is_gone && was_open && self.received > 0 {
             return self.connect();
         }
-        Err(self.describe(end, was_open))
-    }
-
-    fn describe(&self, end: End, was_open: bool) -> Stop {
-        let url = &self.arguments.url;
-        Stop::Failed(match end {
-            End::Refused | End::TimedOut | End::Transport if !was_open => {
-                return self.cannot_connect(&end);
-            }
-            End::Failed(Error::HandshakeTimeout) => {
-                format!("{url} did not answer the upgrade request in time")
-            }
-            End::Failed(Error::HandshakeTruncated) => {
-                format!("{url} ended the connection in the opening handshake")
-            }
-            End::Failed(Error::AuthTimeout) => format!("{url} sent no challenge in time"),
-            End::Failed(Error::AuthTruncated) => {
-                format!("{url} ended the connection before its challenge was complete")
-            }
-            End::Peer if self.config.auth.is_some() && self.received == 0 => format!(
-                "{url} ended the connection without a reply: \
-                 if it should reply, check the key, --auth-hash and --auth-encoding"
-            ),
-            End::Peer => format!("{url} ended the connection without a reply"),
-            End::Tls(TlsFailure::UnknownIssuer) => format!(
-                "{url}: {end}: name its authority with --cacert, or believe it with --insecure"
-            ),
-            End::PeerWithCode(CloseCode::POLICY_VIOLATION) if self.config.auth.is_some() => {
-                format!(
-                    "{url} closed with code 1008: check the key, --auth-hash and --auth-encoding"
-                )
-            }
-            End::PeerWithCode(code) => format!("{url} closed with code {code}"),
-            _ => format!("{url}: {end}"),
-        })
-    }
-
-    fn cannot_connect(&self, why: &dyn std::fmt::Display) -> Stop {
-        Stop::Failed(format!("cannot connect to {}: {why}", self.arguments.url))
+        let was_answered = self.received > 0;
+        Err(Stop::Failed(self.arguments.client.why_ended(end, was_open, was_answered)))
     }
 }
 
@@ -366,22 +301,4 @@ impl Service for Inbox {
     fn on_close(&mut self, _context: &Context, end: End) {
         self.0.push_back(Incoming::Ended(end));
     }
-}
-
-/// A field as it is typed, `Name: value`. Nothing in it may end the line it goes into.
-fn header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once(':').ok_or("expected 'Name: value'")?;
-    let value = value.trim_matches([' ', '\t']);
-    if !is_token(name.as_bytes()) {
-        return Err("the name of a field is letters, digits and !#$%&'*+-.^_`|~".into());
-    }
-    if value.chars().any(|character| character.is_control() && character != '\t') {
-        return Err("the value of a field has no control characters".into());
-    }
-    Ok((name.into(), value.into()))
-}
-
-fn subprotocol(text: &str) -> Result<String, String> {
-    let message = "a subprotocol is letters, digits and !#$%&'*+-.^_`|~";
-    is_token(text.as_bytes()).then(|| text.into()).ok_or_else(|| message.into())
 }

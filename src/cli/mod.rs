@@ -1,14 +1,16 @@
 //! The command line: what a user types, and the only place that prints.
 
 mod auth;
+mod client;
 mod config_file;
 mod connect;
 mod deflate;
+mod doctor;
 mod early_drop;
 mod logger;
+mod measure;
 mod output;
 mod printable;
-#[allow(dead_code, reason = "bench and hold show it")]
 mod progress;
 mod prompt;
 mod report;
@@ -38,6 +40,12 @@ enum Command {
     Serve(Box<serve::ServeArgs>),
     /// Talk to a server: each line is a message, each reply a line
     Connect(Box<connect::ConnectArgs>),
+    /// Measure how fast a server answers, and how much
+    Bench(Box<measure::BenchArgs>),
+    /// Hold many connections, and account for each that is lost
+    Hold(Box<measure::HoldArgs>),
+    /// Say how many connections this machine can hold, and which limit stands in the way first
+    Doctor(Box<doctor::DoctorArgs>),
     /// Show saved results again, or make one of several
     Report(Box<report::ReportArgs>),
 }
@@ -66,8 +74,8 @@ enum Failure {
     Usage(String),
     /// Exit code 1: it did not work.
     Runtime(String),
-    /// Exit code 3: it worked, and a threshold was crossed.
-    Threshold(String),
+    /// Exit code 3: it worked, and what was found is not what was asked for.
+    Check(String),
     /// Exit code 4: it worked, but the figures may not be believed.
     Invalid(String),
     /// Exit code 128 and the signal's number.
@@ -85,7 +93,7 @@ impl std::fmt::Display for Failure {
         match self {
             Self::Usage(message)
             | Self::Runtime(message)
-            | Self::Threshold(message)
+            | Self::Check(message)
             | Self::Invalid(message) => formatter.write_str(message),
             Self::Signal(signal) => write!(formatter, "signal {signal}"),
         }
@@ -98,6 +106,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = parse(&arguments).and_then(|cli| match cli.command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Connect(arguments) => connect::run(&arguments),
+        Command::Bench(arguments) => measure::bench(&arguments),
+        Command::Hold(arguments) => measure::hold(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
     });
     let (message, code) = match result {
@@ -105,7 +116,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(Failure::Signal(signal)) => return ExitCode::from(128 + signal as u8),
         Err(Failure::Runtime(message)) => (message, 1),
         Err(Failure::Usage(message)) => (message, 2),
-        Err(Failure::Threshold(message)) => (message, 3),
+        Err(Failure::Check(message)) => (message, 3),
         Err(Failure::Invalid(message)) => (message, 4),
     };
     // Nobody is left to tell if stderr is gone.

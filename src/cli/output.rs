@@ -140,7 +140,7 @@ impl GateArgs {
 
     fn judge_by(&self, complaint: impl Fn(&Threshold) -> Option<String>) -> Result<(), Failure> {
         let complaints: Vec<String> = self.fail_if.iter().filter_map(complaint).collect();
-        if complaints.is_empty() { Ok(()) } else { Err(Failure::Threshold(complaints.join("; "))) }
+        if complaints.is_empty() { Ok(()) } else { Err(Failure::Check(complaints.join("; "))) }
     }
 
     fn judge_verdict(&self, outcome: &Outcome) -> Result<(), Failure> {

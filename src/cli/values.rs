@@ -25,6 +25,17 @@ pub(super) fn count(text: &str) -> Result<u32, String> {
     u32::try_from(number).ok().filter(|&number| number > 0).ok_or_else(|| wanted(WANTED))
 }
 
+/// Things in a second: `500`, `5k/s`, `1M/s`.
+pub(super) fn rate(text: &str) -> Result<f64, String> {
+    const UNITS: [(&str, u64); 3] = [("k", 1_000_000), ("M", 1_000_000_000), ("", 1_000)];
+    const WANTED: &str = "a rate above zero such as 500, 5k/s or 1M/s";
+    let thousandths = with_unit(text.strip_suffix("/s").unwrap_or(text), &UNITS, WANTED)?;
+    match thousandths {
+        0 => Err(wanted(WANTED)),
+        thousandths => Ok(thousandths as f64 / 1e3),
+    }
+}
+
 /// A duration: `250ms`, `10s`, `5m`, `1h`.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
@@ -90,6 +101,7 @@ mod tests {
         assert_eq!(bytes("1.5MiB"), Ok(1_572_864));
         assert_eq!(bytes("10kB"), Ok(10_000));
         assert_eq!(count("10k"), Ok(10_000));
+        assert_eq!((rate("5k/s"), rate("0.5"), rate("1.5M")), (Ok(5e3), Ok(0.5), Ok(1.5e6)));
         assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
         assert_eq!(duration("1.5h"), Ok(Duration::from_secs(5_400)));
         assert_eq!(duration_or_off("off"), Ok(OrOff(None)));
@@ -103,6 +115,9 @@ mod tests {
         }
         for text in ["0", "5G", "off", "4294967296"] {
             assert!(count(text).is_err(), "{text}");
+        }
+        for text in ["0", "k/s", "-1", "5k/m"] {
+            assert!(rate(text).unwrap_err().contains("5k/s"), "{text}");
         }
         for text in ["10", "0s", "10 days", "off", "9000h"] {
             assert!(duration(text).unwrap_err().contains("250ms"), "{text}");

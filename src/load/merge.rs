@@ -3,10 +3,12 @@
 //! Runs that overlap in time were one load from several sides, and their rates add up. Runs that follow each
 //! other are one load with pauses, which do not count.
 
+use super::judge::{Evidence, judge};
 use super::latency::Histogram;
 use super::outcome::{
     Connecting, Connections, Generator, Histograms, Interval, Memory, Messages, Outcome, Server,
 };
+use super::verdict::Verdict;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -43,18 +45,21 @@ pub fn merge(outcomes: &[Outcome]) -> Result<Outcome, String> {
     merged.ledger = merge_ledgers(&parts, &timeline);
     merged.runs = parts.iter().map(|part| part.runs).sum();
     if let (Some(sum), Some(_)) = (&mut merged.load.rate, first.load.rate) {
-        *sum = timeline.rate(&parts);
+        *sum = timeline.rate(&parts, |part| part.load.rate.unwrap_or(0.0));
     }
-    let bytes: f64 = parts.iter().map(|part| part.bytes_per_second * part.duration_s).sum();
-    let seconds = timeline.duration_s.max(f64::MIN_POSITIVE);
-    merged.messages_per_second = merged.messages.received as f64 / seconds;
-    merged.bytes_per_second = bytes / seconds;
+    merged.messages_per_second = timeline.rate(&parts, |part| part.messages_per_second);
+    merged.bytes_per_second = timeline.rate(&parts, |part| part.bytes_per_second);
     merged.latency_us = merged.histograms.latency.latency();
     merged.latency_uncorrected_us = merged.histograms.uncorrected().latency();
     merged.server = merge_servers(&parts, &merged);
     if let Some(worst) = parts.iter().rev().max_by_key(|part| part.verdict.severity()) {
         merged.verdict = worst.verdict.clone();
         merged.verdict_reason = worst.verdict_reason.clone();
+    }
+    if let (Verdict::Valid, (Verdict::Valid, reason)) =
+        (&merged.verdict, judge(&merged, &Evidence::default()))
+    {
+        merged.verdict_reason = reason;
     }
     Ok(merged)
 }
@@ -81,11 +86,10 @@ impl Timeline {
         Self { starts_s, duration_s: end }
     }
 
-    /// The rate that was asked for, over all of the time.
-    fn rate(&self, parts: &[&Outcome]) -> f64 {
-        let messages: f64 =
-            parts.iter().map(|part| part.load.rate.unwrap_or(0.0) * part.duration_s).sum();
-        messages / self.duration_s.max(f64::MIN_POSITIVE)
+    /// A rate of each part, over all of the time.
+    fn rate(&self, parts: &[&Outcome], of: impl Fn(&Outcome) -> f64) -> f64 {
+        let sum: f64 = parts.iter().map(|part| of(part) * part.duration_s).sum();
+        sum / self.duration_s.max(f64::MIN_POSITIVE)
     }
 }
 

@@ -2,18 +2,36 @@
 //!
 //! [`outcome`] is what a run leaves behind, as data that is saved, merged and rendered; [`latency`] is how
 //! times are counted. [`render`] shows an outcome, [`threshold`] judges it, [`compare`] sets two side by side.
+//! [`machine`] knows what this machine can hold, and [`sources`] where connections come from.
 
+mod arrival;
 mod bootstrap;
 pub mod compare;
+mod content;
+mod ending;
+mod flights;
+mod generator;
+pub mod judge;
 pub mod latency;
+pub mod machine;
+mod measured;
 pub mod merge;
+mod meter;
 pub mod metric;
+pub mod numbers;
 pub mod outcome;
 mod packed;
+pub mod plan;
+mod recorder;
 pub mod render;
+pub mod run;
+mod schedule;
+pub mod sources;
 pub mod threshold;
+pub mod usage;
 pub mod verdict;
 
 pub use latency::{Histogram, Latency};
+pub use measured::Labels;
 pub use outcome::Outcome;
 pub use verdict::Verdict;

@@ -39,7 +39,7 @@ pub struct Outcome {
     pub connecting: Connecting,
     /// Counts of messages.
     pub messages: Messages,
-    /// Whole messages received in the window, by its length.
+    /// Whole messages that came in the window, by its length.
     pub messages_per_second: f64,
     /// Bytes of their payload, by the length of the window.
     pub bytes_per_second: f64,
@@ -122,12 +122,13 @@ pub struct Connecting {
     pub histogram: Histogram,
 }
 
-/// Counts of messages. What was sent in the window and is not lost was received, perhaps after the window.
+/// Counts of messages. The window has those that were to be sent in it: each is received, perhaps after the
+/// window, or lost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Messages {
-    /// Sent in the window.
+    /// That were to be sent in the window, and were sent.
     pub sent: u64,
-    /// Echoes received in the window.
+    /// That were answered.
     pub received: u64,
     /// Without an echo when the run ended.
     pub lost: u64,

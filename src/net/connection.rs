@@ -44,6 +44,8 @@ pub(super) struct Shared<'a, S> {
     pub(super) limits: &'a Limits,
     /// The current moment, if anything depends on it.
     pub(super) now: Option<Moment>,
+    /// What `now` is set from after each read, if the service wants the time.
+    pub(super) clock: Option<&'a mut dyn FnMut() -> Moment>,
     pub(super) draining: bool,
     pub(super) bytes_received: &'a mut u64,
     pub(super) bytes_sent: &'a mut u64,
@@ -62,6 +64,7 @@ impl<T: Stream> Connection<T> {
         let is_server = session.config().role == Role::Server;
         let mut flags = Flags::default();
         flags.set(Flag::Writable, is_server);
+        flags.set(Flag::Connecting, !is_server);
         flags.set(Flag::Entering, is_server && session.config().has_entrance());
         Self { stream, session, id, slot, peer, deadline: None, active: 0, end: None, flags }
     }
@@ -80,7 +83,7 @@ impl<T: Stream> Connection<T> {
 
     /// Whether a drive would get anything done.
     pub(super) fn wants_drive<S: Service>(&self, service: &S) -> bool {
-        if self.is_blocked() {
+        if self.is_blocked() || self.flags.has(Flag::Connecting) {
             return self.flags.has(Flag::Writable);
         }
         (self.flags.has(Flag::Readable) && !self.flags.has(Flag::Eof))
@@ -92,6 +95,7 @@ impl<T: Stream> Connection<T> {
     /// Nothing is read while the peer has not taken what it was sent: that is the back-pressure, and it
     /// bounds what a connection holds to the answers to one batch.
     pub(super) fn drive<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
+        self.flags.set(Flag::Connecting, false);
         self.flush(shared);
         if self.is_blocked() {
             return;
@@ -105,7 +109,7 @@ impl<T: Stream> Connection<T> {
             self.receive_eof(shared);
         }
         if self.wants_to_flood(shared.service) {
-            let context = self.context();
+            let context = self.context(shared.now);
             shared.service.on_writable(&context, &mut self.session.outbox(shared.batch));
             self.note_service_close();
         }
@@ -148,13 +152,13 @@ impl<T: Stream> Connection<T> {
     pub(super) fn tell<S: Service>(
         &mut self,
         shared: &mut Shared<'_, S>,
-        say: impl FnOnce(&mut Outbox<'_>),
+        say: impl FnOnce(&mut S, &mut Outbox<'_>),
     ) -> bool {
         if self.session.stage() != Stage::Open {
             return false;
         }
         shared.batch.begin(self.session.tail());
-        say(&mut self.session.outbox(shared.batch));
+        say(shared.service, &mut self.session.outbox(shared.batch));
         self.note_service_close();
         self.send(shared);
         true
@@ -247,6 +251,9 @@ impl<T: Stream> Connection<T> {
             Ok(count) => {
                 shared.batch.filled(count);
                 *shared.bytes_received += count as u64;
+                if let Some(clock) = &mut shared.clock {
+                    shared.now = Some(clock());
+                }
                 self.flags.set(Flag::Heard, true);
                 // Less than was asked for: there was no more. That saves the call that would say so.
                 self.flags.set(
@@ -281,7 +288,7 @@ impl<T: Stream> Connection<T> {
                 Ok(Status::Partial) => return,
                 Ok(Status::Complete(step)) if !step.has_event() => self.session.peer_end(),
                 Ok(Status::Complete(step)) => {
-                    dispatch(step, self.id, shared.service);
+                    dispatch(step, self.id, shared.now, shared.service);
                     self.active = shared.now.map_or(0, tick);
                     End::Service
                 }
@@ -311,7 +318,7 @@ impl<T: Stream> Connection<T> {
     /// Closes our side too, after what the end of input completed or cut short.
     fn receive_eof<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
         match self.session.receive_eof(shared.batch) {
-            Ok(step) => dispatch(step, self.id, shared.service),
+            Ok(step) => dispatch(step, self.id, shared.now, shared.service),
             Err(error) => {
                 self.end_with(End::Failed(error));
                 self.session.fail(error, shared.batch);
@@ -371,7 +378,7 @@ impl<T: Stream> Connection<T> {
             self.fail(Error::PingTimeout, shared);
         } else {
             self.flags.set(Flag::Pinged, true);
-            self.tell(shared, |outbox: &mut Outbox<'_>| outbox.ping());
+            self.tell(shared, |_, outbox| outbox.ping());
         }
     }
 
@@ -438,8 +445,9 @@ impl<T: Stream> Connection<T> {
         &self.session
     }
 
-    pub(super) fn context(&self) -> Context {
-        Context { connection: self.id, messages: self.session.messages() }
+    pub(super) fn context(&self, now: Option<Moment>) -> Context {
+        let messages = self.session.messages();
+        Context { connection: self.id, messages, now: now.unwrap_or(0) }
     }
 
     /// Marks it as standing in the reactor's queue; whether it did not before.
@@ -457,8 +465,8 @@ fn tick(moment: Moment) -> u32 {
 }
 
 /// Gives the service what a step brought.
-fn dispatch<S: Service>(step: Step<'_>, id: u64, service: &mut S) {
-    let context = Context { connection: id, messages: step.messages() };
+fn dispatch<S: Service>(step: Step<'_>, id: u64, now: Option<Moment>, service: &mut S) {
+    let context = Context { connection: id, messages: step.messages(), now: now.unwrap_or(0) };
     let (event, mut outbox) = step.unpack();
     match event {
         Some(Event::Message(message)) => {

@@ -33,6 +33,8 @@ pub(super) enum Flag {
     Pinged = 1 << 7,
     /// It ends without another word: what still waits to be sent is given up.
     BrokenOff = 1 << 9,
+    /// We make it, and the transport is not there yet: a first write would say whether it comes.
+    Connecting = 1 << 10,
 }
 
 impl Flags {

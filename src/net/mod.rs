@@ -12,6 +12,7 @@ mod doorkeeper;
 mod flags;
 pub mod listener;
 pub mod network;
+mod pacer;
 pub mod random;
 pub mod reactor;
 mod slab;

@@ -120,6 +120,8 @@ pub struct Token(pub u64);
 impl Token {
     const LISTENER: u64 = 1 << 63;
     const EXTERNAL: u64 = 1 << 62;
+    /// Of what the network itself waits for: reported to nobody.
+    pub(super) const INTERNAL: Self = Self(Self::EXTERNAL | u32::MAX as u64);
     /// Generations are compared in 30 bits: a stale event would have to be a billion connections old.
     const GENERATION_MASK: u64 = (1 << 30) - 1;
 

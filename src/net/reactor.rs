@@ -8,7 +8,7 @@ use super::network::{Network, Peer, Stream, Subject, Token};
 use super::slab::{Slab, Tokened};
 use crate::limits::{ACCEPTS_PER_TURN, Limits};
 use crate::metrics::Metrics;
-use crate::proto::{Batch, Config, End, Error, Outbox, Role, Session, Stage};
+use crate::proto::{Batch, Config, End, Error, Framing, Outbox, Role, Session, Stage};
 use crate::service::Service;
 use log::{debug, error, info, trace};
 use std::any::Any;
@@ -26,6 +26,8 @@ pub struct ConnectionId(Token);
 pub struct Reactor<N: Network, S: Service> {
     network: N,
     service: S,
+    /// Whether the service is told the time of each read.
+    keeps_time: bool,
     limits: Limits,
     batch: Batch,
     connections: Slab<Connection<N::Stream>>,
@@ -51,6 +53,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
     pub fn new(network: N, service: S, limits: Limits, batch: Batch) -> Self {
         Self {
             network,
+            keeps_time: service.wants_time(),
             service,
             limits,
             batch,
@@ -94,11 +97,17 @@ impl<N: Network, S: Service> Reactor<N, S> {
         self.insert(stream, peer, config).map(ConnectionId)
     }
 
-    /// Sends on an open connection what answers nothing. Returns false if it is not open.
-    pub fn tell(&mut self, id: ConnectionId, say: impl FnOnce(&mut Outbox<'_>)) -> bool {
+    /// Sends on an open connection what answers nothing, with the service at hand. Returns false if it is
+    /// not open.
+    pub fn tell(&mut self, id: ConnectionId, say: impl FnOnce(&mut S, &mut Outbox<'_>)) -> bool {
         let mut told = false;
         self.with(id.0, |connection, shared| told = connection.tell(shared, say));
         told
+    }
+
+    /// Whether a connection has not taken all that it was sent; also if it is gone.
+    pub fn is_blocked(&mut self, id: ConnectionId) -> bool {
+        self.connections.find(id.0).is_none_or(|connection| connection.is_blocked())
     }
 
     /// One round: waits for events for at most `timeout`, forever if `None`, and handles what is due
@@ -165,6 +174,11 @@ impl<N: Network, S: Service> Reactor<N, S> {
     }
 
     /// The service.
+    pub fn service(&self) -> &S {
+        &self.service
+    }
+
+    /// The service, to change it.
     pub fn service_mut(&mut self) -> &mut S {
         &mut self.service
     }
@@ -215,7 +229,8 @@ impl<N: Network, S: Service> Reactor<N, S> {
         token: Token,
         act: impl FnOnce(&mut Connection<N::Stream>, &mut Shared<'_, S>),
     ) {
-        let now = self.limits.idle_timeout.is_some().then(|| self.moment());
+        let is_timed = self.keeps_time || self.limits.idle_timeout.is_some();
+        let now = is_timed.then(|| self.moment());
         let Some(connection) = self.connections.find(token) else { return };
         let stage = connection.session().stage();
         let held_before = connection.heap_bytes();
@@ -223,11 +238,14 @@ impl<N: Network, S: Service> Reactor<N, S> {
         let awaited_close = connection.awaits_close();
         let sent_before = self.metrics.bytes_sent;
         let was_entering = connection.is_entering();
+        let network = &mut self.network;
+        let mut clock = || network.now().as_nanos() as Moment;
         let mut shared = Shared {
             batch: &mut self.batch,
             service: &mut self.service,
             limits: &self.limits,
             now,
+            clock: if self.keeps_time { Some(&mut clock) } else { None },
             draining: self.drain_until.is_some(),
             bytes_received: &mut self.metrics.bytes_received,
             bytes_sent: &mut self.metrics.bytes_sent,
@@ -340,8 +358,8 @@ impl<N: Network, S: Service> Reactor<N, S> {
     fn insert(&mut self, stream: N::Stream, peer: Peer, config: Rc<Config>) -> io::Result<Token> {
         self.last_id += 1;
         let id = self.last_id;
-        let speaks_first =
-            config.framing != crate::proto::Framing::WebSocket || config.role == Role::Client;
+        // A client waits until it is connected, and hears of that.
+        let speaks_first = config.framing != Framing::WebSocket && config.role == Role::Server;
         let session = Session::new(config);
         let connection =
             self.connections.insert(|slot| Connection::new(id, slot, stream, peer, session));
@@ -366,6 +384,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
 
     /// Removes a connection that has ended, and counts why.
     fn reap(&mut self, token: Token, end: End) {
+        let now = self.keeps_time.then(|| self.moment());
         let Some(mut connection) = self.connections.remove(token) else { return };
         let old = connection.replace_deadline(None);
         self.deadlines.change(token, old, None);
@@ -376,7 +395,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
         if connection.session().config().role == Role::Server {
             self.forget_network(connection.peer());
         }
-        let context = connection.context();
+        let context = connection.context(now);
         self.metrics.messages += u64::from(context.messages);
         *self.metrics.ended.entry(end).or_default() += 1;
         info!(peer:% = connection.peer(), messages = context.messages; "#{} ended: {end}", connection.id());

@@ -3,6 +3,7 @@
 use super::Endpoint;
 use super::listener::SystemListener;
 use super::network::{Network, Peer, Readiness, Token};
+use super::pacer::Pacer;
 use super::stream::SystemStream;
 use super::tls::Connector;
 use mio::net::{TcpStream, UnixStream};
@@ -28,6 +29,8 @@ pub struct System {
     connector: Option<Connector>,
     /// Where TCP connections come from; the system chooses if `None`.
     source: Option<IpAddr>,
+    /// Makes waits exact, if that is wanted.
+    pacer: Option<Pacer>,
     start: Instant,
 }
 
@@ -43,6 +46,7 @@ impl System {
             reserve: Some(open_reserve()?),
             connector: None,
             source: None,
+            pacer: None,
             start: Instant::now(),
         })
     }
@@ -59,6 +63,21 @@ impl System {
     /// machine's, or of another family than the place, connecting fails.
     pub fn connect_from(&mut self, source: Option<IpAddr>) {
         self.source = source;
+    }
+
+    /// Lets waits end on time, to some 50 µs where the system has timers for that, and measures how long it
+    /// takes from one to the next. Costs two looks at the clock, and a system call, for each wait.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn keep_pace(&mut self) -> io::Result<()> {
+        self.pacer = Some(Pacer::new(self.poll.registry(), mio_token(Token::INTERNAL))?);
+        Ok(())
+    }
+
+    /// The longest time between two waits since this was asked last; zero unless it [keeps pace](Self::keep_pace).
+    pub fn take_longest_turn(&mut self) -> Duration {
+        self.pacer.as_mut().map_or(Duration::ZERO, Pacer::take_longest)
     }
 
     /// Registers something of the caller's for reading; its readiness comes as this number.
@@ -84,11 +103,20 @@ impl Network for System {
         timeout: Option<Duration>,
         report: &mut dyn FnMut(Readiness),
     ) -> io::Result<()> {
-        match self.poll.poll(&mut self.events, timeout) {
+        let timeout = match &mut self.pacer {
+            Some(pacer) => pacer.begin_wait(timeout),
+            None => timeout,
+        };
+        let polled = self.poll.poll(&mut self.events, timeout);
+        if let Some(pacer) = &mut self.pacer {
+            pacer.end_wait();
+        }
+        match polled {
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
             other => other?,
         }
-        for event in &self.events {
+        let events = self.events.iter().filter(|event| event.token() != mio_token(Token::INTERNAL));
+        for event in events {
             report(Readiness {
                 token: Token(event.token().0 as u64),
                 // Errors are hints: what to do about them, the next read or write says.

@@ -22,6 +22,10 @@ impl<S: Service> Service for CloseAfter<S> {
         self.service.wants_whole_messages()
     }
 
+    fn wants_time(&self) -> bool {
+        self.service.wants_time()
+    }
+
     fn sends_unasked(&self) -> bool {
         self.service.sends_unasked()
     }

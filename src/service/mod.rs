@@ -23,6 +23,9 @@ pub struct Context {
     pub connection: u64,
     /// Whole messages received so far, with the one at hand if it ends.
     pub messages: u32,
+    /// When what the call is about was received, in nanoseconds of the network's clock; 0 unless the
+    /// service [wants the time](Service::wants_time).
+    pub now: u64,
 }
 
 /// The one open set: anything that answers messages.
@@ -31,6 +34,11 @@ pub trait Service {
     /// for each connection; without it a service sees pieces as they arrive.
     fn wants_whole_messages(&self) -> bool {
         true
+    }
+
+    /// Whether the clock is read once for each read of a connection. Asked once, at the start.
+    fn wants_time(&self) -> bool {
+        false
     }
 
     /// Whether [`on_writable`](Self::on_writable) is called at all.
@@ -54,6 +62,10 @@ pub trait Service {
 impl<S: Service + ?Sized> Service for Box<S> {
     fn wants_whole_messages(&self) -> bool {
         (**self).wants_whole_messages()
+    }
+
+    fn wants_time(&self) -> bool {
+        (**self).wants_time()
     }
 
     fn sends_unasked(&self) -> bool {

@@ -105,6 +105,18 @@ fn a_file_says_where_to_listen_unless_the_arguments_do() {
 }
 
 #[test]
+fn a_file_sets_the_flags_of_every_command() {
+    let file =
+        ConfigFile::new("connections = \"10k\"\nprocesses = 3\njson = true\nunread = \"4KiB\"\n");
+    // It says whether so many can be held here; either way it says what was asked.
+    let mut command = halloo();
+    let finished = Program::start(command.args(["doctor", "--config", file.path()])).wait();
+    let found: serde_json::Value = serde_json::from_str(&finished.stdout).expect("JSON");
+    assert_eq!((&found["wanted"], &found["plan"]["processes"]), (&10_000.into(), &3.into()));
+    assert_eq!(found["plan"]["unread_bytes"], 4096);
+}
+
+#[test]
 fn numbers_and_units_in_a_file() {
     let file = ConfigFile::new("close-after = 1\nmax-message-size = \"4 KiB\"\n");
     let server = serve(&["--config", file.path(), "tcp://127.0.0.1:0"], &[], 1);

@@ -131,7 +131,7 @@ fn help_and_version() {
     for arguments in [&["--help"][..], &["-h"], &["help"]] {
         let help = run(arguments);
         assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""), "{help:#?}");
-        for word in ["serve", "connect", "--help", "--version"] {
+        for word in ["serve", "connect", "doctor", "--help", "--version"] {
             assert!(help.stdout.contains(word), "{word}: {}", help.stdout);
         }
     }

@@ -246,7 +246,7 @@ impl Endpoint {
 fn dispatch(step: Step<'_>, service: &mut dyn Service, journal: &mut Journal) {
     let messages = step.messages();
     let (event, mut outbox) = step.unpack();
-    let context = Context { connection: 1, messages };
+    let context = Context { connection: 1, messages, now: 0 };
     match event {
         None => {}
         Some(proto::Event::Open) => {

@@ -71,6 +71,7 @@ impl World {
             return;
         }
         link.is_connecting = false;
+        link.facts.connected_at = Some(self.now);
         link.choked = false;
         link.armed = !is_lost;
         match self.clients[at].host().map(|host| host.attempt) {

@@ -81,7 +81,17 @@ impl World {
             End::TooManyFromAddress | End::DroppedEarly | End::Panicked | End::Tls(_) => false,
             End::Failed(error) => match error {
                 Error::HandshakeTimeout => {
+                    // Without a handshake, being connected is all that is waited for.
+                    let due = accepted_at + nanoseconds(limits.handshake_timeout);
+                    let is_waited_for = client.host().is_none()
+                        || client.framing == Framing::WebSocket
+                        || link
+                            .facts
+                            .told_at
+                            .or(link.facts.connected_at)
+                            .is_none_or(|at| at + SLACK >= due);
                     link.facts.opened_at.is_none()
+                        && is_waited_for
                         && has_passed(accepted_at, limits.handshake_timeout)
                 }
                 Error::AuthTimeout => {
@@ -174,17 +184,15 @@ impl World {
         let (facts, client, limits) = (&self.links[at].facts, &self.clients[at], &self.plan.limits);
         if facts.opened_at.is_none() {
             let auth = nanoseconds(limits.auth_timeout);
+            let handshake = nanoseconds(limits.handshake_timeout);
             return Some(match facts.head_at {
                 Some(head_at) => head_at + auth,
-                // It begins when it is first driven, which a stall makes late.
-                None if client.framing != Framing::WebSocket && self.plan.rates.stalls > 0 => {
-                    return None;
-                }
-                None if client.framing != Framing::WebSocket => facts.accepted_at + auth,
-                None => facts.accepted_at + nanoseconds(limits.handshake_timeout),
+                None if client.framing == Framing::WebSocket => facts.accepted_at + handshake,
+                // Without a handshake the challenge is waited for as soon as it is connected.
+                None => facts.told_at.map_or(facts.accepted_at + handshake, |told| told + auth),
             });
         }
-        // Without a handshake it is open before it is connected, and what is said waits.
+        // An event may have said too early that it is connected, and what is said waits.
         if client.is_answered() {
             return Some(facts.last_message_at + nanoseconds(limits.idle_timeout?));
         }

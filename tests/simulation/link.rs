@@ -111,6 +111,10 @@ pub(crate) struct Link {
 pub(crate) struct Facts {
     pub(crate) bytes_read: usize,
     pub(crate) accepted_at: u64,
+    /// When our side was connected.
+    pub(crate) connected_at: Option<u64>,
+    /// When an event first said, truly or not, that it can be written to.
+    pub(crate) told_at: Option<u64>,
     /// When all of the head that lets our side in was read, where our side is the client.
     pub(crate) head_at: Option<u64>,
     pub(crate) opened_at: Option<u64>,

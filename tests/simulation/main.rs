@@ -141,8 +141,8 @@ fn a_reply_that_is_not_what_was_sent_is_found() {
 /// Checks that some of the first seeds fail under sabotage, for the reason that it gives.
 fn assert_found(sabotage: Sabotage, reason: &str) {
     let failures: Vec<String> =
-        (0..60).filter_map(|seed| run(seed, Some(sabotage)).failure).collect();
-    assert!(failures.len() >= 5, "{sabotage:?} is found in {} of 60 seeds", failures.len());
+        (0..200).filter_map(|seed| run(seed, Some(sabotage)).failure).collect();
+    assert!(failures.len() >= 5, "{sabotage:?} is found in {} of 200 seeds", failures.len());
     let is_reason = |failure: &String| failure.contains(reason);
     assert!(failures.iter().any(is_reason), "{reason:?} is not why: {}", failures[0]);
 }

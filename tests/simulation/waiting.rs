@@ -96,6 +96,7 @@ impl World {
                 && !self.loses_event(event)
             {
                 events.push(event);
+                self.links[at].facts.told_at.get_or_insert(self.now);
             }
         }
         self.random.shuffle(&mut events);
@@ -110,6 +111,9 @@ impl World {
             let link = &self.links[at];
             if let (Place::Server, Some(token)) = (link.place, link.token) {
                 let [readable, writable] = [self.random.one_in(2), self.random.one_in(2)];
+                if writable {
+                    self.links[at].facts.told_at.get_or_insert(self.now);
+                }
                 events.push(Readiness { token, readable, writable, read_closed: false });
             }
         }

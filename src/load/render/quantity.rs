@@ -1,17 +1,7 @@
 //! Quantities as people read them: three significant digits, thousands apart, and always a unit.
 
 /// A count: `1,234,567`.
-pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
+pub use super::super::numbers::thousands as count;
 
 /// Three significant digits, and all those before the point: `0.123`, `1.23`, `12.3`, `123`, `1,234`.
 pub fn significant(number: f64) -> String {

@@ -1,0 +1,268 @@
+//! `halloo doctor`: what this machine can hold, and which limit binds first.
+
+use super::values::{bytes, count};
+use super::{CommonArgs, Failure, logger};
+use crate::load::machine::{ControlGroupLimit, Machine, Place, Plan, Wall};
+use crate::load::numbers::{size, thousands};
+use crate::load::sources::Sources;
+use crate::net::{Address, Endpoint};
+use clap::Args;
+use log::LevelFilter;
+use serde_json::{Value, json};
+use std::io::{ErrorKind, Write};
+
+/// The version of what `--json` prints; it grows when a field changes or goes.
+const SCHEMA_VERSION: u32 = 1;
+
+/// The first line of the table, whose second last column is flush right.
+const HEADINGS: [&str; 4] = ["limit", "value", "connections", "how to lift it"];
+
+/// See the [module documentation](self).
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    /// The server that is to be connected to; if its host is this one, both ends are counted
+    #[arg(value_name = "URL", default_value = "ws://127.0.0.1:9527")]
+    url: Address,
+    /// How many connections are to be held; if this machine cannot, the exit code is 3 [default: as many as
+    /// can be]
+    #[arg(short, long, value_name = "N", value_parser = count)]
+    connections: Option<u32>,
+    /// Processes that share them, and as many workers of the server if it is on this machine
+    #[arg(long, value_name = "N", value_parser = count, default_value = "1")]
+    processes: u32,
+    /// The addresses that they come from, as in 127.1.0.0/16, 10.0.0.1,10.0.0.2 or 10.0.0.1-10.0.0.9
+    /// [default: the one that the system chooses]
+    #[arg(long, value_name = "CIDR|LIST")]
+    source: Option<Sources>,
+    /// What waits unread in the kernel's buffers at each end of every connection at the same time, as with slow
+    /// readers
+    #[arg(long, value_name = "SIZE", value_parser = bytes, default_value = "0")]
+    unread: u64,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+/// Looks, and says what was found.
+pub(super) fn run(arguments: &DoctorArgs) -> Result<(), Failure> {
+    let common = &arguments.common;
+    logger::init(common.log_format, LevelFilter::Warn, common.verbose, common.quiet, None);
+    let finding = Finding::new(arguments, Machine::look())?;
+    let text = if arguments.json { format!("{:#}\n", finding.json()) } else { finding.text() };
+    match std::io::stdout().write_all(text.as_bytes()) {
+        // Whoever read our output has enough of it.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+        other => other?,
+    }
+    match finding.plan.connections {
+        Some(wanted) if !finding.is_enough() => Err(Failure::Check(format!(
+            "--connections {}: this machine can hold {}",
+            thousands(wanted),
+            thousands(finding.connections().unwrap_or_default()),
+        ))),
+        _ => Ok(()),
+    }
+}
+
+impl DoctorArgs {
+    fn plan(&self) -> Result<Plan, Failure> {
+        let endpoints = self
+            .url
+            .resolve()
+            .map_err(|error| Failure::Runtime(format!("cannot resolve {}: {error}", self.url)))?;
+        // A name may have addresses of both families: those count that the sources can reach.
+        let is_reachable = |endpoint: &&Endpoint| match (endpoint, &self.source) {
+            (Endpoint::Tcp(address) | Endpoint::Tls(address, _), Some(source)) => {
+                address.is_ipv6() == source.is_ipv6()
+            }
+            _ => true,
+        };
+        let Some(endpoint) = endpoints.iter().find(is_reachable) else {
+            let source = self.source.as_ref().map(Sources::to_string).unwrap_or_default();
+            return Err(Failure::Usage(format!(
+                "--source '{source}' is of another family than {}: expected addresses of the same",
+                self.url
+            )));
+        };
+        Ok(Plan {
+            connections: self.connections.map(u64::from),
+            processes: self.processes.into(),
+            sources: self.source.as_ref().map_or(1, Sources::len),
+            targets: 1,
+            place: Place::from(endpoint),
+            tls: self.url.tls,
+            unread_bytes: self.unread,
+        })
+    }
+}
+
+/// What was found.
+struct Finding {
+    machine: Machine,
+    plan: Plan,
+    /// The one that binds first is in front.
+    walls: Vec<Wall>,
+}
+
+impl Finding {
+    fn new(arguments: &DoctorArgs, machine: Machine) -> Result<Self, Failure> {
+        let plan = arguments.plan()?;
+        let mut walls = machine.walls(&plan);
+        if let Some(foreign) = arguments.source.as_ref().and_then(Sources::foreign) {
+            walls.insert(0, Wall::foreign_source(foreign));
+        }
+        Ok(Self { machine, plan, walls })
+    }
+
+    /// How many connections can be held; `None` if no limit is known.
+    fn connections(&self) -> Option<u64> {
+        self.walls.first().map(|wall| wall.connections)
+    }
+
+    fn is_enough(&self) -> bool {
+        let wanted = self.plan.connections.unwrap_or(0);
+        self.connections().is_none_or(|connections| connections >= wanted)
+    }
+
+    fn sentence(&self) -> String {
+        match self.walls.first() {
+            Some(wall) => wall.to_string(),
+            None => "this system tells no limit of connections".into(),
+        }
+    }
+
+    fn text(&self) -> String {
+        let rows = self.walls.iter().map(|wall| {
+            let connections = thousands(wall.connections);
+            [wall.name.to_owned(), wall.value.clone(), connections, wall.remedy.clone()]
+        });
+        let rows: Vec<[String; 4]> =
+            [HEADINGS.map(str::to_owned)].into_iter().chain(rows).collect();
+        let mut text = format!("{}\n\n{}\n", self.sentence(), table(&rows));
+        for remark in self.remarks() {
+            text.push_str(&remark);
+            text.push('\n');
+        }
+        text
+    }
+
+    /// What the counts are about, and what bounds something else than how many are held.
+    fn remarks(&self) -> Vec<String> {
+        let (machine, plan) = (&self.machine, &self.plan);
+        let here = if plan.ends() == 2 { "both ends are" } else { "one end is" };
+        let mut remarks = vec![format!(
+            "Counted: {here} on this machine, {} of memory for a connection.",
+            size(plan.bytes_per_connection())
+        )];
+        if let Some(most) = machine.backlog_max {
+            let most = thousands(most);
+            remarks.push(format!(
+                "Waiting: at most {most} connections for one listener here (net.core.somaxconn); \
+                 beyond, they are dropped and tried again after a second."
+            ));
+        }
+        if let (Some(memory), true) = (machine.tcp_memory, plan.unread_bytes == 0) {
+            let bytes = |pages: u64| size(pages.saturating_mul(rustix::param::page_size() as u64));
+            remarks.push(format!(
+                "Unread: TCP holds {} of {} (net.ipv4.tcp_mem); idle connections take none of it, \
+                 and --unread counts those that are not.",
+                bytes(memory.held),
+                bytes(memory.pressure)
+            ));
+        }
+        if let (Some(processors), Some(congestion)) =
+            (machine.processors, &machine.congestion_control)
+        {
+            remarks.push(format!(
+                "Beside: {processors} processors for this process; congestion control {congestion}."
+            ));
+        }
+        remarks
+    }
+
+    fn json(&self) -> Value {
+        let walls = self.walls.iter().map(|wall| {
+            json!({
+                "name": wall.name,
+                "what": wall.what,
+                "value": wall.value,
+                "connections": wall.connections,
+                "remedy": wall.remedy,
+            })
+        });
+        json!({
+            "schema_version": SCHEMA_VERSION,
+            "sentence": self.sentence(),
+            "connections": self.connections(),
+            "wanted": self.plan.connections,
+            "enough": self.is_enough(),
+            "walls": walls.collect::<Vec<_>>(),
+            "plan": {
+                "processes": self.plan.processes,
+                "sources": self.plan.sources,
+                "targets": self.plan.targets,
+                "ends": self.plan.ends(),
+                "tls": self.plan.tls,
+                "unread_bytes": self.plan.unread_bytes,
+                "bytes_per_connection": self.plan.bytes_per_connection(),
+            },
+            "machine": machine_json(&self.machine),
+        })
+    }
+}
+
+/// Lines of cells with two spaces between columns; the numbers of the third are flush right.
+fn table(rows: &[[String; 4]]) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let [name_width, value_width, count_width] = [0, 1, 2].map(|column| width(column).unwrap_or(0));
+    let mut text = String::new();
+    for [name, value, connections, remedy] in rows {
+        let cells = format!(
+            "{name:name_width$}  {value:value_width$}  {connections:>count_width$}  {remedy}\n"
+        );
+        text.push_str(&cells);
+    }
+    text
+}
+
+fn machine_json(machine: &Machine) -> Value {
+    let group = |limit: &Option<ControlGroupLimit>| {
+        limit.as_ref().map(|limit| {
+            let file = limit.file.display().to_string();
+            json!({ "max": limit.max, "used": limit.used, "file": file })
+        })
+    };
+    json!({
+        "descriptors_soft": machine.descriptors_soft,
+        "descriptors_hard": machine.descriptors_hard,
+        "descriptors_ceiling": machine.descriptors_ceiling,
+        "files_open": machine.files_open,
+        "files_max": machine.files_max,
+        "epoll_watches_max": machine.epoll_watches_max,
+        "ports": machine.ports.map(|ports| json!({
+            "first": ports.first,
+            "last": ports.last,
+            "reserved": ports.reserved,
+        })),
+        "backlog_max": machine.backlog_max,
+        "syn_backlog_max": machine.syn_backlog_max,
+        "tcp_memory_pages": machine.tcp_memory.map(|memory| json!({
+            "low": memory.low,
+            "pressure": memory.pressure,
+            "high": memory.high,
+            "held": memory.held,
+        })),
+        "tracked": machine.tracked,
+        "tracked_max": machine.tracked_max,
+        "memory_available_bytes": machine.memory_available,
+        "memory_of_group_bytes": group(&machine.memory_of_group),
+        "processes_of_group": group(&machine.processes_of_group),
+        "processes_of_user": machine.processes_of_user,
+        "threads": machine.threads,
+        "threads_max": machine.threads_max,
+        "processors": machine.processors,
+        "congestion_control": machine.congestion_control,
+    })
+}

@@ -1,0 +1,49 @@
+//! `halloo hold`: how many connections a server holds, what each costs, and what became of those that were
+//! lost.
+
+use super::{MeasureArgs, Task, interval};
+use crate::cli::Failure;
+use crate::cli::values::{OrOff, bytes, count, duration, duration_or_off};
+use crate::load::outcome::Kind;
+use crate::load::plan::{Pace, Plan, WindowEnd};
+use clap::Args;
+use std::time::Duration;
+
+/// See the [module documentation](self).
+#[derive(Debug, Args)]
+pub(in crate::cli) struct HoldArgs {
+    /// Connections to hold
+    #[arg(short, long, value_name = "N", value_parser = count, default_value = "1000")]
+    connections: u32,
+    /// How long they are held once all are up
+    #[arg(short, long, value_name = "TIME", value_parser = duration, default_value = "60s")]
+    duration: Duration,
+    /// Prove each connection alive by a message so often; one that does not echo in time is lost
+    #[arg(long, value_name = "TIME", value_parser = duration_or_off, default_value = "20s")]
+    ping_every: OrOff<Duration>,
+    /// Bytes of that message; from 24 on each is told from every other
+    #[arg(long, value_name = "SIZE", value_parser = bytes, default_value = "64B")]
+    size: u64,
+    #[command(flatten)]
+    measure: MeasureArgs,
+}
+
+/// Holds, and says what became of it.
+pub(in crate::cli) fn run(arguments: &HoldArgs) -> Result<(), Failure> {
+    let measure = &arguments.measure;
+    let plan = Plan {
+        connections: arguments.connections,
+        pace: match arguments.ping_every.0 {
+            Some(every) => {
+                Pace::Open { rate: f64::from(arguments.connections) / every.as_secs_f64() }
+            }
+            None => Pace::Silent,
+        },
+        warm_up: Duration::ZERO,
+        end: WindowEnd::Time(arguments.duration),
+        keeps_ledger: true,
+        interval: interval(Some(arguments.duration)),
+        ..measure.plan(measure.stamped(arguments.size)?)
+    };
+    Task { arguments: measure, kind: Kind::Hold, plan, duration: Some(arguments.duration) }.run()
+}

@@ -1,0 +1,143 @@
+//! A run that a parent process conducts: it says when to connect and when to go, and is told what came out.
+
+use super::Task;
+use super::report::failure;
+use super::words::{Command, Going, Lines, Report, line};
+use crate::cli::Failure;
+use crate::load::Histogram;
+use crate::load::run::{Glance, Phase, Run, Stop, Watch};
+use mio::unix::SourceFd;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::io::{self, Write};
+use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
+
+/// The number of standard input among the network's external sources.
+const CONDUCTOR: u32 = 0;
+
+/// How often it says how it goes: every second.
+const GOING_PERIOD: Duration = Duration::from_secs(1);
+
+/// Measures as member `index` of a team.
+pub(super) fn run(task: &Task<'_>, index: u32) -> Result<(), Failure> {
+    let arguments = task.arguments;
+    let mut network = arguments.client.network()?;
+    network.register_external(&mut SourceFd(&io::stdin().as_raw_fd()), CONDUCTOR)?;
+    // One that watches the server is enough.
+    let server = arguments.pid.filter(|_| index == 0);
+    let endpoints = arguments.client.endpoints()?;
+    let mut run = Run::new(task.share(index), task.config()?, endpoints, network, server)?;
+    let mut conductor = Conductor::new();
+    conductor.say(&Report::Begun)?;
+    conductor.wait_for_connect()?;
+    let measured = run.connect(&mut conductor).and_then(|()| {
+        conductor.say(&Report::Ready)?;
+        run.measure(&mut conductor)?;
+        run.finish(&task.labels(), &mut conductor)
+    });
+    let report = match measured {
+        Ok(Some(outcome)) => Report::Done(Box::new(outcome)),
+        Ok(None) => Report::Failed(failure(task, Stop::Asked, None).to_string()),
+        Err(stop) => Report::Failed(failure(task, stop, None).to_string()),
+    };
+    Ok(conductor.say(&report)?)
+}
+
+/// The parent, as a member sees it.
+struct Conductor {
+    lines: Lines,
+    /// There may be something to read.
+    has_spoken: bool,
+    wants_start: bool,
+    wants_stop: bool,
+    said_at: Instant,
+}
+
+impl Conductor {
+    fn new() -> Self {
+        let said_at = Instant::now();
+        let lines = Lines::default();
+        Self { lines, has_spoken: false, wants_start: false, wants_stop: false, said_at }
+    }
+
+    fn say(&mut self, report: &Report) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(&line(report)?)?;
+        stdout.flush()
+    }
+
+    fn wait_for_connect(&mut self) -> io::Result<()> {
+        loop {
+            match self.lines.next::<Command>() {
+                Some(Ok(Command::Connect)) => return Ok(()),
+                Some(Ok(_)) => return Err(io::ErrorKind::InvalidInput.into()),
+                Some(Err(error)) => return Err(error),
+                None if self.wants_stop => return Err(io::ErrorKind::UnexpectedEof.into()),
+                None => self.read(None),
+            }
+        }
+    }
+
+    /// Hears what the parent has said, if it has.
+    fn listen(&mut self) {
+        if !std::mem::take(&mut self.has_spoken) {
+            return;
+        }
+        self.read(Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+        while let Some(command) = self.lines.next::<Command>() {
+            match command {
+                Ok(Command::Go) => self.wants_start = true,
+                // What makes no sense comes from no conductor.
+                Ok(Command::Stop | Command::Connect) | Err(_) => self.wants_stop = true,
+            }
+        }
+    }
+
+    /// Reads once, after waiting for as long as this. Who has no conductor any more stops.
+    fn read(&mut self, wait: Option<&Timespec>) {
+        let stdin = rustix::stdio::stdin();
+        match poll(&mut [PollFd::new(&stdin, PollFlags::IN)], wait) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => return,
+            _ => {}
+        }
+        let mut buffer = [0; 1024];
+        match rustix::io::read(stdin, &mut buffer) {
+            Ok(0) | Err(_) => self.wants_stop = true,
+            Ok(count) => self.lines.push(&buffer[..count]),
+        }
+    }
+}
+
+impl Watch for Conductor {
+    fn external(&mut self, number: u32) {
+        self.has_spoken |= number == CONDUCTOR;
+    }
+
+    fn wants_start(&mut self) -> bool {
+        self.listen();
+        self.wants_start
+    }
+
+    fn wants_stop(&mut self) -> bool {
+        self.listen();
+        self.wants_stop
+    }
+
+    fn glance(&mut self, glance: &Glance<'_>) {
+        if self.said_at.elapsed() < GOING_PERIOD || glance.phase == Phase::Leaving {
+            return;
+        }
+        self.said_at = Instant::now();
+        let seconds = glance.interval.as_secs_f64().max(f64::MIN_POSITIVE);
+        let mut latency = Histogram::new();
+        latency.add(glance.latency);
+        let going = Going {
+            connections: glance.connections,
+            per_second: glance.received as f64 / seconds,
+            errors: glance.errors,
+            latency,
+        };
+        // A conductor that is gone is noticed where it is listened to.
+        let _ = self.say(&Report::Going(going));
+    }
+}

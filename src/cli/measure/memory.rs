@@ -1,0 +1,38 @@
+//! What connections take of memory: looked at before there are any, and when all are up.
+
+use crate::load::outcome::Memory;
+use crate::load::usage::{kernel_bytes, private_bytes};
+
+/// What is held at a moment, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Look {
+    /// Our processes' own.
+    own: Option<u64>,
+    kernel: Option<u64>,
+    /// The server's own, if it is watched.
+    server: Option<u64>,
+}
+
+impl Look {
+    /// Looks at this process and all that it has started, and at the server.
+    pub(super) fn now(server: Option<u32>) -> Self {
+        Self {
+            own: private_bytes(std::process::id()),
+            kernel: kernel_bytes(),
+            server: server.and_then(private_bytes),
+        }
+    }
+
+    /// What each of so many connections took since an earlier look; `None` where the system does not tell.
+    pub(super) fn since(&self, before: &Self, connections: u64, both_ends: bool) -> Option<Memory> {
+        let each = |now: u64, before: u64| {
+            now.saturating_sub(before) as f64 / 1024.0 / connections.max(1) as f64
+        };
+        Some(Memory {
+            own_user_kib: each(self.own?, before.own?),
+            kernel_kib: each(self.kernel?, before.kernel?),
+            both_ends,
+            server_user_kib: self.server.zip(before.server).map(|(now, before)| each(now, before)),
+        })
+    }
+}

@@ -1,0 +1,227 @@
+//! `halloo bench` and `halloo hold`: flags, and whether one process measures or several.
+//!
+//! [`conductor`] is a run in one process, and a person who watches it; [`member`] a run that a parent
+//! process conducts, and [`team`] that parent.
+
+mod bench;
+mod conductor;
+mod hold;
+mod member;
+mod memory;
+mod report;
+mod stop;
+mod team;
+mod words;
+
+pub(super) use bench::{BenchArgs, run as bench};
+pub(super) use hold::{HoldArgs, run as hold};
+
+use super::client::ClientArgs;
+use super::deflate::DeflateArgs;
+use super::output::OutputArgs;
+use super::progress::ProgressMode;
+use super::values::{count, duration, rate};
+use super::{CommonArgs, Failure, logger};
+use crate::load::outcome::Kind;
+use crate::load::plan::{Content, Plan};
+use crate::load::sources::Sources;
+use crate::load::{Labels, Outcome};
+use clap::Args;
+use jiff::Timestamp;
+use log::LevelFilter;
+use rustix::process::{Resource, getrlimit, setrlimit};
+use std::time::Duration;
+
+/// Connections that are being made at once by all processes together: 1,024, a quarter of the usual queue of a
+/// listener.
+const CONNECTS_AT_ONCE: u32 = 1024;
+
+/// By one process: no more than 128, which is as fast as it goes, and no fewer than 16.
+const CONNECTS_AT_ONCE_EACH: (u32, u32) = (16, 128);
+
+/// The largest message that can be sent: 1 GiB.
+const MESSAGE_BYTES_MAX: usize = 1 << 30;
+
+/// The most intervals that a window is recorded in: 600, ten minutes of seconds.
+const INTERVALS_MAX: u32 = 600;
+
+/// Flags of both commands.
+#[derive(Debug, Args)]
+#[command(mut_arg("deflate", |arg| arg.default_value("off")))]
+struct MeasureArgs {
+    #[command(flatten)]
+    client: ClientArgs,
+    #[command(flatten)]
+    deflate: DeflateArgs,
+    /// Send binary messages, not text
+    #[arg(long)]
+    binary: bool,
+    /// Take any message for an echo: for services that answer something else
+    #[arg(long)]
+    no_verify: bool,
+    /// Begin no more connections than this in a second [default: as many as go]
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    connect_rate: Option<f64>,
+    /// How long a connection may take to open
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
+    connect_timeout: Duration,
+    /// How long an echo is waited for until its message is lost
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5s")]
+    reply_timeout: Duration,
+    /// Where connections come from, in turns, as in 127.1.0.0/16, 10.0.0.1,10.0.0.2 or 10.0.0.1-10.0.0.9
+    /// [default: the address that the system chooses]
+    #[arg(long, value_name = "CIDR|LIST")]
+    source: Option<Sources>,
+    /// Share the connections among so many processes
+    #[arg(long, value_name = "N", value_parser = count, default_value = "1")]
+    processes: u32,
+    /// Begin at this time, as in 2026-12-24T18:00:00Z: several machines begin together so
+    #[arg(long, value_name = "TIME")]
+    start_at: Option<Timestamp>,
+    /// Also say what the server costs: its process, if it runs here
+    #[arg(long, value_name = "PID")]
+    pid: Option<u32>,
+    #[command(flatten)]
+    output: OutputArgs,
+    /// How progress is shown on stderr
+    #[arg(long, value_name = "MODE", default_value = "auto")]
+    progress: ProgressMode,
+    /// Be member number N of the team that the process on standard input conducts
+    #[arg(long, value_name = "N", hide = true)]
+    as_member: Option<u32>,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+/// What a command makes of its flags.
+struct Task<'a> {
+    arguments: &'a MeasureArgs,
+    kind: Kind,
+    /// For all processes together.
+    plan: Plan,
+    /// How long the window is, if that is known.
+    duration: Option<Duration>,
+}
+
+impl Task<'_> {
+    /// Does it, and delivers what comes out.
+    fn run(&self) -> Result<(), Failure> {
+        let common = &self.arguments.common;
+        let member = self.arguments.as_member;
+        logger::init(common.log_format, LevelFilter::Warn, common.verbose, common.quiet, member);
+        raise_descriptor_limit();
+        if member.is_none() {
+            self.arguments.output.check()?;
+            self.check()?;
+        }
+        match (member, self.arguments.processes) {
+            (Some(index), _) => member::run(self, index),
+            (None, 1) => self.deliver(conductor::run(self)?),
+            (None, _) => self.deliver(team::run(self)?),
+        }
+    }
+
+    fn check(&self) -> Result<(), Failure> {
+        let processes = self.arguments.processes;
+        let connections = self.plan.connections;
+        if processes > connections {
+            return Err(Failure::Usage(format!(
+                "--processes {processes}: there are only {connections} connections to share"
+            )));
+        }
+        match self.arguments.start_at {
+            Some(start) if start < Timestamp::now() => {
+                Err(Failure::Usage(format!("--start-at {start}: this time is over")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Prints and saves what was measured; the exit code says what it means.
+    fn deliver(&self, (outcome, signal): (Outcome, Option<i32>)) -> Result<(), Failure> {
+        let delivered = self.arguments.output.deliver(&outcome);
+        match (signal, delivered) {
+            (Some(signal), Ok(()) | Err(Failure::Check(_) | Failure::Invalid(_))) => {
+                Err(Failure::Signal(signal))
+            }
+            (_, delivered) => delivered,
+        }
+    }
+
+    /// The share of process `index`.
+    fn share(&self, index: u32) -> Plan {
+        let processes = self.arguments.processes;
+        let mut plan = self.plan.share(index, processes);
+        let (least, most) = CONNECTS_AT_ONCE_EACH;
+        plan.connects_at_once = (CONNECTS_AT_ONCE / processes).clamp(least, most);
+        plan
+    }
+
+    fn labels(&self) -> Labels {
+        Labels {
+            kind: self.kind,
+            command: command(),
+            target: self.arguments.client.url.to_string(),
+        }
+    }
+
+    /// What a session is told.
+    fn config(&self) -> Result<crate::proto::Config, Failure> {
+        let deflate = self.arguments.deflate.settings();
+        Ok(crate::proto::Config { deflate, ..self.arguments.client.config()? })
+    }
+}
+
+/// Intervals are a second long, or longer if there would be too many.
+fn interval(duration: Option<Duration>) -> Duration {
+    let share = duration.unwrap_or_default() / INTERVALS_MAX;
+    Duration::from_secs(share.as_secs() + u64::from(share.subsec_nanos() > 0))
+        .max(Duration::from_secs(1))
+}
+
+impl MeasureArgs {
+    /// What the shared flags say of a plan; the rest is the command's own.
+    fn plan(&self, content: Content) -> Plan {
+        Plan {
+            connect_rate: self.connect_rate,
+            sources: self.source.clone(),
+            verify: !self.no_verify,
+            connect_timeout: self.connect_timeout,
+            reply_timeout: self.reply_timeout,
+            ..Plan::new(content)
+        }
+    }
+
+    /// What messages are that have so many bytes.
+    fn stamped(&self, size: u64) -> Result<Content, Failure> {
+        match usize::try_from(size) {
+            Ok(bytes @ 1..=MESSAGE_BYTES_MAX) => {
+                Ok(Content::Stamped { bytes, binary: self.binary })
+            }
+            _ => Err(Failure::Usage(format!("--size {size}: expected 1 B to 1 GiB"))),
+        }
+    }
+}
+
+/// The command as it can be typed again.
+fn command() -> String {
+    let quoted = |argument: String| {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%[]".contains(c);
+        match !argument.is_empty() && argument.chars().all(is_plain) {
+            true => argument,
+            false => format!("'{}'", argument.replace('\'', r"'\''")),
+        }
+    };
+    let arguments = std::env::args_os().skip(1).map(|it| quoted(it.to_string_lossy().into_owned()));
+    std::iter::once("halloo".to_owned()).chain(arguments).collect::<Vec<_>>().join(" ")
+}
+
+/// Raises the soft limit to the hard one.
+fn raise_descriptor_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        limit.current = limit.maximum;
+        // If it cannot be raised, the one there is counts.
+        let _ = setrlimit(Resource::Nofile, limit);
+    }
+}

@@ -1,0 +1,37 @@
+//! How a measurement is stopped: the first signal ends it with its report, the second at once.
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// See the [module documentation](self).
+#[derive(Debug)]
+pub(super) struct StopSignal {
+    /// The signal that came; 0 if none did.
+    signal: Arc<AtomicUsize>,
+}
+
+impl StopSignal {
+    /// Listens from now on.
+    pub(super) fn listen() -> io::Result<Self> {
+        let signal = Arc::new(AtomicUsize::new(0));
+        for number in [SIGINT, SIGTERM] {
+            // The order counts: the first signal finds the flag unset, and sets it.
+            let was_asked = Arc::new(AtomicBool::new(false));
+            flag::register_conditional_shutdown(number, 128 + number, Arc::clone(&was_asked))?;
+            flag::register(number, was_asked)?;
+            flag::register_usize(number, Arc::clone(&signal), number as usize)?;
+        }
+        Ok(Self { signal })
+    }
+
+    /// The signal that came, if one did.
+    pub(super) fn signal(&self) -> Option<i32> {
+        match self.signal.load(Ordering::Relaxed) {
+            0 => None,
+            signal => Some(signal as i32),
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! Several processes that measure together: each has its share of the connections, all begin at once, and
+//! what they measured is merged exactly.
+
+use super::Task;
+use super::memory::Look;
+use super::report::{Show, State};
+use super::stop::StopSignal;
+use super::words::{Command, Going, Lines, Report, line};
+use crate::cli::Failure;
+use crate::load::machine::Place;
+use crate::load::merge::merge;
+use crate::load::outcome::Kind;
+use crate::load::run::Phase;
+use crate::load::{Histogram, Outcome, Verdict};
+use jiff::Timestamp;
+use mio::unix::pipe::Receiver;
+use mio::{Events, Interest, Poll, Token};
+use std::ffi::OsString;
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ChildStdin, Stdio};
+use std::time::{Duration, Instant};
+
+/// How often what goes on is shown, and signals are looked for.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Measures; the signal that ended it early, if one did.
+pub(super) fn run(task: &Task<'_>) -> Result<(Outcome, Option<i32>), Failure> {
+    let endpoints = task.arguments.client.endpoints()?;
+    let both_ends = Place::from(&endpoints[0]) != Place::Elsewhere;
+    let stop = StopSignal::listen()?;
+    let mut team = Team::start(task, stop)?;
+    team.wait(Phase::Connecting, Member::has_begun)?;
+    let server = task.arguments.pid;
+    let before = Look::now(server);
+    team.tell_all(Command::Connect);
+    team.wait(Phase::Connecting, Member::is_ready)?;
+    let up = Look::now(server);
+    team.wait_for_start(task.arguments.start_at)?;
+    team.tell_all(Command::Go);
+    team.wait(Phase::Measuring, Member::is_over)?;
+    team.show.finish();
+    let mut outcome = team.outcome()?;
+    if task.kind == Kind::Hold {
+        outcome.memory = up.since(&before, outcome.connections.established, both_ends);
+    }
+    Ok((outcome, team.stop.signal()))
+}
+
+/// See the [module documentation](self). Members end with this value.
+struct Team<'a> {
+    task: &'a Task<'a>,
+    members: Vec<Member>,
+    poll: Poll,
+    show: Show,
+    stop: StopSignal,
+    has_stopped: bool,
+}
+
+/// A process that measures.
+struct Member {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: Receiver,
+    lines: Lines,
+    /// Connections that it was to make.
+    share: u32,
+    stage: Stage,
+    going: Going,
+}
+
+/// How far a member has come.
+enum Stage {
+    Starting,
+    Begun,
+    Ready,
+    Done(Box<Outcome>),
+    Failed(String),
+}
+
+impl<'a> Team<'a> {
+    fn start(task: &'a Task<'a>, stop: StopSignal) -> Result<Self, Failure> {
+        let poll = Poll::new()?;
+        let mut members = Vec::new();
+        for index in 0..task.arguments.processes {
+            let mut member = Member::start(index, task.share(index).connections)
+                .map_err(|error| Failure::Runtime(format!("process {index}: {error}")))?;
+            let token = Token(index as usize);
+            poll.registry().register(&mut member.stdout, token, Interest::READABLE)?;
+            members.push(member);
+        }
+        Ok(Self { task, members, poll, show: Show::new(task), stop, has_stopped: false })
+    }
+
+    fn tell_all(&mut self, command: Command) {
+        // One that is gone is noticed where it is listened to.
+        self.members.iter_mut().for_each(|member| drop(member.tell(command)));
+    }
+
+    /// Waits until this holds for every member that has not failed.
+    fn wait(&mut self, phase: Phase, holds: fn(&Member) -> bool) -> Result<(), Failure> {
+        let start = Instant::now();
+        while !self.members.iter().all(|member| holds(member) || member.is_over()) {
+            self.hear()?;
+            self.pass_on_signal();
+            self.display(phase, start.elapsed());
+        }
+        match self.members.iter().all(|member| matches!(member.stage, Stage::Failed(_))) {
+            true => Err(self.failure()),
+            false => Ok(()),
+        }
+    }
+
+    fn wait_for_start(&mut self, start_at: Option<Timestamp>) -> Result<(), Failure> {
+        let start = Instant::now();
+        while start_at.is_some_and(|at| Timestamp::now() < at) && self.stop.signal().is_none() {
+            self.hear()?;
+            self.display(Phase::Ready, start.elapsed());
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(self.members.len());
+        match self.poll.poll(&mut events, Some(TICK)) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
+            other => other?,
+        }
+        for event in &events {
+            self.members[event.token().0].hear();
+        }
+        Ok(())
+    }
+
+    /// The first signal is for the members; the second ends this process, and they see that.
+    fn pass_on_signal(&mut self) {
+        if self.stop.signal().is_some() && !std::mem::replace(&mut self.has_stopped, true) {
+            self.tell_all(Command::Stop);
+        }
+    }
+
+    fn display(&mut self, phase: Phase, elapsed: Duration) {
+        let mut latency = Histogram::new();
+        self.members.iter().for_each(|member| latency.add(&member.going.latency));
+        let goings = || self.members.iter().map(|member| &member.going);
+        let state = State {
+            phase,
+            elapsed,
+            connections: goings().map(|going| going.connections).sum(),
+            per_second: goings().map(|going| going.per_second).sum(),
+            latency: &latency,
+            errors: goings().map(|going| going.errors).sum(),
+        };
+        self.show.show(&state);
+    }
+
+    /// What all have measured. The connections of one that could not measure have failed.
+    fn outcome(&self) -> Result<Outcome, Failure> {
+        let done = self.members.iter().filter_map(|member| match &member.stage {
+            Stage::Done(outcome) => Some((**outcome).clone()),
+            _ => None,
+        });
+        let mut merged = merge(&done.collect::<Vec<_>>()).map_err(Failure::Runtime)?;
+        let labels = self.task.labels();
+        (merged.command, merged.target) = (labels.command, labels.target);
+        merged.runs = 1;
+        for member in &self.members {
+            let Stage::Failed(reason) = &member.stage else { continue };
+            let share = u64::from(member.share);
+            merged.connections.requested += share;
+            merged.connections.failed += share;
+            *merged.errors.entry(reason.clone()).or_default() += share;
+            if !matches!(merged.verdict, Verdict::Ceiling(_)) {
+                merged.verdict = Verdict::Ceiling("connections".into());
+                merged.verdict_reason = format!("one process could not measure: {reason}");
+            }
+        }
+        Ok(merged)
+    }
+
+    /// Why none could measure.
+    fn failure(&self) -> Failure {
+        if let Some(signal) = self.stop.signal() {
+            return Failure::Signal(signal);
+        }
+        let reasons = self.members.iter().filter_map(|member| match &member.stage {
+            Stage::Failed(reason) => Some(reason.clone()),
+            _ => None,
+        });
+        Failure::Runtime(reasons.min().unwrap_or_default())
+    }
+}
+
+impl Member {
+    /// This program with the same arguments, as member number `index`.
+    fn start(index: u32, share: u32) -> io::Result<Self> {
+        let mut arguments = std::env::args_os().skip(1);
+        let command = arguments.next().unwrap_or_default();
+        // The program as it was when this process began, even if its file was replaced since.
+        let mut child = std::process::Command::new("/proc/self/exe")
+            .arg0("halloo")
+            .arg(command)
+            .arg(format!("--as-member={index}"))
+            .args(arguments.collect::<Vec<OsString>>())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            // A Ctrl-C at the terminal is for the conductor.
+            .process_group(0)
+            .spawn()?;
+        let stdin = child.stdin.take().ok_or(ErrorKind::BrokenPipe)?;
+        let stdout = Receiver::from(child.stdout.take().ok_or(ErrorKind::BrokenPipe)?);
+        stdout.set_nonblocking(true)?;
+        let (lines, going) = (Lines::default(), Going::default());
+        Ok(Self { child, stdin, stdout, lines, share, stage: Stage::Starting, going })
+    }
+
+    fn tell(&mut self, command: Command) -> io::Result<()> {
+        self.stdin.write_all(&line(&command)?)?;
+        self.stdin.flush()
+    }
+
+    /// Reads everything that is there.
+    fn hear(&mut self) {
+        let mut buffer = [0; 64 * 1024];
+        let end = loop {
+            match self.stdout.read(&mut buffer) {
+                Ok(0) => break Some("a process ended without a word".to_owned()),
+                Ok(count) => self.lines.push(&buffer[..count]),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break None,
+                Err(error) => break Some(error.to_string()),
+            }
+        };
+        while let Some(report) = self.lines.next::<Report>() {
+            match report {
+                Ok(Report::Begun) => self.stage = Stage::Begun,
+                Ok(Report::Ready) => self.stage = Stage::Ready,
+                Ok(Report::Going(going)) => self.going = going,
+                Ok(Report::Done(outcome)) => self.stage = Stage::Done(outcome),
+                Ok(Report::Failed(reason)) => self.stage = Stage::Failed(reason),
+                Err(error) => self.stage = Stage::Failed(error.to_string()),
+            }
+        }
+        if let Some(reason) = end.filter(|_| !self.is_over()) {
+            self.stage = Stage::Failed(reason);
+        }
+    }
+
+    fn has_begun(&self) -> bool {
+        !matches!(self.stage, Stage::Starting)
+    }
+
+    fn is_ready(&self) -> bool {
+        matches!(self.stage, Stage::Ready) || self.is_over()
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.stage, Stage::Done(_) | Stage::Failed(_))
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        if !self.is_over() {
+            // If it is already gone there is nothing to end.
+            let _ = self.child.kill();
+        }
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,72 @@
+//! Connections that were turned away because too many waited to be accepted.
+
+use super::tree::Tree;
+use super::{Machine, Wall};
+use crate::load::numbers::thousands;
+use std::path::Path;
+
+/// What the kernel has counted at all listeners of this machine (`TcpExt` in `/proc/net/netstat`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct QueueCounters {
+    /// Connections that found the queue of their listener full (`ListenOverflows`).
+    pub overflows: u64,
+    /// Connections that were dropped before they were accepted, these among them (`ListenDrops`).
+    pub drops: u64,
+}
+
+impl QueueCounters {
+    /// Reads them on this machine.
+    pub fn look() -> Self {
+        Self::look_in(Path::new("/"))
+    }
+
+    /// Reads them on a machine whose `/proc` is below this directory; what is not told is 0.
+    pub fn look_in(root: &Path) -> Self {
+        let text = Tree::new(root).text("proc/net/netstat").unwrap_or_default();
+        // A line of names, and one of their values.
+        let mut lines = text.lines().filter_map(|line| line.strip_prefix("TcpExt:"));
+        let names = lines.next().unwrap_or_default().split_whitespace();
+        let values = lines.next().unwrap_or_default().split_whitespace();
+        let pairs: Vec<(&str, &str)> = names.zip(values).collect();
+        let value = |name: &str| {
+            let pair = pairs.iter().find(|(other, _)| *other == name);
+            pair.and_then(|(_, value)| value.parse().ok()).unwrap_or(0)
+        };
+        Self { overflows: value("ListenOverflows"), drops: value("ListenDrops") }
+    }
+
+    /// What was counted since then.
+    pub fn since(&self, before: &Self) -> Self {
+        Self {
+            overflows: self.overflows.saturating_sub(before.overflows),
+            drops: self.drops.saturating_sub(before.drops),
+        }
+    }
+}
+
+impl Machine {
+    /// The wall of a listener's queue, if connections found it full so often; only of use while the server is on
+    /// this machine.
+    pub fn wall_of_queue(&self, counted: &QueueCounters) -> Option<Wall> {
+        (counted.overflows > 0).then(|| self.backlog(counted.overflows)).flatten()
+    }
+
+    pub(super) fn backlog(&self, overflows: u64) -> Option<Wall> {
+        let most = self.backlog_max?;
+        let found_full = match overflows {
+            0 => String::new(),
+            many => format!(", found full {} times", thousands(many)),
+        };
+        let raised = most.saturating_mul(4);
+        Some(Wall {
+            name: "backlog",
+            what: "places in the queue of a listener".into(),
+            value: format!("at most {}{found_full}", thousands(most)),
+            connections: most,
+            remedy: format!(
+                "raise it with `sysctl -w net.core.somaxconn={raised}` as root and serve with \
+                 --backlog {raised}, or connect more slowly"
+            ),
+        })
+    }
+}

@@ -1,0 +1,126 @@
+//! What one process has measured, and the outcome that it makes of it.
+
+use super::generator::Tally;
+use super::judge::{Evidence, judge};
+use super::machine::Wall;
+use super::outcome::{
+    Connecting, Connections, Generator, Kind, Load, Outcome, SCHEMA_VERSION, Server,
+};
+use super::plan::{Pace, Plan};
+use super::recorder::Record;
+use super::usage::Usage;
+use super::verdict::Verdict;
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// See the [module documentation](self).
+pub(super) struct Measured {
+    pub(super) plan: Plan,
+    pub(super) message_bytes: usize,
+    pub(super) started_at: Timestamp,
+    /// How long the window was.
+    pub(super) duration: Duration,
+    /// How long connecting took.
+    pub(super) connecting: Duration,
+    pub(super) tally: Tally,
+    pub(super) record: Record,
+    /// Messages that were due and could never be sent.
+    pub(super) unsent: u64,
+    /// CPUs that this process kept busy.
+    pub(super) own_cpu: f64,
+    pub(super) longest_turn: Duration,
+    /// What the server used in the window, if it was watched.
+    pub(super) server: Option<Usage>,
+    /// A limit of this machine that was met.
+    pub(super) wall: Option<Wall>,
+}
+
+/// What a run does not know of itself.
+#[derive(Debug, Clone)]
+pub struct Labels {
+    /// What is done.
+    pub kind: Kind,
+    /// The command, as it was typed.
+    pub command: String,
+    /// The URL.
+    pub target: String,
+}
+
+impl Measured {
+    /// The outcome, judged.
+    pub(super) fn outcome(self, labels: &Labels) -> Outcome {
+        let unsent = self.unsent;
+        let wall = self.wall.as_ref().map(|wall| (wall.name.to_owned(), wall.when_met()));
+        let mut outcome = self.write_up(labels);
+        if unsent > 0 {
+            outcome.errors.insert("not sent: the connection took no more".into(), unsent);
+        }
+        (outcome.verdict, outcome.verdict_reason) = judge(&outcome, &Evidence { wall, unsent });
+        outcome
+    }
+
+    fn write_up(self, labels: &Labels) -> Outcome {
+        let Self { plan, tally, record, .. } = self;
+        let seconds = self.duration.as_secs_f64().max(f64::MIN_POSITIVE);
+        let server = self.server.map(|usage| Server {
+            cpu: usage.cpu.as_secs_f64() / seconds,
+            cpu_us_per_message: usage.cpu.as_secs_f64() * 1e6 / record.arrived.max(1) as f64,
+            rss_kib: usage.resident_bytes / 1024,
+        });
+        let (depth, rate) = match plan.pace {
+            Pace::Closed { depth } => (Some(depth), None),
+            Pace::Open { rate } => (None, Some(rate)),
+            Pace::Silent => (None, None),
+        };
+        let connecting_s = self.connecting.as_secs_f64().max(f64::MIN_POSITIVE);
+        Outcome {
+            schema_version: SCHEMA_VERSION,
+            kind: labels.kind,
+            program: concat!("halloo ", env!("CARGO_PKG_VERSION")).into(),
+            verdict: Verdict::Valid,
+            verdict_reason: String::new(),
+            command: labels.command.clone(),
+            target: labels.target.clone(),
+            started_at: format!("{:.3}", self.started_at),
+            duration_s: self.duration.as_secs_f64(),
+            load: Load {
+                message_bytes: self.message_bytes as u64,
+                depth,
+                rate,
+                verified: plan.verify,
+            },
+            connections: Connections {
+                requested: u64::from(plan.connections),
+                established: tally.established,
+                failed: tally.failed,
+                lost: tally.lost,
+            },
+            connecting: Connecting {
+                duration_s: self.connecting.as_secs_f64(),
+                per_second: tally.established as f64 / connecting_s,
+                latency_us: tally.connecting.latency(),
+                histogram: tally.connecting,
+            },
+            messages: record.messages,
+            messages_per_second: record.arrived as f64 / seconds,
+            bytes_per_second: record.arrived_bytes as f64 / seconds,
+            latency_us: record.histograms.latency.latency(),
+            latency_uncorrected_us: record.histograms.uncorrected().latency(),
+            errors: tally.errors,
+            endings: tally.endings,
+            generator: Generator {
+                cpu: self.own_cpu,
+                cpu_of_busiest: self.own_cpu,
+                processes: 1,
+                turn_us_max: self.longest_turn.as_secs_f64() * 1e6,
+                late_sends: tally.late_sends,
+            },
+            server,
+            memory: None,
+            histograms: record.histograms,
+            intervals: record.intervals,
+            ledger: tally.ledger,
+            runs: 1,
+        }
+    }
+}

@@ -1,0 +1,435 @@
+//! A run in one process: connect, warm up, measure, wait for the last echoes, leave.
+
+mod connecting;
+mod sending;
+
+use super::generator::Generator;
+use super::latency::Histogram;
+use super::machine::{QueueCounters, Wall};
+use super::measured::{Labels, Measured};
+use super::meter::Meter;
+use super::outcome::{Interval, Outcome};
+use super::plan::{Plan, WindowEnd};
+use crate::limits::{Limits, RECEIVE_BUFFER_BYTES};
+use crate::net::{ConnectionId, Endpoint, Network, Reactor, System, random};
+use crate::proto::{Batch, Config, End};
+use jiff::Timestamp;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Messages that are sent, connections that are told something, before what came in is looked at again: 64,
+/// less than half a millisecond's worth.
+const SENDS_PER_TURN: usize = 64;
+
+/// How long connections have to say goodbye: 5 s, as the server gives them.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often what goes on is shown and looked after: 10 times a second.
+const TICK: Duration = Duration::from_millis(100);
+
+/// See the [module documentation](self).
+pub struct Run {
+    plan: Plan,
+    config: Rc<Config>,
+    /// Where the server may be, and which of these places is tried or was found.
+    endpoints: Vec<Endpoint>,
+    endpoint: usize,
+    reactor: Reactor<System, Generator>,
+    /// Attempts to connect.
+    attempts: u64,
+    /// Of each that was begun; `None` for one that could not be registered.
+    ids: Vec<Option<ConnectionId>>,
+    /// The open connections in the order of their turns.
+    places: Vec<usize>,
+    /// The message of the schedule that is due next.
+    next_due: u64,
+    /// Connections with messages that are due and could not be sent.
+    behind: Vec<usize>,
+    meter: Meter,
+    connecting: Duration,
+    queue_before: QueueCounters,
+    /// A limit of the machine that was met while connecting.
+    wall: Option<Wall>,
+    /// Attempts in a row that could not even be begun.
+    failures_in_a_row: u64,
+    window: Option<Window>,
+    next_tick: u64,
+}
+
+/// The measuring window.
+#[derive(Debug, Clone, Copy)]
+struct Window {
+    started_at: Timestamp,
+    start: u64,
+    /// When the interval at hand began.
+    interval_start: u64,
+    longest_turn: Duration,
+}
+
+/// Who looks on, and may stop it.
+pub trait Watch {
+    /// Something that was registered with the network under this number is ready.
+    fn external(&mut self, number: u32);
+    /// Whether messages may be sent, now that all connections are up.
+    fn wants_start(&mut self) -> bool {
+        true
+    }
+    /// Whether the run is to stop, and what was measured so far is all.
+    fn wants_stop(&mut self) -> bool;
+    /// How it goes; called some ten times a second.
+    fn glance(&mut self, glance: &Glance<'_>);
+    /// An interval of the window is over.
+    fn interval(&mut self, _interval: &Interval) {}
+}
+
+/// How a run goes.
+#[derive(Debug)]
+pub struct Glance<'a> {
+    /// What is being done.
+    pub phase: Phase,
+    /// How long this phase has gone on.
+    pub elapsed: Duration,
+    /// Connections that are open.
+    pub connections: u64,
+    /// Echoes in the interval at hand.
+    pub received: u64,
+    /// How long that interval has gone on.
+    pub interval: Duration,
+    /// How long the echoes in it took.
+    pub latency: &'a Histogram,
+    /// What went wrong so far.
+    pub errors: u64,
+}
+
+/// What a run is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Connections are made.
+    Connecting,
+    /// All connections are up, and the start is waited for.
+    Ready,
+    /// Messages are sent, and do not count yet.
+    WarmingUp,
+    /// They count.
+    Measuring,
+    /// No more are sent; the last echoes are waited for.
+    Waiting,
+    /// Connections are closed.
+    Leaving,
+}
+
+/// Why there is nothing to measure.
+#[derive(Debug)]
+pub enum Stop {
+    /// Not one connection came to be, or all are gone and no message ever came; this is how the last one
+    /// ended.
+    Ended {
+        /// How.
+        end: End,
+        /// Whether it had got through its handshakes.
+        was_open: bool,
+    },
+    /// Not one could be begun.
+    NotBegun(io::Error),
+    /// It was asked for.
+    Asked,
+    /// The loop itself broke.
+    Poll(io::Error),
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Poll(error)
+    }
+}
+
+impl Run {
+    /// A run to one of these endpoints, which are tried in this order. `network` may have sources of the
+    /// caller's registered; `server` is its process, if it is watched.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn new(
+        plan: Plan,
+        config: Config,
+        endpoints: Vec<Endpoint>,
+        mut network: System,
+        server: Option<u32>,
+    ) -> io::Result<Self> {
+        network.keep_pace()?;
+        let generator = Generator::new(&plan, config.framing);
+        let limits = Limits {
+            connections_max: usize::MAX,
+            memory_bytes_max: usize::MAX,
+            handshake_timeout: plan.connect_timeout,
+            auth_timeout: plan.connect_timeout,
+            close_timeout: LEAVE_TIMEOUT,
+            ..Limits::default()
+        };
+        let batch = Batch::new(RECEIVE_BUFFER_BYTES, random::from_system());
+        Ok(Self {
+            plan,
+            config: Rc::new(config),
+            endpoints,
+            endpoint: 0,
+            reactor: Reactor::new(network, generator, limits, batch),
+            attempts: 0,
+            ids: Vec::new(),
+            places: Vec::new(),
+            next_due: 0,
+            behind: Vec::new(),
+            meter: Meter::new(server),
+            connecting: Duration::ZERO,
+            queue_before: QueueCounters::look(),
+            wall: None,
+            failures_in_a_row: 0,
+            window: None,
+            next_tick: 0,
+        })
+    }
+
+    /// Sends, and counts once it is warm, until the window ends or a stop is asked for; then waits for the
+    /// last echoes.
+    ///
+    /// # Errors
+    /// What polling says.
+    pub fn measure(&mut self, watch: &mut dyn Watch) -> Result<(), Stop> {
+        let ready = self.now();
+        while !watch.wants_start() {
+            self.turn(u64::MAX, Phase::Ready, ready, watch)?;
+            if watch.wants_stop() {
+                return Err(Stop::Asked);
+            }
+        }
+        let begin = self.now();
+        let start = begin + nanoseconds(self.plan.warm_up);
+        let pace = self.plan.pace;
+        self.places = self.generator_mut().take_places(begin, pace);
+        self.fill_all(watch, begin)?;
+        while self.now() < start && self.is_going(watch)? {
+            self.turn(start, Phase::WarmingUp, begin, watch)?;
+        }
+        let start = self.now();
+        self.begin_window(start);
+        while !self.is_window_over() && self.is_going(watch)? {
+            self.turn(self.interval_end(), Phase::Measuring, start, watch)?;
+            if self.now() >= self.interval_end() {
+                self.end_interval(watch);
+            }
+        }
+        if self.now() < self.generator().recorder.window_end() && !self.generator().is_spent() {
+            let now = self.now();
+            self.generator_mut().recorder.end(now);
+        }
+        self.generator_mut().stop_sending();
+        self.wait_for_echoes(watch)?;
+        self.end_interval(watch);
+        Ok(())
+    }
+
+    /// Closes every connection, and says what was measured; `None` if there was no window.
+    ///
+    /// # Errors
+    /// What polling says.
+    pub fn finish(
+        mut self,
+        labels: &Labels,
+        watch: &mut dyn Watch,
+    ) -> Result<Option<Outcome>, Stop> {
+        let unsent = self.generator().unsent();
+        self.leave(watch)?;
+        let Some(window) = self.window else { return Ok(None) };
+        let end = self.generator().recorder.window_end();
+        let duration = Duration::from_nanos(end.saturating_sub(window.start));
+        let Self { plan, mut reactor, connecting, meter, wall, .. } = self;
+        let generator = reactor.service_mut();
+        let measured = Measured {
+            plan,
+            message_bytes: generator.message_bytes(),
+            started_at: window.started_at,
+            duration,
+            connecting,
+            tally: std::mem::take(&mut generator.tally),
+            record: generator.take_record(),
+            unsent,
+            own_cpu: meter.own_cpu(),
+            longest_turn: window.longest_turn,
+            server: meter.server_total(),
+            wall,
+        };
+        Ok(Some(measured.outcome(labels)))
+    }
+
+    fn leave(&mut self, watch: &mut dyn Watch) -> Result<(), Stop> {
+        let start = self.now();
+        let ids: Vec<(usize, ConnectionId)> =
+            self.ids.iter().enumerate().filter_map(|(index, id)| Some((index, (*id)?))).collect();
+        for chunk in ids.chunks(SENDS_PER_TURN) {
+            for &(index, id) in chunk {
+                self.reactor.tell(id, |generator, outbox| generator.leave(index, outbox));
+            }
+            self.turn(start, Phase::Leaving, start, watch)?;
+        }
+        let deadline = self.now() + nanoseconds(LEAVE_TIMEOUT);
+        while self.reactor.connections() > 0 && self.now() < deadline {
+            self.turn(deadline, Phase::Leaving, start, watch)?;
+        }
+        Ok(())
+    }
+
+    /// Whether there is a reason to go on.
+    fn is_going(&self, watch: &mut dyn Watch) -> Result<bool, Stop> {
+        let tally = &self.generator().tally;
+        match tally.last_end {
+            Some(end) if tally.open == 0 && !self.generator().has_heard() => {
+                Err(Stop::Ended { end, was_open: true })
+            }
+            _ => Ok(tally.open > 0 && !watch.wants_stop()),
+        }
+    }
+
+    fn is_window_over(&mut self) -> bool {
+        match self.plan.end {
+            WindowEnd::Time(_) => self.now() >= self.generator().recorder.window_end(),
+            WindowEnd::Messages(_) => self.generator().is_spent(),
+        }
+    }
+
+    fn begin_window(&mut self, start: u64) {
+        let end = match self.plan.end {
+            WindowEnd::Time(time) => start + nanoseconds(time),
+            WindowEnd::Messages(_) => u64::MAX,
+        };
+        let recorder = &mut self.generator_mut().recorder;
+        recorder.begin(start);
+        recorder.end(end);
+        // What took long before does not count.
+        self.reactor.network_mut().take_longest_turn();
+        self.meter.begin();
+        let started_at = Timestamp::now();
+        let longest_turn = Duration::ZERO;
+        self.window = Some(Window { started_at, start, interval_start: start, longest_turn });
+    }
+
+    /// When the interval at hand ends: no interval is shorter than half of what is usual.
+    fn interval_end(&self) -> u64 {
+        let Some(window) = self.window else { return u64::MAX };
+        let interval = nanoseconds(self.plan.interval);
+        let end = self.generator().recorder.window_end();
+        let next = window.interval_start + interval;
+        if end > next && end - next < interval / 2 { end } else { next.min(end) }
+    }
+
+    fn end_interval(&mut self, watch: &mut dyn Watch) {
+        let now = self.now();
+        let longest = self.reactor.network_mut().take_longest_turn();
+        let Some(window) = &mut self.window else { return };
+        window.longest_turn = window.longest_turn.max(longest);
+        let seconds = |from: u64, to: u64| to.saturating_sub(from) as f64 / 1e9;
+        let until = now.min(self.reactor.service_mut().recorder.window_end());
+        let duration_s = seconds(window.interval_start, until);
+        if duration_s <= 0.0 {
+            return;
+        }
+        let spent = self.meter.read();
+        let interval = Interval {
+            start_s: seconds(window.start, window.interval_start),
+            duration_s,
+            connections: self.reactor.service_mut().tally.open as u64,
+            cpu: spent.own_cpu,
+            server_cpu: spent.server_cpu,
+            server_rss_kib: spent.server_rss_kib,
+            own_rss_kib: spent.own_rss_kib,
+            ..Interval::default()
+        };
+        window.interval_start = now;
+        watch.interval(self.reactor.service_mut().recorder.end_interval(interval));
+    }
+
+    /// Waits until no message is on its way or due any more, or will be.
+    fn wait_for_echoes(&mut self, watch: &mut dyn Watch) -> Result<(), Stop> {
+        let start = self.now();
+        let deadline = start + nanoseconds(self.plan.reply_timeout) + nanoseconds(TICK);
+        let is_done = |run: &Self| {
+            run.generator().tally.on_their_way == 0 && run.behind.is_empty() && run.is_all_sent()
+        };
+        while !is_done(self) && self.now() < deadline {
+            self.turn(deadline, Phase::Waiting, start, watch)?;
+        }
+        let now = self.now();
+        if self.generator().recorder.window_end() == u64::MAX {
+            self.generator_mut().recorder.end(now);
+        }
+        self.generator_mut().give_up_before(u64::MAX, now);
+        Ok(())
+    }
+
+    /// One round: sends what is due, handles what comes, and is back at `wake` at the latest.
+    fn turn(
+        &mut self,
+        wake: u64,
+        phase: Phase,
+        phase_start: u64,
+        watch: &mut dyn Watch,
+    ) -> Result<(), Stop> {
+        let due = self.send_due();
+        let now = self.now();
+        let wake = wake.min(due).min(self.next_tick.max(now));
+        let wait = Duration::from_nanos(wake.saturating_sub(now));
+        self.reactor.turn(Some(wait), &mut |number| watch.external(number))?;
+        if self.now() >= self.next_tick {
+            self.next_tick = self.now() + nanoseconds(TICK);
+            self.look_after(phase)?;
+            self.show(phase, phase_start, watch);
+        }
+        Ok(())
+    }
+
+    /// Gives up echoes that take too long, and goes on without them.
+    fn look_after(&mut self, phase: Phase) -> Result<(), Stop> {
+        if matches!(phase, Phase::Connecting | Phase::Ready | Phase::Leaving) {
+            return Ok(());
+        }
+        let now = self.now();
+        let deadline = now.saturating_sub(nanoseconds(self.plan.reply_timeout));
+        for index in self.generator_mut().give_up_before(deadline, now) {
+            self.go_on(index, now);
+        }
+        Ok(())
+    }
+
+    fn show(&mut self, phase: Phase, phase_start: u64, watch: &mut dyn Watch) {
+        let now = self.now();
+        let interval_start = self.window.map_or(phase_start, |window| window.interval_start);
+        let generator = self.generator();
+        let (received, histograms) = generator.recorder.interval();
+        let tally = &generator.tally;
+        watch.glance(&Glance {
+            phase,
+            elapsed: Duration::from_nanos(now - phase_start),
+            connections: tally.open as u64,
+            received,
+            interval: Duration::from_nanos(now.saturating_sub(interval_start)),
+            latency: &histograms.latency,
+            errors: generator.recorder.errors() + tally.failed,
+        });
+    }
+
+    fn generator(&self) -> &Generator {
+        self.reactor.service()
+    }
+
+    fn generator_mut(&mut self) -> &mut Generator {
+        self.reactor.service_mut()
+    }
+
+    /// The network's clock, in nanoseconds.
+    fn now(&mut self) -> u64 {
+        nanoseconds(self.reactor.network_mut().now())
+    }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}

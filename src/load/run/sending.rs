@@ -1,0 +1,96 @@
+//! The middle of a run: messages go out when they are due.
+
+use super::{Phase, Run, SENDS_PER_TURN, Stop, Watch};
+use crate::load::plan::{Pace, WindowEnd};
+
+impl Run {
+    /// Of a closed loop: lets all open connections send their first messages, some at a time.
+    pub(super) fn fill_all(&mut self, watch: &mut dyn Watch, phase_start: u64) -> Result<(), Stop> {
+        let places = self.places.clone();
+        for chunk in places.chunks(SENDS_PER_TURN) {
+            let now = self.now();
+            chunk.iter().for_each(|&index| self.go_on(index, now));
+            self.turn(now, Phase::WarmingUp, phase_start, watch)?;
+        }
+        Ok(())
+    }
+
+    /// Of a closed loop: sends on a connection what it may have on its way. A loser of a run that keeps a
+    /// ledger is left.
+    pub(super) fn go_on(&mut self, index: usize, now: u64) {
+        let Some(id) = self.ids[index] else { return };
+        let pace = self.plan.pace;
+        self.reactor.tell(id, |generator, outbox| match pace {
+            _ if !generator.is_open(index) => generator.leave(index, outbox),
+            Pace::Closed { depth } => generator.fill(index, depth, now, outbox),
+            Pace::Open { .. } | Pace::Silent => {}
+        });
+    }
+
+    /// Of an open loop: sends what is due, no more than a budget; when the next message is due.
+    pub(super) fn send_due(&mut self) -> u64 {
+        if self.generator().schedule().is_none() {
+            return u64::MAX;
+        }
+        self.catch_up();
+        for _ in 0..SENDS_PER_TURN {
+            let now = self.now();
+            let Some((index, due)) = self.next_due() else { return u64::MAX };
+            if due > now {
+                return due;
+            }
+            self.next_due += 1;
+            if !self.generator().is_open(index) {
+                continue;
+            }
+            let is_behind = self.generator().behind(index) > 0;
+            if !is_behind && !self.is_blocked(index) {
+                self.send_on(index, now);
+            } else if self.generator_mut().fall_behind(index) {
+                self.behind.push(index);
+            }
+        }
+        self.now()
+    }
+
+    /// Whether every message of the window has had its turn.
+    pub(super) fn is_all_sent(&self) -> bool {
+        self.generator().schedule().is_none() || self.next_due().is_none()
+    }
+
+    /// The connection of the message that is due next, and when; `None` behind the end of the window.
+    fn next_due(&self) -> Option<(usize, u64)> {
+        let generator = self.generator();
+        let schedule = generator.schedule()?;
+        let due = schedule.due_at(self.next_due);
+        let is_over = match self.plan.end {
+            WindowEnd::Time(_) => due >= generator.recorder.window_end(),
+            WindowEnd::Messages(_) => generator.is_spent(),
+        };
+        let index = *self.places.get(schedule.connection(self.next_due))?;
+        (!is_over).then_some((index, due))
+    }
+
+    /// Sends what could not be sent when it was due, where there is room now.
+    fn catch_up(&mut self) {
+        let mut behind = std::mem::take(&mut self.behind);
+        behind.retain(|&index| {
+            while self.generator().behind(index) > 0 && !self.is_blocked(index) {
+                let now = self.now();
+                self.send_on(index, now);
+            }
+            self.generator().behind(index) > 0
+        });
+        self.behind = behind;
+    }
+
+    fn send_on(&mut self, index: usize, now: u64) {
+        if let Some(id) = self.ids[index] {
+            self.reactor.tell(id, |generator, outbox| generator.send_due(index, now, outbox));
+        }
+    }
+
+    fn is_blocked(&mut self, index: usize) -> bool {
+        self.ids[index].is_none_or(|id| self.reactor.is_blocked(id))
+    }
+}

@@ -1,0 +1,387 @@
+//! What a machine allows, told by made-up trees of `/proc` and `/sys`: each limit as the first wall, the
+//! sentence that says so, and the wall behind an error.
+
+use halloo::load::machine::{Machine, Place, Plan, QueueCounters, Route, Wall};
+use halloo::net::Endpoint;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A directory that looks like the root of a machine with plenty of everything. It is removed when it goes out of
+/// scope.
+struct Tree(PathBuf);
+
+impl Tree {
+    fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("halloo-machine-{}-{number}", std::process::id());
+        let tree = Self(std::env::temp_dir().join(name));
+        tree.with("proc/self/limits", &limits("1024", "1048576"))
+            .with("proc/self/status", "Name:\thalloo\nCpus_allowed_list:\t0-3,8\n")
+            .with("proc/self/cgroup", "0::/user.slice/load\n")
+            .with("proc/sys/fs/nr_open", "1048576\n")
+            .with("proc/sys/fs/file-nr", "1000\t0\t9223372036854775807\n")
+            .with("proc/sys/fs/file-max", "9223372036854775807\n")
+            .with("proc/sys/fs/epoll/max_user_watches", "100000000\n")
+            .with("proc/sys/net/ipv4/ip_local_port_range", "1024\t65535\n")
+            .with("proc/sys/net/ipv4/ip_local_reserved_ports", "\n")
+            .with("proc/sys/net/core/somaxconn", "4096\n")
+            .with("proc/sys/net/ipv4/tcp_mem", "10000000\t20000000\t30000000\n")
+            .with(
+                "proc/net/sockstat",
+                "sockets: used 9\nTCP: inuse 2 orphan 0 tw 2 alloc 2 mem 40\n",
+            )
+            .with("proc/meminfo", "MemTotal: 1099511627776 kB\nMemAvailable: 1073741824 kB\n")
+            .with("proc/loadavg", "0.00 0.01 0.05 1/123 4567\n")
+            .with("proc/sys/kernel/threads-max", "4000000\n")
+            .with("proc/sys/kernel/pid_max", "4194304\n")
+            .with("proc/sys/net/ipv4/tcp_congestion_control", "cubic\n")
+    }
+
+    /// With this file instead of the one that there was.
+    fn with(self, path: &str, text: &str) -> Self {
+        let path = self.0.join(path);
+        fs::create_dir_all(path.parent().expect("it lies below the root")).expect("it is ours");
+        fs::write(path, text).expect("it is ours");
+        self
+    }
+
+    fn machine(&self) -> Machine {
+        Machine::look_in(&self.0)
+    }
+
+    /// The first wall of a plan.
+    #[track_caller]
+    fn wall(&self, plan: &Plan) -> Wall {
+        self.machine().first_wall(plan).expect("some limit is known")
+    }
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn limits(soft: &str, hard: &str) -> String {
+    format!(
+        "Limit                     Soft Limit           Hard Limit           Units     \n\
+         Max processes             96365                96365                processes \n\
+         Max open files            {soft}                {hard}                files     \n"
+    )
+}
+
+/// Both ends on this machine, from many addresses and in many processes, so that it is none of these that binds.
+fn wide() -> Plan {
+    let place = Place::Loopback4;
+    Plan { processes: 1000, sources: 16_777_214, place, ..Plan::default() }
+}
+
+#[track_caller]
+fn assert_wall(wall: &Wall, name: &str, connections: u64, remedy: &str) {
+    assert_eq!((wall.name, wall.connections), (name, connections), "{wall}");
+    assert!(wall.remedy.contains(remedy), "no {remedy:?} in {wall}");
+}
+
+#[test]
+fn everything_is_read() {
+    let tree = Tree::new()
+        .with("proc/sys/net/ipv4/ip_local_reserved_ports", "80,2000-2009,65000-70000\n")
+        .with("proc/sys/net/netfilter/nf_conntrack_count", "5\n")
+        .with("proc/sys/net/netfilter/nf_conntrack_max", "262144\n")
+        .with("proc/sys/net/ipv4/tcp_max_syn_backlog", "2048\n");
+    let machine = tree.machine();
+    assert_eq!((machine.descriptors_soft, machine.descriptors_hard), (Some(1024), Some(1_048_576)));
+    assert_eq!(machine.ports.map(|ports| ports.len()), Some(64_512 - 10 - 536));
+    assert_eq!(machine.tcp_memory.map(|memory| memory.held), Some(40));
+    assert_eq!((machine.tracked, machine.tracked_max), (Some(5), Some(262_144)));
+    assert_eq!(machine.memory_available, Some(1 << 40));
+    assert_eq!((machine.threads, machine.threads_max), (Some(123), Some(4_000_000)));
+    assert_eq!((machine.processors, machine.processes_of_user), (Some(5), Some(96_365)));
+    assert_eq!((machine.backlog_max, machine.syn_backlog_max), (Some(4096), Some(2048)));
+    assert_eq!(machine.congestion_control.as_deref(), Some("cubic"));
+}
+
+#[test]
+fn what_is_not_told_is_no_wall() {
+    let machine = Machine::look_in(Path::new("/nonexistent"));
+    assert_eq!(machine, Machine::default());
+    assert_eq!(machine.walls(&wide()), []);
+    let unlimited = Tree::new().with("proc/self/limits", &limits("unlimited", "unlimited"));
+    assert_eq!(unlimited.machine().descriptors_hard, None);
+    assert!(unlimited.machine().walls(&wide()).iter().all(|wall| wall.name != "descriptors"));
+}
+
+#[test]
+fn this_machine_tells_its_descriptors() {
+    let machine = Machine::look();
+    let wall = machine.walls(&Plan::default()).into_iter().find(|wall| wall.name == "descriptors");
+    assert_eq!(wall.is_some(), machine.descriptors_hard.is_some());
+}
+
+#[test]
+fn descriptors() {
+    let tree = Tree::new().with("proc/self/limits", &limits("1024", "20000"));
+    let elsewhere = Plan { connections: Some(1_000_000), ..Plan::default() };
+    assert_eq!(
+        tree.wall(&elsewhere).to_string(),
+        "you can hold 19,968 connections; the first wall is file descriptors of one process (hard \
+         limit 20,000): raise it with `ulimit -Hn 1048576` as root, or use --processes 51"
+    );
+    // With both ends here the server's processes are dealt connections by a hash: a million take 53.
+    let both = Plan { place: Place::Loopback4, ..elsewhere.clone() };
+    assert_wall(
+        &tree.wall(&both),
+        "descriptors",
+        19_968,
+        "--processes 53 and serve with --workers 53",
+    );
+    for (processes, is_enough) in [(52, false), (53, true)] {
+        let wall = tree.wall(&Plan { processes, ..wide() });
+        assert_eq!(wall.name, "descriptors");
+        assert_eq!(wall.connections >= 1_000_000, is_enough, "{wall}");
+    }
+    let more = Plan { connections: Some(2_000_000), ..elsewhere };
+    let remedy = "`sysctl -w fs.nr_open=2097152` and `ulimit -Hn 2097152` as root";
+    assert_wall(&tree.wall(&more), "descriptors", 19_968, remedy);
+    let none = Tree::new().with("proc/self/limits", &limits("8", "16"));
+    assert_wall(&none.wall(&more), "descriptors", 0, "fs.nr_open=2097152");
+}
+
+#[test]
+fn open_files_of_the_machine() {
+    let tree = Tree::new()
+        .with("proc/sys/fs/file-nr", "1200\t200\t100000\n")
+        .with("proc/sys/fs/file-max", "100000\n");
+    assert_wall(&tree.wall(&wide()), "files", 49_500, "`sysctl -w fs.file-max=2097152`");
+}
+
+#[test]
+fn epoll_watches_of_one_user() {
+    let tree = Tree::new().with("proc/sys/fs/epoll/max_user_watches", "30000\n");
+    let remedy = "`sysctl -w fs.epoll.max_user_watches=2097152`";
+    assert_wall(&tree.wall(&wide()), "epoll-watches", 15_000, remedy);
+}
+
+#[test]
+fn ports() {
+    let tree = Tree::new().with("proc/sys/net/ipv4/ip_local_port_range", "32768\t60999\n");
+    let plan = Plan { place: Place::Loopback4, ..Plan::default() };
+    assert_wall(&tree.wall(&plan), "ports", 28_232, "use --source 127.1.0.0/24");
+    let some = Plan { connections: Some(50_000), ..plan.clone() };
+    let remedy = "ip_local_port_range=\"1024 65535\"` as root, or use --source 127.1.0.0/24";
+    assert_wall(&tree.wall(&some), "ports", 28_232, remedy);
+    let elsewhere = Plan { place: Place::Elsewhere, ..plan.clone() };
+    let remedy = "use --source with 36 addresses of this machine";
+    assert_wall(&tree.wall(&elsewhere), "ports", 28_232, remedy);
+    assert_wall(
+        &tree.wall(&Plan { place: Place::Loopback6, ..plan.clone() }),
+        "ports",
+        28_232,
+        remedy,
+    );
+    let wall = tree.wall(&Plan { sources: 5, targets: 2, ..plan.clone() });
+    assert_eq!((wall.name, wall.connections), ("ports", 282_320));
+    assert_eq!(wall.what, "ports of 10 pairs of source and target");
+    let socket = Plan { place: Place::Unix, ..plan };
+    assert!(tree.machine().walls(&socket).iter().all(|wall| wall.name != "ports"));
+}
+
+#[test]
+fn connection_tracking() {
+    let tree = Tree::new().with("proc/sys/net/netfilter/nf_conntrack_max", "1000\n");
+    let count = "proc/sys/net/netfilter/nf_conntrack_count";
+    let tree = tree.with(count, "0\n");
+    assert!(tree.machine().walls(&wide()).iter().all(|wall| wall.name != "conntrack"), "it sleeps");
+    let tree = tree.with(count, "10\n");
+    assert_wall(&tree.wall(&wide()), "conntrack", 990, "nf_conntrack_max=1048576");
+}
+
+#[test]
+fn memory() {
+    let tree = Tree::new().with("proc/meminfo", "MemFree: 1 kB\nMemAvailable: 1024000 kB\n");
+    // 2 × 4,200 bytes of the kernel and 286 of the ends; an eighth is left to others.
+    let wall = tree.wall(&wide());
+    assert_wall(
+        &wall,
+        "memory",
+        1_024_000 * 1024 / 8 * 7 / 8_686,
+        "1,000,000 connections take 9.1 GiB",
+    );
+    let with_tls = tree.wall(&Plan { tls: true, ..wide() });
+    assert_eq!(with_tls.connections, 1_024_000 * 1024 / 8 * 7 / (8_686 + 2 * 12_288));
+    let one_end = tree.wall(&Plan { place: Place::Elsewhere, ..wide() });
+    assert_eq!(one_end.connections, 1_024_000 * 1024 / 8 * 7 / (4_200 + 154));
+}
+
+#[test]
+fn memory_of_the_control_group() {
+    let tree = Tree::new()
+        .with("sys/fs/cgroup/user.slice/load/memory.max", "max\n")
+        .with("sys/fs/cgroup/user.slice/memory.max", "1073741824\n")
+        .with("sys/fs/cgroup/user.slice/memory.current", "600000000\n")
+        .with("sys/fs/cgroup/user.slice/memory.stat", "anon 5\ninactive_file 400000000\n");
+    let wall = tree.wall(&wide());
+    let left = 1_073_741_824_u64 - 200_000_000;
+    let remedy = " > /sys/fs/cgroup/user.slice/memory.max` as root";
+    assert_wall(&wall, "cgroup-memory", (left - left / 8) / 8_686, remedy);
+}
+
+#[test]
+fn memory_of_a_control_group_of_version_1() {
+    let unlimited = "9223372036854771712\n";
+    let tree = Tree::new()
+        .with("proc/self/cgroup", "4:cpu,cpuacct:/x\n3:memory:/docker/1\n2:pids:/docker/1\n0::/\n")
+        .with("sys/fs/cgroup/memory/memory.limit_in_bytes", unlimited)
+        .with("sys/fs/cgroup/memory/docker/1/memory.limit_in_bytes", "800000000\n")
+        .with("sys/fs/cgroup/memory/docker/1/memory.usage_in_bytes", "0\n");
+    assert_wall(
+        &tree.wall(&wide()),
+        "cgroup-memory",
+        700_000_000 / 8_686,
+        "/docker/1/memory.limit_in_bytes`",
+    );
+    let tree = tree.with("sys/fs/cgroup/memory/docker/1/memory.limit_in_bytes", unlimited);
+    assert_eq!(tree.machine().memory_of_group, None);
+}
+
+#[test]
+fn a_control_group_outside_of_the_namespace_is_seen_at_the_root() {
+    let tree = Tree::new()
+        .with("proc/self/cgroup", "0::/../other\n")
+        .with("sys/fs/cgroup/memory.max", "800000000\n");
+    assert_eq!(tree.machine().memory_of_group.map(|limit| limit.max), Some(800_000_000));
+}
+
+#[test]
+fn memory_of_tcp() {
+    let tree = Tree::new().with("proc/sys/net/ipv4/tcp_mem", "1000\t2040\t3000\n");
+    let idle = tree.machine().walls(&wide());
+    assert!(idle.iter().all(|wall| wall.name != "tcp-memory"), "idle connections take none");
+    // A page at each end, and 40 that are taken.
+    let wall = tree.wall(&Plan { unread_bytes: 1, ..wide() });
+    assert_wall(
+        &wall,
+        "tcp-memory",
+        1_000,
+        "`sysctl -w net.ipv4.tcp_mem=\"1500030 2000040 3000060\"`",
+    );
+}
+
+#[test]
+fn processes() {
+    let tree = Tree::new()
+        .with("proc/self/limits", &limits("1024", "1032"))
+        .with("proc/sys/kernel/pid_max", "143\n");
+    let plan = Plan { place: Place::Elsewhere, ..wide() };
+    assert_wall(&tree.wall(&plan), "processes", 20 * 1_000, "kernel.pid_max=2048");
+    let alone = Plan { processes: 1, ..plan.clone() };
+    assert!(tree.machine().walls(&alone).iter().all(|wall| wall.name != "processes"));
+    let tree = tree
+        .with("sys/fs/cgroup/user.slice/load/pids.max", "15\n")
+        .with("sys/fs/cgroup/user.slice/load/pids.current", "5\n");
+    assert_wall(&tree.wall(&plan), "cgroup-processes", 10 * 1_000, "`echo 1005 > /sys/fs/cgroup");
+}
+
+#[test]
+fn errors_name_their_wall() {
+    let tree = Tree::new()
+        .with("proc/self/limits", &limits("1024", "20000"))
+        .with("proc/sys/net/ipv4/ip_local_port_range", "32768\t60999\n")
+        .with("proc/sys/net/netfilter/nf_conntrack_max", "1000\n")
+        .with("proc/sys/net/netfilter/nf_conntrack_count", "1000\n");
+    let machine = tree.machine();
+    let plan = Plan { place: Place::Loopback4, connections: Some(50_000), ..Plan::default() };
+    let target = Endpoint::Tcp("127.0.0.1:9527".parse().expect("an address"));
+    let source = Some("127.0.0.1".parse().expect("an address"));
+    let met = |number: i32, source| {
+        let error = io::Error::from_raw_os_error(number);
+        machine.wall_of(&error, &plan, Route { source, target: &target })
+    };
+    let cases = [
+        (rustix::io::Errno::MFILE, "descriptors"),
+        (rustix::io::Errno::NFILE, "files"),
+        (rustix::io::Errno::NOSPC, "epoll-watches"),
+        (rustix::io::Errno::ADDRNOTAVAIL, "ports"),
+        (rustix::io::Errno::NOBUFS, "memory"),
+        (rustix::io::Errno::NOMEM, "memory"),
+        (rustix::io::Errno::TIMEDOUT, "conntrack"),
+    ];
+    for (errno, name) in cases {
+        let wall = met(errno.raw_os_error(), source);
+        assert_eq!(wall.map(|wall| wall.name), Some(name), "{errno}");
+    }
+    for errno in [rustix::io::Errno::CONNREFUSED, rustix::io::Errno::AGAIN] {
+        assert_eq!(met(errno.raw_os_error(), source), None, "{errno}");
+    }
+    assert_eq!(
+        machine.wall_of(&io::Error::other("x"), &plan, Route { source, target: &target }),
+        None
+    );
+    let no_ports = rustix::io::Errno::ADDRNOTAVAIL.raw_os_error();
+    assert_eq!(
+        met(no_ports, source).expect("a wall").when_met(),
+        "out of ports of 127.0.0.1 -> 127.0.0.1:9527 (28,232 of 32768-60999): widen their range \
+         with `sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"` as root, or use --source \
+         127.1.0.0/24"
+    );
+    assert_eq!(met(no_ports, None).expect("a wall").what, "ports to 127.0.0.1:9527");
+    // From an address of somebody else the same error comes.
+    let foreign = Some("192.0.2.1".parse().expect("an address"));
+    let wall = met(no_ports, foreign).expect("a wall");
+    assert_wall(&wall, "source", 0, "`ip address add 192.0.2.1/32 dev lo`");
+}
+
+#[test]
+fn a_timeout_is_no_full_table_while_there_is_room() {
+    let tree = Tree::new()
+        .with("proc/sys/net/netfilter/nf_conntrack_max", "1000\n")
+        .with("proc/sys/net/netfilter/nf_conntrack_count", "980\n");
+    let target = Endpoint::Unix("/run/halloo.sock".into());
+    let route = Route { source: None, target: &target };
+    let error = io::Error::from(rustix::io::Errno::TIMEDOUT);
+    assert_eq!(tree.machine().wall_of(&error, &Plan::default(), route), None);
+    // A Unix socket answers at once that its queue is full.
+    let plan = Plan { place: Place::from(&target), ..Plan::default() };
+    let error = io::Error::from(rustix::io::Errno::AGAIN);
+    let wall = tree.machine().wall_of(&error, &plan, route).expect("a wall");
+    assert_wall(&wall, "backlog", 4096, "net.core.somaxconn=16384");
+}
+
+#[test]
+fn connections_that_found_the_queue_full_are_counted() {
+    let netstat = |overflows: u32, drops: u32| {
+        format!(
+            "TcpExt: SyncookiesSent ListenOverflows ListenDrops\nTcpExt: 7 {overflows} {drops}\n\
+             IpExt: InNoRoutes\nIpExt: 3\n"
+        )
+    };
+    let tree = Tree::new().with("proc/net/netstat", &netstat(10, 12));
+    let before = QueueCounters::look_in(&tree.0);
+    assert_eq!(before, QueueCounters { overflows: 10, drops: 12 });
+    let tree = tree.with("proc/net/netstat", &netstat(1_510, 1_512));
+    let since = QueueCounters::look_in(&tree.0).since(&before);
+    assert_eq!(since, QueueCounters { overflows: 1_500, drops: 1_500 });
+    let machine = tree.machine();
+    assert_eq!(machine.wall_of_queue(&QueueCounters::default()), None);
+    assert_eq!(
+        machine.wall_of_queue(&since).expect("a wall").when_met(),
+        "out of places in the queue of a listener (at most 4,096, found full 1,500 times): raise it \
+         with `sysctl -w net.core.somaxconn=16384` as root and serve with --backlog 16384, or \
+         connect more slowly"
+    );
+    assert_eq!(QueueCounters::look_in(Path::new("/nonexistent")), QueueCounters::default());
+}
+
+#[test]
+fn where_a_server_is() {
+    let place = |address: &str| Place::from(&Endpoint::Tcp(address.parse().expect("an address")));
+    assert_eq!(place("127.9.9.9:1"), Place::Loopback4);
+    assert_eq!(place("[::ffff:127.0.0.1]:1"), Place::Loopback4);
+    assert_eq!(place("0.0.0.0:1"), Place::Loopback4);
+    assert_eq!(place("[::1]:1"), Place::Loopback6);
+    assert_eq!(place("192.0.2.1:1"), Place::Elsewhere);
+    assert_eq!(Place::from(&Endpoint::Unix("x".into())), Place::Unix);
+}

@@ -1,6 +1,6 @@
 //! `halloo report`: saved results shown again, made one, compared, judged; and what is no result.
 
-use super::super::support::{Finished, Program, halloo, outcome};
+use super::super::support::{Finished, Program, Server, halloo, outcome};
 use super::{assert_refused, run};
 use halloo::load::{Outcome, Verdict};
 use std::fs;
@@ -222,5 +222,30 @@ fn nothing_of_a_file_is_obeyed_by_the_terminal() {
     assert_eq!(finished.code, Some(4));
     for text in [&finished.stdout, &finished.stderr] {
         assert!(!text.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{text:?}");
+    }
+}
+
+#[test]
+fn what_bench_and_hold_save_is_what_the_schema_says() {
+    let schema = include_str!("../../docs/bench.schema.json");
+    let schema = serde_json::from_str(schema).expect("it is JSON");
+    let validator = jsonschema::validator_for(&schema).expect("it is a schema");
+    let server = Server::start(&["ws://127.0.0.1:0"]);
+    let pid = server.pid().to_string();
+    let kinds: [&[&str]; 3] = [
+        &["bench", "--pid", &pid, "-r", "500/s", "--warmup", "100ms"],
+        &["bench", "--warmup", "100ms"],
+        &["hold"],
+    ];
+    for kind in kinds {
+        let rest = ["-c", "4", "-d", "1s", "--json", "-", "--accept-invalid", server.url()];
+        let finished = run(&[kind, &rest[..]].concat());
+        assert_eq!(finished.code, Some(0), "{finished:#?}");
+        let saved = serde_json::from_str(&finished.stdout).expect("nothing but JSON");
+        let errors: Vec<String> = validator
+            .iter_errors(&saved)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "{kind:?}: {errors:#?}");
     }
 }

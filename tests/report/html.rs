@@ -41,7 +41,8 @@ fn everything_is_on_the_page() {
     assert_eq!(counts["figure"], 6);
     for words in [
         "<h1 class=\"valid\">",
-        "<code>halloo bench -c 1000 -r 500 -d 30s ws://10.0.0.7:9527/echo</code>",
+        "<code>halloo bench <span class=\"flag\">-c</span> 1000 ",
+        "</span> 30s ws://10.0.0.7:9527/echo</code>",
         ">99.9 %</text>",
         ">uncorrected</li>",
         "<h3>Connections</h3>",

@@ -22,6 +22,15 @@ pub(super) fn escaped(text: &str) -> String {
     safe
 }
 
+/// The same, with flags kept together: a browser would break a line behind their first hyphen.
+pub(super) fn with_flags(text: &str) -> String {
+    let words = text.split(' ').map(|word| match word.starts_with('-') {
+        true => format!("<span class=\"flag\">{}</span>", escaped(word)),
+        false => escaped(word),
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// A part of the page with a heading.
 pub(super) fn section(title: &str, content: &str) -> String {
     if content.is_empty() {
@@ -101,6 +110,11 @@ mod tests {
     #[test]
     fn nothing_gets_out_of_its_place() {
         let safe = escaped("<script>\"&'\u{1b}</script>");
+        let flag = with_flags("-r 5 --<b>");
+        assert_eq!(
+            flag,
+            "<span class=\"flag\">-r</span> 5 <span class=\"flag\">--&lt;b&gt;</span>"
+        );
         assert_eq!(safe, "&lt;script&gt;&quot;&amp;&#39;\u{fffd}&lt;/script&gt;");
     }
 }

@@ -3,7 +3,7 @@
 use super::super::super::outcome::{Kind, Outcome};
 use super::super::super::verdict::Verdict;
 use super::super::quantity::{count, length_s, per_second, time_us};
-use super::markup::{escaped, section};
+use super::markup::{escaped, section, with_flags};
 use super::{charts, tables};
 
 const STYLE: &str = include_str!("style.css");
@@ -49,8 +49,8 @@ fn header(outcome: &Outcome) -> String {
         escaped(&when(&outcome.started_at)),
         length_s(outcome.duration_s),
         escaped(&outcome.verdict.to_string()),
-        escaped(&sentence(&outcome.verdict_reason)),
-        escaped(&outcome.command),
+        with_flags(&sentence(&outcome.verdict_reason)),
+        with_flags(&outcome.command),
         tiles(outcome),
     )
 }

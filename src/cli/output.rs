@@ -189,8 +189,9 @@ fn save(file: &Path, text: &str) -> Result<(), Failure> {
 fn write_whole(file: &Path, text: &str) -> io::Result<()> {
     match fs::metadata(file) {
         Ok(there) if !there.is_file() => return fs::write(file, text),
-        // A link stays one; what it points to is replaced.
+        // A link stays one: what it points to is replaced, or made.
         Ok(_) if file.is_symlink() => return write_whole(&fs::canonicalize(file)?, text),
+        Err(_) if file.is_symlink() => return fs::write(file, text),
         _ => {}
     }
     let Some(name) = file.file_name() else { return Err(ErrorKind::InvalidInput.into()) };

@@ -9,6 +9,7 @@ mod command_line {
     mod doctor;
     mod key_files;
     mod output;
+    mod report;
     mod usage;
 
     use super::support::{Finished, Program, halloo};

@@ -1,7 +1,8 @@
 //! Where the result of a measurement goes: the table on stdout, files, and what it means for the exit code.
 
 use super::{Failure, printable};
-use crate::load::render::{hlog, html, text};
+use crate::load::compare::Comparison;
+use crate::load::render::{comparison, hlog, html, text};
 use crate::load::threshold::Threshold;
 use crate::load::{Outcome, Verdict};
 use clap::Args;
@@ -30,7 +31,7 @@ pub(super) struct OutputArgs {
 
 /// When a result counts as failed.
 #[derive(Debug, Args)]
-pub(super) struct GateArgs {
+struct GateArgs {
     #[arg(long, value_name = "EXPR", help = fail_if_help())]
     fail_if: Vec<Threshold>,
     /// Exit with 0 even if the figures may not be believed
@@ -48,19 +49,20 @@ fn fail_if_help() -> String {
 impl OutputArgs {
     /// Finds out before anything is measured what would be in the way of [`deliver`](Self::deliver).
     pub(super) fn check(&self) -> Result<(), Failure> {
-        for (flag, file) in [("--html", &self.html), ("--hdr", &self.hdr)] {
-            if file.as_deref() == Some(Path::new(STDOUT)) {
+        for (flag, file) in self.files() {
+            let Some(file) = file else { continue };
+            if file == Path::new(STDOUT) {
+                if flag == "--json" {
+                    continue;
+                }
                 return Err(Failure::Usage(format!("{flag} -: only --json can go to stdout")));
             }
-        }
-        for (flag, file) in [("--json", &self.json), ("--html", &self.html), ("--hdr", &self.hdr)] {
-            let Some(file) = file.as_deref().filter(|file| *file != Path::new(STDOUT)) else {
-                continue;
-            };
             let directory = fs::metadata(directory_of(file));
-            if !directory.is_ok_and(|directory| directory.is_dir()) || file.is_dir() {
+            if file.is_dir() || !directory.is_ok_and(|directory| directory.is_dir()) {
                 let file = file.display();
-                return Err(Failure::Usage(format!("{flag} {file}: there is no such directory")));
+                return Err(Failure::Usage(format!(
+                    "{flag} {file}: expected a file in a directory that there is"
+                )));
             }
         }
         match self.gate.fail_if.iter().find(|threshold| threshold.is_relative()) {
@@ -71,49 +73,98 @@ impl OutputArgs {
         }
     }
 
-    /// Prints and saves a result. Fails with what the thresholds say, then with the verdict.
+    /// Prints and saves a result. Fails with what could not be written, then with what the thresholds say, then
+    /// with the verdict. Everything is tried before: what was measured is not lost because a disk is full.
     pub(super) fn deliver(&self, outcome: &Outcome) -> Result<(), Failure> {
-        let json = serde_json::to_string_pretty(outcome)
-            .map_err(|error| Failure::Runtime(format!("the result has no JSON: {error}")))?;
-        match self.json.as_deref() {
-            Some(file) if file == Path::new(STDOUT) => print(&format!("{json}\n"))?,
+        let shown = match self.json.as_deref() {
+            Some(file) if file == Path::new(STDOUT) => json(outcome).and_then(|json| print(&json)),
             Some(file) => {
-                save(file, &format!("{json}\n"))?;
-                print_table(&text::render(outcome))?;
+                let printed = print_table(&text::render(outcome));
+                json(outcome).and_then(|json| save(file, &json)).and(printed)
             }
-            None => print_table(&text::render(outcome))?,
-        }
-        if let Some(file) = &self.html {
-            save(file, &html::render(outcome))?;
-        }
-        if let Some(file) = &self.hdr {
-            save(file, &hlog::render(outcome))?;
-        }
+            None => print_table(&text::render(outcome)),
+        };
+        let html = self.html.as_deref().map(|file| save(file, &html::render(outcome)));
+        let hdr = self.hdr.as_deref().map(|file| save(file, &hlog::render(outcome)));
+        shown?;
+        html.transpose()?;
+        hdr.transpose()?;
         self.gate.judge(outcome)
+    }
+
+    /// What would be in the way of [`deliver_comparison`](Self::deliver_comparison).
+    pub(super) fn check_comparison(&self) -> Result<(), Failure> {
+        match self.files().iter().find(|(_, file)| file.is_some()) {
+            None => Ok(()),
+            Some((flag, _)) => Err(Failure::Usage(format!(
+                "{flag} is for one result, and --compare prints what two have become"
+            ))),
+        }
+    }
+
+    /// Prints what became of the first result, and judges the second by it.
+    pub(super) fn deliver_comparison(
+        &self,
+        before: &Outcome,
+        after: &Outcome,
+    ) -> Result<(), Failure> {
+        let comparison = Comparison::new(before, after).map_err(Failure::Runtime)?;
+        print_table(&comparison::render(&comparison, before, after))?;
+        self.gate.judge_change(&comparison, before, after)
+    }
+
+    fn files(&self) -> [(&'static str, Option<&Path>); 3] {
+        let [json, html, hdr] = [&self.json, &self.html, &self.hdr].map(Option::as_deref);
+        [("--json", json), ("--html", html), ("--hdr", hdr)]
     }
 }
 
 impl GateArgs {
     /// What the thresholds say, then the verdict.
-    pub(super) fn judge(&self, outcome: &Outcome) -> Result<(), Failure> {
-        let complaints: Vec<String> =
-            self.fail_if.iter().filter_map(|threshold| threshold.complaint(outcome)).collect();
-        if !complaints.is_empty() {
-            return Err(Failure::Check(complaints.join("; ")));
-        }
+    fn judge(&self, outcome: &Outcome) -> Result<(), Failure> {
+        self.judge_by(|threshold| threshold.complaint(outcome))?;
+        self.judge_verdict(outcome)
+    }
+
+    /// What the thresholds say of a change, then the two verdicts.
+    fn judge_change(
+        &self,
+        comparison: &Comparison,
+        before: &Outcome,
+        after: &Outcome,
+    ) -> Result<(), Failure> {
+        self.judge_by(|threshold| threshold.complaint_between(comparison, after))?;
+        self.judge_verdict(before)?;
+        self.judge_verdict(after)
+    }
+
+    fn judge_by(&self, complaint: impl Fn(&Threshold) -> Option<String>) -> Result<(), Failure> {
+        let complaints: Vec<String> = self.fail_if.iter().filter_map(complaint).collect();
+        if complaints.is_empty() { Ok(()) } else { Err(Failure::Check(complaints.join("; "))) }
+    }
+
+    fn judge_verdict(&self, outcome: &Outcome) -> Result<(), Failure> {
         if outcome.verdict == Verdict::Valid || self.accept_invalid {
             return Ok(());
         }
-        let (verdict, reason) =
-            (&outcome.verdict, printable::line(outcome.verdict_reason.as_bytes()));
+        let verdict = format!("{}: {}", outcome.verdict, outcome.verdict_reason);
         Err(Failure::Invalid(format!(
-            "{verdict}: {reason} (--accept-invalid takes the figures as they are)"
+            "{} (--accept-invalid takes the figures as they are)",
+            printable::line(verdict.as_bytes())
         )))
     }
 }
 
+/// A result as it is saved.
+fn json(outcome: &Outcome) -> Result<String, Failure> {
+    match serde_json::to_string_pretty(outcome) {
+        Ok(json) => Ok(json + "\n"),
+        Err(error) => Err(Failure::Runtime(format!("the result has no JSON: {error}"))),
+    }
+}
+
 /// Prints lines of which some may have come from a stranger's file.
-pub(super) fn print_table(table: &str) -> Result<(), Failure> {
+fn print_table(table: &str) -> Result<(), Failure> {
     let lines: Vec<String> = table.lines().map(|line| printable::line(line.as_bytes())).collect();
     print(&format!("{}\n", lines.join("\n")))
 }
@@ -138,8 +189,9 @@ fn save(file: &Path, text: &str) -> Result<(), Failure> {
 fn write_whole(file: &Path, text: &str) -> io::Result<()> {
     match fs::metadata(file) {
         Ok(there) if !there.is_file() => return fs::write(file, text),
-        // A link stays one; what it points to is replaced.
+        // A link stays one: what it points to is replaced, or made.
         Ok(_) if file.is_symlink() => return write_whole(&fs::canonicalize(file)?, text),
+        Err(_) if file.is_symlink() => return fs::write(file, text),
         _ => {}
     }
     let Some(name) = file.file_name() else { return Err(ErrorKind::InvalidInput.into()) };

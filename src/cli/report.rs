@@ -1,7 +1,7 @@
 //! `halloo report`: saved results, shown again, made one, or compared.
 
 use super::output::OutputArgs;
-use super::{CommonArgs, Failure, logger};
+use super::{CommonArgs, Failure, logger, printable};
 use crate::load::outcome::SCHEMA_VERSION;
 use crate::load::{Outcome, merge};
 use clap::Args;
@@ -19,6 +19,9 @@ pub(super) struct ReportArgs {
     /// Make one of them all: histograms are added, runs at the same time are one load from several sides
     #[arg(long)]
     merge: bool,
+    /// Say what the second has become beside the first, metric by metric, and whether it is more than chance
+    #[arg(long, conflicts_with = "merge")]
+    compare: bool,
     #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
@@ -29,27 +32,42 @@ pub(super) struct ReportArgs {
 pub(super) fn run(arguments: &ReportArgs) -> Result<(), Failure> {
     let common = &arguments.common;
     logger::init(common.log_format, LevelFilter::Warn, common.verbose, common.quiet, None);
+    if arguments.compare {
+        return compare(arguments);
+    }
     arguments.output.check()?;
     if arguments.files.len() > 1 && !arguments.merge {
         return Err(Failure::Usage(format!(
-            "{} files: --merge makes one result of them",
+            "{} files: expected --merge, which makes one result of them, or --compare, which says how the \
+             second of two differs",
             arguments.files.len()
         )));
     }
-    let mut outcomes =
-        arguments.files.iter().map(|file| read(file)).collect::<Result<Vec<_>, _>>()?;
-    match outcomes.pop() {
-        Some(only) if outcomes.is_empty() => arguments.output.deliver(&only),
-        last => {
-            outcomes.extend(last);
-            arguments.output.deliver(&merge::merge(&outcomes).map_err(Failure::Runtime)?)
-        }
+    let outcomes = arguments.files.iter().map(|file| read(file)).collect::<Result<Vec<_>, _>>()?;
+    match &outcomes[..] {
+        [only] => arguments.output.deliver(only),
+        several => arguments.output.deliver(&merge::merge(several).map_err(Failure::Runtime)?),
     }
+}
+
+fn compare(arguments: &ReportArgs) -> Result<(), Failure> {
+    let [before, after] = &arguments.files[..] else {
+        return Err(Failure::Usage(format!(
+            "--compare takes two files, not {}: the earlier result, and the later one",
+            arguments.files.len()
+        )));
+    };
+    arguments.output.check_comparison()?;
+    arguments.output.deliver_comparison(&read(before)?, &read(after)?)
 }
 
 /// One saved result.
 fn read(file: &Path) -> Result<Outcome, Failure> {
-    let failure = |message: String| Failure::Runtime(format!("'{}' {message}", file.display()));
+    // What is wrong with a stranger's file may quote it.
+    let failure = |message: String| {
+        let message = printable::line(message.as_bytes());
+        Failure::Runtime(format!("'{}' {message}", file.display()))
+    };
     let mut text = String::new();
     let read = if file == Path::new("-") {
         std::io::stdin().read_to_string(&mut text)

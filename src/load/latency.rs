@@ -1,22 +1,32 @@
 //! How times are counted: HdrHistograms of fixed size, in nanoseconds, exact to three significant digits.
+//!
+//! One that is counted into takes some 270 KiB, so that counting never allocates. One that is only kept can be
+//! [packed](Histogram::pack) to what really occurred.
 
+use super::packed::{Packed, lower, middle};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
 use serde::{Deserialize, Deserializer as Deserialization, Serialize, Serializer as Serialization};
 use std::time::Duration;
 
-/// The longest time that is told from longer ones: 1 hour. A histogram takes some 270 KiB, whatever is
-/// counted, and only what is counted is touched.
+/// The longest time that is told from longer ones: 1 hour.
 pub const NANOSECONDS_MAX: u64 = 3_600_000_000_000;
 
 /// Significant decimal digits of every time that is read back.
 pub const SIGNIFICANT_DIGITS: u8 = 3;
 
 /// Counts times; see the [module documentation](self). Serialized as text: HdrHistogram's V2 format,
-/// compressed, in base64.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Histogram(hdrhistogram::Histogram<u64>);
+/// compressed, in base64. What was read back is packed.
+#[derive(Debug, Clone)]
+pub struct Histogram(Form);
+
+/// What is counted into, or what is kept. Both give the same figures.
+#[derive(Debug, Clone)]
+enum Form {
+    Counting(hdrhistogram::Histogram<u64>),
+    Packed(Packed),
+}
 
 /// What a histogram says, in microseconds. All are 0 if nothing was counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -45,72 +55,89 @@ impl Histogram {
     /// # Panics
     /// Never: the bounds are constants that are known to be good.
     pub fn new() -> Self {
-        let histogram =
-            hdrhistogram::Histogram::new_with_bounds(1, NANOSECONDS_MAX, SIGNIFICANT_DIGITS);
-        Self(histogram.expect("the bounds are good"))
+        Self(Form::Counting(unpacked(&Packed::default())))
     }
 
-    /// Counts a time. Longer ones than [`NANOSECONDS_MAX`] count as that, shorter ones than 1 ns as that.
+    /// Counts a time. Longer ones than [`NANOSECONDS_MAX`] count as that.
     #[inline]
     pub fn record(&mut self, nanoseconds: u64) {
-        self.0.saturating_record(nanoseconds);
+        self.counting().saturating_record(nanoseconds);
     }
 
-    /// Counts what another histogram has counted, exactly.
+    /// Counts what another histogram has counted, exactly. A packed one stays packed.
     ///
     /// # Panics
     /// Never: all histograms have the same bounds.
     pub fn add(&mut self, other: &Self) {
-        self.0.add(&other.0).expect("all have the same bounds");
+        match (&mut self.0, &other.0) {
+            (Form::Counting(own), Form::Counting(other)) => {
+                own.add(other).expect("all have the same bounds");
+            }
+            (Form::Counting(own), Form::Packed(other)) => fill(own, other),
+            (Form::Packed(own), Form::Packed(other)) => own.add(other.counts().iter().copied()),
+            (Form::Packed(own), Form::Counting(other)) => own.add(steps(other)),
+        }
     }
 
     /// Forgets everything.
     pub fn clear(&mut self) {
-        self.0.reset();
+        self.counting().reset();
+    }
+
+    /// Gives back the room for times that did not occur. Counting on is possible, and takes it again.
+    pub fn pack(&mut self) {
+        if let Form::Counting(counting) = &self.0 {
+            self.0 = Form::Packed(Packed::new(steps(counting)));
+        }
     }
 
     /// How many times were counted.
     pub fn count(&self) -> u64 {
-        self.0.len()
+        match &self.0 {
+            Form::Counting(counting) => counting.len(),
+            Form::Packed(packed) => packed.total(),
+        }
     }
 
     /// The time that this part of all, 0 to 1, did not exceed; zero if nothing was counted.
     pub fn quantile(&self, quantile: f64) -> Duration {
-        Duration::from_nanos(self.0.value_at_quantile(quantile))
+        Duration::from_nanos(self.nanoseconds_at(quantile))
     }
 
     /// How many of the counted times were longer than this, within the precision.
     pub fn count_above(&self, time: Duration) -> u64 {
         let nanoseconds = time.as_nanos().min(u128::from(NANOSECONDS_MAX)) as u64;
-        self.0.len() - self.0.count_between(0, nanoseconds)
+        match &self.0 {
+            Form::Counting(counting) => counting.len() - counting.count_between(0, nanoseconds),
+            Form::Packed(packed) => packed.count_above(nanoseconds),
+        }
     }
 
     /// Every time that was counted, shortest first, and how often: in nanoseconds, the middle of what cannot
     /// be told apart.
     pub fn counts(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        self.0.iter_recorded().map(|value| {
-            (
-                self.0.median_equivalent(value.value_iterated_to()),
-                value.count_since_last_iteration(),
-            )
-        })
+        self.steps().map(|(lower, count)| (middle(lower), count))
     }
 
     /// The usual figures.
     pub fn latency(&self) -> Latency {
-        if self.0.is_empty() {
+        if self.count() == 0 {
             return Latency::default();
         }
-        let at = |quantile| microseconds(self.0.value_at_quantile(quantile));
+        let at = |quantile| microseconds(self.nanoseconds_at(quantile));
+        let (min, max, mean) = match &self.0 {
+            Form::Counting(counting) => (counting.min(), counting.max(), counting.mean()),
+            Form::Packed(packed) => (packed.min(), packed.max(), packed.mean()),
+        };
         Latency {
-            min: microseconds(self.0.min()),
+            min: microseconds(min),
             p50: at(0.5),
             p90: at(0.9),
             p99: at(0.99),
             p99_9: at(0.999),
             p99_99: at(0.9999),
-            max: microseconds(self.0.max()),
-            mean: (self.0.mean() / 10.0).round() / 100.0,
+            max: microseconds(max),
+            mean: (mean / 10.0).round() / 100.0,
         }
     }
 
@@ -121,11 +148,15 @@ impl Histogram {
     pub fn encode(&self) -> String {
         let mut bytes = Vec::new();
         let mut serializer = V2DeflateSerializer::new();
-        serializer.serialize(&self.0, &mut bytes).expect("memory takes what is written to it");
+        let written = match &self.0 {
+            Form::Counting(counting) => serializer.serialize(counting, &mut bytes),
+            Form::Packed(packed) => serializer.serialize(&unpacked(packed), &mut bytes),
+        };
+        written.expect("memory takes what is written to it");
         STANDARD.encode(bytes)
     }
 
-    /// Reads what [`encode`](Self::encode) wrote, or another tool.
+    /// Reads what [`encode`](Self::encode) wrote, or another tool. It is packed.
     ///
     /// # Errors
     /// That it is no histogram.
@@ -134,17 +165,49 @@ impl Histogram {
         let bytes = STANDARD.decode(text).map_err(|_| none)?;
         let decoded: hdrhistogram::Histogram<u64> =
             Deserializer::new().deserialize(&mut bytes.as_slice()).map_err(|_| none)?;
-        let mut histogram = Self::new();
-        for value in decoded.iter_recorded() {
-            let nanoseconds = value.value_iterated_to();
-            histogram.0.saturating_record_n(nanoseconds, value.count_since_last_iteration());
-        }
-        Ok(histogram)
+        Ok(Self(Form::Packed(Packed::new(recorded(&decoded)))))
     }
 
     /// The longest time, in nanoseconds, as a `.hlog` file wants it.
     pub fn nanoseconds_max(&self) -> u64 {
-        self.0.max()
+        match &self.0 {
+            Form::Counting(counting) => counting.max(),
+            Form::Packed(packed) => packed.max(),
+        }
+    }
+
+    fn nanoseconds_at(&self, quantile: f64) -> u64 {
+        match &self.0 {
+            Form::Counting(counting) => counting.value_at_quantile(quantile),
+            Form::Packed(packed) => packed.quantile(quantile),
+        }
+    }
+
+    /// What is counted into.
+    #[inline]
+    fn counting(&mut self) -> &mut hdrhistogram::Histogram<u64> {
+        if let Form::Packed(packed) = &self.0 {
+            self.0 = Form::Counting(unpacked(packed));
+        }
+        match &mut self.0 {
+            Form::Counting(counting) => counting,
+            Form::Packed(_) => unreachable!("it was just unpacked"),
+        }
+    }
+
+    /// The lower bound of each step that occurred, and how often.
+    fn steps(&self) -> Box<dyn Iterator<Item = (u64, u64)> + '_> {
+        match &self.0 {
+            Form::Counting(counting) => Box::new(steps(counting)),
+            Form::Packed(packed) => Box::new(packed.counts().iter().copied()),
+        }
+    }
+}
+
+/// Two that have counted the same are equal.
+impl PartialEq for Histogram {
+    fn eq(&self, other: &Self) -> bool {
+        self.steps().eq(other.steps())
     }
 }
 
@@ -163,6 +226,31 @@ impl Serialize for Histogram {
 impl<'de> Deserialize<'de> for Histogram {
     fn deserialize<D: Deserialization<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::decode(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Every step that occurred, by its upper bound, and how often.
+fn recorded(counting: &hdrhistogram::Histogram<u64>) -> impl Iterator<Item = (u64, u64)> + '_ {
+    let recorded = counting.iter_recorded();
+    recorded.map(|value| (value.value_iterated_to(), value.count_since_last_iteration()))
+}
+
+/// The same by its lower bound.
+fn steps(counting: &hdrhistogram::Histogram<u64>) -> impl Iterator<Item = (u64, u64)> + '_ {
+    recorded(counting).map(|(upper, count)| (lower(upper), count))
+}
+
+fn unpacked(packed: &Packed) -> hdrhistogram::Histogram<u64> {
+    let mut counting =
+        hdrhistogram::Histogram::new_with_bounds(1, NANOSECONDS_MAX, SIGNIFICANT_DIGITS)
+            .expect("the bounds are good");
+    fill(&mut counting, packed);
+    counting
+}
+
+fn fill(counting: &mut hdrhistogram::Histogram<u64>, packed: &Packed) {
+    for &(lower, count) in packed.counts() {
+        counting.saturating_record_n(lower, count);
     }
 }
 
@@ -211,6 +299,58 @@ mod tests {
         assert_eq!((sum.count(), sum.latency().p50), (12, histogram.latency().p50));
         assert!(serde_json::from_str::<Histogram>("\"HISTFAAA\"").is_err());
         assert!(serde_json::from_str::<Histogram>("\"?\"").is_err());
+    }
+
+    /// Times from nanoseconds to hours, in no order.
+    fn scattered(seed: u64) -> Histogram {
+        let mut histogram = Histogram::new();
+        let mut state = seed;
+        for _ in 0..5_000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            histogram.record((state >> 20) >> (state >> 58));
+        }
+        histogram
+    }
+
+    #[test]
+    fn packed_says_the_same() {
+        let (counting, mut packed) = (scattered(1), scattered(1));
+        packed.pack();
+        assert!(matches!(packed.0, Form::Packed(_)));
+        assert_eq!(packed, counting);
+        assert_eq!(packed.latency(), counting.latency());
+        assert_eq!(packed.nanoseconds_max(), counting.nanoseconds_max());
+        assert_eq!(packed.encode(), counting.encode());
+        for index in 0..=1_000 {
+            let quantile = f64::from(index) / 1_000.0;
+            assert_eq!(packed.quantile(quantile), counting.quantile(quantile), "{quantile}");
+            let time = counting.quantile(quantile);
+            for time in [time, time + Duration::from_nanos(1), time / 2] {
+                assert_eq!(packed.count_above(time), counting.count_above(time), "{time:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn packed_or_not_they_add_up_and_count_on() {
+        let (one, other) = (scattered(1), scattered(2));
+        let mut expected = one.clone();
+        expected.add(&other);
+        for (is_one_packed, is_other_packed) in [(false, true), (true, false), (true, true)] {
+            let (mut sum, mut other) = (one.clone(), other.clone());
+            if is_one_packed {
+                sum.pack();
+            }
+            if is_other_packed {
+                other.pack();
+            }
+            sum.add(&other);
+            assert_eq!(sum, expected);
+            sum.record(77);
+            assert_eq!(sum.count(), expected.count() + 1);
+            sum.clear();
+            assert_eq!(sum, Histogram::new());
+        }
     }
 
     #[test]

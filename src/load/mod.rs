@@ -5,6 +5,7 @@
 //! [`machine`] knows what this machine can hold, and [`sources`] where connections come from.
 
 mod arrival;
+mod bootstrap;
 pub mod compare;
 mod content;
 mod ending;
@@ -19,6 +20,7 @@ mod meter;
 pub mod metric;
 pub mod numbers;
 pub mod outcome;
+mod packed;
 pub mod plan;
 mod recorder;
 pub mod render;

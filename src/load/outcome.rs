@@ -260,6 +260,14 @@ impl Histograms {
         self.latency.add(&other.latency);
     }
 
+    /// Gives back the room for times that did not occur.
+    pub fn pack(&mut self) {
+        self.latency.pack();
+        if let Some(uncorrected) = &mut self.uncorrected {
+            uncorrected.pack();
+        }
+    }
+
     /// The times from when messages really were sent.
     pub fn uncorrected(&self) -> &Histogram {
         self.uncorrected.as_ref().unwrap_or(&self.latency)

@@ -167,7 +167,9 @@ impl Recorder {
     /// Ends the interval at hand. `rest` has what is not counted here.
     pub(super) fn end_interval(&mut self, rest: Interval) -> &Interval {
         let last = self.at_last_interval;
-        let histograms = std::mem::replace(&mut self.interval, Self::histograms(self.is_open_loop));
+        let fresh = Self::histograms(self.is_open_loop);
+        let mut histograms = std::mem::replace(&mut self.interval, fresh);
+        histograms.pack();
         let mut interval = rest;
         interval.sent = self.totals.sent - last.sent;
         interval.received = self.arrived - last.arrived;

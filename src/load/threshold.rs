@@ -3,9 +3,10 @@
 //! A threshold is the condition under which a run has failed. One that cannot be judged, because nothing was
 //! measured, has failed too: a gate must not open because nobody came.
 
-use super::compare::COMPARED;
+use super::compare::{COMPARED, Comparison};
 use super::metric::{METRICS, Metric};
 use super::outcome::Outcome;
+use super::render::quantity::{percent, signed_percent};
 use std::fmt;
 use std::str::FromStr;
 
@@ -50,6 +51,21 @@ impl Threshold {
             None => Some(format!("{self} cannot be judged: {} was not measured", self.metric.name)),
             Some(value) => self.operator.holds(value, bound).then(|| {
                 format!("{} is {}: crosses {self}", self.metric.name, self.metric.unit.show(value))
+            }),
+        }
+    }
+
+    /// The same for the change between two outcomes, of which `after` is what an absolute threshold is about.
+    /// A change must be more than chance to cross a threshold.
+    pub fn complaint_between(&self, comparison: &Comparison, after: &Outcome) -> Option<String> {
+        let Bound::Relative(bound) = self.bound else { return self.complaint(after) };
+        let name = self.metric.name;
+        let change = comparison.change(name)?;
+        match &change.estimate {
+            Err(reason) => Some(format!("{self} cannot be judged: {reason}")),
+            Ok(it) => (it.is_shown && self.operator.holds(it.change, bound)).then(|| {
+                let (change, margin) = (signed_percent(it.change), percent(it.margin));
+                format!("{name} changed by {change} ± {margin}: crosses {self}")
             }),
         }
     }

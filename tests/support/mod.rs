@@ -6,6 +6,7 @@
 mod collected;
 mod connect;
 mod key_file;
+pub(crate) mod outcome;
 mod program;
 mod python;
 mod server;

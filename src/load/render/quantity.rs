@@ -1,17 +1,7 @@
 //! Quantities as people read them: three significant digits, thousands apart, and always a unit.
 
 /// A count: `1,234,567`.
-pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
+pub use super::super::numbers::thousands as count;
 
 /// Three significant digits, and all those before the point: `0.123`, `1.23`, `12.3`, `123`, `1,234`.
 pub fn significant(number: f64) -> String {
@@ -45,6 +35,9 @@ pub fn time_us(microseconds: f64) -> String {
 
 /// How long something went on, in s: `850 ms`, `10.0 s`, `2 min 05 s`, `1 h 02 min`.
 pub fn length_s(seconds: f64) -> String {
+    if seconds == 0.0 {
+        return "0 s".into();
+    }
     if seconds < 59.95 {
         return time_us(seconds * 1e6);
     }
@@ -78,6 +71,11 @@ pub fn cpus(number: f64) -> String {
 /// A part of all, 0 to 1: `4.1 %`.
 pub fn percent(part: f64) -> String {
     format!("{:.1} %", part * 100.0)
+}
+
+/// A change as a part of what was before, with its sign: `+4.1 %`.
+pub fn signed_percent(part: f64) -> String {
+    format!("{:+.1} %", part * 100.0)
 }
 
 /// In the largest unit that leaves a number of at least 1. Bytes have no fractions.
@@ -129,9 +127,13 @@ mod tests {
         ] {
             assert_eq!(time_us(microseconds), text);
         }
-        for (seconds, text) in
-            [(0.85, "850 ms"), (10.0, "10.0 s"), (125.0, "2 min 05 s"), (3_720.0, "1 h 02 min")]
-        {
+        for (seconds, text) in [
+            (0.0, "0 s"),
+            (0.85, "850 ms"),
+            (10.0, "10.0 s"),
+            (125.0, "2 min 05 s"),
+            (3_720.0, "1 h 02 min"),
+        ] {
             assert_eq!(length_s(seconds), text);
         }
         for (number, text) in [(64.0, "64 B"), (6.4e6, "6.40 MB"), (999.7, "1.00 kB")] {

@@ -1,19 +1,11 @@
 //! An outcome as a table for a terminal: the verdict first, then only what there is, at most
-//! [`WIDTH`] columns wide.
+//! [`WIDTH`](super::table::WIDTH) columns wide.
 
 use super::super::latency::Latency;
 use super::super::outcome::{EndedBy, Kind, Load, Loss, Outcome};
 use super::quantity::{bytes, count, cpus, length_s, memory_kib, per_second, percent, time_us};
+use super::table::Table;
 use std::collections::BTreeMap;
-
-/// Columns of the table: what a terminal of usual size has, and what a page of a mail takes.
-pub const WIDTH: usize = 100;
-
-/// Columns of the names on the left.
-const NAMES: usize = 14;
-
-/// Reasons that are listed of each kind, the most frequent first; the rest is one line.
-const REASONS: usize = 20;
 
 /// The table, with a newline at its end.
 pub fn render(outcome: &Outcome) -> String {
@@ -24,7 +16,10 @@ pub fn render(outcome: &Outcome) -> String {
     messages(outcome, &mut table);
     latencies(outcome, &mut table);
     reasons("errors", &outcome.errors, &mut table);
-    reasons("endings", &outcome.endings, &mut table);
+    // The ledger says more of the same.
+    if outcome.ledger.is_empty() {
+        reasons("endings", &outcome.endings, &mut table);
+    }
     losses(&outcome.ledger, &mut table);
     costs(outcome, &mut table);
     table.text
@@ -83,10 +78,10 @@ fn connections(outcome: &Outcome, table: &mut Table) {
     table.row(
         "connections",
         &counts(&[
-            ("requested", it.requested, true),
-            ("established", it.established, true),
-            ("failed", it.failed, true),
-            ("lost", it.lost, true),
+            ("requested", it.requested),
+            ("established", it.established),
+            ("failed", it.failed),
+            ("lost", it.lost),
         ]),
     );
     let connecting = &outcome.connecting;
@@ -100,20 +95,16 @@ fn messages(outcome: &Outcome, table: &mut Table) {
     let it = &outcome.messages;
     table.row(
         "messages",
-        &counts(&[
-            ("sent", it.sent, true),
-            ("received", it.received, true),
-            ("lost", it.lost, true),
-        ]),
+        &counts(&[("sent", it.sent), ("received", it.received), ("lost", it.lost)]),
     );
     if outcome.load.verified {
         table.row(
             "",
             &counts(&[
-                ("duplicated", it.duplicated, true),
-                ("reordered", it.reordered, true),
-                ("corrupted", it.corrupted, true),
-                ("opcode changed", it.opcode_changed, true),
+                ("duplicated", it.duplicated),
+                ("reordered", it.reordered),
+                ("corrupted", it.corrupted),
+                ("opcode changed", it.opcode_changed),
             ]),
         );
     }
@@ -202,90 +193,19 @@ fn costs(outcome: &Outcome, table: &mut Table) {
         table.row("server", &format!("{cpu}, {message} per message, {memory} resident at most"));
     }
     if let Some(memory) = &outcome.memory {
-        let kernel = if memory.both_ends { "kernel, both ends" } else { "kernel, our end" };
+        let kernel = if memory.both_ends { "kernel (both ends)" } else { "kernel (our end)" };
         let mut text = format!("{} own", memory_kib(memory.own_user_kib));
         text += &format!(", {} {kernel}", memory_kib(memory.kernel_kib));
         if let Some(server) = memory.server_user_kib {
             text += &format!(", {} server", memory_kib(server));
         }
-        table.row("memory", &format!("{text}: each connection"));
+        table.row("memory", &format!("{text}, for each connection"));
     }
 }
 
-/// `1,000 sent   999 received`; what need not be said if it is nothing is left out.
-fn counts(all: &[(&str, u64, bool)]) -> String {
-    let said = all.iter().filter(|(_, number, always)| *always || *number > 0);
-    said.map(|(name, number, _)| format!("{} {name}", count(*number)))
-        .collect::<Vec<_>>()
-        .join("   ")
-}
-
-/// Lines with a name on the left.
-#[derive(Default)]
-struct Table {
-    text: String,
-}
-
-impl Table {
-    fn gap(&mut self) {
-        if !self.text.ends_with("\n\n") {
-            self.text.push('\n');
-        }
-    }
-
-    fn row(&mut self, name: &str, value: &str) {
-        self.wrapped(value, &format!("{name:<NAMES$}"));
-    }
-
-    /// Counts, aligned at the right, with what they count.
-    fn list(&mut self, name: &str, counts: &[(String, u64)]) {
-        let width = counts.iter().map(|(_, number)| count(*number).len()).max().unwrap_or(0);
-        for (index, (reason, number)) in counts.iter().take(REASONS).enumerate() {
-            let name = if index == 0 { name } else { "" };
-            self.row(name, &format!("{:>width$} {reason}", count(*number)));
-        }
-        if let Some(rest) = counts.get(REASONS..).filter(|rest| !rest.is_empty()) {
-            let sum = rest.iter().map(|(_, number)| number).sum();
-            let kinds = count(rest.len() as u64);
-            self.row("", &format!("{:>width$} of {kinds} other kinds", count(sum)));
-        }
-    }
-
-    /// The value behind the name, in as many lines as it takes; the later ones are indented as far. What is
-    /// not to be shown, such as the control characters of a terminal, is spelled out.
-    fn wrapped(&mut self, value: &str, name: &str) {
-        let indent = name.chars().count();
-        let value: String = value.chars().flat_map(spelled).collect();
-        let mut lines = broken(&value, WIDTH - indent).into_iter();
-        let first = lines.next().unwrap_or_default();
-        self.text += format!("{name}{first}").trim_end();
-        self.text.push('\n');
-        for line in lines {
-            self.text += &format!("{:indent$}{line}\n", "");
-        }
-    }
-}
-
-fn spelled(character: char) -> Vec<char> {
-    match character {
-        _ if character.is_control() => character.escape_unicode().collect(),
-        _ => vec![character],
-    }
-}
-
-/// Lines of at most `width` characters, broken at spaces where there are some.
-fn broken(text: &str, width: usize) -> Vec<String> {
-    let characters: Vec<char> = text.chars().collect();
-    let (mut lines, mut rest) = (Vec::new(), &characters[..]);
-    while rest.len() > width {
-        let space = rest[..=width].iter().rposition(|&character| character == ' ');
-        let (end, next) = match space {
-            Some(space) if space > 0 => (space, space + 1),
-            _ => (width, width),
-        };
-        lines.push(rest[..end].iter().collect());
-        rest = &rest[next..];
-    }
-    lines.push(rest.iter().collect());
-    lines
+/// `1,000 sent   999 received`.
+fn counts(all: &[(&str, u64)]) -> String {
+    let said: Vec<String> =
+        all.iter().map(|(name, number)| format!("{} {name}", count(*number))).collect();
+    said.join("   ")
 }

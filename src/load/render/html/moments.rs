@@ -1,0 +1,65 @@
+//! The window as so few pieces that a chart can show them: neighbours are added up, exactly.
+
+use super::super::super::outcome::{Interval, Outcome};
+
+/// Pieces of a chart: 300, more than it has room for.
+const PIECES_MAX: usize = 300;
+
+/// A piece of the window.
+pub(super) struct Moment {
+    pub(super) start_s: f64,
+    pub(super) end_s: f64,
+    pub(super) connections: f64,
+    pub(super) per_second: f64,
+    /// Latencies in µs; none if there was no echo.
+    pub(super) p50: Option<f64>,
+    pub(super) p99: Option<f64>,
+    pub(super) max: Option<f64>,
+    pub(super) own_cpu: f64,
+    pub(super) server_cpu: Option<f64>,
+    pub(super) own_rss_kib: Option<f64>,
+    pub(super) server_rss_kib: Option<f64>,
+}
+
+impl Moment {
+    /// The middle, where a chart has it.
+    pub(super) fn middle_s(&self) -> f64 {
+        f64::midpoint(self.start_s, self.end_s)
+    }
+}
+
+/// The pieces, in their order.
+pub(super) fn moments(outcome: &Outcome) -> Vec<Moment> {
+    let together = outcome.intervals.len().div_ceil(PIECES_MAX).max(1);
+    outcome.intervals.chunks(together).filter_map(moment).collect()
+}
+
+fn moment(intervals: &[Interval]) -> Option<Moment> {
+    let (first, last) = (intervals.first()?, intervals.last()?);
+    let mut latency = first.histograms.latency.clone();
+    intervals[1..].iter().for_each(|interval| latency.add(&interval.histograms.latency));
+    let duration_s: f64 = intervals.iter().map(|interval| interval.duration_s).sum();
+    let duration_s = duration_s.max(f64::MIN_POSITIVE);
+    let received: u64 = intervals.iter().map(|interval| interval.received).sum();
+    let cpu = |of: fn(&Interval) -> Option<f64>| {
+        let busy = intervals.iter().map(|interval| Some(of(interval)? * interval.duration_s));
+        Some(busy.sum::<Option<f64>>()? / duration_s)
+    };
+    let rss = |of: fn(&Interval) -> Option<u64>| {
+        intervals.iter().filter_map(of).max().map(|kib| kib as f64)
+    };
+    let figures = (latency.count() > 0).then(|| latency.latency());
+    Some(Moment {
+        start_s: first.start_s,
+        end_s: last.start_s + last.duration_s,
+        connections: last.connections as f64,
+        per_second: received as f64 / duration_s,
+        p50: figures.map(|it| it.p50),
+        p99: figures.map(|it| it.p99),
+        max: figures.map(|it| it.max),
+        own_cpu: cpu(|interval| Some(interval.cpu))?,
+        server_cpu: cpu(|interval| interval.server_cpu),
+        own_rss_kib: rss(|interval| interval.own_rss_kib),
+        server_rss_kib: rss(|interval| interval.server_rss_kib),
+    })
+}

@@ -1,0 +1,93 @@
+//! The page: verdict and command first, then the figures that matter most, charts, tables.
+
+use super::super::super::outcome::{Kind, Outcome};
+use super::super::super::verdict::Verdict;
+use super::super::quantity::{count, length_s, per_second, time_us};
+use super::markup::{escaped, section, with_flags};
+use super::{charts, tables};
+
+const STYLE: &str = include_str!("style.css");
+
+/// The page.
+pub fn render(outcome: &Outcome) -> String {
+    let title = format!("{} – {}", outcome.verdict, outcome.target);
+    let content = [
+        header(outcome),
+        section("Latency", &(charts::percentiles(outcome) + &tables::latencies(outcome))),
+        section("Over time", &(charts::over_time(outcome) + &tables::intervals(outcome))),
+        section("What went wrong", &tables::reasons(outcome)),
+        section("All figures", &tables::all(outcome)),
+    ]
+    .concat();
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
+         <title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n{content}</main>\n\
+         <footer>{} · result format {}</footer>\n</body>\n</html>\n",
+        escaped(&title),
+        escaped(&outcome.program),
+        outcome.schema_version,
+    )
+}
+
+fn header(outcome: &Outcome) -> String {
+    // A sign beside the colour, for who does not see it.
+    let (class, sign) = match outcome.verdict {
+        Verdict::Valid => ("valid", "✓"),
+        _ => ("invalid", "!"),
+    };
+    let kind = match outcome.kind {
+        Kind::Bench => "Load test",
+        Kind::Hold => "Held connections",
+    };
+    format!(
+        "<header>\n<p class=\"kind\">{kind} · {} · {}</p>\n\
+         <h1 class=\"{class}\"><span aria-hidden=\"true\">{sign}</span> {}</h1>\n\
+         <p class=\"reason\">{}</p>\n<pre><code>{}</code></pre>\n{}</header>\n",
+        escaped(&when(&outcome.started_at)),
+        length_s(outcome.duration_s),
+        escaped(&outcome.verdict.to_string()),
+        with_flags(&sentence(&outcome.verdict_reason)),
+        with_flags(&outcome.command),
+        tiles(outcome),
+    )
+}
+
+/// The figures that matter most.
+fn tiles(outcome: &Outcome) -> String {
+    let mut tiles = Vec::new();
+    if outcome.histograms.latency.count() > 0 {
+        tiles.push(("p50", time_us(outcome.latency_us.p50)));
+        tiles.push(("p99", time_us(outcome.latency_us.p99)));
+        tiles.push(("max", time_us(outcome.latency_us.max)));
+    }
+    tiles.push(("received", per_second(outcome.messages_per_second)));
+    tiles.push(("connections", count(outcome.connections.established)));
+    if outcome.kind == Kind::Hold {
+        tiles.push(("lost", count(outcome.connections.lost)));
+    } else {
+        tiles.push(("errors", count(outcome.errors_total())));
+    }
+    let tiles = tiles
+        .iter()
+        .map(|(name, value)| format!("<div><dt>{name}</dt><dd>{}</dd></div>\n", escaped(value)));
+    format!("<dl class=\"tiles\">\n{}</dl>\n", tiles.collect::<String>())
+}
+
+/// `2026-11-27T09:10:35.123Z` as `2026-11-27 09:10:35 UTC`; what is no such time as it is.
+fn when(started_at: &str) -> String {
+    match started_at.parse::<jiff::Timestamp>() {
+        Ok(time) => time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        Err(_) => started_at.into(),
+    }
+}
+
+/// With a capital at its beginning and a full stop at its end.
+fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    let Some(first) = characters.next() else { return String::new() };
+    let stop = if text.ends_with(['.', '!', '?']) { "" } else { "." };
+    first.to_uppercase().collect::<String>() + characters.as_str() + stop
+}

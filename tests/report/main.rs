@@ -1,0 +1,12 @@
+//! What is made of a result: the published schema, the table, the page, the log, thresholds, comparisons,
+//! and one result of several.
+
+mod compare;
+mod hlog;
+mod html;
+mod merge;
+#[path = "../support/outcome.rs"]
+mod outcome;
+mod schema;
+mod text;
+mod threshold;

@@ -50,7 +50,10 @@ mod tests {
             pieces.iter_mut().for_each(|piece| random(piece));
             assert_ne!(pieces[0], pieces[1]);
             let zeros = |piece: &[u8]| piece.iter().filter(|&&byte| byte == 0).count();
-            assert!(bytes < 1000 || pieces.iter().all(|piece| zeros(piece) < bytes / 64), "{bytes}");
+            assert!(
+                bytes < 1000 || pieces.iter().all(|piece| zeros(piece) < bytes / 64),
+                "{bytes}"
+            );
         }
     }
 }

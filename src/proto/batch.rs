@@ -233,12 +233,14 @@ impl Answers<'_> {
     /// The next so many bytes of answers, if there is still room for them in front of the unread ones.
     #[inline]
     fn room(&mut self, bytes: usize) -> Option<&mut [u8]> {
-        let start = self.range.end;
-        if !self.spill.is_empty() || bytes > self.front.len() - start {
+        // Behind a payload that became an answer where it stands, there is none.
+        let end = self.range.end + bytes;
+        if !self.spill.is_empty() || end > self.front.len() {
             return None;
         }
-        self.range.end += bytes;
-        Some(&mut self.front[start..start + bytes])
+        let room = &mut self.front[self.range.end..end];
+        self.range.end = end;
+        Some(room)
     }
 
     /// Makes the payload directly behind `front` an answer where it stands, by writing `header` in front

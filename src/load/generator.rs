@@ -455,6 +455,10 @@ impl Service for Generator {
         true
     }
 
+    fn reads_while_blocked(&self) -> bool {
+        true
+    }
+
     fn on_open(&mut self, context: &Context, _outbox: &mut Outbox<'_>) {
         let talk = &mut self.talks[index(context)];
         self.tally.connecting.record(context.now.saturating_sub(talk.since));

@@ -203,15 +203,22 @@ impl Run {
             }
         }
         let begin = self.now();
-        let start = begin + nanoseconds(self.plan.warm_up);
+        let warm = begin + nanoseconds(self.plan.warm_up);
         let pace = self.plan.pace;
         self.places = self.generator_mut().take_places(begin, pace);
-        self.fill_all(watch, begin)?;
-        while self.now() < start && self.is_going(watch)? {
-            self.turn(start, Phase::WarmingUp, begin, watch)?;
+        if warm == begin {
+            // Then the first messages count, too.
+            self.begin_window(begin);
         }
-        let start = self.now();
-        self.begin_window(start);
+        self.fill_all(watch, begin)?;
+        while self.now() < warm && self.is_going(watch)? {
+            self.turn(warm, Phase::WarmingUp, begin, watch)?;
+        }
+        if self.window.is_none() {
+            let now = self.now();
+            self.begin_window(now);
+        }
+        let start = self.window.map_or(begin, |window| window.start);
         while !self.is_window_over() && self.is_going(watch)? {
             self.turn(self.interval_end(), Phase::Measuring, start, watch)?;
             if self.now() >= self.interval_end() {

@@ -370,14 +370,20 @@ impl Generator {
         match echo {
             Echo::Intact(number) => self.land(index, number, now),
             Echo::OpcodeChanged(number) => {
-                self.recorder.fault(Fault::OpcodeChanged, now);
+                let sent = self.talks[index].flights.sent(number).unwrap_or(now);
+                self.recorder.fault(Fault::OpcodeChanged, self.intended(index, number, sent));
                 self.land(index, number, now)
             }
             Echo::Corrupted(number) => {
-                self.recorder.fault(Fault::Corrupted, now);
                 // What cannot be recognized is taken for the echo of the oldest.
                 let oldest = self.talks[index].flights.oldest().map(|(number, _)| number);
-                number.or(oldest).is_some_and(|number| self.land_broken(index, number))
+                match number.or(oldest) {
+                    Some(number) => self.land_broken(index, number),
+                    None => {
+                        self.recorder.fault(Fault::Corrupted, now);
+                        false
+                    }
+                }
             }
             Echo::Past(number) => {
                 if self.given_up.remove(&(index, number)) {
@@ -397,7 +403,7 @@ impl Generator {
         let intended = self.intended(index, number, landed.sent);
         self.recorder.echoed(intended, landed.sent, now);
         if landed.is_reordered {
-            self.recorder.fault(Fault::Reordered, now);
+            self.recorder.fault(Fault::Reordered, intended);
         }
         true
     }
@@ -405,7 +411,9 @@ impl Generator {
     fn land_broken(&mut self, index: usize, number: u64) -> bool {
         let Some(landed) = self.talks[index].flights.land(number) else { return false };
         self.tally.on_their_way -= 1;
-        self.recorder.answered_wrongly(self.intended(index, number, landed.sent));
+        let intended = self.intended(index, number, landed.sent);
+        self.recorder.answered_wrongly(intended);
+        self.recorder.fault(Fault::Corrupted, intended);
         true
     }
 

@@ -26,8 +26,10 @@ pub(super) struct Generator {
     talks: Vec<Talk>,
     /// Of an open loop that has begun.
     schedule: Option<Schedule>,
-    /// Messages that may still be sent in the window.
+    /// Messages that may be sent in the window.
     allowance: u64,
+    /// Messages that are due and were not sent because their connections are blocked.
+    behind: u64,
     /// Whether an echo is followed by the next message.
     is_sending: bool,
     pub(super) recorder: Recorder,
@@ -99,6 +101,7 @@ impl Generator {
             talks: Vec::new(),
             schedule: None,
             allowance,
+            behind: 0,
             is_sending: false,
             recorder: Recorder::new(matches!(plan.pace, Pace::Open { .. })),
             tally: Tally::default(),
@@ -179,6 +182,11 @@ impl Generator {
         self.recorder.sent_total() >= self.allowance
     }
 
+    /// Whether all messages of the window were sent, or are due, that may be.
+    pub(super) fn is_all_due(&self) -> bool {
+        self.recorder.sent_total() + self.behind >= self.allowance
+    }
+
     pub(super) fn schedule(&self) -> Option<&Schedule> {
         self.schedule.as_ref()
     }
@@ -194,6 +202,7 @@ impl Generator {
 
     /// A message of this connection is due, and cannot be sent now; whether it is the first such one.
     pub(super) fn fall_behind(&mut self, index: usize) -> bool {
+        self.behind += 1;
         self.talks[index].behind += 1;
         self.talks[index].behind == 1
     }
@@ -207,7 +216,8 @@ impl Generator {
     pub(super) fn send_due(&mut self, index: usize, now: u64, outbox: &mut Outbox<'_>) {
         let talk = &mut self.talks[index];
         let waited = talk.behind > 0;
-        talk.behind = talk.behind.saturating_sub(1);
+        talk.behind -= u32::from(waited);
+        self.behind -= u64::from(waited);
         let intended = self.send(index, now, outbox);
         let is_late = (now - intended.min(now)) as f64 > LATE_US * 1e3;
         if is_late && !waited && self.recorder.is_in_window(intended) {
@@ -262,7 +272,7 @@ impl Generator {
 
     /// Messages that are due and were never sent.
     pub(super) fn unsent(&self) -> u64 {
-        self.talks.iter().map(|talk| u64::from(talk.behind)).sum()
+        self.behind
     }
 
     fn give_up_one(&mut self, index: usize) {
@@ -442,7 +452,7 @@ impl Generator {
         talk.state = State::Over;
         talk.flights = Flights::default();
         talk.arrival = None;
-        talk.behind = 0;
+        self.behind -= u64::from(std::mem::take(&mut talk.behind));
         self.tally.open -= 1;
     }
 }

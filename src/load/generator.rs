@@ -439,7 +439,7 @@ impl Generator {
         *self.tally.endings.entry(how.clone()).or_default() += 1;
         if self.keeps_ledger {
             let seconds = |from: u64| now.saturating_sub(from) as f64 / 1e9;
-            let connection = u64::from(self.connection(index));
+            let connection = index as u64;
             let (at_s, after_s) = (seconds(self.began_at), seconds(opened_at));
             self.tally.ledger.push(Loss { connection, by, how, at_s, after_s });
         }

@@ -33,15 +33,6 @@ fn a_warm_up_is_sent_and_not_counted() {
 }
 
 #[test]
-fn fewer_messages_than_processes() {
-    let (counts, server) = counting();
-    let flags = "-n 2 -c 6 --processes 3 --warmup off --accept-invalid";
-    let outcome = bench(&server.url(), flags).outcome;
-    assert_eq!((outcome.messages.sent, outcome.messages.received), (2, 2));
-    assert_eq!(counts.load(Ordering::Relaxed), 2);
-}
-
-#[test]
 fn several_processes_add_up_exactly() {
     let (counts, server) = counting();
     let flags = "-c 10 -n 1000 --processes 3 --warmup off --accept-invalid";
@@ -102,8 +93,8 @@ fn connections_come_from_the_sources_in_turns() {
             format!("-c 8 -n 16 --warmup off --source 127.1.0.0/30 --processes {processes}");
         let measured = bench(&server.url(), &format!("{flags} --accept-invalid"));
         assert_eq!(measured.outcome.connections.established, 8);
-        let expected: Vec<(IpAddr, u32)> =
-            (0..4).map(|last| (IpAddr::from([127, 1, 0, last]), 2)).collect();
+        // Of a network, neither its own address nor that of all in it is taken.
+        let expected = [1, 2].map(|last| (IpAddr::from([127, 1, 0, last]), 4));
         let seen: Vec<_> = peers.lock().expect("nobody panics").clone().into_iter().collect();
         assert_eq!(seen, expected);
     }

@@ -87,12 +87,16 @@ fn what_connections_cost_is_told() {
     let pid = server.pid();
     for processes in [1, 2] {
         let flags =
-            format!("-c 500 -d 500ms --ping-every 250ms --pid {pid} --processes {processes}");
+            format!("-c 2000 -d 500ms --ping-every 250ms --pid {pid} --processes {processes}");
         let measured = hold(server.url(), &flags);
         let outcome = &measured.outcome;
-        measured.assert_verdict("VALID", &["500 connections were held", "none was lost"]);
-        assert_eq!(outcome.connections.established, 500);
-        assert!(outcome.messages.received >= 500, "each was proved alive: {:?}", outcome.messages);
+        measured.assert_verdict("VALID", &["2,000 connections were held", "none was lost"]);
+        assert_eq!(outcome.connections.established, 2_000);
+        assert!(
+            outcome.messages.received >= 2_000,
+            "each was proved alive: {:?}",
+            outcome.messages
+        );
         assert!(outcome.ledger.is_empty());
         let memory = outcome.memory.expect("Linux tells");
         assert!(memory.both_ends);

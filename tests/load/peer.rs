@@ -70,6 +70,12 @@ impl Peer {
         self.stream.get_ref().peer_addr().expect("it is connected").ip()
     }
 
+    /// Lets the kernel take little that was not read.
+    pub(crate) fn shrink_buffer(&self) {
+        let socket = SockRef::from(self.stream.get_ref());
+        socket.set_recv_buffer_size(16 * 1024).expect("it is a socket");
+    }
+
     /// The next message; none if there will be none. A close frame is answered.
     pub(crate) fn receive(&mut self) -> Option<Whole> {
         match self.wire {

@@ -99,6 +99,7 @@ fn a_wrong_value_names_the_flag_the_value_and_what_would_do() {
         ("bench", "--source 127.1.0.0/33", &["--source", "127.1.0.0/33", "127.1.0.0/16"]),
         ("bench", "--source localhost", &["--source", "localhost", "127.1.0.0/16"]),
         ("bench", "-c 2 --processes 3", &["--processes 3", "2 connections"]),
+        ("bench", "-n 2 --processes 3", &["--processes 3", "2 messages"]),
         ("bench", "--start-at tomorrow", &["--start-at", "tomorrow"]),
         ("bench", "--start-at 2001-01-01T00:00:00Z", &["--start-at 2001-01-01", "over"]),
         ("bench", "--fail-if p99", &["--fail-if", "p99", "p99>5ms"]),

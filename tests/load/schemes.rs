@@ -1,7 +1,9 @@
 //! All places that a URL can name, all sizes, with and without a key, compressed and not: every echo is what was
 //! sent.
 
+use super::foreign::Foreign;
 use super::measured::{Measured, bench};
+use super::peer::Wire;
 use super::support::{KeyFile, Server};
 use std::path::PathBuf;
 
@@ -59,6 +61,16 @@ fn every_size() {
             }
         }
     }
+}
+
+#[test]
+fn more_than_all_buffers_take_to_a_server_that_answers_before_it_reads_on() {
+    let server = Foreign::start(Wire::WebSocket, |mut peer, _| {
+        peer.shrink_buffer();
+        peer.echo();
+    });
+    let flags = "-c 1 --depth 6 --size 4MiB -n 9";
+    expect_all(&bench(&server.url(), &format!("{flags} {BRIEF}")), 9);
 }
 
 #[test]

@@ -19,8 +19,8 @@ fn the_first_signal_ends_it_with_what_was_measured() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         for (command, flags) in [
             ("bench", "-c 4 -d 60s --warmup off"),
-            ("bench", "-c 4 -r 500/s -n 1M"),
-            ("bench", "-c 4 -d 60s --processes 2"),
+            ("bench", "-c 4 -r 500/s -n 1M --warmup off"),
+            ("bench", "-c 4 -d 60s --warmup off --processes 2"),
             ("hold", "-c 4 -d 60s --ping-every 100ms"),
             ("hold", "-c 4 -d 60s --ping-every 100ms --processes 2"),
         ] {

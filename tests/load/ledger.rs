@@ -51,6 +51,18 @@ fn each_loss_is_a_line_in_the_ledger() {
 }
 
 #[test]
+fn all_may_be_lost_without_a_word() {
+    let server = Foreign::start(Wire::WebSocket, |mut peer, _| {
+        thread::sleep(Duration::from_millis(200));
+        peer.close(1001);
+    });
+    let Measured { outcome, code, .. } = hold(&server.url(), "-c 3 -d 2s");
+    assert_eq!((code, outcome.verdict.to_string().as_str()), (Some(4), "CEILING: remote-closes"));
+    assert_eq!(outcome.ledger.len(), 3, "{:#?}", outcome.ledger);
+    assert!(outcome.duration_s < 1.5, "nobody is left to hold: {}", outcome.duration_s);
+}
+
+#[test]
 fn several_processes_number_their_connections_through() {
     let server = treacherous();
     let outcome = hold(&server.url(), &format!("{FLAGS} --processes 3")).outcome;

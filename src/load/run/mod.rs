@@ -288,10 +288,11 @@ impl Run {
     /// Whether there is a reason to go on.
     fn is_going(&self, watch: &mut dyn Watch) -> Result<bool, Stop> {
         let tally = &self.generator().tally;
+        // A ledger is worth having even if all are lost, unless it was the key.
+        let is_vain = !self.generator().has_heard()
+            && (!self.plan.keeps_ledger || self.config.auth.is_some());
         match tally.last_end {
-            Some(end) if tally.open == 0 && !self.generator().has_heard() => {
-                Err(Stop::Ended { end, was_open: true })
-            }
+            Some(end) if tally.open == 0 && is_vain => Err(Stop::Ended { end, was_open: true }),
             _ => Ok(tally.open > 0 && !watch.wants_stop()),
         }
     }

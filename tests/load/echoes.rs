@@ -73,7 +73,7 @@ fn wrongs_do_not_make_it_invalid_but_fail_it_if_that_is_asked_for() {
     // The server takes its time, so that the load generator has next to nothing to do.
     let slow = || server(Wire::WebSocket, Wrong::Twice, Duration::from_millis(4));
     let flags = "-n 200 -c 2 --warmup off";
-    let measured = undisturbed(|| bench(&slow().url(), flags));
+    let measured = undisturbed(slow, flags, |_| false);
     measured.assert_verdict("VALID", &[]);
     assert_eq!(measured.outcome.messages.duplicated, WRONGS);
     let finished = run("bench", &slow().url(), &format!("{flags} --fail-if errors>0"));

@@ -2,7 +2,7 @@
 //! done, and nothing else.
 //!
 //! Figures of a machine that has other things to do may be disturbed, and then the program says so: a test that
-//! needs them undisturbed runs again when the verdict is GENERATOR-BOUND, three times at most.
+//! needs them undisturbed measures alone, and again when the verdict is GENERATOR-BOUND, five times at most.
 
 mod echoes;
 mod flags;

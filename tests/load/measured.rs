@@ -1,11 +1,16 @@
 //! A measurement by the binary, and what it says.
 
+use super::foreign::Foreign;
 use super::support::{Finished, Program, halloo};
 use halloo::load::{Outcome, Verdict};
 use std::process::Command;
+use std::sync::{PoisonError, RwLock};
 
 /// How often a measurement is made that something else on the machine has disturbed.
-const ATTEMPTS_MAX: usize = 3;
+const ATTEMPTS_MAX: usize = 5;
+
+/// Held by every measurement, and alone by one that must not be disturbed by another test.
+static MACHINE: RwLock<()> = RwLock::new(());
 
 /// What a run has left.
 pub(crate) struct Measured {
@@ -58,6 +63,7 @@ pub(crate) fn hold(url: &str, flags: &str) -> Measured {
 /// Either, to its end, whatever it says.
 #[track_caller]
 pub(crate) fn run(command: &str, url: &str, flags: &str) -> Finished {
+    let _among_others = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
     start(halloo().arg(command), url, flags).wait()
 }
 
@@ -71,12 +77,21 @@ pub(crate) fn start(command: &mut Command, url: &str, flags: &str) -> Program {
     Program::start(command.args(arguments).arg(url))
 }
 
-/// Measures again while the verdict is GENERATOR-BOUND.
+/// `halloo bench` while no other test measures; again, with another such server, while the figures are not right and
+/// the verdict is GENERATOR-BOUND.
 #[track_caller]
-pub(crate) fn undisturbed(measure: impl Fn() -> Measured) -> Measured {
+pub(crate) fn undisturbed(
+    server: impl Fn() -> Foreign,
+    flags: &str,
+    is_right: impl Fn(&Outcome) -> bool,
+) -> Measured {
+    let _alone = MACHINE.write().unwrap_or_else(PoisonError::into_inner);
+    let flags = format!("{flags} --json -");
+    let measure = || Measured::of(start(halloo().arg("bench"), &server().url(), &flags).wait());
     let mut measured = measure();
     for _ in 1..ATTEMPTS_MAX {
-        if measured.outcome.verdict != Verdict::GeneratorBound {
+        let outcome = &measured.outcome;
+        if outcome.verdict != Verdict::GeneratorBound || is_right(outcome) {
             break;
         }
         measured = measure();

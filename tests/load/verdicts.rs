@@ -120,7 +120,7 @@ fn a_server_that_takes_less_than_the_rate() {
         })
     };
     let flags = "-c 1 -r 200/s --size 256KiB -d 1s --warmup off --reply-timeout 500ms";
-    let measured = undisturbed(|| bench(&slow().url(), flags));
+    let measured = undisturbed(slow, flags, |_| false);
     measured.assert_verdict("RATE-NOT-REACHED", &["200 messages a second were to be sent"]);
     assert!(measured.outcome.messages_per_second < 30.0, "{:?}", measured.outcome.messages);
     let accepted = bench(&slow().url(), &format!("{flags} --accept-invalid"));

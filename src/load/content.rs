@@ -150,12 +150,20 @@ impl Parts<'_> {
         [&self.stamp[..self.stamp_bytes], self.filler, self.terminator]
     }
 
+    fn bytes(&self) -> usize {
+        self.stamp_bytes + self.filler.len() + self.terminator.len()
+    }
+
     /// Whether these bytes are the whole message.
     #[inline]
     pub(super) fn is(&self, bytes: &[u8]) -> bool {
-        let Some((stamp, rest)) = bytes.split_at_checked(self.stamp_bytes) else { return false };
-        let Some((filler, rest)) = rest.split_at_checked(self.filler.len()) else { return false };
-        stamp == &self.stamp[..self.stamp_bytes] && filler == self.filler && rest == self.terminator
+        match bytes.split_first_chunk::<STAMP_BYTES>() {
+            // Nearly all are so, and a size that is known beforehand is compared at once.
+            Some((stamp, rest)) if self.stamp_bytes == STAMP_BYTES && self.terminator.is_empty() => {
+                *stamp == self.stamp && rest == self.filler
+            }
+            _ => bytes.len() == self.bytes() && self.matches(0, bytes),
+        }
     }
 
     /// Whether `bytes`, which begin at `offset` of a message, are what is there.

@@ -241,7 +241,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
     ) {
         let is_timed = self.keeps_time || self.limits.idle_timeout.is_some();
         let now = is_timed.then(|| self.moment());
-        let modest_waits = self.is_greedy(token) && self.is_modest_next();
+        let modest_waits = !self.ready.is_empty() && self.is_greedy(token) && self.is_modest_next();
         let Some(connection) = self.connections.find(token) else { return };
         let stage = connection.session().stage();
         let held_before = connection.heap_bytes();

@@ -219,6 +219,7 @@ impl Answers<'_> {
                 payload
             }
             None => {
+                self.spill.reserve(header_bytes + header.payload_len as usize);
                 self.spill.extend_from_slice(&header.encode());
                 let start = self.spill.len();
                 parts.iter().for_each(|part| self.spill.extend_from_slice(part));

@@ -40,7 +40,9 @@ impl Generator {
             began_at: 0,
             has_heard: false,
         };
-        Self { desk, first_connection: plan.first_connection, talks: Vec::new() }
+        let mut talks = Vec::new();
+        talks.reserve_exact(plan.connections as usize);
+        Self { desk, first_connection: plan.first_connection, talks }
     }
 
     /// A connection is begun.
@@ -76,7 +78,7 @@ impl Generator {
 
     /// Lets the open connections take turns from now on; their indices in the order of their turns.
     pub(super) fn take_places(&mut self, start: u64, pace: Pace) -> Vec<usize> {
-        let mut places = Vec::new();
+        let mut places = Vec::with_capacity(self.desk.tally.open);
         for (index, talk) in self.talks.iter_mut().enumerate() {
             if talk.state == State::Open {
                 talk.position = places.len() as u32;

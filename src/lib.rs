@@ -1,4 +1,4 @@
-//! An echo server that costs almost nothing to leave running, and a client to talk to it.
+//! An echo server that costs almost nothing to leave running, and the load tool that measures it, or any other.
 //!
 //! One thread: a poll loop holds the state of every connection in a slab and moves each through
 //! handshake, optional authentication and framed messages.
@@ -10,7 +10,7 @@
 //! * [`proto`] is the protocol without I/O: no sockets, no clock, no randomness of its own.
 //! * [`service`] is what is done with messages. It sees messages, never sockets or frames.
 //! * [`net`] drives connections: the only module that makes their system calls.
-//! * [`load`] is what measuring servers needs: above all, what this machine allows.
+//! * [`load`] is measuring: what is sent, what came back, what that says, and what this machine allows.
 //! * [`cli`] is what a user types, and the only module that prints.
 //!
 //! [`limits`] and [`metrics`] are data: every bound with its reason, and everything that is counted.

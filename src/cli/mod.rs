@@ -26,7 +26,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
-/// An echo server that costs almost nothing to leave running, and a client to talk to it.
+/// An echo server that costs almost nothing to leave running, and the load tool that measures it, or any other
 #[derive(Debug, Parser)]
 #[command(name = "halloo", version, after_help = "Without a command, `halloo` is `halloo serve`.")]
 struct Cli {

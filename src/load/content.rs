@@ -182,7 +182,8 @@ impl Parts<'_> {
 fn check(number: u64, connection: u64, time: u64) -> u64 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     let mixed = (number ^ time.rotate_left(20) ^ connection << 40).wrapping_mul(ODD);
-    (mixed ^ number.wrapping_mul(ODD) ^ time) >> 40
+    // Without a constant a filling of one character would be the stamp of nothing but zeros.
+    (mixed ^ number.wrapping_mul(ODD) ^ time ^ ODD) >> 40
 }
 
 /// 48 bits as eight characters, the lowest six first.
@@ -256,6 +257,13 @@ mod tests {
             prop_assert!(!next.matches(24, &bytes[24..]));
             bytes[cut] ^= 4;
             prop_assert!(!message.is(&bytes) && !message.matches(0, &bytes));
+        }
+    }
+
+    #[test]
+    fn a_filling_is_no_stamp() {
+        for character in 0..=u8::MAX {
+            assert_eq!(Stamp::decode(&[character; STAMP_BYTES]), None, "{character}");
         }
     }
 

@@ -15,7 +15,6 @@ use std::collections::HashSet;
 #[derive(Debug)]
 pub(super) struct Generator {
     pub(super) desk: Desk,
-    first_connection: u32,
     /// Of each attempt to connect, in their order.
     talks: Vec<Talk>,
 }
@@ -31,8 +30,10 @@ impl Generator {
             contents: Contents::new(&plan.content, framing),
             verify: plan.verify,
             keeps_ledger: plan.keeps_ledger,
+            first_connection: plan.first_connection,
             schedule: None,
             allowance,
+            behind: 0,
             is_sending: false,
             recorder: Recorder::new(matches!(plan.pace, Pace::Open { .. })),
             tally: Tally::default(),
@@ -42,7 +43,7 @@ impl Generator {
         };
         let mut talks = Vec::new();
         talks.reserve_exact(plan.connections as usize);
-        Self { desk, first_connection: plan.first_connection, talks }
+        Self { desk, talks }
     }
 
     /// A connection is begun.
@@ -50,7 +51,7 @@ impl Generator {
         if self.talks.is_empty() {
             self.desk.began_at = now;
         }
-        let connection = self.first_connection + self.talks.len() as u32;
+        let connection = self.desk.first_connection + self.talks.len() as u32;
         self.talks.push(Talk::begin(&mut self.desk, connection, now));
     }
 
@@ -98,6 +99,7 @@ impl Generator {
 
     /// A message of this connection is due, and cannot be sent now; whether it is the first such one.
     pub(super) fn fall_behind(&mut self, index: usize) -> bool {
+        self.desk.behind += 1;
         self.talks[index].behind += 1;
         self.talks[index].behind == 1
     }
@@ -138,11 +140,6 @@ impl Generator {
         losers
     }
 
-    /// Messages that are due and were never sent.
-    pub(super) fn unsent(&self) -> u64 {
-        self.talks.iter().map(|talk| u64::from(talk.behind)).sum()
-    }
-
     /// What was counted.
     pub(super) fn take_record(&mut self) -> Record {
         let nothing = Recorder::new(self.desk.schedule.is_some());
@@ -156,6 +153,10 @@ impl Service for Generator {
     }
 
     fn wants_time(&self) -> bool {
+        true
+    }
+
+    fn reads_while_blocked(&self) -> bool {
         true
     }
 

@@ -1,5 +1,6 @@
 //! Judges an outcome: which verdict its figures and what else was seen add up to, and the sentence for it.
 
+use super::ending::SILENCE;
 use super::numbers::thousands;
 use super::outcome::{Connections, Generator, Kind, Outcome};
 use super::verdict::{LATE_US, Verdict};
@@ -35,7 +36,8 @@ pub fn judge(outcome: &Outcome, evidence: &Evidence) -> (Verdict, String) {
     match outcome.kind {
         // It is about connections: their messages only prove them alive.
         Kind::Hold => (Verdict::Valid, held(outcome)),
-        Kind::Bench => generator_bound(outcome)
+        Kind::Bench => unanswered(outcome)
+            .or_else(|| generator_bound(outcome))
             .or_else(|| rate_not_reached(outcome, evidence))
             .unwrap_or_else(|| (Verdict::Valid, valid(outcome))),
     }
@@ -82,12 +84,24 @@ fn name_of(reason: &str) -> &'static str {
         "RST" | "reset while connecting" => "remote-resets",
         "connection refused" => "connection-refused",
         "timed out while connecting" => "connect-timeouts",
-        "silence" => "silence",
+        SILENCE => "silence",
         "FIN" | "closed while connecting" => "remote-closes",
         _ if reason.starts_with("close ") => "remote-closes",
         _ if reason.starts_with("HTTP ") => "upgrade-refused",
         _ => "connections",
     }
+}
+
+/// Without an answer there is nothing to believe.
+fn unanswered(outcome: &Outcome) -> Option<(Verdict, String)> {
+    if outcome.messages.received > 0 {
+        return None;
+    }
+    let sentence = format!(
+        "no message was answered, of {} that were sent while it was measured: is it a server that echoes?",
+        thousands(outcome.messages.sent)
+    );
+    Some((Verdict::Ceiling(name_of(SILENCE).into()), sentence))
 }
 
 /// Signs that we rather measured ourselves.
@@ -153,8 +167,7 @@ fn held(outcome: &Outcome) -> String {
     let proofs = thousands(outcome.messages.received);
     let seconds = outcome.duration_s;
     format!(
-        "{connections} connections were held for {seconds:.1} s and none was lost; they echoed {proofs} \
-         messages"
+        "{connections} connections were held for {seconds:.1} s and none was lost; messages echoed: {proofs}"
     )
 }
 

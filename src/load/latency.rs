@@ -10,8 +10,7 @@ use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer}
 use serde::{Deserialize, Deserializer as Deserialization, Serialize, Serializer as Serialization};
 use std::time::Duration;
 
-/// The longest time that is told from longer ones: 1 hour.
-pub const NANOSECONDS_MAX: u64 = 3_600_000_000_000;
+pub use super::packed::NANOSECONDS_MAX;
 
 /// Significant decimal digits of every time that is read back.
 pub const SIGNIFICANT_DIGITS: u8 = 3;

@@ -226,7 +226,7 @@ pub struct Interval {
 /// A connection that was lost.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Loss {
-    /// Its number, from 0.
+    /// Its number, from 0; of several processes, those of one after those of another.
     pub connection: u64,
     /// Who ended it.
     pub by: EndedBy,

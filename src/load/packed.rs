@@ -3,8 +3,10 @@
 //! The bounds of what cannot be told apart are those of HdrHistogram with three significant digits: below 2,048 ns
 //! every nanosecond is one, from there on 1,024 steps double the time.
 
-use super::latency::NANOSECONDS_MAX;
 use std::cmp::Ordering;
+
+/// The longest time that is told from longer ones: 1 hour.
+pub const NANOSECONDS_MAX: u64 = 3_600_000_000_000;
 
 /// Steps in which a time doubles, as a power of two.
 const STEPS_LOG2: u32 = 10;

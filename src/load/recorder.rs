@@ -126,10 +126,11 @@ impl Recorder {
         self.totals.received += u64::from(self.is_in_window(intended));
     }
 
-    /// Something is wrong with an echo that came now.
-    pub(super) fn fault(&mut self, fault: Fault, now: u64) {
+    /// Something is wrong with an echo of a message that was to be sent at `moment`; with one of no known message
+    /// that came then.
+    pub(super) fn fault(&mut self, fault: Fault, moment: u64) {
         // Once the window is over what comes still belongs to it.
-        if now < self.start {
+        if moment < self.start {
             return;
         }
         self.errors += 1;

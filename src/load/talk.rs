@@ -19,10 +19,14 @@ pub(super) struct Desk {
     /// Whether an echo is compared with what was sent.
     pub(super) verify: bool,
     pub(super) keeps_ledger: bool,
+    /// The number, in the whole run, of the first connection.
+    pub(super) first_connection: u32,
     /// Of an open loop that has begun.
     pub(super) schedule: Option<Schedule>,
     /// Messages that may be sent in the window.
     pub(super) allowance: u64,
+    /// Messages that are due and were not sent because their connections are blocked.
+    pub(super) behind: u64,
     /// Whether an echo is followed by the next message.
     pub(super) is_sending: bool,
     pub(super) recorder: Recorder,
@@ -86,6 +90,11 @@ impl Desk {
     /// Whether all messages of the window were sent that may be.
     pub(super) fn is_spent(&self) -> bool {
         self.recorder.sent_total() >= self.allowance
+    }
+
+    /// Whether all messages of the window were sent, or are due, that may be.
+    pub(super) fn is_all_due(&self) -> bool {
+        self.recorder.sent_total() + self.behind >= self.allowance
     }
 
     /// Whether a closed loop goes on.
@@ -171,7 +180,8 @@ impl Talk {
     /// Sends a message that is due.
     pub(super) fn send_due(&mut self, desk: &mut Desk, now: u64, outbox: &mut Outbox<'_>) {
         let waited = self.behind > 0;
-        self.behind = self.behind.saturating_sub(1);
+        self.behind -= u32::from(waited);
+        desk.behind -= u64::from(waited);
         let intended = self.send(desk, now, outbox);
         let is_late = now.saturating_sub(intended) as f64 > LATE_US * 1e3;
         // What waited for the connection was not late because of us.
@@ -216,7 +226,7 @@ impl Talk {
         *desk.tally.endings.entry(how.clone()).or_default() += 1;
         if desk.keeps_ledger {
             let seconds = |from: u64| now.saturating_sub(from) as f64 / 1e9;
-            let connection = u64::from(self.connection);
+            let connection = u64::from(self.connection - desk.first_connection);
             let (at_s, after_s) = (seconds(desk.began_at), seconds(self.since));
             desk.tally.ledger.push(Loss { connection, by, how, at_s, after_s });
         }
@@ -236,7 +246,7 @@ impl Talk {
         self.state = State::Over;
         self.flights = Flights::default();
         self.arrival = None;
-        self.behind = 0;
+        desk.behind -= u64::from(std::mem::take(&mut self.behind));
     }
 
     #[inline]
@@ -329,14 +339,20 @@ impl Talk {
         match echo {
             Echo::Intact(number) => self.land(desk, number, now),
             Echo::OpcodeChanged(number) => {
-                desk.recorder.fault(Fault::OpcodeChanged, now);
+                let sent = self.flights.sent(number).unwrap_or(now);
+                desk.recorder.fault(Fault::OpcodeChanged, self.intended(desk, number, sent));
                 self.land(desk, number, now)
             }
             Echo::Corrupted(number) => {
-                desk.recorder.fault(Fault::Corrupted, now);
                 // What cannot be recognized is taken for the echo of the oldest.
                 let oldest = self.flights.oldest().map(|(number, _)| number);
-                number.or(oldest).is_some_and(|number| self.land_broken(desk, number))
+                match number.or(oldest) {
+                    Some(number) => self.land_broken(desk, number),
+                    None => {
+                        desk.recorder.fault(Fault::Corrupted, now);
+                        false
+                    }
+                }
             }
             Echo::Past(number) => {
                 if desk.given_up.remove(&(self.connection, number)) {
@@ -353,9 +369,10 @@ impl Talk {
     fn land(&mut self, desk: &mut Desk, number: u64, now: u64) -> bool {
         let Some(landed) = self.flights.land(number) else { return false };
         desk.tally.on_their_way -= 1;
-        desk.recorder.echoed(self.intended(desk, number, landed.sent), landed.sent, now);
+        let intended = self.intended(desk, number, landed.sent);
+        desk.recorder.echoed(intended, landed.sent, now);
         if landed.is_reordered {
-            desk.recorder.fault(Fault::Reordered, now);
+            desk.recorder.fault(Fault::Reordered, intended);
         }
         true
     }
@@ -363,7 +380,9 @@ impl Talk {
     fn land_broken(&mut self, desk: &mut Desk, number: u64) -> bool {
         let Some(landed) = self.flights.land(number) else { return false };
         desk.tally.on_their_way -= 1;
-        desk.recorder.answered_wrongly(self.intended(desk, number, landed.sent));
+        let intended = self.intended(desk, number, landed.sent);
+        desk.recorder.answered_wrongly(intended);
+        desk.recorder.fault(Fault::Corrupted, intended);
         true
     }
 }

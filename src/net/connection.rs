@@ -85,21 +85,24 @@ impl<T: Stream> Connection<T> {
 
     /// Whether a drive would get anything done.
     pub(super) fn wants_drive<S: Service>(&self, service: &S) -> bool {
-        if self.is_blocked() || self.flags.has(Flag::Connecting) {
+        if self.flags.has(Flag::Connecting) {
             return self.flags.has(Flag::Writable);
         }
-        (self.flags.has(Flag::Readable) && !self.flags.has(Flag::Eof))
-            || self.wants_to_flood(service)
+        let has_input = self.flags.has(Flag::Readable) && !self.flags.has(Flag::Eof);
+        if self.is_blocked() {
+            return self.flags.has(Flag::Writable) || (has_input && service.reads_while_blocked());
+        }
+        has_input || self.wants_to_flood(service)
     }
 
     /// Does what can be done now: sends what is pending, then reads once, answers, and writes once.
     ///
     /// Nothing is read while the peer has not taken what it was sent: that is the back-pressure, and it
-    /// bounds what a connection holds to the answers to one batch.
+    /// bounds what a connection holds to the answers to one batch. A service may bound it otherwise.
     pub(super) fn drive<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
         self.flags.set(Flag::Connecting, false);
         self.flush(shared);
-        if self.is_blocked() {
+        if self.is_blocked() && !shared.service.reads_while_blocked() {
             return;
         }
         shared.batch.begin(self.session.tail());

@@ -26,6 +26,10 @@ impl<S: Service> Service for CloseAfter<S> {
         self.service.wants_time()
     }
 
+    fn reads_while_blocked(&self) -> bool {
+        self.service.reads_while_blocked()
+    }
+
     fn sends_unasked(&self) -> bool {
         self.service.sends_unasked()
     }

@@ -41,6 +41,13 @@ pub trait Service {
         false
     }
 
+    /// Whether it is given input although the peer has not taken everything it was sent yet. Who begins the
+    /// talk must be: a peer that writes an answer out before it reads on would wait for it, and it for the
+    /// peer. It bounds by itself what it sends.
+    fn reads_while_blocked(&self) -> bool {
+        false
+    }
+
     /// Whether [`on_writable`](Self::on_writable) is called at all.
     fn sends_unasked(&self) -> bool {
         false
@@ -66,6 +73,10 @@ impl<S: Service + ?Sized> Service for Box<S> {
 
     fn wants_time(&self) -> bool {
         (**self).wants_time()
+    }
+
+    fn reads_while_blocked(&self) -> bool {
+        (**self).reads_while_blocked()
     }
 
     fn sends_unasked(&self) -> bool {

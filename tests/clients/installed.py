@@ -14,7 +14,8 @@ import sys
 import browser
 
 HERE = pathlib.Path(__file__).resolve().parent
-WORK = HERE.parents[1] / "target" / "clients"
+ROOT = HERE.parents[1]
+WORK = ROOT / "target" / "clients"
 CONSTRAINTS = HERE / "requirements.txt"
 NODE_PACKAGES = {"ws": "8.23.0", "undici": "7.30.2"}
 # Each with its class in python_libraries.py; requirements.txt has the versions.
@@ -24,6 +25,8 @@ PYTHON_PACKAGES = {
     "websocket-client": "WebsocketClient",
     "tornado": "Tornado",
 }
+# A server that has no compression.
+WITHOUT_DEFLATE = {"tungstenite"}
 PATIENCE = 600
 
 
@@ -38,6 +41,7 @@ class Clients:
         self.skipped = []
         self.add_node()
         self.add_python()
+        self.add_tungstenite()
         self.chromium = self.debian_program("chromium", browser.NAMES)
         self.nginx = self.debian_program("nginx", ["nginx"])
 
@@ -58,6 +62,10 @@ class Clients:
         if "python-websockets" in self.clients:
             self.servers["python-websockets"] = [python, "-B", HERE / "python_server.py"]
 
+    def add_tungstenite(self):
+        if self.attempt("tungstenite", build_tungstenite_echo):
+            self.servers["tungstenite"] = [ROOT / "target" / "debug" / "examples" / "tungstenite_echo"]
+
     def debian_program(self, package, names):
         """Where the program is that goes by one of these names, if need be after it was installed."""
         if not first_on_path(names):
@@ -73,6 +81,10 @@ class Clients:
             print("skipped %s: %s" % (name, words.strip().splitlines()[-1]), flush=True)
             self.skipped.append(name)
             return False
+
+
+def build_tungstenite_echo():
+    run("cargo", "build", "--locked", "--manifest-path", ROOT / "Cargo.toml", "--example", "tungstenite_echo")
 
 
 def install_node_package(package):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Real WebSocket clients against our server, directly, over TLS and through nginx; real servers against our client.
+"""Real WebSocket clients against our server, directly, over TLS and through nginx; real servers against our clients.
 
     tests/clients/run.py                    builds the release binary first
     tests/clients/run.py --halloo FILE      tries this binary
@@ -12,6 +12,7 @@ One line for each client and each mode of compression. Exits with 0 only if some
 import argparse
 import contextlib
 import functools
+import json
 import pathlib
 import signal
 import subprocess
@@ -24,12 +25,14 @@ import browser
 import proxy
 from certificate import certificate_in
 from children import Child, Failure
-from installed import WORK, Clients
+from installed import WITHOUT_DEFLATE, WORK, Clients
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODES = ["shared", "takeover", "off"]
 BEHIND_NGINX = ["node-ws", "python-websockets"]
 OVER_TLS = ["node-ws", "undici", "python-websockets", "python-aiohttp", "chromium"]
+CONNECTIONS = 10
+LOADS = {"closed": ["--depth", 4, "--messages", 2000], "open": ["--rate", "500/s", "--duration", "1s"]}
 LINES = ["hello", "芝麻开门, naïve 🏔", "x" * 126, "the mountain answers " * 10_000]
 
 
@@ -78,8 +81,11 @@ def runs(halloo, there):
                 run = functools.partial(try_server, halloo, mode, walks[name], there.nginx)
                 yield "%s deflate=%s via=nginx" % (name, mode), run
         for name, command in there.servers.items():
-            run = functools.partial(try_client, halloo, mode, command)
+            run = functools.partial(try_client, halloo, mode, name, command)
             yield "halloo-connect deflate=%s to=%s" % (mode, name), run
+            for load, flags in LOADS.items():
+                run = functools.partial(try_load, halloo, mode, name, command, flags)
+                yield "halloo-bench deflate=%s loop=%s to=%s" % (mode, load, name), run
 
 
 def judge(label, run):
@@ -121,7 +127,7 @@ def serve(halloo, mode, *arguments):
             raise server.failure("has something to complain about")
 
 
-def try_client(halloo, mode, command):
+def try_client(halloo, mode, name, command):
     """Our client, and an echo server of others."""
     with Child(*command) as server:
         url = "ws://127.0.0.1:" + server.listening()
@@ -130,9 +136,33 @@ def try_client(halloo, mode, command):
             if client.finish(lines) != lines:
                 raise client.failure("the replies are not the lines")
         said = server.finish().split("\n")
-        expected = ["deflate %s" % str(mode != "off").lower(), "closed 1000", ""]
+        expected = [deflate_line(mode, name), "closed 1000", ""]
         if said != expected:
             raise server.failure("says %s, not %s" % (said, expected))
+
+
+def deflate_line(mode, name):
+    """What a server says that was offered compression, or was not."""
+    return "deflate %s" % str(mode != "off" and name not in WITHOUT_DEFLATE).lower()
+
+
+def try_load(halloo, mode, name, command, flags):
+    """Our load tool, and an echo server of others: whatever the machine has to do beside it, every echo is right."""
+    with Child(*command) as server:
+        url = "ws://127.0.0.1:" + server.listening()
+        measure = ["bench", "--connections", CONNECTIONS, "--deflate", mode, "--size", "1KiB", "--warmup", "200ms"]
+        how = ["--accept-invalid", "--progress", "none", "--json", "-"]
+        with Child(halloo, *measure, *flags, *how, url) as bench:
+            result = json.loads(bench.finish())
+            messages, connections = result["messages"], result["connections"]
+            sent, received = messages.pop("sent"), messages.pop("received")
+            is_right = sent == received > 0 and not any(messages.values()) and not result["errors"]
+            if not is_right or connections["lost"] or connections["established"] != CONNECTIONS:
+                raise bench.failure("%s: %s %s" % (result["verdict"], connections, result["messages"]))
+        agreed = [line for line in server.finish().split("\n") if line.startswith("deflate")]
+        expected = deflate_line(mode, name)
+        if agreed != [expected] * CONNECTIONS:
+            raise server.failure("says %s, not %s" % (agreed, expected))
 
 
 if __name__ == "__main__":

@@ -48,6 +48,10 @@ struct Person {
 }
 
 impl Watch for Person {
+    fn time_of_day(&mut self) -> Timestamp {
+        Timestamp::now()
+    }
+
     fn external(&mut self, _number: u32) {}
 
     fn wants_start(&mut self) -> bool {

@@ -6,6 +6,7 @@ use super::words::{Command, Going, Lines, Report, line};
 use crate::cli::Failure;
 use crate::load::Histogram;
 use crate::load::run::{Glance, Phase, Run, Stop, Watch};
+use jiff::Timestamp;
 use mio::unix::SourceFd;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{self, Write};
@@ -20,6 +21,7 @@ const GOING_PERIOD: Duration = Duration::from_secs(1);
 
 /// Measures as member `index` of a team.
 pub(super) fn run(task: &Task<'_>, index: u32) -> Result<(), Failure> {
+    end_with_conductor()?;
     let arguments = task.arguments;
     let mut network = arguments.client.network()?;
     network.register_external(&mut SourceFd(&io::stdin().as_raw_fd()), CONDUCTOR)?;
@@ -41,6 +43,21 @@ pub(super) fn run(task: &Task<'_>, index: u32) -> Result<(), Failure> {
         Err(stop) => Report::Failed(failure(task, stop, None).to_string()),
     };
     Ok(conductor.say(&report)?)
+}
+
+/// Without its conductor nobody would hear what this process measures, or could stop it. One that is gone
+/// already is noticed where it is listened to.
+#[cfg(target_os = "linux")]
+fn end_with_conductor() -> io::Result<()> {
+    use rustix::process::{Signal, set_parent_process_death_signal};
+    Ok(set_parent_process_death_signal(Some(Signal::KILL))?)
+}
+
+/// It is noticed where the conductor is listened to, if later.
+#[cfg(not(target_os = "linux"))]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+fn end_with_conductor() -> io::Result<()> {
+    Ok(())
 }
 
 /// The parent, as a member sees it.
@@ -116,6 +133,10 @@ impl Conductor {
 }
 
 impl Watch for Conductor {
+    fn time_of_day(&mut self) -> Timestamp {
+        Timestamp::now()
+    }
+
     fn external(&mut self, number: u32) {
         self.has_spoken |= number == CONDUCTOR;
     }

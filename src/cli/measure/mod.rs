@@ -23,7 +23,7 @@ use super::progress::ProgressMode;
 use super::values::{count, duration, rate};
 use super::{CommonArgs, Failure, logger};
 use crate::load::outcome::Kind;
-use crate::load::plan::{Content, Plan};
+use crate::load::plan::{Content, Plan, WindowEnd};
 use crate::load::sources::Sources;
 use crate::load::{Labels, Outcome};
 use clap::Args;
@@ -127,6 +127,13 @@ impl Task<'_> {
         if processes > connections {
             return Err(Failure::Usage(format!(
                 "--processes {processes}: there are only {connections} connections to share"
+            )));
+        }
+        if let WindowEnd::Messages(messages) = self.plan.end
+            && u64::from(processes) > messages
+        {
+            return Err(Failure::Usage(format!(
+                "--processes {processes}: there are only {messages} messages to share"
             )));
         }
         match self.arguments.start_at {

@@ -17,11 +17,11 @@ impl StopSignal {
     /// Listens from now on.
     pub(super) fn listen() -> io::Result<Self> {
         let signal = Arc::new(AtomicUsize::new(0));
+        let was_asked = Arc::new(AtomicBool::new(false));
         for number in [SIGINT, SIGTERM] {
             // The order counts: the first signal finds the flag unset, and sets it.
-            let was_asked = Arc::new(AtomicBool::new(false));
             flag::register_conditional_shutdown(number, 128 + number, Arc::clone(&was_asked))?;
-            flag::register(number, was_asked)?;
+            flag::register(number, Arc::clone(&was_asked))?;
             flag::register_usize(number, Arc::clone(&signal), number as usize)?;
         }
         Ok(Self { signal })

@@ -10,6 +10,7 @@ use crate::cli::Failure;
 use crate::load::machine::Place;
 use crate::load::merge::merge;
 use crate::load::outcome::Kind;
+use crate::load::plan::Pace;
 use crate::load::run::Phase;
 use crate::load::{Histogram, Outcome, Verdict};
 use jiff::Timestamp;
@@ -184,6 +185,9 @@ impl<'a> Team<'a> {
         let labels = self.task.labels();
         (merged.command, merged.target) = (labels.command, labels.target);
         merged.runs = 1;
+        if let Pace::Open { rate } = self.task.plan.pace {
+            merged.load.rate = Some(rate);
+        }
         for member in &self.members {
             let Stage::Failed(reason) = &member.stage else { continue };
             let share = u64::from(member.share);

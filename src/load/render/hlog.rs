@@ -39,7 +39,7 @@ pub fn render(outcome: &Outcome) -> String {
 
 /// Seconds since 1970; those of intervals count from here.
 fn start_s(outcome: &Outcome) -> f64 {
-    let start: Timestamp = outcome.started_at.parse().unwrap_or(Timestamp::UNIX_EPOCH);
+    let start: Timestamp = outcome.started_at.parse().unwrap_or_default();
     start.as_millisecond() as f64 / 1e3
 }
 

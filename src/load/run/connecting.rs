@@ -1,7 +1,7 @@
 //! The first part of a run: connections are made, one alone at first, then many at once.
 
 use super::{Phase, Run, Stop, Watch};
-use crate::load::machine::{self, Machine, Place, QueueCounters, Route};
+use crate::load::machine::{self, Machine, Place, QueueCounters, Route, Wall};
 use crate::load::sources::Sources;
 use crate::net::Endpoint;
 use std::io;
@@ -47,7 +47,8 @@ impl Run {
             self.attempts += 1;
             let Err(error) = self.begin_connection() else { continue };
             if self.generator().desk.tally.established == 0 {
-                return Err(Stop::NotBegun(error));
+                let wall = self.wall.as_ref().map(Wall::when_met);
+                return Err(Stop::NotBegun(wall.map_or(error, io::Error::other)));
             }
             if self.is_at_wall() {
                 let rest = wanted - self.attempts;

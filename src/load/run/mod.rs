@@ -76,6 +76,8 @@ struct Window {
 pub trait Watch {
     /// Something that was registered with the network under this number is ready.
     fn external(&mut self, number: u32);
+    /// The time of day, for the record: nothing is timed by it.
+    fn time_of_day(&mut self) -> Timestamp;
     /// Whether messages may be sent, now that all connections are up.
     fn wants_start(&mut self) -> bool {
         true
@@ -212,15 +214,22 @@ impl Run {
             }
         }
         let begin = self.now();
-        let start = begin + nanoseconds(self.plan.warm_up);
+        let warm = begin + nanoseconds(self.plan.warm_up);
         let pace = self.plan.pace;
         self.places = self.generator_mut().take_places(begin, pace);
-        self.fill_all(watch, begin)?;
-        while self.now() < start && self.is_going(watch)? {
-            self.turn(start, Phase::WarmingUp, begin, watch)?;
+        if warm == begin {
+            // Then the first messages count, too.
+            self.begin_window(begin, watch);
         }
-        let start = self.now();
-        self.begin_window(start);
+        self.fill_all(watch, begin)?;
+        while self.now() < warm && self.is_going(watch)? {
+            self.turn(warm, Phase::WarmingUp, begin, watch)?;
+        }
+        if self.window.is_none() {
+            let now = self.now();
+            self.begin_window(now, watch);
+        }
+        let start = self.window.map_or(begin, |window| window.start);
         while !self.is_window_over() && self.is_going(watch)? {
             self.turn(self.interval_end(), Phase::Measuring, start, watch)?;
             if self.now() >= self.interval_end() {
@@ -248,7 +257,7 @@ impl Run {
         labels: &Labels,
         watch: &mut dyn Watch,
     ) -> Result<Option<Outcome>, Stop> {
-        let unsent = self.generator().unsent();
+        let unsent = self.generator().desk.behind;
         self.leave(watch)?;
         let Some(window) = self.window else { return Ok(None) };
         let end = self.generator().desk.recorder.window_end();
@@ -275,10 +284,11 @@ impl Run {
     /// Whether there is a reason to go on.
     fn is_going(&self, watch: &mut dyn Watch) -> Result<bool, Stop> {
         let tally = &self.generator().desk.tally;
+        // A ledger is worth having even if all are lost, unless it was the key.
+        let is_vain = !self.generator().desk.has_heard
+            && (!self.plan.keeps_ledger || self.config.auth.is_some());
         match tally.last_end {
-            Some(end) if tally.open == 0 && !self.generator().desk.has_heard => {
-                Err(Stop::Ended { end, was_open: true })
-            }
+            Some(end) if tally.open == 0 && is_vain => Err(Stop::Ended { end, was_open: true }),
             _ => Ok(tally.open > 0 && !watch.wants_stop()),
         }
     }
@@ -290,7 +300,7 @@ impl Run {
         }
     }
 
-    fn begin_window(&mut self, start: u64) {
+    fn begin_window(&mut self, start: u64, watch: &mut dyn Watch) {
         let end = match self.plan.end {
             WindowEnd::Time(time) => start + nanoseconds(time),
             WindowEnd::Messages(_) => u64::MAX,
@@ -301,7 +311,7 @@ impl Run {
         // What took long before does not count.
         self.reactor.network_mut().take_longest_turn();
         self.meter.begin();
-        let started_at = Timestamp::now();
+        let started_at = watch.time_of_day();
         let longest_turn = Duration::ZERO;
         self.window = Some(Window { started_at, start, interval_start: start, longest_turn });
     }

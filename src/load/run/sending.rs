@@ -68,7 +68,7 @@ impl Run {
         let due = schedule.due_at(self.next_due);
         let is_over = match self.plan.end {
             WindowEnd::Time(_) => due >= generator.desk.recorder.window_end(),
-            WindowEnd::Messages(_) => generator.desk.is_spent(),
+            WindowEnd::Messages(_) => generator.desk.is_all_due(),
         };
         let index = *self.places.get(schedule.connection(self.next_due))?;
         (!is_over).then_some((index, due))

@@ -1,0 +1,160 @@
+//! Servers that do one wrong to so many echoes: each is counted as what it is, and nothing else is.
+
+use super::foreign::Foreign;
+use super::measured::{bench, run, undisturbed};
+use super::peer::{Peer, Whole, Wire};
+use halloo::load::outcome::Messages;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+/// Messages of a run.
+const MESSAGES: u64 = 200;
+
+/// To so many of them something is done,
+const WRONGS: u64 = 5;
+
+/// to each of so many the first.
+const WRONG_EVERY: u64 = 20;
+
+/// Bytes of a message: a stamp of 24, and filler.
+const BYTES: usize = 64;
+
+const WIRES: [Wire; 3] = [Wire::WebSocket, Wire::Raw { bytes: BYTES }, Wire::Line];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wrong {
+    Dropped,
+    Twice,
+    /// After the next one of its connection.
+    Swapped,
+    FlippedInStamp,
+    FlippedInFiller,
+    OtherOpcode,
+    SomethingElse,
+    Shorter,
+    /// Which is no wrong at all.
+    InFragments,
+}
+
+#[test]
+fn each_wrong_is_counted_as_what_it_is() {
+    let fine = Messages { sent: MESSAGES, received: MESSAGES, ..Messages::default() };
+    let corrupted = Messages { corrupted: WRONGS, ..fine };
+    let cases = [
+        (Wrong::Dropped, Messages { received: MESSAGES - WRONGS, lost: WRONGS, ..fine }),
+        (Wrong::Twice, Messages { duplicated: WRONGS, ..fine }),
+        (Wrong::Swapped, Messages { reordered: WRONGS, ..fine }),
+        (Wrong::FlippedInStamp, corrupted),
+        (Wrong::FlippedInFiller, corrupted),
+        (Wrong::OtherOpcode, Messages { opcode_changed: WRONGS, ..fine }),
+        (Wrong::SomethingElse, corrupted),
+        (Wrong::Shorter, corrupted),
+        (Wrong::InFragments, fine),
+    ];
+    for (wrong, expected) in cases {
+        for wire in WIRES.into_iter().filter(|&wire| wrong.is_possible(wire)) {
+            let server = server(wire, wrong, Duration::ZERO);
+            let flags = "-c 2 --depth 4 --warmup off --reply-timeout 1s --accept-invalid";
+            let measured = bench(&server.url(), &format!("-n {MESSAGES} {flags}"));
+            let outcome = &measured.outcome;
+            assert_eq!(outcome.messages, expected, "{wrong:?} over {wire:?}");
+            assert_eq!((outcome.errors.len(), outcome.endings.len()), (0, 0), "{outcome:#?}");
+            let connections = outcome.connections;
+            let counts = (connections.established, connections.failed, connections.lost);
+            assert_eq!(counts, (2, 0, 0), "{wrong:?} over {wire:?}");
+            assert_eq!(measured.code, Some(0), "{}", measured.stderr);
+        }
+    }
+}
+
+#[test]
+fn wrongs_do_not_make_it_invalid_but_fail_it_if_that_is_asked_for() {
+    // The server takes its time, so that the load generator has next to nothing to do.
+    let slow = || server(Wire::WebSocket, Wrong::Twice, Duration::from_millis(4));
+    let flags = "-n 200 -c 2 --warmup off";
+    let measured = undisturbed(slow, flags, |_| false);
+    measured.assert_verdict("VALID", &[]);
+    assert_eq!(measured.outcome.messages.duplicated, WRONGS);
+    let finished = run("bench", &slow().url(), &format!("{flags} --fail-if errors>0"));
+    assert_eq!(finished.code, Some(3), "{finished:#?}");
+    assert!(finished.stderr.contains("errors>0") && finished.stderr.contains('5'), "{finished:#?}");
+    assert!(finished.stdout.contains("5 duplicated"), "the table is printed: {finished:#?}");
+}
+
+#[test]
+fn an_echo_after_its_timeout_is_late_and_not_doubled() {
+    let server = Foreign::start(Wire::WebSocket, |mut peer, _| {
+        let mut count = 0;
+        while let Some(message) = peer.receive() {
+            count += 1;
+            if count == 10 {
+                thread::sleep(Duration::from_millis(1_200));
+            }
+            peer.send(&message);
+        }
+    });
+    let flags = "-c 1 -d 2s --warmup off --reply-timeout 500ms --accept-invalid";
+    let outcome = bench(&server.url(), flags).outcome;
+    let late = outcome.errors.get("echo after the timeout").copied();
+    assert_eq!(late, Some(outcome.messages.lost), "{:?} {:?}", outcome.errors, outcome.messages);
+    assert!(outcome.messages.lost > 0, "{:?}", outcome.messages);
+    assert_eq!(outcome.messages.duplicated, 0);
+}
+
+/// Echoes, after such a rest, and does the wrong to its share.
+fn server(wire: Wire, wrong: Wrong, rest: Duration) -> Foreign {
+    let seen = Arc::new(Mutex::new((0, 0)));
+    Foreign::start(wire, move |mut peer, _| {
+        let mut held = None;
+        while let Some(message) = peer.receive() {
+            thread::sleep(rest);
+            let is_its_turn = held.is_none() && {
+                let (seen, done) = &mut *seen.lock().expect("nobody panics");
+                *seen += 1;
+                let is_its_turn = *seen >= WRONG_EVERY * (*done + 1) && *done < WRONGS;
+                *done += u64::from(is_its_turn);
+                is_its_turn
+            };
+            match is_its_turn {
+                true => held = wrong.do_to(message, &mut peer),
+                false => {
+                    peer.send(&message);
+                    held.take().iter().for_each(|held| peer.send(held));
+                }
+            }
+        }
+    })
+}
+
+impl Wrong {
+    /// Only WebSocket has opcodes and fragments, and among bytes nothing tells where a shorter one ends.
+    fn is_possible(self, wire: Wire) -> bool {
+        match self {
+            Self::OtherOpcode | Self::InFragments => wire == Wire::WebSocket,
+            Self::Shorter => !matches!(wire, Wire::Raw { .. }),
+            _ => true,
+        }
+    }
+
+    /// Answers a message so; what is to follow the next one.
+    fn do_to(self, mut message: Whole, peer: &mut Peer) -> Option<Whole> {
+        match self {
+            Self::Dropped => return None,
+            Self::Swapped => return Some(message),
+            Self::InFragments => {
+                peer.send_in_fragments(&message);
+                return None;
+            }
+            Self::Twice => peer.send(&message),
+            // The lowest bit makes neither a newline nor what is no text.
+            Self::FlippedInStamp => message.payload[12] ^= 1,
+            Self::FlippedInFiller => message.payload[40] ^= 1,
+            Self::OtherOpcode => message.is_text = !message.is_text,
+            Self::SomethingElse => message.payload[..BYTES - 1].fill(b'?'),
+            Self::Shorter => drop(message.payload.drain(30..31)),
+        }
+        peer.send(&message);
+        None
+    }
+}

@@ -1,0 +1,100 @@
+//! A measurement by the binary, and what it says.
+
+use super::foreign::Foreign;
+use super::support::{Finished, Program, halloo};
+use halloo::load::{Outcome, Verdict};
+use std::process::Command;
+use std::sync::{PoisonError, RwLock};
+
+/// How often a measurement is made that something else on the machine has disturbed.
+const ATTEMPTS_MAX: usize = 5;
+
+/// Held by every measurement, and alone by one that must not be disturbed by another test.
+static MACHINE: RwLock<()> = RwLock::new(());
+
+/// What a run has left.
+pub(crate) struct Measured {
+    pub(crate) code: Option<i32>,
+    pub(crate) stderr: String,
+    pub(crate) outcome: Outcome,
+}
+
+impl Measured {
+    /// Reads the JSON on stdout.
+    #[track_caller]
+    pub(crate) fn of(finished: Finished) -> Self {
+        let Finished { code, stdout, stderr } = finished;
+        let outcome = serde_json::from_str(&stdout)
+            .unwrap_or_else(|error| panic!("{error}, exit code {code:?}: {stdout}{stderr}"));
+        Self { code, stderr, outcome }
+    }
+
+    /// Asserts this verdict, with all these words in its sentence, and that stderr says them.
+    #[track_caller]
+    pub(crate) fn assert_verdict(&self, verdict: &str, words: &[&str]) {
+        let outcome = &self.outcome;
+        let reason = &outcome.verdict_reason;
+        assert_eq!(outcome.verdict.to_string(), verdict, "{reason}");
+        for word in words {
+            assert!(reason.contains(word), "no {word:?} in {reason:?}");
+        }
+        let expected = if outcome.verdict == Verdict::Valid { Some(0) } else { Some(4) };
+        assert_eq!(self.code, expected, "{}", self.stderr);
+        if outcome.verdict != Verdict::Valid {
+            let sentence = format!("halloo: {verdict}: {reason} (--accept-invalid");
+            assert!(self.stderr.starts_with(&sentence), "{}", self.stderr);
+            assert_eq!(self.stderr.lines().count(), 1, "{}", self.stderr);
+        }
+    }
+}
+
+/// `halloo bench` with these flags, which contain no blanks of their own.
+#[track_caller]
+pub(crate) fn bench(url: &str, flags: &str) -> Measured {
+    Measured::of(run("bench", url, &format!("{flags} --json -")))
+}
+
+/// `halloo hold` with these flags.
+#[track_caller]
+pub(crate) fn hold(url: &str, flags: &str) -> Measured {
+    Measured::of(run("hold", url, &format!("{flags} --json -")))
+}
+
+/// Either, to its end, whatever it says.
+#[track_caller]
+pub(crate) fn run(command: &str, url: &str, flags: &str) -> Finished {
+    let _among_others = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
+    start(halloo().arg(command), url, flags).wait()
+}
+
+/// Either, while it runs.
+#[track_caller]
+pub(crate) fn start(command: &mut Command, url: &str, flags: &str) -> Program {
+    let mut arguments: Vec<&str> = flags.split_whitespace().collect();
+    if !flags.contains("--progress") {
+        arguments.extend(["--progress", "none"]);
+    }
+    Program::start(command.args(arguments).arg(url))
+}
+
+/// `halloo bench` while no other test measures; again, with another such server, while the figures are not right and
+/// the verdict is GENERATOR-BOUND.
+#[track_caller]
+pub(crate) fn undisturbed(
+    server: impl Fn() -> Foreign,
+    flags: &str,
+    is_right: impl Fn(&Outcome) -> bool,
+) -> Measured {
+    let _alone = MACHINE.write().unwrap_or_else(PoisonError::into_inner);
+    let flags = format!("{flags} --json -");
+    let measure = || Measured::of(start(halloo().arg("bench"), &server().url(), &flags).wait());
+    let mut measured = measure();
+    for _ in 1..ATTEMPTS_MAX {
+        let outcome = &measured.outcome;
+        if outcome.verdict != Verdict::GeneratorBound || is_right(outcome) {
+            break;
+        }
+        measured = measure();
+    }
+    measured
+}

@@ -1,0 +1,151 @@
+//! Ctrl-C: the first ends a measurement with its report, the second at once; nothing is left behind.
+
+use super::foreign::Foreign;
+use super::measured::{Measured, start};
+use super::peer::Wire;
+use super::support::{Program, Server, halloo};
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// By then something that was ended at once has ended, whatever else the machine has to do; what waits here would
+/// take four times as long.
+const AT_ONCE: Duration = Duration::from_secs(5);
+
+#[test]
+fn the_first_signal_ends_it_with_what_was_measured() {
+    let server = Server::start(&["ws://127.0.0.1:0"]);
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        for (command, flags) in [
+            ("bench", "-c 4 -d 60s --warmup off"),
+            ("bench", "-c 4 -r 500/s -n 1M --warmup off"),
+            ("bench", "-c 4 -d 60s --warmup off --processes 2"),
+            ("hold", "-c 4 -d 60s --ping-every 100ms"),
+            ("hold", "-c 4 -d 60s --ping-every 100ms --processes 2"),
+        ] {
+            let program = measuring(command, server.url(), flags);
+            let members = children(program.pid());
+            assert_eq!(members.len(), if flags.contains("processes") { 2 } else { 0 });
+            send(&program, signal);
+            let measured = Measured::of(program.wait());
+            assert_eq!(measured.code, Some(code), "{command} {flags}: {}", measured.stderr);
+            let outcome = &measured.outcome;
+            assert!(outcome.messages.received > 0, "{command} {flags}: {:?}", outcome.messages);
+            assert_eq!(outcome.messages.lost, 0, "{command} {flags}: {:?}", outcome.messages);
+            assert!(outcome.duration_s < 50.0, "{}", outcome.duration_s);
+            expect_gone(&members);
+        }
+    }
+}
+
+#[test]
+fn the_second_signal_ends_it_at_once() {
+    for (first, second, code) in [
+        (Signal::INT, Signal::INT, 130),
+        (Signal::TERM, Signal::TERM, 143),
+        (Signal::INT, Signal::TERM, 143),
+    ] {
+        for processes in ["", "--processes 2"] {
+            // One that is never answered waits for its last echoes for as long as it may.
+            let mute = Foreign::start(Wire::WebSocket, |mut peer, _| peer.listen());
+            let flags = format!("-c 2 -d 60s --reply-timeout 60s --warmup off {processes}");
+            let program = measuring("bench", &mute.url(), &flags);
+            let members = children(program.pid());
+            send(&program, first);
+            program.wait_for_stderr(|stderr| stderr.contains("waiting") || !processes.is_empty());
+            thread::sleep(Duration::from_millis(200));
+            let start = Instant::now();
+            send(&program, second);
+            let finished = program.wait();
+            assert_eq!((finished.code, finished.stdout.as_str()), (Some(code), ""));
+            assert!(start.elapsed() < AT_ONCE, "{:?}", start.elapsed());
+            expect_gone(&members);
+        }
+    }
+}
+
+#[test]
+fn before_anything_is_measured_there_is_nothing_to_report() {
+    // Nobody answers the opening handshake.
+    let silent = Foreign::start_bare("ws", |stream, _| {
+        thread::sleep(Duration::from_secs(20));
+        drop(stream);
+    });
+    for processes in ["", "--processes 2"] {
+        let flags = format!("-c 2 --connect-timeout 60s --progress plain {processes}");
+        let program = start(halloo().arg("bench"), &silent.url(), &flags);
+        program.wait_for_stderr(|stderr| stderr.contains("connecting"));
+        let (members, start) = (children(program.pid()), Instant::now());
+        send(&program, Signal::INT);
+        let finished = program.wait();
+        assert_eq!((finished.code, finished.stdout.as_str()), (Some(130), ""), "{finished:#?}");
+        assert!(start.elapsed() < AT_ONCE, "{:?}", start.elapsed());
+        expect_gone(&members);
+    }
+}
+
+#[test]
+fn members_end_with_their_conductor_however_it_ends() {
+    let server = Server::start(&["ws://127.0.0.1:0"]);
+    let program = measuring("bench", server.url(), "-c 4 -d 60s --processes 2");
+    let members = children(program.pid());
+    assert_eq!(members.len(), 2);
+    send(&program, Signal::KILL);
+    assert_eq!(program.wait().code, None);
+    expect_gone(&members);
+}
+
+#[test]
+fn a_member_that_dies_is_accounted_for() {
+    let server = Server::start(&["ws://127.0.0.1:0"]);
+    let program = measuring("bench", server.url(), "-c 4 -d 2s --processes 2");
+    let members = children(program.pid());
+    kill_process(pid(members[0]), Signal::KILL).expect("it runs");
+    let measured = Measured::of(program.wait());
+    let words = "one process could not measure: a process ended without a word";
+    let outcome = &measured.outcome;
+    assert_eq!(outcome.verdict.to_string(), "CEILING: connections");
+    assert!(outcome.verdict_reason.contains(words), "{}", outcome.verdict_reason);
+    assert_eq!(measured.code, Some(4));
+    assert_eq!((outcome.connections.requested, outcome.connections.failed), (4, 2));
+}
+
+/// A run that has begun to measure.
+fn measuring(command: &str, url: &str, flags: &str) -> Program {
+    let flags = format!("{flags} --progress plain --json -");
+    let program = start(halloo().arg(command), url, &flags);
+    program.wait_for_stderr(|stderr| stderr.contains("measuring"));
+    thread::sleep(Duration::from_millis(300));
+    program
+}
+
+fn send(program: &Program, signal: Signal) {
+    kill_process(pid(program.pid()), signal).expect("it runs");
+}
+
+fn pid(number: u32) -> Pid {
+    Pid::from_raw(number as i32).expect("a process id is not 0")
+}
+
+/// The processes that this one has started.
+fn children(pid: u32) -> Vec<u32> {
+    let path = format!("/proc/{pid}/task/{pid}/children");
+    let text = fs::read_to_string(path).expect("the program runs");
+    text.split_whitespace().map(|pid| pid.parse().expect("a process id")).collect()
+}
+
+/// Waits until these processes have ended, which their parent does not outlive by long.
+#[track_caller]
+fn expect_gone(pids: &[u32]) {
+    let start = Instant::now();
+    let is_there = |pid: &u32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
+        // One that nobody has reaped yet is a zombie.
+        stat.is_ok_and(|stat| !stat.contains(") Z "))
+    };
+    while pids.iter().any(is_there) {
+        assert!(start.elapsed() < AT_ONCE, "left behind: {pids:?}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}

@@ -37,15 +37,20 @@ pub(crate) fn run(wish: &Wish) -> io::Result<ExitCode> {
     let before = Memory::look();
     let mut hold = Hold::start(&plan, wish, server.address, server.pid())?;
     let (status, most) = attend(&mut hold, &is_told_to_stop)?;
-    sleep(SETTLE);
-    memory::print(&before, &most, &Memory::look(), plan.connections);
+    if let Some(most) = most {
+        sleep(SETTLE);
+        memory::print(&before, &most, &Memory::look(), plan.connections);
+    }
     Ok(exit_code(status))
 }
 
 /// Waits until it ends, passes signals on, and stops it before the machine has no memory for others; how it
-/// ended, and the most that the kernel held meanwhile.
-fn attend(hold: &mut Hold, is_told_to_stop: &AtomicBool) -> io::Result<(ExitStatus, Memory)> {
-    let mut most = Memory::default();
+/// ended, and the most that the kernel held meanwhile, if it took so long.
+fn attend(
+    hold: &mut Hold,
+    is_told_to_stop: &AtomicBool,
+) -> io::Result<(ExitStatus, Option<Memory>)> {
+    let mut most: Option<Memory> = None;
     let mut looked_at = Instant::now();
     let mut is_short = false;
     loop {
@@ -57,7 +62,11 @@ fn attend(hold: &mut Hold, is_told_to_stop: &AtomicBool) -> io::Result<(ExitStat
         }
         if looked_at.elapsed() >= LOOK_PERIOD {
             looked_at = Instant::now();
-            most = most.or_more(Memory::look());
+            let now = Memory::look();
+            most = Some(match most {
+                Some(most) => most.or_more(now),
+                None => now,
+            });
             let available = Machine::look().memory_available;
             if available.is_some_and(|bytes| bytes < MEMORY_LEFT)
                 && !std::mem::replace(&mut is_short, true)

@@ -1,93 +1,66 @@
-//! How many processes and addresses it takes.
+//! How many processes and addresses it takes, and whether the machine allows it.
 
-use crate::client::AT_ONCE;
-use crate::limits::Machine;
-
-/// Descriptors of each process that are not for connections.
-const DESCRIPTORS_RESERVED: u64 = 100;
-
-/// Workers get their connections by a hash of addresses and ports (`SO_REUSEPORT`), not in turns, so that one
-/// has more than another. With 7.5 standard deviations of slack, 1 in 10^13 gets more than it can hold.
-const DEVIATIONS: f64 = 7.5;
+use halloo::load::machine::{self, Machine, Place, Wall};
+use halloo::load::sources::Sources;
 
 /// More processes than this are no way to hold connections.
-const PROCESSES_MAX: usize = 512;
+const PROCESSES_MAX: u64 = 512;
+
+/// Where connections come from: the first network that is large enough. All of 127.0.0.0/8 is this machine's.
+const SOURCES: [&str; 2] = ["127.1.0.0/24", "127.1.0.0/16"];
+
+/// Linux looks for a free port in one half of the range first, which is quick until this half is full; so that
+/// an address never needs more than half of a half.
+const PORTS_USED: u64 = 4;
 
 /// How a number of connections is spread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Plan {
-    pub(crate) connections: usize,
+    pub(crate) connections: u32,
     /// Workers of the server, and as many client processes.
-    pub(crate) processes: usize,
-    /// Addresses that each client process connects from. Linux looks for a free port in one half of the range
-    /// first, which is quick until this half is full; so that an address never needs more than half of a half.
-    pub(crate) sources: usize,
+    pub(crate) processes: u64,
+    /// Addresses that connections come from, all processes together.
+    pub(crate) sources: &'static str,
 }
 
 impl Plan {
     /// # Errors
     /// What stands against it, in a sentence.
-    pub(crate) fn new(connections: usize, machine: &Machine) -> Result<Self, String> {
-        let room = machine.descriptors.saturating_sub(DESCRIPTORS_RESERVED) as f64;
-        let fits = |processes: &usize| {
-            let mean = connections as f64 / *processes as f64;
-            let deviation = if *processes == 1 { 0.0 } else { mean.sqrt() };
-            mean + DEVIATIONS * deviation <= room
+    pub(crate) fn new(connections: u32, machine: &Machine) -> Result<Self, String> {
+        let sources = sources(connections, machine)?;
+        let spread = |processes| Self { connections, processes, sources };
+        let walls = |processes| spread(processes).walls(machine);
+        let fits = |processes: &u64| {
+            let walls = walls(*processes);
+            let of_processes = walls.iter().find(|wall| wall.name == "descriptors");
+            of_processes.is_none_or(|wall| wall.connections >= connections.into())
         };
-        let Some(processes) = (1..=PROCESSES_MAX).find(fits) else {
-            return Err(format!(
-                "{connections} connections with {} file descriptors a process need more than \
-                 {PROCESSES_MAX} processes at each end: raise the limit (ulimit -Hn, at most \
-                 {} by fs.nr_open)",
-                machine.descriptors, machine.descriptors_ceiling
-            ));
-        };
-        let a_client = connections.div_ceil(processes);
-        let ports = (machine.ports / 4).max(1) as usize;
-        let plan = Self { connections, processes, sources: a_client.div_ceil(ports) };
-        plan.check(machine)?;
-        Ok(plan)
+        let most = PROCESSES_MAX.min(connections.into());
+        let processes = (1..=most).find(fits).unwrap_or(most);
+        match walls(processes).first() {
+            Some(wall) if wall.connections < connections.into() => Err(wall.to_string()),
+            _ => Ok(spread(processes)),
+        }
     }
 
-    /// How many connections client `index` makes.
-    pub(crate) fn share(&self, index: usize) -> usize {
-        let Self { connections, processes, .. } = *self;
-        connections / processes + usize::from(index < connections % processes)
-    }
-
-    fn check(&self, machine: &Machine) -> Result<(), String> {
-        let both_ends = 2 * self.connections as u64;
-        let waiting = AT_ONCE as u64 * self.processes.min(4) as u64;
-        let needs = [
-            (both_ends, machine.files, "open files of the whole system", "fs.file-max"),
-            (both_ends, machine.watches, "files watched by epoll", "fs.epoll.max_user_watches"),
-            (
-                waiting,
-                machine.backlog,
-                "connections that may wait for accept",
-                "net.core.somaxconn",
-            ),
-            (1024, machine.ports, "ports to connect from", "net.ipv4.ip_local_port_range"),
-            (both_ends, machine.tracked, "tracked connections", "net.netfilter.nf_conntrack_max"),
-        ];
-        for (needed, there, what, setting) in needs {
-            if there < needed {
-                return Err(format!(
-                    "{there} {what} are too few, {needed} are needed: see {setting}"
-                ));
-            }
-        }
-        let memory = self.connections as u64 * BYTES_OF_A_PAIR + Machine::MEMORY_LEFT;
-        if machine.memory < memory {
-            return Err(format!(
-                "{} MiB of memory are available, and {} MiB would be needed",
-                machine.memory >> 20,
-                memory >> 20
-            ));
-        }
-        Ok(())
+    fn walls(&self, machine: &Machine) -> Vec<Wall> {
+        machine.walls(&machine::Plan {
+            connections: Some(self.connections.into()),
+            processes: self.processes,
+            sources: self.sources.parse().as_ref().map_or(1, Sources::len),
+            place: Place::Loopback4,
+            ..machine::Plan::default()
+        })
     }
 }
 
-/// What a connection takes with both ends, in the kernel and in processes, and some more.
-const BYTES_OF_A_PAIR: u64 = 9 * 1024;
+/// Addresses that have ports enough.
+fn sources(connections: u32, machine: &Machine) -> Result<&'static str, String> {
+    let Some(ports) = machine.ports else { return Ok(SOURCES[0]) };
+    let suffice = |network: &&str| {
+        let addresses = network.parse().as_ref().map_or(0, Sources::len);
+        addresses * (ports.len() / PORTS_USED) >= connections.into()
+    };
+    let network = SOURCES.into_iter().find(suffice);
+    network.ok_or_else(|| format!("{ports} are too few ports: see net.ipv4.ip_local_port_range"))
+}

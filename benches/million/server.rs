@@ -1,6 +1,5 @@
 //! The server: `halloo serve` with its workers.
 
-use crate::process;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{self, BufRead, BufReader};
 use std::net::SocketAddr;
@@ -16,12 +15,10 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
-    /// The parent and its workers.
-    pub(crate) pids: Vec<u32>,
 }
 
 impl Server {
-    pub(crate) fn start(workers: usize) -> io::Result<Self> {
+    pub(crate) fn start(workers: u64) -> io::Result<Self> {
         let mut child = Command::new(env!("CARGO_BIN_EXE_halloo"))
             .args(["serve", "--quiet", "--handshake-timeout", "60s", "--close-timeout", "60s"])
             .args(["--workers", &workers.to_string(), "ws://127.0.0.1:0"])
@@ -31,16 +28,19 @@ impl Server {
             .process_group(0)
             .spawn()?;
         let stdout = child.stdout.take().expect("stdout is piped");
-        let mut server = Self { child, address: ([127, 0, 0, 1], 0).into(), pids: Vec::new() };
+        let mut server = Self { child, address: ([127, 0, 0, 1], 0).into() };
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
         let address = line.trim().strip_prefix("listening ws://");
         server.address = address.and_then(|address| address.parse().ok()).ok_or_else(|| {
             io::Error::other(format!("the server said {line:?}, not where it is"))
         })?;
-        server.pids = process::children(server.child.id())?;
-        server.pids.push(server.child.id());
         Ok(server)
+    }
+
+    /// The parent of the workers.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Whether it ended within `PATIENCE` after this signal.

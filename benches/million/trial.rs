@@ -1,97 +1,86 @@
 //! The trial from start to end.
 
-use crate::clients::{Clients, Feat};
-use crate::limits::Machine;
-use crate::memory::Memory;
+use crate::hold::Hold;
+use crate::memory::{self, Memory};
+use crate::options::Wish;
 use crate::plan::Plan;
-use crate::process;
 use crate::server::Server;
-use crate::table;
-use crate::watch::Watch;
-use crate::words::Command;
+use halloo::load::machine::Machine;
+use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io;
-use std::time::Duration;
+use std::process::{ExitCode, ExitStatus};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-/// How long processes and the kernel have to come to rest before memory is looked at.
+/// How often signals are looked for.
+const TICK: Duration = Duration::from_millis(200);
+
+/// How often memory is looked at: every 2 s, since it is a long list that the kernel makes.
+const LOOK_PERIOD: Duration = Duration::from_secs(2);
+
+/// How long the kernel has to come to rest before memory is looked at for the last time.
 const SETTLE: Duration = Duration::from_secs(3);
 
-/// What was measured.
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    pub(crate) plan: Plan,
-    pub(crate) hold: Duration,
-    pub(crate) opened: Feat,
-    pub(crate) proved: Feat,
-    /// The second round, after they were held.
-    pub(crate) proved_again: Feat,
-    pub(crate) closed: Feat,
-    /// CPU time of the server until all were open, and for the first round.
-    pub(crate) server_time: [Duration; 2],
-    pub(crate) before: Memory,
-    pub(crate) held: Memory,
-    pub(crate) after: Memory,
-    /// By reason.
-    pub(crate) losses: Vec<(String, usize)>,
+/// Bytes that are left to the rest of the machine, whatever happens: 512 MiB.
+const MEMORY_LEFT: u64 = 512 << 20;
+
+/// Tries it; how `halloo hold` ended.
+pub(crate) fn run(wish: &Wish) -> io::Result<ExitCode> {
+    let plan = Plan::new(wish.connections, &Machine::look()).map_err(io::Error::other)?;
+    let is_told_to_stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&is_told_to_stop))?;
+    }
+    let server = Server::start(plan.processes)?;
+    let before = Memory::look();
+    let mut hold = Hold::start(&plan, wish, server.address, server.pid())?;
+    let (status, most) = attend(&mut hold, &is_told_to_stop)?;
+    if let Some(most) = most {
+        sleep(SETTLE);
+        memory::print(&before, &most, &Memory::look(), plan.connections);
+    }
+    Ok(exit_code(status))
 }
 
-impl Outcome {
-    /// Whether every connection was made, kept and proved.
-    pub(crate) fn is_whole(&self) -> bool {
-        let counts = [self.opened.count, self.proved.count, self.proved_again.count];
-        self.losses.is_empty() && counts.iter().all(|&count| count == self.plan.connections)
+/// Waits until it ends, passes signals on, and stops it before the machine has no memory for others; how it
+/// ended, and the most that the kernel held meanwhile, if it took so long.
+fn attend(
+    hold: &mut Hold,
+    is_told_to_stop: &AtomicBool,
+) -> io::Result<(ExitStatus, Option<Memory>)> {
+    let mut most: Option<Memory> = None;
+    let mut looked_at = Instant::now();
+    let mut is_short = false;
+    loop {
+        if let Some(status) = hold.ended()? {
+            return Ok((status, most));
+        }
+        if is_told_to_stop.swap(false, Ordering::Relaxed) {
+            hold.stop();
+        }
+        if looked_at.elapsed() >= LOOK_PERIOD {
+            looked_at = Instant::now();
+            let now = Memory::look();
+            most = Some(match most {
+                Some(most) => most.or_more(now),
+                None => now,
+            });
+            let available = Machine::look().memory_available;
+            if available.is_some_and(|bytes| bytes < MEMORY_LEFT)
+                && !std::mem::replace(&mut is_short, true)
+            {
+                eprintln!("million: stopped, since the machine is about to run out of memory");
+                hold.stop();
+            }
+        }
+        sleep(TICK);
     }
 }
 
-/// Tries it, prints what was measured, and says whether nothing was lost.
-pub(crate) fn run(connections: usize, hold: Duration) -> io::Result<bool> {
-    let plan = Plan::new(connections, &Machine::look()).map_err(io::Error::other)?;
-    let outcome = measure(plan, hold)?;
-    table::print(&outcome);
-    Ok(outcome.is_whole())
-}
-
-fn measure(plan: Plan, hold: Duration) -> io::Result<Outcome> {
-    let watch = Watch::new()?;
-    let server = Server::start(plan.processes)?;
-    let mut clients = Clients::start(&plan, server.address, &watch)?;
-    let pids = clients.pids();
-    let look = || {
-        watch.pause(SETTLE)?;
-        Memory::look(&server.pids, &pids)
-    };
-    let before = look()?;
-    let cpu = || process::cpu_time(&server.pids);
-    let start = cpu()?;
-    let opened = clients.all_do(&watch, |index| Command::Open(plan.share(index)))?;
-    let at_open = cpu()?;
-    announce("opened", &opened, &clients);
-    let proved = clients.all_do(&watch, |_| Command::Prove(1))?;
-    let at_proved = cpu()?;
-    announce("echoed", &proved, &clients);
-    clients.hold(&watch, hold)?;
-    let held = look()?;
-    let proved_again = clients.all_do(&watch, |_| Command::Prove(2))?;
-    announce("echoed again", &proved_again, &clients);
-    let closed = clients.all_do(&watch, |_| Command::Close)?;
-    announce("closed", &closed, &clients);
-    let after = look()?;
-    Ok(Outcome {
-        plan,
-        hold,
-        opened,
-        proved,
-        proved_again,
-        closed,
-        server_time: [at_open - start, at_proved - at_open],
-        before,
-        held,
-        after,
-        losses: std::mem::take(&mut clients.losses).into_iter().collect(),
-    })
-}
-
-/// Tells a person who waits how far it is.
-fn announce(what: &str, feat: &Feat, clients: &Clients) {
-    let seconds = feat.time.as_secs_f64();
-    eprintln!("{what} {} in {seconds:.1} s, {} lost so far", feat.count, clients.lost());
+/// The same, for whoever started us.
+fn exit_code(status: ExitStatus) -> ExitCode {
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    code.map_or(ExitCode::FAILURE, ExitCode::from)
 }

@@ -41,7 +41,9 @@ impl Generator {
             began_at: 0,
             has_heard: false,
         };
-        Self { desk, talks: Vec::new() }
+        let mut talks = Vec::new();
+        talks.reserve_exact(plan.connections as usize);
+        Self { desk, talks }
     }
 
     /// A connection is begun.
@@ -77,7 +79,7 @@ impl Generator {
 
     /// Lets the open connections take turns from now on; their indices in the order of their turns.
     pub(super) fn take_places(&mut self, start: u64, pace: Pace) -> Vec<usize> {
-        let mut places = Vec::new();
+        let mut places = Vec::with_capacity(self.desk.tally.open);
         for (index, talk) in self.talks.iter_mut().enumerate() {
             if talk.state == State::Open {
                 talk.position = places.len() as u32;

@@ -386,3 +386,13 @@ impl Talk {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_takes_less_here_than_in_its_reactor() {
+        assert!(size_of::<Talk>() <= 88, "{}", size_of::<Talk>());
+    }
+}

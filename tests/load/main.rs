@@ -7,6 +7,7 @@
 mod echoes;
 mod flags;
 mod foreign;
+mod goodbyes;
 mod ledger;
 mod measured;
 mod pauses;

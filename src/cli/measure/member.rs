@@ -67,14 +67,21 @@ struct Conductor {
     has_spoken: bool,
     wants_start: bool,
     wants_stop: bool,
+    /// When it was said last how it goes, and in which phase: a new one is said at once.
     said_at: Instant,
+    said_phase: Phase,
 }
 
 impl Conductor {
     fn new() -> Self {
-        let said_at = Instant::now();
-        let lines = Lines::default();
-        Self { lines, has_spoken: false, wants_start: false, wants_stop: false, said_at }
+        Self {
+            lines: Lines::default(),
+            has_spoken: false,
+            wants_start: false,
+            wants_stop: false,
+            said_at: Instant::now(),
+            said_phase: Phase::default(),
+        }
     }
 
     fn say(&mut self, report: &Report) -> io::Result<()> {
@@ -145,14 +152,16 @@ impl Watch for Conductor {
     }
 
     fn glance(&mut self, glance: &Glance<'_>) {
-        if self.said_at.elapsed() < GOING_PERIOD || glance.phase == Phase::Leaving {
+        if self.said_at.elapsed() < GOING_PERIOD && glance.phase == self.said_phase {
             return;
         }
+        self.said_phase = glance.phase;
         self.said_at = Instant::now();
         let seconds = glance.interval.as_secs_f64().max(f64::MIN_POSITIVE);
         let mut latency = Histogram::new();
         latency.add(glance.latency);
         let going = Going {
+            phase: glance.phase,
             connections: glance.connections,
             per_second: glance.received as f64 / seconds,
             errors: glance.errors,

@@ -36,7 +36,9 @@ impl Show {
             _ => None,
         };
         self.progress.set_total(total);
-        let at = |quantile| (state.latency.count() > 0).then(|| state.latency.quantile(quantile));
+        // While connections are closed nothing is timed any more.
+        let is_timed = state.phase < Phase::Leaving && state.latency.count() > 0;
+        let at = |quantile| is_timed.then(|| state.latency.quantile(quantile));
         self.progress.show(&Shown {
             phase: name(state.phase),
             elapsed: state.elapsed,

@@ -31,15 +31,15 @@ pub(super) fn run(task: &Task<'_>) -> Result<(Outcome, Option<i32>), Failure> {
     let both_ends = Place::from(&endpoints[0]) != Place::Elsewhere;
     let stop = StopSignal::listen()?;
     let mut team = Team::start(task, stop)?;
-    team.wait(Phase::Connecting, Member::has_begun)?;
+    team.wait(Member::has_begun)?;
     let server = task.arguments.pid;
     let before = Look::now(server);
     team.tell_all(Command::Connect);
-    team.wait(Phase::Connecting, Member::is_ready)?;
+    team.wait(Member::is_ready)?;
     let up = Look::now(server);
     team.wait_for_start(task.arguments.start_at)?;
     team.tell_all(Command::Go);
-    team.wait(Phase::Measuring, Member::is_over)?;
+    team.wait(Member::is_over)?;
     team.show.finish();
     let mut outcome = team.outcome()?;
     if task.kind == Kind::Hold {
@@ -56,6 +56,9 @@ struct Team<'a> {
     show: Show,
     stop: StopSignal,
     has_stopped: bool,
+    /// What the member that is least far is doing, and since when.
+    phase: (Phase, Instant),
+    displayed_at: Instant,
 }
 
 /// A process that measures.
@@ -90,7 +93,16 @@ impl<'a> Team<'a> {
             poll.registry().register(&mut member.stdout, token, Interest::READABLE)?;
             members.push(member);
         }
-        Ok(Self { task, members, poll, show: Show::new(task), stop, has_stopped: false })
+        Ok(Self {
+            task,
+            members,
+            poll,
+            show: Show::new(task),
+            stop,
+            has_stopped: false,
+            phase: (Phase::default(), Instant::now()),
+            displayed_at: Instant::now(),
+        })
     }
 
     fn tell_all(&mut self, command: Command) {
@@ -99,12 +111,11 @@ impl<'a> Team<'a> {
     }
 
     /// Waits until this holds for every member that has not failed.
-    fn wait(&mut self, phase: Phase, holds: fn(&Member) -> bool) -> Result<(), Failure> {
-        let start = Instant::now();
+    fn wait(&mut self, holds: fn(&Member) -> bool) -> Result<(), Failure> {
         while !self.members.iter().all(|member| holds(member) || member.is_over()) {
             self.hear()?;
             self.pass_on_signal();
-            self.display(phase, start.elapsed());
+            self.display();
         }
         match self.members.iter().all(|member| matches!(member.stage, Stage::Failed(_))) {
             true => Err(self.failure()),
@@ -113,10 +124,9 @@ impl<'a> Team<'a> {
     }
 
     fn wait_for_start(&mut self, start_at: Option<Timestamp>) -> Result<(), Failure> {
-        let start = Instant::now();
         while start_at.is_some_and(|at| Timestamp::now() < at) && self.stop.signal().is_none() {
             self.hear()?;
-            self.display(Phase::Ready, start.elapsed());
+            self.display();
         }
         Ok(())
     }
@@ -140,15 +150,25 @@ impl<'a> Team<'a> {
         }
     }
 
-    fn display(&mut self, phase: Phase, elapsed: Duration) {
-        let mut latency = Histogram::new();
-        self.members.iter().for_each(|member| latency.add(&member.going.latency));
+    /// Shows how it goes, if that is due: it takes a sum over all members.
+    fn display(&mut self) {
+        if self.displayed_at.elapsed() < TICK {
+            return;
+        }
+        self.displayed_at = Instant::now();
+        let busy = || self.members.iter().filter(|member| !member.is_over());
+        let phase = busy().map(|member| member.going.phase).min().unwrap_or(self.phase.0);
+        if phase != self.phase.0 {
+            self.phase = (phase, Instant::now());
+        }
         let goings = || self.members.iter().map(|member| &member.going);
+        let mut latency = Histogram::new();
+        goings().for_each(|going| latency.add(&going.latency));
         let state = State {
             phase,
-            elapsed,
-            connections: goings().map(|going| going.connections).sum(),
-            per_second: goings().map(|going| going.per_second).sum(),
+            elapsed: self.phase.1.elapsed(),
+            connections: busy().map(|member| member.going.connections).sum(),
+            per_second: busy().map(|member| member.going.per_second).sum(),
             latency: &latency,
             errors: goings().map(|going| going.errors).sum(),
         };

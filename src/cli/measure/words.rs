@@ -1,6 +1,7 @@
 //! What a team's conductor and its members say to each other: lines of JSON, on a member's standard input and
 //! output.
 
+use crate::load::run::Phase;
 use crate::load::{Histogram, Outcome};
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -36,6 +37,7 @@ pub(super) enum Report {
 /// How a member's run goes.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Going {
+    pub(super) phase: Phase,
     pub(super) connections: u64,
     pub(super) per_second: f64,
     pub(super) errors: u64,

@@ -1,6 +1,7 @@
 //! A run in one process: connect, warm up, measure, wait for the last echoes, leave.
 
 mod connecting;
+mod leaving;
 mod sending;
 
 use super::generator::Generator;
@@ -14,6 +15,7 @@ use crate::limits::{Limits, RECEIVE_BUFFER_BYTES};
 use crate::net::{ConnectionId, Endpoint, Network, Reactor, System, random};
 use crate::proto::{Batch, Config, End};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
@@ -22,11 +24,12 @@ use std::time::Duration;
 /// less than half a millisecond's worth.
 const SENDS_PER_TURN: usize = 64;
 
-/// How long connections have to say goodbye: 5 s, as the server gives them.
-const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How often what goes on is shown and looked after: 10 times a second.
+/// How often what goes on is shown: 10 times a second.
 const TICK: Duration = Duration::from_millis(100);
+
+/// How often echoes that take too long are looked for while one may take so long: 50 times, so that one is found
+/// 2 % late at most. It is a look at every connection.
+const LOOKS_PER_TIMEOUT: u32 = 50;
 
 /// See the [module documentation](self).
 pub struct Run {
@@ -55,6 +58,8 @@ pub struct Run {
     failures_in_a_row: u64,
     window: Option<Window>,
     next_tick: u64,
+    /// When echoes that take too long are looked for next.
+    next_look: u64,
 }
 
 /// The measuring window.
@@ -104,10 +109,11 @@ pub struct Glance<'a> {
     pub errors: u64,
 }
 
-/// What a run is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a run is doing, in the order of a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Phase {
     /// Connections are made.
+    #[default]
     Connecting,
     /// All connections are up, and the start is waited for.
     Ready,
@@ -166,10 +172,12 @@ impl Run {
             memory_bytes_max: usize::MAX,
             handshake_timeout: plan.connect_timeout,
             auth_timeout: plan.connect_timeout,
-            close_timeout: LEAVE_TIMEOUT,
+            close_timeout: leaving::close_timeout(&plan),
             ..Limits::default()
         };
         let batch = Batch::new(RECEIVE_BUFFER_BYTES, random::from_system());
+        let mut ids = Vec::new();
+        ids.reserve_exact(plan.connections as usize);
         Ok(Self {
             plan,
             config: Rc::new(config),
@@ -177,7 +185,7 @@ impl Run {
             endpoint: 0,
             reactor: Reactor::new(network, generator, limits, batch),
             attempts: 0,
-            ids: Vec::new(),
+            ids,
             places: Vec::new(),
             next_due: 0,
             behind: Vec::new(),
@@ -188,6 +196,7 @@ impl Run {
             failures_in_a_row: 0,
             window: None,
             next_tick: 0,
+            next_look: 0,
         })
     }
 
@@ -270,23 +279,6 @@ impl Run {
             wall,
         };
         Ok(Some(measured.outcome(labels)))
-    }
-
-    fn leave(&mut self, watch: &mut dyn Watch) -> Result<(), Stop> {
-        let start = self.now();
-        let ids: Vec<(usize, ConnectionId)> =
-            self.ids.iter().enumerate().filter_map(|(index, id)| Some((index, (*id)?))).collect();
-        for chunk in ids.chunks(SENDS_PER_TURN) {
-            for &(index, id) in chunk {
-                self.reactor.tell(id, |generator, outbox| generator.leave(index, outbox));
-            }
-            self.turn(start, Phase::Leaving, start, watch)?;
-        }
-        let deadline = self.now() + nanoseconds(LEAVE_TIMEOUT);
-        while self.reactor.connections() > 0 && self.now() < deadline {
-            self.turn(deadline, Phase::Leaving, start, watch)?;
-        }
-        Ok(())
     }
 
     /// Whether there is a reason to go on.
@@ -406,6 +398,10 @@ impl Run {
             return Ok(());
         }
         let now = self.now();
+        if now < self.next_look {
+            return Ok(());
+        }
+        self.next_look = now + nanoseconds(self.plan.reply_timeout / LOOKS_PER_TIMEOUT);
         let deadline = now.saturating_sub(nanoseconds(self.plan.reply_timeout));
         for index in self.generator_mut().give_up_before(deadline, now) {
             self.go_on(index, now);

@@ -6,6 +6,9 @@ use crate::load::plan::{Pace, WindowEnd};
 impl Run {
     /// Of a closed loop: lets all open connections send their first messages, some at a time.
     pub(super) fn fill_all(&mut self, watch: &mut dyn Watch, phase_start: u64) -> Result<(), Stop> {
+        if !matches!(self.plan.pace, Pace::Closed { .. }) {
+            return Ok(());
+        }
         let places = self.places.clone();
         for chunk in places.chunks(SENDS_PER_TURN) {
             let now = self.now();

@@ -1,0 +1,53 @@
+//! The last part of a run: connections say goodbye, some at a time.
+
+use super::{Phase, Run, Stop, Watch, nanoseconds};
+use crate::load::plan::Plan;
+use std::time::Duration;
+
+/// Connections that are being closed at once: 64. The goodbyes of many processes together still fit in the time
+/// that a server gives each, 5 s for ours.
+const CLOSES_AT_ONCE: usize = 64;
+
+/// How long a connection may take to close: twice as long as an echo, so that a server that never answers is
+/// given up by [`Run::leave`] as a whole, and not one connection after the other.
+pub(super) fn close_timeout(plan: &Plan) -> Duration {
+    plan.reply_timeout.saturating_mul(2)
+}
+
+impl Run {
+    /// Closes every connection. The rest is given up if for as long as an echo may take none is closed, or if a
+    /// stop is asked for now.
+    pub(super) fn leave(&mut self, watch: &mut dyn Watch) -> Result<(), Stop> {
+        let start = self.now();
+        let patience = nanoseconds(self.plan.reply_timeout);
+        let mut deadline = start + patience;
+        let was_stopped = watch.wants_stop();
+        let mut next = 0;
+        while self.reactor.connections() > 0 && self.now() < deadline {
+            if !was_stopped && watch.wants_stop() {
+                break;
+            }
+            while next < self.ids.len() && self.closing() < CLOSES_AT_ONCE {
+                self.say_goodbye(next);
+                next += 1;
+            }
+            let before = self.reactor.connections();
+            self.turn(deadline, Phase::Leaving, start, watch)?;
+            if self.reactor.connections() < before {
+                deadline = self.now() + patience;
+            }
+        }
+        Ok(())
+    }
+
+    /// Connections that we have closed, and that are still there.
+    fn closing(&self) -> usize {
+        self.reactor.connections() - self.generator().desk.tally.open
+    }
+
+    fn say_goodbye(&mut self, index: usize) {
+        if let Some(id) = self.ids[index] {
+            self.reactor.tell(id, |generator, outbox| generator.leave(index, outbox));
+        }
+    }
+}

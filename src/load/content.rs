@@ -159,7 +159,9 @@ impl Parts<'_> {
     pub(super) fn is(&self, bytes: &[u8]) -> bool {
         match bytes.split_first_chunk::<STAMP_BYTES>() {
             // Nearly all are so, and a size that is known beforehand is compared at once.
-            Some((stamp, rest)) if self.stamp_bytes == STAMP_BYTES && self.terminator.is_empty() => {
+            Some((stamp, rest))
+                if self.stamp_bytes == STAMP_BYTES && self.terminator.is_empty() =>
+            {
                 *stamp == self.stamp && rest == self.filler
             }
             _ => bytes.len() == self.bytes() && self.matches(0, bytes),

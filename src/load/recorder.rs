@@ -16,6 +16,8 @@ pub(super) struct Recorder {
     /// Echoes that came in the window, and the bytes of them.
     arrived: u64,
     arrived_bytes: u64,
+    /// When the last of them came; 0 if none did.
+    last_arrived: u64,
     /// Everything that went wrong in the window.
     errors: u64,
     at_last_interval: Marks,
@@ -60,6 +62,7 @@ impl Recorder {
             totals: Messages::default(),
             arrived: 0,
             arrived_bytes: 0,
+            last_arrived: 0,
             errors: 0,
             at_last_interval: Marks::default(),
             interval: Self::histograms(is_open_loop),
@@ -75,6 +78,11 @@ impl Recorder {
     /// It ends, or is to end.
     pub(super) fn end(&mut self, end: u64) {
         self.end = end;
+    }
+
+    /// It has ended with the last echo that came; now, if none did.
+    pub(super) fn end_with_last(&mut self, now: u64) {
+        self.end = if self.last_arrived > self.start { self.last_arrived } else { now };
     }
 
     /// Whether this moment is in the window.
@@ -118,6 +126,7 @@ impl Recorder {
         if self.is_in_window(now) {
             self.arrived += 1;
             self.arrived_bytes += bytes as u64;
+            self.last_arrived = now;
         }
     }
 

@@ -83,6 +83,18 @@ fn wrongs_do_not_make_it_invalid_but_fail_it_if_that_is_asked_for() {
 }
 
 #[test]
+fn waiting_for_what_was_lost_does_not_lower_the_rate() {
+    let server = server(Wire::WebSocket, Wrong::Dropped, Duration::from_millis(1));
+    let flags = "-n 200 -c 2 --depth 8 --warmup off --reply-timeout 3s --accept-invalid";
+    let outcome = bench(&server.url(), flags).outcome;
+    assert_eq!((outcome.messages.received, outcome.messages.lost), (195, 5));
+    assert!(outcome.duration_s < 2.0, "{} s", outcome.duration_s);
+    let per_second = 195.0 / outcome.duration_s;
+    assert!((outcome.messages_per_second - per_second).abs() < 2.0, "{per_second}");
+    assert_eq!(outcome.histograms.latency.count(), 195);
+}
+
+#[test]
 fn an_echo_after_its_timeout_is_late_and_not_doubled() {
     let server = Foreign::start(Wire::WebSocket, |mut peer, _| {
         let mut count = 0;

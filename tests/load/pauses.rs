@@ -41,7 +41,7 @@ fn what_tools_say_that_forget_the_wait_before_sending_stands_beside_it() {
     // Few messages fit into the buffers on the way: the others cannot even be sent.
     let rests = || {
         Foreign::start(Wire::WebSocket, |mut peer, _| {
-            peer.shrink_buffer();
+            peer.shrink_buffer(16 * 1024);
             let mut count = 0;
             while let Some(message) = peer.receive() {
                 count += 1;

@@ -71,9 +71,9 @@ impl Peer {
     }
 
     /// Lets the kernel take little that was not read.
-    pub(crate) fn shrink_buffer(&self) {
+    pub(crate) fn shrink_buffer(&self, bytes: usize) {
         let socket = SockRef::from(self.stream.get_ref());
-        socket.set_recv_buffer_size(16 * 1024).expect("it is a socket");
+        socket.set_recv_buffer_size(bytes).expect("it is a socket");
     }
 
     /// The next message; none if there will be none. A close frame is answered.

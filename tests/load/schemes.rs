@@ -66,7 +66,7 @@ fn every_size() {
 #[test]
 fn more_than_all_buffers_take_to_a_server_that_answers_before_it_reads_on() {
     let server = Foreign::start(Wire::WebSocket, |mut peer, _| {
-        peer.shrink_buffer();
+        peer.shrink_buffer(16 * 1024);
         peer.echo();
     });
     let flags = "-c 1 --depth 6 --size 4MiB -n 9";

@@ -16,27 +16,43 @@ const AT_ONCE: Duration = Duration::from_secs(5);
 #[test]
 fn the_first_signal_ends_it_with_what_was_measured() {
     let server = Server::start(&["ws://127.0.0.1:0"]);
-    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
-        for (command, flags) in [
-            ("bench", "-c 4 -d 60s --warmup off"),
-            ("bench", "-c 4 -r 500/s -n 1M --warmup off"),
-            ("bench", "-c 4 -d 60s --warmup off --processes 2"),
-            ("hold", "-c 4 -d 60s --ping-every 100ms"),
-            ("hold", "-c 4 -d 60s --ping-every 100ms --processes 2"),
-        ] {
-            let program = measuring(command, server.url(), flags);
-            let members = children(program.pid());
-            assert_eq!(members.len(), if flags.contains("processes") { 2 } else { 0 });
-            send(&program, signal);
-            let measured = Measured::of(program.wait());
-            assert_eq!(measured.code, Some(code), "{command} {flags}: {}", measured.stderr);
-            let outcome = &measured.outcome;
-            assert!(outcome.messages.received > 0, "{command} {flags}: {:?}", outcome.messages);
-            assert_eq!(outcome.messages.lost, 0, "{command} {flags}: {:?}", outcome.messages);
-            assert!(outcome.duration_s < 50.0, "{}", outcome.duration_s);
-            expect_gone(&members);
-        }
+    for (signal, command, flags) in [
+        (Signal::INT, "bench", "-c 4 -d 60s --warmup off"),
+        (Signal::TERM, "bench", "-c 4 -r 500/s -n 1M --warmup off"),
+        (Signal::INT, "hold", "-c 4 -d 60s --ping-every 100ms"),
+    ] {
+        expect_report(signal, command, server.url(), flags);
     }
+}
+
+#[test]
+fn members_report_what_they_have_measured_too() {
+    let server = Server::start(&["ws://127.0.0.1:0"]);
+    for (signal, command, flags) in [
+        (Signal::INT, "bench", "-c 4 -d 60s --warmup off --processes 2"),
+        (Signal::TERM, "hold", "-c 4 -d 60s --ping-every 100ms --processes 2"),
+    ] {
+        expect_report(signal, command, server.url(), flags);
+    }
+}
+
+/// A run must end so with its report, and leave no process behind.
+#[track_caller]
+fn expect_report(signal: Signal, command: &str, url: &str, flags: &str) {
+    let program = measuring(command, url, flags);
+    let members = children(program.pid());
+    assert_eq!(members.len(), if flags.contains("processes") { 2 } else { 0 });
+    let start = Instant::now();
+    send(&program, signal);
+    let measured = Measured::of(program.wait());
+    assert!(start.elapsed() < AT_ONCE, "{command} {flags}: {:?}", start.elapsed());
+    let code = 128 + signal.as_raw();
+    assert_eq!(measured.code, Some(code), "{command} {flags}: {}", measured.stderr);
+    let outcome = &measured.outcome;
+    assert!(outcome.messages.received > 0, "{command} {flags}: {:?}", outcome.messages);
+    assert_eq!(outcome.messages.lost, 0, "{command} {flags}: {:?}", outcome.messages);
+    assert!(outcome.duration_s < 50.0, "{}", outcome.duration_s);
+    expect_gone(&members);
 }
 
 #[test]

@@ -364,10 +364,11 @@ impl Run {
             self.turn(deadline, Phase::Waiting, start, watch)?;
         }
         let now = self.now();
-        if self.generator().desk.recorder.window_end() == u64::MAX {
-            self.generator_mut().desk.recorder.end(now);
-        }
         self.generator_mut().give_up_before(u64::MAX, now);
+        if self.generator().desk.recorder.window_end() == u64::MAX {
+            // That some never come is no reason to count the wait for them.
+            self.generator_mut().desk.recorder.end_with_last(now);
+        }
         Ok(())
     }
 

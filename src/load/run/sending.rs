@@ -1,7 +1,7 @@
 //! The middle of a run: messages go out when they are due.
 
 use super::{Phase, Run, SENDS_PER_TURN, Stop, Watch};
-use crate::load::plan::{Pace, WindowEnd};
+use crate::load::plan::Pace;
 
 impl Run {
     /// Of a closed loop: lets all open connections send their first messages, some at a time.
@@ -66,10 +66,7 @@ impl Run {
         let generator = self.generator();
         let schedule = generator.desk.schedule?;
         let due = schedule.due_at(self.next_due);
-        let is_over = match self.plan.end {
-            WindowEnd::Time(_) => due >= generator.desk.recorder.window_end(),
-            WindowEnd::Messages(_) => generator.desk.is_all_due(),
-        };
+        let is_over = due >= generator.desk.recorder.window_end() || generator.desk.is_all_due();
         let index = *self.places.get(schedule.connection(self.next_due))?;
         (!is_over).then_some((index, due))
     }

@@ -18,7 +18,8 @@ pub(in crate::cli) struct HoldArgs {
     /// How long they are held once all are up
     #[arg(short, long, value_name = "TIME", value_parser = duration, default_value = "60s")]
     duration: Duration,
-    /// Prove each connection alive by a message so often; one that does not echo in time is lost
+    /// Prove each connection alive by a message so often, and at least once; one that does not echo in time is
+    /// lost
     #[arg(long, value_name = "TIME", value_parser = duration_or_off, default_value = "20s")]
     ping_every: OrOff<Duration>,
     /// Bytes of that message; from 24 on each is told from every other
@@ -35,7 +36,8 @@ pub(in crate::cli) fn run(arguments: &HoldArgs) -> Result<(), Failure> {
         connections: arguments.connections,
         pace: match arguments.ping_every.0 {
             Some(every) => {
-                Pace::Open { rate: f64::from(arguments.connections) / every.as_secs_f64() }
+                let every = every.min(arguments.duration).as_secs_f64();
+                Pace::Open { rate: f64::from(arguments.connections) / every }
             }
             None => Pace::Silent,
         },

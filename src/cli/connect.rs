@@ -105,7 +105,8 @@ impl<'a> Conversation<'a> {
         let endpoints = arguments.client.endpoints()?;
         let batch = Batch::new(RECEIVE_BUFFER_BYTES, random::from_system());
         let network = arguments.client.network()?;
-        let mut reactor = Reactor::new(network, Inbox::default(), Limits::default(), batch);
+        let inbox = Inbox { incoming: VecDeque::new(), framing: config.framing };
+        let mut reactor = Reactor::new(network, inbox, Limits::default(), batch);
         let stdin = io::stdin().as_raw_fd();
         match reactor.network_mut().register_external(&mut SourceFd(&stdin), STDIN) {
             // Files have no readiness to wait for: they are always ready.
@@ -218,7 +219,7 @@ impl<'a> Conversation<'a> {
         let timeout =
             self.waiting_until.map(|until| until.saturating_duration_since(Instant::now()));
         self.reactor.turn(timeout, &mut |_stdin| {})?;
-        while let Some(event) = self.reactor.service_mut().0.pop_front() {
+        while let Some(event) = self.reactor.service_mut().incoming.pop_front() {
             match event {
                 Incoming::Opened => {
                     self.is_open = true;
@@ -280,8 +281,10 @@ impl<'a> Conversation<'a> {
 }
 
 /// What the server did since the last look.
-#[derive(Default)]
-struct Inbox(VecDeque<Incoming>);
+struct Inbox {
+    incoming: VecDeque<Incoming>,
+    framing: Framing,
+}
 
 enum Incoming {
     Opened,
@@ -290,15 +293,21 @@ enum Incoming {
 }
 
 impl Service for Inbox {
+    /// A server may write a reply out before it reads on. Of bare bytes nothing says where a reply ends, so there
+    /// all is said before the reply is listened to.
+    fn reads_while_blocked(&self) -> bool {
+        self.framing != Framing::Raw
+    }
+
     fn on_open(&mut self, _context: &Context, _outbox: &mut Outbox<'_>) {
-        self.0.push_back(Incoming::Opened);
+        self.incoming.push_back(Incoming::Opened);
     }
 
     fn on_message(&mut self, _context: &Context, message: Message<'_>, _outbox: &mut Outbox<'_>) {
-        self.0.push_back(Incoming::Message(message.payload.to_vec()));
+        self.incoming.push_back(Incoming::Message(message.payload.to_vec()));
     }
 
     fn on_close(&mut self, _context: &Context, end: End) {
-        self.0.push_back(Incoming::Ended(end));
+        self.incoming.push_back(Incoming::Ended(end));
     }
 }

@@ -91,6 +91,17 @@ fn answer_once(scheme: &str, answer: Vec<u8>) -> String {
 }
 
 #[test]
+fn a_line_that_is_more_than_all_buffers_on_the_way_comes_back_whole() {
+    let server = Server::start(&["ws://127.0.0.1:0", "line://127.0.0.1:0"]);
+    let line = "0123456789abcdef".repeat(12_000_000 / 16) + "\n";
+    for url in server.urls() {
+        let finished = connect(&[url, "--reply-timeout", "30s"], &line);
+        assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+        assert!(finished.stdout == line, "{url}: {} bytes", finished.stdout.len());
+    }
+}
+
+#[test]
 fn a_conversation_over_every_framing() {
     let server = Server::start(&["ws://127.0.0.1:0", "line://127.0.0.1:0", "tcp://127.0.0.1:0"]);
     for url in server.urls() {

@@ -187,13 +187,15 @@ impl Parts<'_> {
     }
 }
 
-/// 24 bits that change when anything else in the stamp does.
+/// 24 bits that change when any other bit of the stamp does: that is one bit of what is multiplied, and the
+/// product of one bit with this number reaches into its upper 24 wherever it is.
 #[inline]
 fn check(number: u64, connection: u64, time: u64) -> u64 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mixed = (number ^ time.rotate_left(20) ^ connection << 40).wrapping_mul(ODD);
     // Without a constant a filling of one character would be the stamp of nothing but zeros.
-    (mixed ^ number.wrapping_mul(ODD) ^ time ^ ODD) >> 40
+    const SALT: u64 = 0x5851_f42d_4c95_7f2d;
+    let bits = number ^ time.rotate_left(20) ^ connection << 40 ^ SALT;
+    bits.wrapping_mul(ODD) >> 40
 }
 
 /// 48 bits as eight characters, the lowest six first.

@@ -8,8 +8,9 @@ use mio::{Interest, Registry, Token};
 use std::io;
 use std::time::{Duration, Instant};
 
-/// Waits shorter than this are not worth their system calls, and are none: 20 µs.
-const WAIT_MIN: Duration = Duration::from_micros(20);
+/// Waits shorter than this are none: 100 µs. A virtual processor that was given up may come back a millisecond late,
+/// which is more than what is timed takes.
+const WAIT_MIN: Duration = Duration::from_micros(100);
 
 /// Waits longer than this are given to the poll itself, which may end them a millisecond late: 1 s.
 const EXACT_MAX: Duration = Duration::from_secs(1);

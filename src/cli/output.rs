@@ -1,10 +1,10 @@
 //! Where the result of a measurement goes: the table on stdout, files, and what it means for the exit code.
 
 use super::{Failure, printable};
+use crate::load::Outcome;
 use crate::load::compare::Comparison;
 use crate::load::render::{comparison, hlog, html, text};
 use crate::load::threshold::Threshold;
-use crate::load::{Outcome, Verdict};
 use clap::Args;
 use std::fs;
 use std::io::{self, ErrorKind, Write};
@@ -144,10 +144,10 @@ impl GateArgs {
     }
 
     fn judge_verdict(&self, outcome: &Outcome) -> Result<(), Failure> {
-        if outcome.verdict == Verdict::Valid || self.accept_invalid {
+        if outcome.verdict.is_valid() || self.accept_invalid {
             return Ok(());
         }
-        let verdict = format!("{}: {}", outcome.verdict, outcome.verdict_reason);
+        let verdict = format!("{}: {}", outcome.headline(), outcome.verdict_reason);
         Err(Failure::Invalid(format!(
             "{} (--accept-invalid takes the figures as they are)",
             printable::line(verdict.as_bytes())

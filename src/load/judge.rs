@@ -3,7 +3,8 @@
 use super::ending::SILENCE;
 use super::numbers::thousands;
 use super::outcome::{Connections, Generator, Kind, Outcome};
-use super::verdict::{LATE_US, Verdict};
+use super::talk::LATE_US;
+use super::verdict::Verdict;
 use std::collections::BTreeMap;
 
 /// CPUs from which on a process that has one thread was busy: 0.95 of one.
@@ -32,23 +33,30 @@ pub struct Evidence {
     pub unsent: u64,
 }
 
-/// Says whether the figures of an outcome may be believed, and why.
-pub fn judge(outcome: &Outcome, evidence: &Evidence) -> (Verdict, String) {
-    if let Some(ceiling) = ceiling(outcome, evidence) {
-        return ceiling;
+/// Writes into an outcome whether its figures may be believed, and why.
+pub fn judge(outcome: &mut Outcome, evidence: &Evidence) {
+    let ceiling = ceiling(outcome, evidence).or_else(|| unanswered(outcome));
+    if let Some((name, sentence)) = ceiling {
+        outcome.verdict = Verdict::Ceiling;
+        outcome.ceiling = Some(name);
+        outcome.verdict_reason = sentence;
+        return;
     }
+    (outcome.verdict, outcome.verdict_reason) = verdict(outcome, evidence);
+}
+
+fn verdict(outcome: &Outcome, evidence: &Evidence) -> (Verdict, String) {
     match outcome.kind {
         // It is about connections: their messages only prove them alive.
         Kind::Hold => (Verdict::Valid, held(outcome)),
-        Kind::Bench => unanswered(outcome)
-            .or_else(|| generator_bound(outcome))
+        Kind::Bench => generator_bound(outcome)
             .or_else(|| rate_not_reached(outcome, evidence))
             .unwrap_or_else(|| (Verdict::Valid, valid(outcome))),
     }
 }
 
 /// Connections that failed or were lost, and the limit behind it.
-fn ceiling(outcome: &Outcome, evidence: &Evidence) -> Option<(Verdict, String)> {
+fn ceiling(outcome: &Outcome, evidence: &Evidence) -> Option<(String, String)> {
     let Connections { requested, failed, lost, .. } = outcome.connections;
     if failed == 0 && lost == 0 {
         return None;
@@ -59,7 +67,7 @@ fn ceiling(outcome: &Outcome, evidence: &Evidence) -> Option<(Verdict, String)> 
             thousands(failed + lost),
             thousands(requested)
         );
-        return Some((Verdict::Ceiling(name.clone()), sentence));
+        return Some((name.clone(), sentence));
     }
     let most = |reasons: &BTreeMap<String, u64>| {
         reasons.iter().max_by_key(|&(_, count)| count).map(|(reason, _)| reason.clone())
@@ -71,7 +79,7 @@ fn ceiling(outcome: &Outcome, evidence: &Evidence) -> Option<(Verdict, String)> 
             thousands(failed),
             thousands(requested)
         );
-        return Some((Verdict::Ceiling(name_of(&reason).into()), sentence));
+        return Some((name_of(&reason).into(), sentence));
     }
     let reason = most(&outcome.endings).unwrap_or_default();
     let sentence = format!(
@@ -79,7 +87,7 @@ fn ceiling(outcome: &Outcome, evidence: &Evidence) -> Option<(Verdict, String)> 
         thousands(lost),
         thousands(requested)
     );
-    Some((Verdict::Ceiling(name_of(&reason).into()), sentence))
+    Some((name_of(&reason).into(), sentence))
 }
 
 /// The name of the ceiling that shows itself so.
@@ -97,15 +105,15 @@ fn name_of(reason: &str) -> &'static str {
 }
 
 /// Without an answer there is nothing to believe.
-fn unanswered(outcome: &Outcome) -> Option<(Verdict, String)> {
-    if outcome.messages.received > 0 {
+fn unanswered(outcome: &Outcome) -> Option<(String, String)> {
+    if outcome.kind == Kind::Hold || outcome.messages.received > 0 {
         return None;
     }
     let sentence = format!(
         "no message was answered, of {} that were sent while it was measured: is it a server that echoes?",
         thousands(outcome.messages.sent)
     );
-    Some((Verdict::Ceiling(name_of(SILENCE).into()), sentence))
+    Some((name_of(SILENCE).into(), sentence))
 }
 
 /// Signs that we rather measured ourselves.

@@ -3,15 +3,20 @@
 use super::judge::{Evidence, judge};
 use super::machine::Wall;
 use super::outcome::{
-    Connecting, Connections, Generator, Kind, Load, Outcome, SCHEMA_VERSION, Server,
+    Connecting, Connections, Environment, Generator, Kind, Load, Outcome, PERCENTILE_MAX,
+    SCHEMA_VERSION, Server,
 };
-use super::plan::{Pace, Plan};
+use super::plan::{Pace, Plan, WindowEnd};
 use super::recorder::Record;
+use super::result::Stalls;
 use super::talk::Tally;
 use super::usage::Usage;
 use super::verdict::Verdict;
 use jiff::Timestamp;
 use std::time::Duration;
+
+/// The share of messages that may be lost or corrupted by default: 1 %.
+pub(super) const LOSSY_ABOVE: f64 = 0.01;
 
 /// See the [module documentation](self).
 pub(super) struct Measured {
@@ -55,7 +60,7 @@ impl Measured {
         if unsent > 0 {
             outcome.errors.insert("not sent: the connection took no more".into(), unsent);
         }
-        (outcome.verdict, outcome.verdict_reason) = judge(&outcome, &Evidence { wall, unsent });
+        judge(&mut outcome, &Evidence { wall, unsent });
         outcome
     }
 
@@ -72,22 +77,37 @@ impl Measured {
             Pace::Open { rate } => (None, Some(rate)),
             Pace::Silent => (None, None),
         };
+        let reply_timeout_s = plan.reply_timeout.as_secs_f64();
         let connecting_s = self.connecting.as_secs_f64().max(f64::MIN_POSITIVE);
         Outcome {
             schema_version: SCHEMA_VERSION,
             kind: labels.kind,
             program: concat!("halloo ", env!("CARGO_PKG_VERSION")).into(),
             verdict: Verdict::Valid,
+            ceiling: None,
+            valid_to: Some(PERCENTILE_MAX),
+            not_believed: Vec::new(),
             verdict_reason: String::new(),
+            findings: Vec::new(),
+            difference: None,
+            machine: Environment::default(),
             command: labels.command.clone(),
             target: labels.target.clone(),
             started_at: format!("{:.3}", self.started_at),
             duration_s: self.duration.as_secs_f64(),
+            planned_s: match plan.end {
+                WindowEnd::Time(time) => Some(time.as_secs_f64()),
+                WindowEnd::Messages(_) => None,
+            },
+            interrupted: false,
             load: Load {
                 message_bytes: self.message_bytes as u64,
                 depth,
                 rate,
                 verified: plan.verify,
+                reply_timeout_s,
+                lossy_above: LOSSY_ABOVE,
+                spin: false,
             },
             connections: Connections {
                 requested: u64::from(plan.connections),
@@ -100,12 +120,13 @@ impl Measured {
                 per_second: tally.established as f64 / connecting_s,
                 latency_us: tally.connecting.latency(),
                 histogram: tally.connecting,
+                phases: Vec::new(),
             },
             messages: record.messages,
             messages_per_second: record.arrived as f64 / seconds,
             bytes_per_second: record.arrived_bytes as f64 / seconds,
-            latency_us: record.histograms.latency.latency(),
-            latency_uncorrected_us: record.histograms.uncorrected().latency(),
+            latency_us: record.histograms.latency_us(reply_timeout_s),
+            latency_uncorrected_us: record.histograms.uncorrected_us(reply_timeout_s),
             errors: tally.errors,
             endings: tally.endings,
             generator: Generator {
@@ -115,6 +136,7 @@ impl Measured {
                 turn_us_max: self.longest_turn.as_secs_f64() * 1e6,
                 late_sends: tally.late_sends,
             },
+            stalls: Stalls::default(),
             server,
             memory: None,
             histograms: record.histograms,

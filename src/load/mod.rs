@@ -24,6 +24,7 @@ mod packed;
 pub mod plan;
 mod recorder;
 pub mod render;
+pub mod result;
 pub mod run;
 mod schedule;
 pub mod sources;

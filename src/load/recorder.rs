@@ -211,6 +211,6 @@ impl Recorder {
 
     fn histograms(is_open_loop: bool) -> Histograms {
         let uncorrected = is_open_loop.then(Histogram::new);
-        Histograms { latency: Histogram::new(), uncorrected }
+        Histograms { latency: Histogram::new(), uncorrected, beyond: 0 }
     }
 }

@@ -7,9 +7,12 @@ use super::latency::Histogram;
 use super::outcome::{EndedBy, Loss};
 use super::recorder::{Fault, Recorder};
 use super::schedule::Schedule;
-use super::verdict::LATE_US;
 use crate::proto::{CloseCode, End, Framing, Message, Outbox};
 use std::collections::{BTreeMap, HashSet};
+
+/// A message is late if it was sent so long after it was to be sent: 1,000 µs. Timers and the scheduler
+/// of an unloaded machine keep below.
+pub(super) const LATE_US: f64 = 1_000.0;
 
 /// What the connections of a generator share.
 #[derive(Debug)]

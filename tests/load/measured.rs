@@ -34,13 +34,13 @@ impl Measured {
     pub(crate) fn assert_verdict(&self, verdict: &str, words: &[&str]) {
         let outcome = &self.outcome;
         let reason = &outcome.verdict_reason;
-        assert_eq!(outcome.verdict.to_string(), verdict, "{reason}");
+        assert_eq!(outcome.headline(), verdict, "{reason}");
         for word in words {
             assert!(reason.contains(word), "no {word:?} in {reason:?}");
         }
-        let expected = if outcome.verdict == Verdict::Valid { Some(0) } else { Some(4) };
+        let expected = if outcome.verdict.is_valid() { Some(0) } else { Some(4) };
         assert_eq!(self.code, expected, "{}", self.stderr);
-        if outcome.verdict != Verdict::Valid {
+        if !outcome.verdict.is_valid() {
             let sentence = format!("halloo: {verdict}: {reason} (--accept-invalid");
             assert!(self.stderr.starts_with(&sentence), "{}", self.stderr);
             assert_eq!(self.stderr.lines().count(), 1, "{}", self.stderr);

@@ -78,7 +78,7 @@ fn what_came_from_outside_means_itself() {
         |it| it.program = SCRIPT.into(),
         |it| it.started_at = SCRIPT.into(),
         |it| it.verdict_reason = SCRIPT.into(),
-        |it| it.verdict = Verdict::Ceiling(SCRIPT.into()),
+        |it| (it.verdict, it.ceiling) = (Verdict::Ceiling, Some(SCRIPT.into())),
         |it| it.errors = [(SCRIPT.into(), 1)].into(),
         |it| it.endings = [(SCRIPT.into(), 1)].into(),
         |it| {

@@ -194,8 +194,9 @@ impl<'a> Team<'a> {
             merged.connections.requested += share;
             merged.connections.failed += share;
             *merged.errors.entry(reason.clone()).or_default() += share;
-            if !matches!(merged.verdict, Verdict::Ceiling(_)) {
-                merged.verdict = Verdict::Ceiling("connections".into());
+            if merged.verdict != Verdict::Ceiling {
+                merged.verdict = Verdict::Ceiling;
+                merged.ceiling = Some("connections".into());
                 merged.verdict_reason = format!("one process could not measure: {reason}");
             }
         }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 /// The table, with a newline at its end.
 pub fn render(outcome: &Outcome) -> String {
     let mut table = Table::default();
-    table.wrapped(&format!("{}: {}", outcome.verdict, outcome.verdict_reason), "");
+    table.wrapped(&format!("{}: {}", outcome.headline(), outcome.verdict_reason), "");
     what(outcome, &mut table);
     connections(outcome, &mut table);
     messages(outcome, &mut table);
@@ -129,25 +129,12 @@ fn latencies(outcome: &Outcome, table: &mut Table) {
         return;
     }
     table.gap();
-    let names = named(&Latency::default()).map(|(name, _)| name.to_owned());
+    let names = Latency::default().figures().map(|(name, _)| name.to_owned());
     table.row("latency", &cells(&names));
     for (name, latency) in rows {
-        table.row(&format!("  {name}"), &cells(&named(latency).map(|(_, value)| time_us(value))));
+        let figures = latency.figures().map(|(_, figure)| figure.text(time_us));
+        table.row(&format!("  {name}"), &cells(&figures));
     }
-}
-
-/// The figures of a latency, in their order, each with its name, in µs.
-pub fn named(latency: &Latency) -> [(&'static str, f64); 8] {
-    [
-        ("min", latency.min),
-        ("p50", latency.p50),
-        ("p90", latency.p90),
-        ("p99", latency.p99),
-        ("p99.9", latency.p99_9),
-        ("p99.99", latency.p99_99),
-        ("max", latency.max),
-        ("mean", latency.mean),
-    ]
 }
 
 /// Right-aligned columns, 10 wide.

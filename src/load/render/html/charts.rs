@@ -27,6 +27,7 @@ pub(super) fn percentiles(outcome: &Outcome) -> String {
         series.push(curve("uncorrected", uncorrected, nines));
     }
     let names: Vec<&str> = series.iter().map(|series| series.name).collect();
+    let time = |name: &str| outcome.latency_us.figure(name).text(time_us);
     let explanation = if names.len() > 1 {
         "Corrected is from when a message was to be sent, with the wait before it; uncorrected is from when it \
          really was sent, which hides that wait. Where they part, messages queued."
@@ -38,9 +39,9 @@ pub(super) fn percentiles(outcome: &Outcome) -> String {
         title: "Latency by percentile",
         description: format!(
             "Half of the messages took at most {}, 99 % at most {}, the longest {}.",
-            time_us(outcome.latency_us.p50),
-            time_us(outcome.latency_us.p99),
-            time_us(outcome.latency_us.max)
+            time("p50"),
+            time("p99"),
+            time("max")
         ),
         x: Axis { scale: Scale::linear(0.0, nines), ticks: nines_ticks(nines) },
         y: time_axis_of(&series),

@@ -10,7 +10,7 @@ const STYLE: &str = include_str!("style.css");
 
 /// The page.
 pub fn render(outcome: &Outcome) -> String {
-    let title = format!("{} – {}", outcome.verdict, outcome.target);
+    let title = format!("{} – {}", outcome.headline(), outcome.target);
     let content = [
         header(outcome),
         section("Latency", &(charts::percentiles(outcome) + &tables::latencies(outcome))),
@@ -35,7 +35,7 @@ pub fn render(outcome: &Outcome) -> String {
 fn header(outcome: &Outcome) -> String {
     // A sign beside the colour, for who does not see it.
     let (class, sign) = match outcome.verdict {
-        Verdict::Valid => ("valid", "✓"),
+        Verdict::Valid | Verdict::Lost => ("valid", "✓"),
         _ => ("invalid", "!"),
     };
     let kind = match outcome.kind {
@@ -48,7 +48,7 @@ fn header(outcome: &Outcome) -> String {
          <p class=\"reason\">{}</p>\n<pre><code>{}</code></pre>\n{}</header>\n",
         escaped(&when(&outcome.started_at)),
         length_s(outcome.duration_s),
-        escaped(&outcome.verdict.to_string()),
+        escaped(&outcome.headline()),
         with_flags(&sentence(&outcome.verdict_reason)),
         with_flags(&outcome.command),
         tiles(outcome),
@@ -59,9 +59,9 @@ fn header(outcome: &Outcome) -> String {
 fn tiles(outcome: &Outcome) -> String {
     let mut tiles = Vec::new();
     if outcome.histograms.latency.count() > 0 {
-        tiles.push(("p50", time_us(outcome.latency_us.p50)));
-        tiles.push(("p99", time_us(outcome.latency_us.p99)));
-        tiles.push(("max", time_us(outcome.latency_us.max)));
+        for name in ["p50", "p99", "max"] {
+            tiles.push((name, outcome.latency_us.figure(name).text(time_us)));
+        }
     }
     tiles.push(("received", per_second(outcome.messages_per_second)));
     tiles.push(("connections", count(outcome.connections.established)));

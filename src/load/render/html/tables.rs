@@ -5,7 +5,7 @@ use super::super::super::outcome::{EndedBy, Outcome};
 use super::super::quantity::{
     bytes, count, cpus, length_s, memory_kib, per_second, percent, time_us,
 };
-use super::super::text::{load, losses_by_reason, most_frequent_first, named};
+use super::super::text::{load, losses_by_reason, most_frequent_first};
 use super::markup::{bars, grid, pairs};
 
 /// Lost connections that are listed one by one.
@@ -28,8 +28,8 @@ pub(super) fn latencies(outcome: &Outcome) -> String {
         return String::new();
     }
     let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
-    let figures = named(&outcome.latency_us).map(|(name, _)| name);
-    let cell = |column: usize, row: usize| time_us(named(columns[column].1)[row].1);
+    let figures = outcome.latency_us.figures().map(|(name, _)| name);
+    let cell = |column: usize, row: usize| columns[column].1.figures()[row].1.text(time_us);
     let row = |name: &str, cells: Vec<String>| [vec![name.to_owned()], cells].concat();
     let across = names.iter().enumerate().map(|(column, name)| {
         row(name, (0..figures.len()).map(|index| cell(column, index)).collect())
@@ -75,7 +75,8 @@ pub(super) fn intervals(outcome: &Outcome) -> String {
         return String::new();
     }
     let rows = outcome.intervals.iter().map(|it| {
-        let latency = it.histograms.latency.latency();
+        let latency = it.histograms.latency_us(outcome.load.reply_timeout_s);
+        let time = |name: &str| latency.figure(name).text(time_us);
         let or_dash = |value: Option<String>| value.unwrap_or_else(|| "–".into());
         vec![
             length_s(it.start_s),
@@ -83,9 +84,9 @@ pub(super) fn intervals(outcome: &Outcome) -> String {
             count(it.sent),
             count(it.received),
             count(it.errors),
-            time_us(latency.p50),
-            time_us(latency.p99),
-            time_us(latency.max),
+            time("p50"),
+            time("p99"),
+            time("max"),
             cpus(it.cpu),
             or_dash(it.server_cpu.map(cpus)),
         ]

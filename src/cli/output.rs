@@ -47,6 +47,11 @@ fn fail_if_help() -> String {
 }
 
 impl OutputArgs {
+    /// The metrics that thresholds name.
+    pub(super) fn needed(&self) -> Vec<String> {
+        self.gate.fail_if.iter().map(|threshold| threshold.metric_name().to_owned()).collect()
+    }
+
     /// Finds out before anything is measured what would be in the way of [`deliver`](Self::deliver).
     pub(super) fn check(&self) -> Result<(), Failure> {
         for (flag, file) in self.files() {

@@ -3,7 +3,7 @@
 use super::judge::{Evidence, judge};
 use super::machine::Wall;
 use super::outcome::{
-    Connecting, Connections, Environment, Generator, Kind, Load, Outcome, PERCENTILE_MAX,
+    Connecting, Connections, Environment, Generator, Kind, Load, Messages, Outcome, PERCENTILE_MAX,
     SCHEMA_VERSION, Server,
 };
 use super::plan::{Pace, Plan, WindowEnd};
@@ -34,6 +34,7 @@ pub(super) struct Measured {
     /// CPUs that this process kept busy.
     pub(super) own_cpu: f64,
     pub(super) longest_turn: Duration,
+    pub(super) stalls: Stalls,
     /// What the server used in the window, if it was watched.
     pub(super) server: Option<Usage>,
     /// A limit of this machine that was met.
@@ -49,23 +50,23 @@ pub struct Labels {
     pub command: String,
     /// The URL.
     pub target: String,
+    /// Metrics that must be believed, since a threshold names them.
+    pub needed: Vec<String>,
 }
 
 impl Measured {
     /// The outcome, judged.
     pub(super) fn outcome(self, labels: &Labels) -> Outcome {
-        let unsent = self.unsent;
         let wall = self.wall.as_ref().map(|wall| (wall.name.to_owned(), wall.when_met()));
         let mut outcome = self.write_up(labels);
-        if unsent > 0 {
-            outcome.errors.insert("not sent: the connection took no more".into(), unsent);
-        }
-        judge(&mut outcome, &Evidence { wall, unsent });
+        judge(&mut outcome, &Evidence { wall, needed: labels.needed.clone() });
         outcome
     }
 
     fn write_up(self, labels: &Labels) -> Outcome {
-        let Self { plan, tally, record, .. } = self;
+        let Self { plan, tally, record, mut stalls, .. } = self;
+        record.intervals.iter().for_each(|interval| stalls.lateness.add(&interval.stalls));
+        stalls.late_sends = tally.late;
         let seconds = self.duration.as_secs_f64().max(f64::MIN_POSITIVE);
         let server = self.server.map(|usage| Server {
             cpu: usage.cpu.as_secs_f64() / seconds,
@@ -122,7 +123,7 @@ impl Measured {
                 histogram: tally.connecting,
                 phases: Vec::new(),
             },
-            messages: record.messages,
+            messages: Messages { unsent: self.unsent, ..record.messages },
             messages_per_second: record.arrived as f64 / seconds,
             bytes_per_second: record.arrived_bytes as f64 / seconds,
             latency_us: record.histograms.latency_us(reply_timeout_s),
@@ -136,7 +137,7 @@ impl Measured {
                 turn_us_max: self.longest_turn.as_secs_f64() * 1e6,
                 late_sends: tally.late_sends,
             },
-            stalls: Stalls::default(),
+            stalls,
             server,
             memory: None,
             histograms: record.histograms,

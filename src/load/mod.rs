@@ -11,6 +11,7 @@ mod content;
 mod ending;
 mod flights;
 mod generator;
+mod host;
 pub mod judge;
 pub mod latency;
 pub mod machine;

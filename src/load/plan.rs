@@ -36,6 +36,8 @@ pub struct Plan {
     pub keeps_ledger: bool,
     /// How long the pieces are in which the window is recorded.
     pub interval: Duration,
+    /// Between two beats of the event loop, by which it knows whether it ran.
+    pub beat: Duration,
 }
 
 /// What messages are.
@@ -98,6 +100,7 @@ impl Plan {
             reply_timeout: Duration::from_secs(5),
             keeps_ledger: false,
             interval: Duration::from_secs(1),
+            beat: Duration::from_millis(2),
         }
     }
 

@@ -14,6 +14,9 @@ use std::collections::{BTreeMap, HashSet};
 /// of an unloaded machine keep below.
 pub(super) const LATE_US: f64 = 1_000.0;
 
+/// Messages that are sent less than this after they were due are not late: 200 µs.
+const LATE_NS_MIN: u64 = 200_000;
+
 /// What the connections of a generator share.
 #[derive(Debug)]
 pub(super) struct Desk {
@@ -55,6 +58,8 @@ pub(super) struct Tally {
     /// Messages on their way.
     pub(super) on_their_way: u64,
     pub(super) late_sends: u64,
+    /// How late messages were sent that their connections would have taken, from [`LATE_NS_MIN`] on.
+    pub(super) late: Histogram,
     pub(super) errors: BTreeMap<String, u64>,
     pub(super) endings: BTreeMap<String, u64>,
     pub(super) ledger: Vec<Loss>,
@@ -186,10 +191,11 @@ impl Talk {
         self.behind -= u32::from(waited);
         desk.behind -= u64::from(waited);
         let intended = self.send(desk, now, outbox);
-        let is_late = now.saturating_sub(intended) as f64 > LATE_US * 1e3;
+        let late = now.saturating_sub(intended);
         // What waited for the connection was not late because of us.
-        if is_late && !waited && desk.recorder.is_in_window(intended) {
-            desk.tally.late_sends += 1;
+        if late >= LATE_NS_MIN && !waited && desk.recorder.is_in_window(intended) {
+            desk.tally.late.record(late);
+            desk.tally.late_sends += u64::from(late as f64 > LATE_US * 1e3);
         }
     }
 

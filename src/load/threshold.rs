@@ -42,6 +42,11 @@ impl Threshold {
         matches!(self.bound, Bound::Relative(_))
     }
 
+    /// The metric that it is about.
+    pub fn metric_name(&self) -> &'static str {
+        self.metric.name
+    }
+
     /// What is wrong with this outcome, in a sentence with the measured value, if the threshold is crossed or
     /// cannot be judged.
     pub fn complaint(&self, outcome: &Outcome) -> Option<String> {

@@ -169,6 +169,7 @@ impl Task<'_> {
             kind: self.kind,
             command: command(),
             target: self.arguments.client.url.to_string(),
+            needed: self.arguments.output.needed(),
         }
     }
 

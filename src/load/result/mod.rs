@@ -1,7 +1,11 @@
 //! What a run leaves behind, and whether it can be believed.
 
+mod belief;
+mod cause;
 mod figure;
 mod stalls;
 
+pub use belief::{Belief, PERCENTILES};
+pub use cause::{BUSY_CPU, Cause};
 pub use figure::Figure;
 pub use stalls::Stalls;

@@ -14,8 +14,8 @@ use std::collections::{BTreeMap, HashSet};
 /// of an unloaded machine keep below.
 pub(super) const LATE_US: f64 = 1_000.0;
 
-/// Messages that are sent less than this after they were due are not late: 200 µs.
-const LATE_NS_MIN: u64 = 200_000;
+/// Messages that are sent less than this after they were due are not late: 50 µs. Timers keep below.
+const LATE_NS_MIN: u64 = 50_000;
 
 /// What the connections of a generator share.
 #[derive(Debug)]

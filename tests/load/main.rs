@@ -4,6 +4,7 @@
 //! Figures of a machine that has other things to do may be disturbed, and then the program says so: a test that
 //! needs them undisturbed measures alone, and again when the verdict is GENERATOR-BOUND, five times at most.
 
+mod disturbed;
 mod echoes;
 mod flags;
 mod foreign;

@@ -3,7 +3,10 @@
 
 use super::super::latency::Latency;
 use super::super::outcome::{EndedBy, Kind, Load, Loss, Outcome};
-use super::quantity::{bytes, count, cpus, length_s, memory_kib, per_second, percent, time_us};
+use super::super::result::{STALL_FLOOR_US, Stalls};
+use super::quantity::{
+    bytes, count, cpus, length_s, memory_kib, per_second, percent, significant, time_us,
+};
 use super::table::Table;
 use std::collections::BTreeMap;
 
@@ -11,6 +14,7 @@ use std::collections::BTreeMap;
 pub fn render(outcome: &Outcome) -> String {
     let mut table = Table::default();
     table.wrapped(&format!("{}: {}", outcome.headline(), outcome.verdict_reason), "");
+    outcome.findings.iter().for_each(|finding| table.wrapped(finding, "- "));
     what(outcome, &mut table);
     connections(outcome, &mut table);
     messages(outcome, &mut table);
@@ -23,6 +27,18 @@ pub fn render(outcome: &Outcome) -> String {
     losses(&outcome.ledger, &mut table);
     costs(outcome, &mut table);
     table.text
+}
+
+/// What stands behind a figure that stalls of the load generator may dominate.
+pub const DOUBT: &str = "!";
+
+/// What it means.
+pub const NOT_BELIEVED: &str = "! dominated by stalls of the load generator, not by the server";
+
+/// A figure's text, marked if it cannot be believed.
+pub fn marked(outcome: &Outcome, name: &str, text: String) -> String {
+    let is_doubtful = text != "–" && outcome.not_believed.iter().any(|other| other == name);
+    if is_doubtful { text + DOUBT } else { text }
 }
 
 /// How the messages were sent, in words.
@@ -108,14 +124,14 @@ fn messages(outcome: &Outcome, table: &mut Table) {
             ]),
         );
     }
-    let rate = per_second(outcome.messages_per_second);
+    let rate = marked(outcome, "rate", per_second(outcome.messages_per_second));
     let throughput = bytes(outcome.bytes_per_second);
     table.row("rate", &format!("{rate}, {throughput}/s of payload"));
 }
 
 fn latencies(outcome: &Outcome, table: &mut Table) {
     let mut rows: Vec<(&str, &Latency)> = Vec::new();
-    if outcome.histograms.latency.count() > 0 {
+    if outcome.histograms.latency.count() > 0 || outcome.histograms.beyond > 0 {
         let both = outcome.latency_us != outcome.latency_uncorrected_us;
         rows.push((if both { "corrected" } else { "round trip" }, &outcome.latency_us));
         if both {
@@ -131,9 +147,17 @@ fn latencies(outcome: &Outcome, table: &mut Table) {
     table.gap();
     let names = Latency::default().figures().map(|(name, _)| name.to_owned());
     table.row("latency", &cells(&names));
-    for (name, latency) in rows {
-        let figures = latency.figures().map(|(_, figure)| figure.text(time_us));
-        table.row(&format!("  {name}"), &cells(&figures));
+    for (row, latency) in rows {
+        // Connecting is over before the stalls of the window.
+        let is_judged = row != "connecting";
+        let figures = latency.figures().map(|(name, figure)| {
+            let text = figure.text(time_us);
+            if is_judged { marked(outcome, name, text) } else { text }
+        });
+        table.row(&format!("  {row}"), &cells(&figures));
+    }
+    if !outcome.not_believed.is_empty() {
+        table.row("", NOT_BELIEVED);
     }
 }
 
@@ -173,6 +197,9 @@ fn costs(outcome: &Outcome, table: &mut Table) {
         generator += &format!(", {} late sends", count(it.late_sends));
     }
     table.row("generator", &generator);
+    if outcome.stalls.watched_s > 0.0 {
+        table.row("stalls", &stalls(&outcome.stalls));
+    }
     if let Some(server) = &outcome.server {
         let message = time_us(server.cpu_us_per_message);
         let memory = memory_kib(server.rss_kib as f64);
@@ -188,6 +215,24 @@ fn costs(outcome: &Outcome, table: &mut Table) {
         }
         table.row("memory", &format!("{text}, for each connection"));
     }
+}
+
+/// `0.12 % of the time, longest 3.20 ms; waited 40.0 ms for a CPU`.
+pub fn stalls(stalls: &Stalls) -> String {
+    let share = stalls.share_beyond(STALL_FLOOR_US) * 100.0;
+    let mut text =
+        format!("{} % of the time, longest {}", significant(share), time_us(stalls.longest_us()));
+    let causes = [
+        (stalls.run_delay_s, "waiting for a CPU"),
+        (stalls.throttled_s, "throttled by a quota"),
+        (stalls.steal_s, "stolen by the hypervisor"),
+    ];
+    for (seconds, what) in causes {
+        if let Some(seconds) = seconds.filter(|&seconds| seconds >= 0.001) {
+            text += &format!("; {} {what}", length_s(seconds));
+        }
+    }
+    text
 }
 
 /// `1,000 sent   999 received`.

@@ -19,7 +19,7 @@ use crate::load::latency::{Histogram, Latency};
 pub const PERCENTILES: [f64; 5] = [50.0, 90.0, 99.0, 99.9, 99.99];
 
 /// Stalls shorter than this are not told from the ordinary: 200 µs.
-const FLOOR_US: f64 = 200.0;
+pub const FLOOR_US: f64 = 200.0;
 
 /// The share of a figure by which a stall may have moved it: a tenth.
 const TOLERANCE: f64 = 0.1;

@@ -1,6 +1,6 @@
 //! Why the load generator did not run, and what helps.
 
-use super::Stalls;
+use super::{STALL_FLOOR_US, Stalls};
 use crate::load::outcome::Outcome;
 use crate::load::render::quantity::{length_s, percent, time_us};
 use std::fmt;
@@ -40,7 +40,7 @@ impl Cause {
         let stalls = &outcome.stalls;
         let longest_us = stalls.longest_us();
         let busy = outcome.generator.cpu_of_busiest;
-        let stalled_s = stalls.share_beyond(200.0) * stalls.watched_s;
+        let stalled_s = stalls.share_beyond(STALL_FLOOR_US) * stalls.watched_s;
         let queued_s = stalls.queued_beyond(10.0) * stalls.watched_s;
         let explains = |seconds: Option<f64>, share: f64| {
             seconds.filter(|&seconds| seconds > 0.0 && seconds >= stalled_s * share)
@@ -63,7 +63,13 @@ impl Cause {
 
     /// The sentence about a run that was watched for so many seconds.
     pub fn sentence(self, watched_s: f64) -> String {
-        format!("{} of {}; {}", self, length_s(watched_s), self.advice())
+        let of_all = match self {
+            Self::Quota(_) | Self::RunQueue(_) | Self::Steal(_) => {
+                format!(" of {}", length_s(watched_s))
+            }
+            Self::Overloaded(_) | Self::Stopped(_) | Self::LateWakeUps(_) => String::new(),
+        };
+        format!("{self}{of_all}; {}", self.advice())
     }
 
     fn advice(self) -> &'static str {

@@ -5,7 +5,7 @@ mod cause;
 mod figure;
 mod stalls;
 
-pub use belief::{Belief, PERCENTILES};
+pub use belief::{Belief, FLOOR_US as STALL_FLOOR_US, PERCENTILES};
 pub use cause::{BUSY_CPU, Cause};
 pub use figure::Figure;
 pub use stalls::Stalls;

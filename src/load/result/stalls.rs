@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct Stalls {
     /// How late each beat of the event loop was, in ns. A beat that was on time is not counted.
     pub lateness: Histogram,
-    /// How late messages were sent that their connections would have taken, in ns, from 200 µs on (open loop).
+    /// How late messages were sent that their connections would have taken, in ns, from 50 µs on (open loop).
     pub late_sends: Histogram,
     /// Time between two beats, in µs.
     pub beat_us: f64,

@@ -3,6 +3,7 @@
 use super::super::super::outcome::{Kind, Outcome};
 use super::super::super::verdict::Verdict;
 use super::super::quantity::{count, length_s, per_second, time_us};
+use super::super::text::marked;
 use super::markup::{escaped, section, with_flags};
 use super::{charts, tables};
 
@@ -45,25 +46,38 @@ fn header(outcome: &Outcome) -> String {
     format!(
         "<header>\n<p class=\"kind\">{kind} · {} · {}</p>\n\
          <h1 class=\"{class}\"><span aria-hidden=\"true\">{sign}</span> {}</h1>\n\
-         <p class=\"reason\">{}</p>\n<pre><code>{}</code></pre>\n{}</header>\n",
+         <p class=\"reason\">{}</p>\n{}<pre><code>{}</code></pre>\n{}</header>\n",
         escaped(&when(&outcome.started_at)),
         length_s(outcome.duration_s),
         escaped(&outcome.headline()),
         with_flags(&sentence(&outcome.verdict_reason)),
+        findings(outcome),
         with_flags(&outcome.command),
         tiles(outcome),
     )
 }
 
+/// What else to know.
+fn findings(outcome: &Outcome) -> String {
+    if outcome.findings.is_empty() {
+        return String::new();
+    }
+    let items =
+        outcome.findings.iter().map(|it| format!("<li>{}</li>\n", with_flags(&sentence(it))));
+    format!("<ul class=\"findings\">\n{}</ul>\n", items.collect::<String>())
+}
+
 /// The figures that matter most.
 fn tiles(outcome: &Outcome) -> String {
     let mut tiles = Vec::new();
-    if outcome.histograms.latency.count() > 0 {
+    if outcome.histograms.latency.count() > 0 || outcome.histograms.beyond > 0 {
         for name in ["p50", "p99", "max"] {
-            tiles.push((name, outcome.latency_us.figure(name).text(time_us)));
+            let text = outcome.latency_us.figure(name).text(time_us);
+            tiles.push((name, marked(outcome, name, text)));
         }
     }
-    tiles.push(("received", per_second(outcome.messages_per_second)));
+    let rate = marked(outcome, "rate", per_second(outcome.messages_per_second));
+    tiles.push(("echoed", rate));
     tiles.push(("connections", count(outcome.connections.established)));
     if outcome.kind == Kind::Hold {
         tiles.push(("lost", count(outcome.connections.lost)));

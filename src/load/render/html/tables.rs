@@ -5,8 +5,10 @@ use super::super::super::outcome::{EndedBy, Outcome};
 use super::super::quantity::{
     bytes, count, cpus, length_s, memory_kib, per_second, percent, time_us,
 };
-use super::super::text::{load, losses_by_reason, most_frequent_first};
-use super::markup::{bars, grid, pairs};
+use super::super::text::{
+    NOT_BELIEVED, load, losses_by_reason, marked, most_frequent_first, stalls,
+};
+use super::markup::{bars, escaped, grid, pairs};
 
 /// Lost connections that are listed one by one.
 const LOSSES: usize = 200;
@@ -14,7 +16,7 @@ const LOSSES: usize = 200;
 /// Percentiles of both latencies, and of connecting: a row for each, or in a narrow window a column.
 pub(super) fn latencies(outcome: &Outcome) -> String {
     let mut columns: Vec<(&str, &Latency)> = Vec::new();
-    if outcome.histograms.latency.count() > 0 {
+    if outcome.histograms.latency.count() > 0 || outcome.histograms.beyond > 0 {
         let both = outcome.histograms.uncorrected.is_some();
         columns.push((if both { "corrected" } else { "round trip" }, &outcome.latency_us));
         if both {
@@ -29,7 +31,12 @@ pub(super) fn latencies(outcome: &Outcome) -> String {
     }
     let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
     let figures = outcome.latency_us.figures().map(|(name, _)| name);
-    let cell = |column: usize, row: usize| columns[column].1.figures()[row].1.text(time_us);
+    let cell = |column: usize, row: usize| {
+        let (name, figure) = columns[column].1.figures()[row];
+        let text = figure.text(time_us);
+        // Connecting is over before the stalls of the window.
+        if columns[column].0 == "connecting" { text } else { marked(outcome, name, text) }
+    };
     let row = |name: &str, cells: Vec<String>| [vec![name.to_owned()], cells].concat();
     let across = names.iter().enumerate().map(|(column, name)| {
         row(name, (0..figures.len()).map(|index| cell(column, index)).collect())
@@ -39,7 +46,13 @@ pub(super) fn latencies(outcome: &Outcome) -> String {
     });
     let across = grid("Percentiles", &[&[""], &figures[..]].concat(), &across.collect::<Vec<_>>());
     let down = grid("Percentiles", &[&[""], &names[..]].concat(), &down.collect::<Vec<_>>());
-    format!("<div class=\"wide-only\">{across}</div><div class=\"narrow-only\">{down}</div>\n")
+    let doubt = match outcome.not_believed.is_empty() {
+        true => String::new(),
+        false => format!("<p class=\"doubt\">{}</p>\n", escaped(NOT_BELIEVED)),
+    };
+    format!(
+        "<div class=\"wide-only\">{across}</div><div class=\"narrow-only\">{down}</div>\n{doubt}"
+    )
 }
 
 /// What was done, and what came of it.
@@ -167,6 +180,7 @@ fn generator(outcome: &Outcome) -> String {
             ("Processes", several.then(|| count(it.processes.into()))),
             ("The busiest one", several.then(|| percent(it.cpu_of_busiest))),
             ("Longest turn", Some(time_us(it.turn_us_max))),
+            ("Stalls", (outcome.stalls.watched_s > 0.0).then(|| stalls(&outcome.stalls))),
             ("Late sends", outcome.load.rate.map(|_| count(it.late_sends))),
         ],
     )

@@ -4,9 +4,9 @@
 
 use super::ending::SILENCE;
 use super::numbers::thousands;
-use super::outcome::{Connections, Difference, EndedBy, Kind, Loss, Outcome, PERCENTILE_MAX};
+use super::outcome::{Connections, Difference, Kind, Outcome, PERCENTILE_MAX};
 use super::render::quantity::{length_s, percent, time_us};
-use super::result::{BUSY_CPU, Belief, Cause};
+use super::result::{BUSY_CPU, Belief, Cause, losses};
 use super::verdict::Verdict;
 use std::collections::BTreeMap;
 
@@ -35,6 +35,12 @@ struct Charge {
 
 /// Writes into an outcome whether its figures may be believed, and why.
 pub fn judge(outcome: &mut Outcome, evidence: &Evidence) {
+    if outcome.interrupted {
+        let sentence = interrupted(outcome);
+        if !outcome.findings.contains(&sentence) {
+            outcome.findings.push(sentence);
+        }
+    }
     let belief = Belief::new(&outcome.latency_us, &outcome.stalls, outcome.messages.sent);
     let has_latency = outcome.histograms.latency.count() > 0 || outcome.histograms.beyond > 0;
     outcome.valid_to = belief.valid_to.filter(|_| has_latency);
@@ -247,39 +253,34 @@ fn lost(outcome: &Outcome) -> Option<Charge> {
     if outcome.kind == Kind::Bench || lost == 0 {
         return None;
     }
-    let mut reasons: BTreeMap<(EndedBy, &str), u64> = BTreeMap::new();
-    for Loss { by, how, .. } in &outcome.ledger {
-        *reasons.entry((*by, how)).or_default() += 1;
-    }
-    let most = reasons.iter().max_by_key(|&(_, count)| count);
-    let by = most.map(|((by, how), count)| {
-        let by = match by {
-            EndedBy::Server => "the server",
-            EndedBy::Network => "the network",
-            EndedBy::Us => "us",
-        };
-        format!(", {} of them by {by} with {how}", thousands(*count))
-    });
-    let times = outcome.ledger.iter().map(|loss| loss.at_s);
-    let (first, last) = (times.clone().reduce(f64::min), times.reduce(f64::max));
-    let when = first.zip(last).map(|(first, last)| match last - first < 0.001 {
-        true => format!(", at {}", length_s(first)),
-        false => format!(", from {} to {}", length_s(first), length_s(last)),
-    });
     let sentence = format!(
-        "{} of {} connections ended while they were held{}{}",
+        "{} of {} connections ended while they were held: {}",
         thousands(lost),
         thousands(established),
-        by.unwrap_or_default(),
-        when.unwrap_or_default()
+        losses(&outcome.ledger)
     );
     Some(Charge::new(Verdict::Lost, sentence))
 }
 
+/// How long a run went on that was interrupted.
+fn interrupted(outcome: &Outcome) -> String {
+    let lasted = length_s(outcome.duration_s);
+    match outcome.planned_s {
+        Some(planned) => format!("interrupted after {lasted} of {}", length_s(planned)),
+        None => format!("interrupted after {lasted}"),
+    }
+}
+
 fn valid(outcome: &Outcome) -> String {
     let mut sentence = match outcome.kind {
+        Kind::Hold if outcome.load.rate.is_none() => format!(
+            "{} connections were held for {} in silence and none was seen to end; ",
+            thousands(outcome.connections.established),
+            length_s(outcome.duration_s)
+        ),
         Kind::Hold => format!(
-            "{} connections were held for {} and none was lost; messages echoed: {}; ",
+            "{} connections were held for {} and none was lost, each proved once more at the end; messages \
+             echoed: {}; ",
             thousands(outcome.connections.established),
             length_s(outcome.duration_s),
             thousands(outcome.messages.received)

@@ -3,8 +3,8 @@
 use super::judge::{Evidence, judge};
 use super::machine::Wall;
 use super::outcome::{
-    Connecting, Connections, Environment, Generator, Kind, Load, Messages, Outcome, PERCENTILE_MAX,
-    SCHEMA_VERSION, Server,
+    ConnectPhase, Connecting, Connections, Environment, Generator, Kind, Load, Messages, Outcome,
+    PERCENTILE_MAX, SCHEMA_VERSION, Server,
 };
 use super::plan::{Pace, Plan, WindowEnd};
 use super::recorder::Record;
@@ -14,9 +14,6 @@ use super::usage::Usage;
 use super::verdict::Verdict;
 use jiff::Timestamp;
 use std::time::Duration;
-
-/// The share of messages that may be lost or corrupted by default: 1 %.
-pub(super) const LOSSY_ABOVE: f64 = 0.01;
 
 /// See the [module documentation](self).
 pub(super) struct Measured {
@@ -28,6 +25,8 @@ pub(super) struct Measured {
     /// How long connecting took.
     pub(super) connecting: Duration,
     pub(super) tally: Tally,
+    /// How long the steps of connecting took.
+    pub(super) phases: Vec<ConnectPhase>,
     pub(super) record: Record,
     /// Messages that were due and could never be sent.
     pub(super) unsent: u64,
@@ -37,8 +36,14 @@ pub(super) struct Measured {
     pub(super) stalls: Stalls,
     /// What the server used in the window, if it was watched.
     pub(super) server: Option<Usage>,
+    /// The server's process, if it was to be watched and ended.
+    pub(super) lost_server: Option<u32>,
     /// A limit of this machine that was met.
     pub(super) wall: Option<Wall>,
+    /// What else to say, in sentences.
+    pub(super) findings: Vec<String>,
+    /// A stop was asked for before the window was over.
+    pub(super) is_interrupted: bool,
 }
 
 /// What a run does not know of itself.
@@ -55,11 +60,22 @@ pub struct Labels {
 }
 
 impl Measured {
+    /// Whether a stop was asked for before anything could be measured.
+    pub(super) fn is_nothing(&self) -> bool {
+        let Messages { sent, received, lost, .. } = self.record.messages;
+        self.is_interrupted && !self.plan.keeps_ledger && sent.max(received).max(lost) == 0
+    }
+
     /// The outcome, judged.
-    pub(super) fn outcome(self, labels: &Labels) -> Outcome {
+    pub(super) fn outcome(mut self, labels: &Labels) -> Outcome {
+        let mut findings = std::mem::take(&mut self.findings);
+        findings.extend(self.lost_server.map(|pid| {
+            format!("the server's process {pid} ended while it was watched: its figures are absent")
+        }));
         let wall = self.wall.as_ref().map(|wall| (wall.name.to_owned(), wall.when_met()));
         let mut outcome = self.write_up(labels);
         judge(&mut outcome, &Evidence { wall, needed: labels.needed.clone() });
+        outcome.findings.extend(findings);
         outcome
     }
 
@@ -91,7 +107,7 @@ impl Measured {
             verdict_reason: String::new(),
             findings: Vec::new(),
             difference: None,
-            machine: Environment::default(),
+            machine: Environment::look(),
             command: labels.command.clone(),
             target: labels.target.clone(),
             started_at: format!("{:.3}", self.started_at),
@@ -100,15 +116,15 @@ impl Measured {
                 WindowEnd::Time(time) => Some(time.as_secs_f64()),
                 WindowEnd::Messages(_) => None,
             },
-            interrupted: false,
+            interrupted: self.is_interrupted,
             load: Load {
                 message_bytes: self.message_bytes as u64,
                 depth,
                 rate,
                 verified: plan.verify,
                 reply_timeout_s,
-                lossy_above: LOSSY_ABOVE,
-                spin: false,
+                lossy_above: plan.lossy_above,
+                spin: plan.spin,
             },
             connections: Connections {
                 requested: u64::from(plan.connections),
@@ -121,7 +137,7 @@ impl Measured {
                 per_second: tally.established as f64 / connecting_s,
                 latency_us: tally.connecting.latency(),
                 histogram: tally.connecting,
-                phases: Vec::new(),
+                phases: self.phases,
             },
             messages: Messages { unsent: self.unsent, ..record.messages },
             messages_per_second: record.arrived as f64 / seconds,

@@ -8,6 +8,7 @@ use super::latency::Histogram;
 use super::outcome::{
     Connecting, Connections, Generator, Histograms, Interval, Memory, Messages, Outcome, Server,
 };
+use super::phases::merged;
 use super::verdict::Verdict;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -148,7 +149,7 @@ fn merge_connecting(parts: &[&Outcome], established: u64) -> Connecting {
         per_second,
         latency_us: histogram.latency(),
         histogram,
-        phases: Vec::new(),
+        phases: merged(parts.iter().map(|part| &part.connecting.phases[..])),
     }
 }
 
@@ -208,6 +209,7 @@ fn merge_ledgers(parts: &[&Outcome], timeline: &Timeline) -> Vec<super::outcome:
             let mut loss = loss.clone();
             loss.connection += connections;
             loss.at_s += start;
+            loss.in_window_s = loss.in_window_s.map(|at| at + start);
             merged.push(loss);
         }
         connections += part.connections.requested;

@@ -328,6 +328,9 @@ pub struct Loss {
     pub at_s: f64,
     /// How long it had been open, in seconds.
     pub after_s: f64,
+    /// When, in seconds after the window began; none if that was before.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub in_window_s: Option<f64>,
 }
 
 /// Who ended a connection.
@@ -389,7 +392,8 @@ impl Outcome {
         }
     }
 
-    /// How many things went wrong: errors by reason, and messages that did not come back as they should.
+    /// How many things went wrong: errors by reason, connections that were lost, and messages that did not come
+    /// back as they should.
     /// Unasked messages are not errors.
     pub fn errors_total(&self) -> u64 {
         let it = self.messages;
@@ -402,6 +406,7 @@ impl Outcome {
             it.corrupted,
             it.opcode_changed,
             it.misdelivered,
+            self.connections.lost,
         ];
         errors.chain(&counts).fold(0, |sum: u64, &count| sum.saturating_add(count))
     }

@@ -9,7 +9,7 @@ use crate::proto::{
     Batch, CloseCode, End, Error, Event, Framing, Outbox, Role, Session, Stage, Status, Step,
     TlsFailure,
 };
-use crate::service::{Context, Service};
+use crate::service::{Context, Milestone, Service};
 use log::info;
 use std::io::{self, ErrorKind};
 use std::num::NonZeroU64;
@@ -67,6 +67,7 @@ impl<T: Stream> Connection<T> {
         let mut flags = Flags::default();
         flags.set(Flag::Writable, is_server);
         flags.set(Flag::Connecting, !is_server);
+        flags.set(Flag::Opening, !is_server);
         flags.set(Flag::Entering, is_server && session.config().has_entrance());
         Self { stream, session, id, slot, peer, deadline: None, active: 0, end: None, flags }
     }
@@ -100,13 +101,16 @@ impl<T: Stream> Connection<T> {
     /// Nothing is read while the peer has not taken what it was sent: that is the back-pressure, and it
     /// bounds what a connection holds to the answers to one batch. A service may bound it otherwise.
     pub(super) fn drive<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
-        self.flags.set(Flag::Connecting, false);
+        let was_connecting = self.flags.replace(Flag::Connecting, false);
         self.flush(shared);
         if self.is_blocked() && !shared.service.reads_while_blocked() {
             return;
         }
         shared.batch.begin(self.session.tail());
-        self.receive(shared);
+        match self.flags.has(Flag::Opening) {
+            true => self.receive_while_opening(was_connecting, shared),
+            false => self.receive(shared),
+        }
         if self.stream.is_established() {
             self.step_all(shared);
         }
@@ -133,7 +137,13 @@ impl<T: Stream> Connection<T> {
             // There is no place for last words behind what the peer does not take.
             Stage::Open if self.is_blocked() => self.break_off(End::Failed(Error::WriteTimeout)),
             Stage::Open if !self.is_idle(now, shared.limits) => self.look_for_silence(shared),
-            _ => self.time_out(shared),
+            _ => {
+                self.time_out(shared);
+                // Somebody waits for what we make: that its end may be slow is no reason to wait longer.
+                if let (true, Some(end)) = (self.flags.has(Flag::Opening), self.end) {
+                    self.break_off(end);
+                }
+            }
         }
     }
 
@@ -203,6 +213,7 @@ impl<T: Stream> Connection<T> {
     pub(super) fn next_deadline(&self, now: Moment, limits: &Limits) -> Option<Moment> {
         // One tick more: a time that is measured in ticks must not seem too short by a part.
         let left = |whole: Duration| whole.saturating_sub(self.silence(now)) + TICK;
+        let opening = self.deadline.filter(|_| self.flags.has(Flag::Opening));
         let wait = match self.session.stage() {
             Stage::Handshake => Some(limits.handshake_timeout),
             Stage::Auth => Some(limits.auth_timeout),
@@ -219,7 +230,9 @@ impl<T: Stream> Connection<T> {
                 idle.into_iter().chain(ping).min()
             }
         };
-        wait.map(|wait| now.saturating_add(wait.as_nanos() as u64))
+        let deadline = wait.map(|wait| now.saturating_add(wait.as_nanos() as u64));
+        // Whatever comes until a connection of ours is open, its deadline only comes nearer.
+        opening.map_or(deadline, |first| deadline.map(|it| it.min(first.get())))
     }
 
     /// Remembers a new deadline and returns the old one.
@@ -282,6 +295,30 @@ impl<T: Stream> Connection<T> {
         }
     }
 
+    /// Reads once, and reports which milestones of a connection that we make that passes.
+    fn receive_while_opening<S: Service>(
+        &mut self,
+        was_connecting: bool,
+        shared: &mut Shared<'_, S>,
+    ) {
+        let (before, was_established) = (shared.now, self.stream.is_established());
+        self.receive(shared);
+        // Only the read says whether the attempt has succeeded.
+        if self.flags.has(Flag::BrokenOff) {
+            return;
+        }
+        if was_connecting {
+            shared.service.on_milestone(&self.context(before), Milestone::Connected);
+        }
+        if !was_established && self.stream.is_established() {
+            // The handshake's cryptography belongs to it.
+            if let Some(clock) = &mut shared.clock {
+                shared.now = Some(clock());
+            }
+            shared.service.on_milestone(&self.context(shared.now), Milestone::Secured);
+        }
+    }
+
     /// Says no more than TLS itself has to say, and waits for the end of input.
     fn refuse(&mut self, failure: TlsFailure) {
         self.end_with(End::Tls(failure));
@@ -306,12 +343,16 @@ impl<T: Stream> Connection<T> {
                 }
             };
             let after = self.session.stage();
+            if before == Stage::Handshake && after == Stage::Auth {
+                shared.service.on_milestone(&self.context(shared.now), Milestone::Upgraded);
+            }
             if after == Stage::Closing && before != after {
                 self.end_with(by);
             }
             if after == Stage::Open && before != after {
                 // Silence counts from here: what came before was not for the session.
                 self.flags.set(Flag::Heard, false);
+                self.flags.set(Flag::Opening, false);
             }
             // A service may hang up as soon as it opens: what is past Auth with an event was let in.
             if before < Stage::Open && after >= Stage::Open && by == End::Service {

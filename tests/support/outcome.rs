@@ -110,7 +110,14 @@ pub(crate) fn hold() -> Outcome {
                 1 => (EndedBy::Us, "silence"),
                 _ => (EndedBy::Server, "close 1001"),
             };
-            Loss { connection: number * 311, by, how: how.into(), at_s, after_s: at_s * 0.9 }
+            Loss {
+                connection: number * 311,
+                by,
+                how: how.into(),
+                at_s,
+                after_s: at_s * 0.9,
+                in_window_s: Some(at_s),
+            }
         })
         .collect();
     ledger.sort_by(|one, other| one.at_s.total_cmp(&other.at_s));

@@ -62,6 +62,7 @@ fn name(phase: Phase) -> &'static str {
         Phase::WarmingUp => "warming up",
         Phase::Measuring => "measuring",
         Phase::Waiting => "waiting for the last echoes",
+        Phase::Proving => "proving each connection once more",
         Phase::Leaving => "closing",
     }
 }

@@ -5,6 +5,7 @@
 //! the other. [`Machine::wall_of`] names the limit behind an error that was met on the way.
 
 mod control_group;
+mod environment;
 mod met;
 mod plan;
 mod queue;

@@ -97,6 +97,16 @@ impl<'a> Tree<'a> {
         text.split_whitespace().nth(3)?.split_once('/')?.1.parse().ok()
     }
 
+    /// The model of the first processor, on architectures that tell.
+    pub(super) fn processor(&self) -> Option<String> {
+        let text = self.text("proc/cpuinfo")?;
+        let models = text.lines().filter_map(|line| {
+            let (name, model) = line.split_once(':')?;
+            (name.trim() == "model name").then(|| model.trim().to_owned())
+        });
+        models.into_iter().find(|model| !model.is_empty())
+    }
+
     /// The processors that this process may run on, as in `0-3,8`.
     pub(super) fn processors(&self) -> Option<u64> {
         let text = self.text("proc/self/status")?;

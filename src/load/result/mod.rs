@@ -3,9 +3,11 @@
 mod belief;
 mod cause;
 mod figure;
+mod losses;
 mod stalls;
 
 pub use belief::{Belief, FLOOR_US as STALL_FLOOR_US, PERCENTILES};
 pub use cause::{BUSY_CPU, Cause};
 pub use figure::Figure;
+pub use losses::losses;
 pub use stalls::Stalls;

@@ -3,10 +3,11 @@
 mod connecting;
 mod heartbeat;
 mod leaving;
+mod proving;
 mod sending;
 
 use super::generator::Generator;
-use super::host::Interference;
+use super::host::{Interference, QueueWatch};
 use super::latency::Histogram;
 use super::machine::{QueueCounters, Wall};
 use super::measured::{Labels, Measured};
@@ -58,6 +59,11 @@ pub struct Run {
     interference: Interference,
     connecting: Duration,
     queue_before: QueueCounters,
+    /// Of the listener, while connecting.
+    queue_watch: Option<QueueWatch>,
+    next_queue_look: u64,
+    /// What else to say, in sentences.
+    findings: Vec<String>,
     /// A limit of the machine that was met while connecting.
     wall: Option<Wall>,
     /// Attempts in a row that could not even be begun.
@@ -65,6 +71,8 @@ pub struct Run {
     window: Option<Window>,
     /// What kept us from running in the window; complete when it has ended.
     stalls: Stalls,
+    /// A stop was asked for before the window was over.
+    is_interrupted: bool,
     next_tick: u64,
     /// When echoes that take too long are looked for next.
     next_look: u64,
@@ -131,6 +139,8 @@ pub enum Phase {
     Measuring,
     /// No more are sent; the last echoes are waited for.
     Waiting,
+    /// Every connection that was held is proved once more.
+    Proving,
     /// Connections are closed.
     Leaving,
 }
@@ -173,8 +183,8 @@ impl Run {
         mut network: System,
         server: Option<u32>,
     ) -> io::Result<Self> {
-        network.keep_pace(false)?;
-        let generator = Generator::new(&plan, config.framing);
+        network.keep_pace(plan.spin)?;
+        let generator = Generator::new(&plan, config.framing, config.auth.is_some());
         let heartbeat = Heartbeat::new(nanoseconds(plan.beat));
         let limits = Limits {
             connections_max: usize::MAX,
@@ -203,10 +213,14 @@ impl Run {
             interference: Interference::new(),
             connecting: Duration::ZERO,
             queue_before: QueueCounters::look(),
+            queue_watch: None,
+            next_queue_look: 0,
+            findings: Vec::new(),
             wall: None,
             failures_in_a_row: 0,
             window: None,
             stalls: Stalls::default(),
+            is_interrupted: false,
             next_tick: 0,
             next_look: 0,
         })
@@ -238,6 +252,9 @@ impl Run {
             self.turn(warm, Phase::WarmingUp, begin, watch)?;
         }
         if self.window.is_none() {
+            if watch.wants_stop() {
+                return Err(Stop::Asked);
+            }
             let now = self.now();
             self.begin_window(now, watch);
         }
@@ -253,15 +270,17 @@ impl Run {
         {
             let now = self.now();
             self.generator_mut().desk.recorder.end(now);
+            self.is_interrupted = watch.wants_stop();
         }
         self.generator_mut().desk.is_sending = false;
         self.end_watch();
         self.wait_for_echoes(watch)?;
         self.end_interval(watch);
-        Ok(())
+        self.prove_all(watch)
     }
 
-    /// Closes every connection, and says what was measured; `None` if there was no window.
+    /// Closes every connection, and says what was measured; `None` if there was no window, or if it was interrupted
+    /// before anything was.
     ///
     /// # Errors
     /// What polling says.
@@ -275,7 +294,8 @@ impl Run {
         let Some(window) = self.window else { return Ok(None) };
         let end = self.generator().desk.recorder.window_end();
         let duration = Duration::from_nanos(end.saturating_sub(window.start));
-        let Self { plan, mut reactor, connecting, meter, wall, stalls, .. } = self;
+        let Self { plan, mut reactor, connecting, meter, wall, stalls, findings, .. } = self;
+        let is_interrupted = self.is_interrupted;
         let generator = reactor.service_mut();
         let measured = Measured {
             plan,
@@ -284,14 +304,21 @@ impl Run {
             duration,
             connecting,
             tally: std::mem::take(&mut generator.desk.tally),
+            phases: std::mem::take(&mut generator.desk.phases).finish(),
             record: generator.take_record(),
             unsent,
             own_cpu: meter.own_cpu(),
             longest_turn: Duration::from_nanos(window.longest_turn),
             stalls,
             server: meter.server_total(),
+            lost_server: meter.lost_server(),
             wall,
+            findings,
+            is_interrupted,
         };
+        if measured.is_nothing() {
+            return Ok(None);
+        }
         Ok(Some(measured.outcome(labels)))
     }
 

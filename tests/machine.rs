@@ -1,6 +1,7 @@
 //! What a machine allows, told by made-up trees of `/proc` and `/sys`: each limit as the first wall, the
 //! sentence that says so, and the wall behind an error.
 
+use halloo::load::host::AcceptQueue;
 use halloo::load::machine::{Machine, Place, Plan, QueueCounters, Route, Wall};
 use halloo::net::Endpoint;
 use std::fs;
@@ -365,13 +366,29 @@ fn connections_that_found_the_queue_full_are_counted() {
     let since = QueueCounters::look_in(&tree.0).since(&before);
     assert_eq!(since, QueueCounters { overflows: 1_500, drops: 1_500 });
     let machine = tree.machine();
-    assert_eq!(machine.wall_of_queue(&QueueCounters::default()), None);
+    let queue = |waiting, limit| Some(AcceptQueue { waiting, limit });
+    let met = |machine: &Machine, counted: &QueueCounters, queue| {
+        machine.wall_of_queue(counted, queue).map(|wall| wall.when_met())
+    };
     assert_eq!(
-        machine.wall_of_queue(&since).expect("a wall").when_met(),
-        "out of places in the queue of a listener (at most 4,096, found full 1,500 times): raise it \
-         with `sysctl -w net.core.somaxconn=16384` as root and serve with --backlog 16384, or \
-         connect more slowly"
+        met(&machine, &QueueCounters::default(), queue(4097, 4096)),
+        None,
+        "none was dropped"
     );
+    assert_eq!(met(&machine, &since, queue(4096, 4096)), None, "another listener's was full");
+    assert_eq!(met(&machine, &since, None), None, "the listener is not on this machine");
+    assert_eq!(
+        met(&machine, &since, queue(4097, 4096)).expect("a wall"),
+        "out of places in the accept queue of the listener (at most 4,096, found full 1,500 times): raise it \
+         with `sysctl -w net.core.somaxconn=16384` as root and serve with --backlog 16384, or connect more slowly \
+         with --connect-rate"
+    );
+    let small = met(&machine, &since, queue(17, 16)).expect("a wall");
+    assert!(
+        small.ends_with("): serve with --backlog 64, or connect more slowly with --connect-rate")
+    );
+    let large = met(&machine, &since, queue(65_536, 65_535)).expect("a wall");
+    assert!(large.ends_with("): connect more slowly with --connect-rate"), "{large}");
     assert_eq!(QueueCounters::look_in(Path::new("/nonexistent")), QueueCounters::default());
 }
 

@@ -1,5 +1,6 @@
 //! Where the result of a measurement goes: the table on stdout, files, and what it means for the exit code.
 
+use super::output_file::{self, unfinished};
 use super::{Failure, printable};
 use crate::load::Outcome;
 use crate::load::compare::Comparison;
@@ -62,12 +63,14 @@ impl OutputArgs {
                 }
                 return Err(Failure::Usage(format!("{flag} -: only --json can go to stdout")));
             }
-            let directory = fs::metadata(directory_of(file));
-            if file.is_dir() || !directory.is_ok_and(|directory| directory.is_dir()) {
+            output_file::check(flag, file)?;
+        }
+        let files = self.files().into_iter().filter_map(|(flag, file)| Some((flag, file?)));
+        let files: Vec<(&str, &Path)> = files.collect();
+        for (index, (flag, file)) in files.iter().enumerate() {
+            if let Some((other, _)) = files[..index].iter().find(|(_, other)| other == file) {
                 let file = file.display();
-                return Err(Failure::Usage(format!(
-                    "{flag} {file}: expected a file in a directory that there is"
-                )));
+                return Err(Failure::Usage(format!("{flag} '{file}' is the file of {other}, too")));
             }
         }
         match self.gate.fail_if.iter().find(|threshold| threshold.is_relative()) {
@@ -89,6 +92,11 @@ impl OutputArgs {
             }
             None => print_table(&text::render(outcome)),
         };
+        let is_elsewhere =
+            self.files().iter().any(|(_, file)| file.is_some_and(|file| file != Path::new(STDOUT)));
+        if !is_elsewhere && self.gate.fail_if.is_empty() && output_file::is_stdout_closed() {
+            return Err(Failure::Runtime("cannot write to stdout: it is closed".into()));
+        }
         let html = self.html.as_deref().map(|file| save(file, &html::render(outcome)));
         let hdr = self.hdr.as_deref().map(|file| save(file, &hlog::render(outcome)));
         shown?;
@@ -199,21 +207,13 @@ fn write_whole(file: &Path, text: &str) -> io::Result<()> {
         Err(_) if file.is_symlink() => return fs::write(file, text),
         _ => {}
     }
-    let Some(name) = file.file_name() else { return Err(ErrorKind::InvalidInput.into()) };
-    let mut unfinished = std::ffi::OsString::from(".");
-    unfinished.push(name);
-    unfinished.push(format!(".{}", std::process::id()));
-    let unfinished = directory_of(file).join(unfinished);
+    let unfinished = unfinished(file)?;
     let written = fs::write(&unfinished, text).and_then(|()| fs::rename(&unfinished, file));
     if written.is_err() {
         // It may not even have been made.
         let _ = fs::remove_file(&unfinished);
     }
     written
-}
-
-fn directory_of(file: &Path) -> &Path {
-    file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]

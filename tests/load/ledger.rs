@@ -12,7 +12,7 @@ use std::time::Duration;
 const OPEN: Duration = Duration::from_millis(600);
 
 /// One of each kind in five.
-const FLAGS: &str = "-c 15 -d 2s --ping-every 300ms --reply-timeout 1s";
+const FLAGS: &str = "-c 15 -d 2s --probe-every 300ms --reply-timeout 1s";
 
 #[test]
 fn each_loss_is_a_line_in_the_ledger() {
@@ -99,7 +99,7 @@ fn what_connections_cost_is_told() {
     let pid = server.pid();
     for processes in [1, 2] {
         let flags =
-            format!("-c 2000 -d 500ms --ping-every 250ms --pid {pid} --processes {processes}");
+            format!("-c 2000 -d 500ms --probe-every 250ms --pid {pid} --processes {processes}");
         let measured = hold(server.url(), &flags);
         let outcome = &measured.outcome;
         measured.assert_verdict("VALID", &["2,000 connections were held", "none was lost"]);
@@ -133,7 +133,7 @@ fn connections_are_held_in_silence_if_that_is_wanted() {
             peer.reset();
         }
     });
-    let measured = hold(&server.url(), "-c 5 -d 500ms --ping-every off");
+    let measured = hold(&server.url(), "-c 5 -d 500ms --probe-every off");
     measured.assert_verdict("VALID", &["5 connections were held"]);
     assert_eq!(measured.outcome.messages.sent, 0);
 }

@@ -108,7 +108,7 @@ fn a_wrong_value_names_the_flag_the_value_and_what_would_do() {
         ("bench", "--json /nonexistent/a", &["--json /nonexistent/a", "directory"]),
         ("bench", "--html -", &["--html -", "only --json"]),
         ("bench", "--progress loud", &["--progress", "'loud'", "auto, plain, none"]),
-        ("hold", "--ping-every often", &["--ping-every", "'often'", "or off"]),
+        ("hold", "--probe-every often", &["--probe-every", "'often'", "or off"]),
         ("hold", "-d never", &["--duration", "'never'", "1h"]),
         ("hold", "--depth 2", &["--depth", "unexpected argument"]),
     ] {

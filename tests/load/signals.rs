@@ -19,7 +19,7 @@ fn the_first_signal_ends_it_with_what_was_measured() {
     for (signal, command, flags) in [
         (Signal::INT, "bench", "-c 4 -d 60s --warmup off"),
         (Signal::TERM, "bench", "-c 4 -r 500/s -n 1M --warmup off"),
-        (Signal::INT, "hold", "-c 4 -d 60s --ping-every 100ms"),
+        (Signal::INT, "hold", "-c 4 -d 60s --probe-every 100ms"),
     ] {
         expect_report(signal, command, server.url(), flags);
     }
@@ -30,7 +30,7 @@ fn members_report_what_they_have_measured_too() {
     let server = Server::start(&["ws://127.0.0.1:0"]);
     for (signal, command, flags) in [
         (Signal::INT, "bench", "-c 4 -d 60s --warmup off --processes 2"),
-        (Signal::TERM, "hold", "-c 4 -d 60s --ping-every 100ms --processes 2"),
+        (Signal::TERM, "hold", "-c 4 -d 60s --probe-every 100ms --processes 2"),
     ] {
         expect_report(signal, command, server.url(), flags);
     }

@@ -83,7 +83,8 @@ fn what_came_from_outside_means_itself() {
         |it| it.endings = [(SCRIPT.into(), 1)].into(),
         |it| {
             let (by, how) = (EndedBy::Server, SCRIPT.into());
-            it.ledger = vec![Loss { connection: 0, by, how, at_s: 1.0, after_s: 1.0 }];
+            it.ledger =
+                vec![Loss { connection: 0, by, how, at_s: 1.0, after_s: 1.0, in_window_s: None }];
         },
     ];
     for (index, spoil) in fields.into_iter().enumerate() {

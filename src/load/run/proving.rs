@@ -1,7 +1,7 @@
 //! The end of a hold: every connection that is still open is proved once more, so that none counts as held that
 //! was lost since its last probe.
 
-use super::{Phase, Run, SENDS_PER_TURN, Stop, TICK, Watch, nanoseconds};
+use super::{Phase, Run, SENDS_PER_TURN, Stop, Watch, nanoseconds};
 use crate::load::plan::Pace;
 
 impl Run {

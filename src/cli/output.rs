@@ -70,7 +70,9 @@ impl OutputArgs {
         for (index, (flag, file)) in files.iter().enumerate() {
             if let Some((other, _)) = files[..index].iter().find(|(_, other)| other == file) {
                 let file = file.display();
-                return Err(Failure::Usage(format!("{flag} '{file}' is the file of {other}, too")));
+                return Err(Failure::Usage(format!(
+                    "{flag} {file}: it is the file of {other}, too"
+                )));
             }
         }
         match self.gate.fail_if.iter().find(|threshold| threshold.is_relative()) {

@@ -8,17 +8,17 @@ use std::path::{Path, PathBuf};
 
 /// Finds out what would be in the way of writing this file, which a flag names.
 pub(super) fn check(flag: &str, file: &Path) -> Result<(), Failure> {
-    let refused = |why: &str| Err(Failure::Usage(format!("{flag} '{}' {why}", file.display())));
+    let refused = |why: &str| Err(Failure::Usage(format!("{flag} {}: {why}", file.display())));
     let directory = fs::metadata(directory_of(file));
     if file.is_dir() {
-        return refused("is a directory: expected a file");
+        return refused("it is a directory, expected a file");
     }
     if !directory.is_ok_and(|directory| directory.is_dir()) {
-        return refused("cannot be written: expected a file in a directory that there is");
+        return refused("no such directory, expected a file in one that there is");
     }
     match try_write(file) {
         Ok(()) => Ok(()),
-        Err(error) => refused(&format!("cannot be written: {error}")),
+        Err(error) => refused(&format!("it cannot be written: {error}")),
     }
 }
 
@@ -89,11 +89,11 @@ mod tests {
         check("--json", Path::new("/dev/null")).unwrap();
         assert_eq!(fs::read_to_string(at("old")).unwrap(), "old");
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 2, "nothing was left");
-        for (name, words) in [("", "is a directory"), ("none/new", "cannot be written")] {
+        for (name, words) in [("", "it is a directory"), ("none/new", "no such directory")] {
             let Err(Failure::Usage(message)) = check("--html", &at(name)) else {
                 panic!("{name} was taken")
             };
-            assert!(message.starts_with("--html '") && message.contains(words), "{message}");
+            assert!(message.starts_with("--html /") && message.contains(words), "{message}");
         }
         let too_long = at(&"n".repeat(300));
         assert!(check("--hdr", &too_long).is_err());

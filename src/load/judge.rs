@@ -208,7 +208,11 @@ fn subject(names: &[String]) -> String {
 }
 
 fn lossy(outcome: &Outcome) -> Option<Charge> {
-    let it = outcome.messages;
+    let mut it = outcome.messages;
+    if outcome.kind == Kind::Hold {
+        // Whose message is lost is lost itself, and that is the finding.
+        it.lost = 0;
+    }
     let wrong = it.lost.saturating_add(it.corrupted);
     let share = wrong as f64 / it.sent.max(1) as f64;
     if share <= outcome.load.lossy_above || wrong == 0 {

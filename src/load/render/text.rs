@@ -2,7 +2,7 @@
 //! [`WIDTH`](super::table::WIDTH) columns wide.
 
 use super::super::latency::Latency;
-use super::super::outcome::{EndedBy, Kind, Load, Loss, Outcome};
+use super::super::outcome::{EndedBy, Environment, Load, Loss, Outcome};
 use super::super::result::{STALL_FLOOR_US, Stalls};
 use super::quantity::{
     bytes, count, cpus, length_s, memory_kib, per_second, percent, significant, time_us,
@@ -29,6 +29,9 @@ pub fn render(outcome: &Outcome) -> String {
     table.text
 }
 
+/// Latencies of the window's messages; other rows are about connecting.
+pub const MEASURED_ROWS: [&str; 3] = ["round trip", "corrected", "uncorrected"];
+
 /// What stands behind a figure that stalls of the load generator may dominate.
 pub const DOUBT: &str = "!";
 
@@ -41,15 +44,44 @@ pub fn marked(outcome: &Outcome, name: &str, text: String) -> String {
     if is_doubtful { text + DOUBT } else { text }
 }
 
+/// How long the window was, and how long it should have been if it was interrupted.
+pub fn window(outcome: &Outcome) -> String {
+    let lasted = length_s(outcome.duration_s);
+    match (outcome.interrupted, outcome.planned_s) {
+        (false, _) => lasted,
+        (true, None) => format!("{lasted} (interrupted)"),
+        (true, Some(planned)) => format!("{lasted} of {} (interrupted)", length_s(planned)),
+    }
+}
+
+/// The machine that measured, as far as it is known.
+pub fn machine(machine: &Environment) -> String {
+    if machine.system.is_empty() {
+        return String::new();
+    }
+    let mut parts = vec![format!("{} {}", machine.system, machine.architecture)];
+    parts.extend(machine.processor.clone());
+    parts.extend(machine.cpus.map(|cpus| match cpus {
+        1 => "1 CPU".into(),
+        _ => format!("{} CPUs", count(cpus)),
+    }));
+    parts.extend(machine.memory_bytes.map(|bytes| memory_kib(bytes as f64 / 1024.0)));
+    parts.join(", ")
+}
+
 /// How the messages were sent, in words.
 pub fn load(load: &Load) -> String {
+    if load.rate.is_none() && load.depth.is_none() {
+        return "no messages: connections are held in silence".into();
+    }
     let sending = match (load.rate, load.depth) {
         (Some(rate), _) => format!("open loop, {}", per_second(rate)),
         (None, Some(depth)) => format!("closed loop, {depth} on their way per connection"),
-        (None, None) => "closed loop".into(),
+        (None, None) => String::new(),
     };
     let verified = if load.verified { "every echo verified" } else { "echoes not verified" };
-    format!("{} messages, {sending}, {verified}", bytes(load.message_bytes as f64))
+    let spin = if load.spin { ", spinning" } else { "" };
+    format!("{} messages, {sending}, {verified}{spin}", bytes(load.message_bytes as f64))
 }
 
 /// Who ended connections and how, the most frequent first: `(server: close 1001, 12)`.
@@ -78,11 +110,11 @@ fn what(outcome: &Outcome, table: &mut Table) {
     table.gap();
     table.row("command", &outcome.command);
     table.row("target", &outcome.target);
-    if outcome.kind == Kind::Bench {
-        table.row("load", &load(&outcome.load));
-    }
-    let window = length_s(outcome.duration_s);
-    table.row("window", &format!("{window} from {}", outcome.started_at));
+    table.row("load", &load(&outcome.load));
+    table.row("window", &format!("{} from {}", window(outcome), outcome.started_at));
+    let machine = machine(&outcome.machine);
+    let on = if machine.is_empty() { String::new() } else { format!(" on {machine}") };
+    table.row("measured by", &format!("{}{on}", outcome.program));
     if outcome.runs > 1 {
         table.row("merged", &format!("{} runs", count(outcome.runs.into())));
     }
@@ -140,6 +172,15 @@ fn latencies(outcome: &Outcome, table: &mut Table) {
     }
     if outcome.connecting.histogram.count() > 0 {
         rows.push(("connecting", &outcome.connecting.latency_us));
+        rows.extend(outcome.connecting.phases.iter().map(|phase| {
+            let name = match &*phase.name {
+                "authentication" => "  auth",
+                "upgrade" => "  upgrade",
+                "tls" => "  tls",
+                _ => "  tcp",
+            };
+            (name, &phase.latency_us)
+        }));
     }
     if rows.is_empty() {
         return;
@@ -149,7 +190,7 @@ fn latencies(outcome: &Outcome, table: &mut Table) {
     table.row("latency", &cells(&names));
     for (row, latency) in rows {
         // Connecting is over before the stalls of the window.
-        let is_judged = row != "connecting";
+        let is_judged = MEASURED_ROWS.contains(&row);
         let figures = latency.figures().map(|(name, figure)| {
             let text = figure.text(time_us);
             if is_judged { marked(outcome, name, text) } else { text }

@@ -7,6 +7,7 @@ use super::chart::{Scale, linear, logarithmic, multiples, time_step};
 use super::markup::escaped;
 use super::moments::{Moment, moments};
 use super::plot::{Axis, FULL, HALF, Hint, Plot, Series, legend};
+use super::steps;
 
 /// Points of the percentile curve.
 const CURVE_POINTS: u32 = 240;
@@ -93,8 +94,15 @@ pub(super) fn over_time(outcome: &Outcome) -> String {
         cpu.to_vec(),
         memory.to_vec(),
     ];
-    let figures: Vec<String> =
-        charts.iter().zip(series).map(|(chart, series)| chart.figure(&moments, series)).collect();
+    let steps = steps::connections(outcome, &moments);
+    let figures: Vec<String> = charts
+        .iter()
+        .zip(series)
+        .map(|(chart, series)| match chart.kind {
+            Kind::Cropped => chart.figure(&moments, series, &steps),
+            _ => chart.figure(&moments, series, &[]),
+        })
+        .collect();
     let (full, half) = figures.split_at(FULL_CHARTS);
     format!("{}<div class=\"charts\">\n{}</div>\n", full.concat(), half.concat())
 }
@@ -120,8 +128,13 @@ enum Kind {
 }
 
 impl Chart {
-    /// Nothing if nothing was measured.
-    fn figure(&self, moments: &[Moment], series: Vec<Series>) -> String {
+    /// Nothing if nothing was measured. `steps` are drawn in place of a single series, if there are any.
+    fn figure(
+        &self,
+        moments: &[Moment],
+        series: Vec<Series>,
+        steps: &[(f64, Option<f64>)],
+    ) -> String {
         let measured = |series: &Series| series.points.iter().any(|(_, value)| value.is_some());
         let series: Vec<Series> = series.into_iter().filter(measured).collect();
         let (Some(first), Some(last)) = (moments.first(), moments.last()) else {
@@ -131,14 +144,19 @@ impl Chart {
             return String::new();
         }
         let names: Vec<&str> = series.iter().map(|series| series.name).collect();
+        let hints = self.hints(moments, &series);
+        let drawn = match (&series[..], steps) {
+            ([only], [_, ..]) => vec![Series { name: only.name, points: steps.to_vec() }],
+            _ => series,
+        };
         let plot = Plot {
             id: self.id,
             title: self.title,
-            description: self.description(&series),
+            description: self.description(&drawn),
             x: seconds_axis(first.start_s.min(0.0), last.end_s),
-            y: self.y_axis(&series),
-            hints: self.hints(moments, &series),
-            series,
+            y: self.y_axis(&drawn),
+            hints,
+            series: drawn,
         };
         let sizes = if self.kind == Kind::Time { FULL } else { HALF };
         figure(self.title, "", &names, &plot.render(sizes))

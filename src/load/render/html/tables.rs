@@ -6,7 +6,8 @@ use super::super::quantity::{
     bytes, count, cpus, length_s, memory_kib, per_second, percent, time_us,
 };
 use super::super::text::{
-    NOT_BELIEVED, load, losses_by_reason, marked, most_frequent_first, stalls,
+    MEASURED_ROWS, NOT_BELIEVED, load, losses_by_reason, machine, marked, most_frequent_first,
+    stalls, window,
 };
 use super::markup::{bars, escaped, grid, pairs};
 
@@ -25,6 +26,7 @@ pub(super) fn latencies(outcome: &Outcome) -> String {
     }
     if outcome.connecting.histogram.count() > 0 {
         columns.push(("connecting", &outcome.connecting.latency_us));
+        columns.extend(outcome.connecting.phases.iter().map(|it| (&*it.name, &it.latency_us)));
     }
     if columns.is_empty() {
         return String::new();
@@ -35,7 +37,8 @@ pub(super) fn latencies(outcome: &Outcome) -> String {
         let (name, figure) = columns[column].1.figures()[row];
         let text = figure.text(time_us);
         // Connecting is over before the stalls of the window.
-        if columns[column].0 == "connecting" { text } else { marked(outcome, name, text) }
+        let is_judged = MEASURED_ROWS.contains(&columns[column].0);
+        if is_judged { marked(outcome, name, text) } else { text }
     };
     let row = |name: &str, cells: Vec<String>| [vec![name.to_owned()], cells].concat();
     let across = names.iter().enumerate().map(|(column, name)| {
@@ -127,10 +130,11 @@ fn run(outcome: &Outcome) -> String {
         &[
             ("Target", Some(outcome.target.clone())),
             ("Load", Some(load(&outcome.load))),
-            ("Window", Some(length_s(outcome.duration_s))),
+            ("Window", Some(window(outcome))),
             ("Began", Some(outcome.started_at.clone())),
             ("Runs merged", runs),
             ("Measured by", Some(outcome.program.clone())),
+            ("On", Some(machine(&outcome.machine)).filter(|machine| !machine.is_empty())),
         ],
     )
 }

@@ -16,6 +16,7 @@ impl Environment {
         let tree = Tree::new(root);
         let kernel = |name: &str| tree.word(format!("proc/sys/kernel/{name}"));
         let system = kernel("ostype").unwrap_or_else(|| std::env::consts::OS.into());
+        let machine = Machine::look_in(root);
         Self {
             system: match kernel("osrelease") {
                 Some(release) => format!("{system} {release}"),
@@ -23,8 +24,8 @@ impl Environment {
             },
             architecture: std::env::consts::ARCH.into(),
             processor: tree.processor(),
-            cpus: Machine::look_in(root).processors,
-            memory_bytes: tree.entry("proc/meminfo", "MemTotal:").map(|kibibytes| kibibytes * 1024),
+            cpus: machine.processors,
+            memory_bytes: machine.memory_total,
         }
     }
 }

@@ -91,6 +91,10 @@ impl<'a> Tree<'a> {
         Some(self.entry("proc/meminfo", "MemAvailable:")? * 1024)
     }
 
+    pub(super) fn memory_total(&self) -> Option<u64> {
+        Some(self.entry("proc/meminfo", "MemTotal:")? * 1024)
+    }
+
     /// The processes and threads of the machine, as behind the slash in `0.00 0.01 0.05 1/123 4567`.
     pub(super) fn threads(&self) -> Option<u64> {
         let text = self.text("proc/loadavg")?;

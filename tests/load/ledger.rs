@@ -56,7 +56,7 @@ fn all_may_be_lost_without_a_word() {
         peer.close(1001);
     });
     let measured = hold(&server.url(), "-c 3 -d 2s");
-    measured.assert_lost(&["3 of 3 connections", "3 by the server (close 1001)"]);
+    measured.assert_lost(&["3 of 3 connections", "3 by the server with close 1001"]);
     let outcome = measured.outcome;
     assert_eq!(outcome.ledger.len(), 3, "{:#?}", outcome.ledger);
     assert!(outcome.duration_s < 1.5, "nobody is left to hold: {}", outcome.duration_s);

@@ -382,7 +382,7 @@ fn ended(by: EndedBy, how: &str) -> Outcome {
         it.endings.insert(how.into(), 4);
         let loss = |connection: u64| {
             let at_s = 3.0 + connection as f64;
-            Loss { connection, by, how: how.into(), at_s, after_s: at_s }
+            Loss { connection, by, how: how.into(), at_s, after_s: at_s, in_window_s: None }
         };
         it.ledger = (0..4).map(loss).collect();
     })

@@ -56,16 +56,16 @@ impl QueueWatch {
     }
 
     fn queue_now(&self) -> Option<AcceptQueue> {
-        let families: &[u8] =
-            if self.target.is_ipv4() { &[diag::INET, diag::INET6] } else { &[diag::INET6] };
-        let mut listeners = Vec::new();
-        for &family in families {
+        let families: &[u8] = match self.target.is_ipv4() {
+            // A listener on all IPv6 addresses may serve IPv4 too.
+            true => &[diag::INET, diag::INET6],
+            false => &[diag::INET6],
+        };
+        families.iter().find_map(|&family| {
             // One family may be missing, as may the whole of sock_diag in a sandbox.
-            listeners.extend(
-                diag::listeners(&self.socket, family, self.target.port()).unwrap_or_default(),
-            );
-        }
-        serving(&listeners, self.target.ip())
+            let listeners = diag::listeners(&self.socket, family, self.target.port());
+            serving(&listeners.unwrap_or_default(), self.target.ip())
+        })
     }
 }
 
@@ -219,11 +219,12 @@ mod tests {
     use std::net::TcpStream;
 
     fn listening(address: &str, backlog: i32) -> (Socket, SocketAddr) {
-        let address: SocketAddr = address.parse().unwrap();
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
-        socket.bind(&address.into()).unwrap();
-        socket.listen(backlog).unwrap();
-        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        let address: SocketAddr = address.parse().expect("an address");
+        let socket =
+            Socket::new(Domain::for_address(address), Type::STREAM, None).expect("a socket");
+        socket.bind(&address.into()).expect("a free port");
+        socket.listen(backlog).expect("it is bound");
+        let address = socket.local_addr().expect("it is bound").as_socket().expect("an address");
         (socket, address)
     }
 

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 /// Kinds of loss that a sentence names; the rest is one number.
 const KINDS_MAX: usize = 3;
 
-/// Who and how, the most frequent first, and when: `12 by the server (close 1001), 3 by silence; from 1.2 s to 4.0 s
-/// after the first connect`. Nothing if none was lost.
+/// Who and how, the most frequent first, and when: `12 by the server with close 1001, 3 by the network with silence;
+/// from 1.2 s to 4.0 s after the first connect`. Nothing if none was lost.
 pub fn losses(ledger: &[Loss]) -> String {
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     for loss in ledger {
@@ -35,13 +35,12 @@ pub fn losses(ledger: &[Loss]) -> String {
 }
 
 fn cause(loss: &Loss) -> String {
-    let how = &loss.how;
-    match loss.by {
-        EndedBy::Server => format!("by the server ({how})"),
-        EndedBy::Network if how == "silence" => "by silence (no echo in time)".into(),
-        EndedBy::Network => format!("by the network ({how})"),
-        EndedBy::Us => format!("by us ({how})"),
-    }
+    let by = match loss.by {
+        EndedBy::Server => "the server",
+        EndedBy::Network => "the network",
+        EndedBy::Us => "us",
+    };
+    format!("by {by} with {}", loss.how)
 }
 
 #[cfg(test)]
@@ -61,7 +60,7 @@ mod tests {
         let one = loss(EndedBy::Server, "close 1001", 1.5);
         assert_eq!(
             losses(std::slice::from_ref(&one)),
-            "1 by the server (close 1001); 1.50 s after the first connect"
+            "1 by the server with close 1001; 1.50 s after the first connect"
         );
         let all = [
             one,
@@ -72,7 +71,7 @@ mod tests {
         ];
         assert_eq!(
             losses(&all),
-            "2 by the network (RST), 1 by silence (no echo in time), 1 by the server (close 1001), \
+            "2 by the network with RST, 1 by the network with silence, 1 by the server with close 1001, \
              1 in other ways; from 1.50 s to 9.00 s after the first connect"
         );
     }

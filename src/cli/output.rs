@@ -66,6 +66,8 @@ impl OutputArgs {
             output_file::check(flag, file)?;
         }
         let files = self.files().into_iter().filter_map(|(flag, file)| Some((flag, file?)));
+        // What is no plain file, such as /dev/null, takes more than one.
+        let files = files.filter(|(_, file)| !file.exists() || file.is_file());
         let files: Vec<(&str, &Path)> = files.collect();
         for (index, (flag, file)) in files.iter().enumerate() {
             if let Some((other, _)) = files[..index].iter().find(|(_, other)| other == file) {

@@ -43,6 +43,29 @@ fn a_server_that_comes_back_in_time_has_lost_none() {
 }
 
 #[test]
+fn more_connections_than_are_proved_at_once_are_all_proved() {
+    let server = Server::start(&["ws://127.0.0.1:0"]);
+    let flags = "-c 1500 -d 500ms --probe-every 500ms --reply-timeout 2s";
+    let outcome = hold(server.url(), flags).outcome;
+    assert_eq!((outcome.connections.established, outcome.connections.lost), (1_500, 0));
+    // One that stops in the end is waited for on all of them at the same time.
+    let pid = Pid::from_raw(server.pid() as i32).expect("a process id");
+    let flags = "-c 1500 -d 3s --probe-every 1s --reply-timeout 2s";
+    let (begin, stopper) = (Instant::now(), stop_after(pid, Duration::from_millis(3_500)));
+    let outcome = hold(server.url(), flags).outcome;
+    stopper.join().expect("it does not panic");
+    assert_eq!(outcome.connections.lost, 1_500, "{}", outcome.verdict_reason);
+    assert!(begin.elapsed() < Duration::from_secs(15), "{:?}", begin.elapsed());
+}
+
+fn stop_after(pid: Pid, wait: Duration) -> thread::JoinHandle<()> {
+    thread::spawn(move || {
+        thread::sleep(wait);
+        kill_process(pid, Signal::STOP).expect("it runs");
+    })
+}
+
+#[test]
 fn several_processes_prove_theirs_too() {
     let flags = format!("{FLAGS} --processes 2");
     let outcome = hold(&stopping(Wire::WebSocket, Duration::from_secs(20)).url(), &flags).outcome;

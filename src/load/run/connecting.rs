@@ -150,6 +150,7 @@ impl Run {
             self.endpoint += 1;
             self.attempts = 0;
             self.generator_mut().forget_failures();
+            self.queue_watch = self.watch_queue();
             return Ok(());
         }
         Err(Stop::Ended { end: end.expect("what has failed has ended"), was_open: false })

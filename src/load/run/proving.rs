@@ -3,6 +3,15 @@
 
 use super::{Phase, Run, SENDS_PER_TURN, Stop, Watch, nanoseconds};
 use crate::load::plan::Pace;
+use std::time::Duration;
+
+/// Probes that wait for their echoes at once: 256. A server that echoes a million of them in five seconds is alive, and
+/// must not seem to be silent because all were sent at the same time.
+const PROBES_AT_ONCE: u64 = 256;
+
+/// How long no echo may come until more probes are sent all the same: 100 ms. If the server is gone, every connection
+/// is waited for at the same time.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 impl Run {
     /// Sends a last probe on every open connection, some at a time, and waits for the echoes. A connection without
@@ -14,16 +23,16 @@ impl Run {
         let start = self.now();
         // What follows is not of the schedule: it is due when it is sent, after the window.
         self.generator_mut().desk.schedule = None;
-        let places = self.places.clone();
-        for chunk in places.chunks(SENDS_PER_TURN) {
+        for first in (0..self.places.len()).step_by(SENDS_PER_TURN) {
             let now = self.now();
-            chunk.iter().for_each(|&index| self.probe(index, now));
+            for place in first..self.places.len().min(first + SENDS_PER_TURN) {
+                self.probe(self.places[place], now);
+            }
             self.turn(now, Phase::Proving, start, watch)?;
+            while self.unproved() >= PROBES_AT_ONCE && self.wait_for_proof(start, watch)? {}
         }
-        // The last one was sent now at the latest; all are looked at once every tick.
-        let timeout = nanoseconds(self.plan.reply_timeout);
-        let deadline = self.now() + timeout;
-        while self.generator().desk.tally.on_their_way > 0 && self.now() < deadline {
+        let deadline = self.now() + nanoseconds(self.plan.reply_timeout);
+        while self.unproved() > 0 && self.now() < deadline {
             self.turn(deadline, Phase::Proving, start, watch)?;
         }
         let now = self.now();
@@ -31,6 +40,21 @@ impl Run {
             self.go_on(index, now);
         }
         Ok(())
+    }
+
+    /// Probes that are waited for.
+    fn unproved(&self) -> u64 {
+        self.generator().desk.tally.on_their_way
+    }
+
+    /// Waits until fewer probes are waited for; whether that came about.
+    fn wait_for_proof(&mut self, start: u64, watch: &mut dyn Watch) -> Result<bool, Stop> {
+        let before = self.unproved();
+        let end = self.now() + nanoseconds(PATIENCE);
+        while self.unproved() >= before && self.now() < end {
+            self.turn(end, Phase::Proving, start, watch)?;
+        }
+        Ok(self.unproved() < before)
     }
 
     /// One that still has something to send would only queue more behind it.

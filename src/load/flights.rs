@@ -1,9 +1,13 @@
 //! The messages of one connection that are on their way, oldest first.
 
 use std::collections::VecDeque;
+use std::iter::successors;
 
 /// Stands for a message whose echo came before those of older ones.
 const ECHOED: u64 = 0;
+
+/// How many numbers that end in the same bits are looked at, from the expected one back: 16.
+const SPANS_MAX: usize = 16;
 
 /// See the [module documentation](self). One message on its way takes no heap.
 #[derive(Debug, Default)]
@@ -68,6 +72,12 @@ impl Flights {
         (self.oldest_sent != ECHOED).then_some((self.oldest, self.oldest_sent))
     }
 
+    /// Whether a later message than the oldest was echoed.
+    #[inline]
+    pub(super) fn is_overtaken(&self) -> bool {
+        self.newest_ahead > 0
+    }
+
     /// When a message was sent, if it is on its way.
     pub(super) fn sent(&self, number: u64) -> Option<u64> {
         let sent = match number.checked_sub(self.oldest)? {
@@ -101,23 +111,21 @@ impl Flights {
         Some(oldest)
     }
 
-    /// The message nearest to the oldest in flight whose number ends in these bits: at or after the oldest
-    /// if one was sent, else before it.
+    /// The message whose number ends in these bits, in flight if there is one: the nearest to the message that is
+    /// expected next, which follows the newest that was echoed.
     pub(super) fn nearest(&self, low: u64, bits: u32) -> Standing {
-        let mask = (1 << bits) - 1;
-        let ahead = low.wrapping_sub(self.oldest) & mask;
-        if ahead < self.next_number() - self.oldest {
-            let number = self.oldest + ahead;
-            return match self.sent(number) {
-                Some(sent) => Standing::InFlight(number, sent),
-                None => Standing::Past(number),
-            };
-        }
-        let behind = self.oldest.wrapping_sub(low) & mask;
-        match self.oldest.checked_sub(behind) {
-            Some(number) if behind > 0 => Standing::Past(number),
-            _ => Standing::Unsent,
-        }
+        let span = 1_u64 << bits;
+        let expected = self.oldest + u64::from(self.newest_ahead);
+        let ahead = low.wrapping_sub(expected) & (span - 1);
+        let after = Some(expected + ahead).filter(|&number| number < self.next_number());
+        let before = (expected + ahead).checked_sub(span);
+        let is_after_nearer = ahead <= span / 2;
+        let [first, second] = if is_after_nearer { [after, before] } else { [before, after] };
+        let in_flight = |number| Some(Standing::InFlight(number, self.sent(number)?));
+        let older = successors(before, |number| number.checked_sub(span)).take(SPANS_MAX);
+        let found = first.into_iter().chain(second).chain(older.skip(1)).find_map(in_flight);
+        let past = first.or(second).map(Standing::Past);
+        found.or(past).unwrap_or(Standing::Unsent)
     }
 
     /// The messages in flight, oldest first: number and time.
@@ -218,7 +226,7 @@ mod tests {
     #[test]
     fn the_nearest_number_is_found_by_its_lowest_bits() {
         let mut flights = flights(70);
-        (0..66).for_each(|number| drop(flights.land(number)));
+        (0..66).for_each(|number| assert!(flights.land(number).is_some()));
         flights.land(67);
         assert_eq!(flights.nearest(66 & 63, 6), Standing::InFlight(66, 166));
         assert_eq!(flights.nearest(69, 48), Standing::InFlight(69, 169));
@@ -227,5 +235,13 @@ mod tests {
         assert_eq!(flights.nearest(70 & 63, 6), Standing::Past(6));
         assert_eq!(flights.nearest(70, 48), Standing::Unsent);
         assert_eq!(Flights::default().nearest(0, 6), Standing::Unsent);
+        // An old one that was lost does not take the place of the one that is expected.
+        let mut flights = self::flights(68);
+        (0..67).filter(|&number| number != 3).for_each(|number| {
+            assert!(flights.land(number).is_some());
+        });
+        assert_eq!(flights.nearest(67 & 63, 6), Standing::InFlight(67, 167));
+        assert!(flights.land(67).is_some());
+        assert_eq!(flights.nearest(3, 6), Standing::InFlight(3, 103));
     }
 }

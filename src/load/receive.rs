@@ -139,16 +139,38 @@ impl Talk {
         }
         let is_completed = echo.is_some_and(|echo| match echo {
             Echo::Intact(number) => self.land(desk, number, now, desk.contents.bytes()),
+            Echo::Corrupted(number) => {
+                let got = self.beginning(desk, number, &bytes[used..]);
+                self.complete_broken(desk, number, &got, now)
+            }
             _ => self.take_faulty(desk, echo, &bytes[..used], now),
         });
         (used, is_completed)
     }
 
-    /// Whether what came right before an echo belongs to it: on the same line for sure, in bytes if it is so more
-    /// often than not.
+    /// What came in a stream in place of this message, which was right up to what follows.
+    fn beginning(&self, desk: &Desk, number: u64, rest: &[u8]) -> Vec<u8> {
+        let stream = self.aside.as_ref().and_then(|aside| aside.stream.as_ref());
+        let (Some(stream), Some(sent)) = (stream, self.flights.sent(number)) else {
+            return Vec::new();
+        };
+        let message = desk.contents.message(self.stamp(number, sent));
+        let mut beginning = match stream.broken_at() {
+            0 => stream.sample(),
+            offset => message.slices().concat()[..offset].to_vec(),
+        };
+        beginning.extend_from_slice(&rest[..rest.len().min(SAMPLE_BYTES)]);
+        beginning
+    }
+
+    /// Whether what came right before an echo belongs to it: on the same line for sure; in bytes if it is so more
+    /// often than not, and no older message is in flight that it may be the response to.
     fn is_part_of_echo(&self, desk: &mut Desk, number: u64) -> bool {
         if desk.contents.are_lines() {
             return true;
+        }
+        if self.flights.oldest().is_none_or(|(oldest, _)| oldest != number) {
+            return false;
         }
         desk.prefixed += 1;
         let echoes = number.saturating_mul(desk.tally.open as u64);
@@ -192,7 +214,6 @@ impl Talk {
             Echo::Repeated(_) => self.hold(desk, What::Repeated, message, now),
             Echo::Misdelivered => {
                 desk.recorder.fault(Fault::Misdelivered, now);
-                desk.recorder.differs(|| Difference::new(self.connection, None, message));
                 self.hold(desk, What::Misdelivered, message, now);
             }
             Echo::Unknown => self.hold(desk, What::Unasked, message, now),
@@ -308,7 +329,7 @@ impl Talk {
             let stood_in = aside.unknowns.standing_in() > 0;
             let Some(what) = aside.unknowns.release(oldest, max) else { return };
             // Its echo came after all.
-            if stood_in && what != What::Misdelivered {
+            if stood_in && what == What::Unasked {
                 desk.patience = PATIENCE.max(took.saturating_mul(2));
             }
             count(desk, what, now);

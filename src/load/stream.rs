@@ -26,6 +26,7 @@ pub(super) struct Stream {
     junk: Junk,
     sample: [u8; SAMPLE_BYTES],
     sampled: usize,
+    broken_at: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -59,6 +60,7 @@ impl Stream {
             junk: Junk::default(),
             sample: [0; SAMPLE_BYTES],
             sampled: 0,
+            broken_at: 0,
         }
     }
 
@@ -93,10 +95,14 @@ impl Stream {
         (junk.messages > 0).then_some(junk)
     }
 
+    /// How many bytes of the last corrupted message were right; if none, [`sample`](Self::sample) is how it began.
+    pub(super) fn broken_at(&self) -> usize {
+        self.broken_at
+    }
+
     /// The beginning of the junk that was found last.
     pub(super) fn sample(&self) -> Vec<u8> {
-        let undecided = if self.in_run { &self.window[..self.filled] } else { &[] };
-        let sample = self.sample[..self.sampled].iter().chain(undecided);
+        let sample = self.sample[..self.sampled].iter().chain(&self.window[..self.filled]);
         sample.take(SAMPLE_BYTES).copied().collect()
     }
 
@@ -124,6 +130,7 @@ impl Stream {
         if !message.matches(offset, piece) {
             let count = message.matching(offset, piece);
             let offset = offset + count;
+            self.broken_at = offset;
             // The next message may have begun in what seemed right.
             let room = sender.contents.window_bytes() - 1;
             self.filled = message.copy_before(offset, &mut self.window[..room]);
@@ -164,6 +171,7 @@ impl Stream {
         if resembling.is_some() {
             let whole = sender.contents.bytes();
             self.covered = whole + slack(whole);
+            (self.sampled, self.broken_at) = (0, 0);
         }
         ends_line |= self.drop_first(sender);
         (resembling.map(Echo::Corrupted), ends_line)
@@ -189,8 +197,9 @@ impl Stream {
             *room = byte;
             self.sampled += 1;
         }
-        let ends_line =
-            sender.contents.are_lines() && byte == b'\n' && self.covered <= slack(whole);
+        // The rest of a damaged message may begin with a newline that does not end it.
+        let may_end = self.in_run || self.covered <= slack(whole);
+        let ends_line = byte == b'\n' && sender.contents.are_lines() && may_end;
         if ends_line {
             (self.covered, self.in_run) = (0, false);
             self.stage = if self.filled == 0 { Stage::Boundary } else { Stage::Search };
@@ -369,7 +378,10 @@ mod tests {
                     let seen = read(&contents, 4, &bytes);
                     let bad = seen.iter().filter(|seen| !is_intact(seen)).count();
                     let good = seen.iter().filter(|seen| is_intact(seen)).count();
-                    assert!(bad <= 1 && good >= 3, "{inserted} at {place}: {seen:?}");
+                    // A newline in the stamp makes two lines of junk.
+                    let is_split = framing == Framing::Line && inserted == b'\n' && place < 24;
+                    let bad_max = if is_split { 2 } else { 1 };
+                    assert!(bad <= bad_max && good >= 3, "{inserted} at {place}: {seen:?}");
                 }
             }
         }

@@ -18,4 +18,5 @@ mod schemes;
 mod signals;
 #[path = "../support/mod.rs"]
 mod support;
+mod unexpected;
 mod verdicts;

@@ -155,15 +155,16 @@ impl Generator {
         self.talks[index].leave(&mut self.desk, outbox);
     }
 
-    /// Gives up what was sent before `deadline` and has no echo; the connections that have lost something.
+    /// Gives up what was sent before `deadline` and has no echo; the connections where there was any.
     pub(super) fn give_up_before(&mut self, deadline: u64, now: u64) -> Vec<usize> {
         let Self { talks, desk, .. } = self;
         let mut losers = Vec::new();
         for (index, talk) in talks.iter_mut().enumerate() {
-            if talk.state != State::Open || !talk.give_up_before(desk, deadline, now) {
+            if talk.state != State::Open {
                 continue;
             }
-            if desk.keeps_ledger {
+            let Some(lost) = talk.give_up_before(desk, deadline, now) else { continue };
+            if desk.keeps_ledger && lost > 0 {
                 talk.lose(desk, EndedBy::Network, SILENCE.into(), now);
             }
             losers.push(index);

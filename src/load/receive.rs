@@ -350,11 +350,17 @@ impl Talk {
         self.aside.as_mut().is_some_and(|aside| aside.unknowns.stand_in(now, patience))
     }
 
-    /// Gives up what was sent before `deadline` and has no echo; whether there was any.
-    pub(super) fn give_up_before(&mut self, desk: &mut Desk, deadline: u64, now: u64) -> bool {
+    /// Gives up what was sent before `deadline` and has no echo: how many messages have had no response at all.
+    /// None if there was nothing to give up.
+    pub(super) fn give_up_before(
+        &mut self,
+        desk: &mut Desk,
+        deadline: u64,
+        now: u64,
+    ) -> Option<usize> {
         let is_over = |talk: &Self| talk.flights.oldest().is_some_and(|(_, sent)| sent < deadline);
         if !is_over(self) {
-            return false;
+            return None;
         }
         if !desk.is_attributed() {
             if self.order == Order::Going {
@@ -363,12 +369,13 @@ impl Talk {
             self.order = Order::Lost;
         }
         self.end_junk(desk, now);
+        let mut lost = 0;
         while is_over(self) {
-            self.give_up_one(desk);
+            lost += usize::from(self.give_up_one(desk));
         }
         self.release(desk, now, 0);
         self.tidy();
-        true
+        Some(lost)
     }
 
     /// Gives up everything in flight: the connection has ended.
@@ -392,25 +399,27 @@ impl Talk {
         }
     }
 
-    /// The oldest has no echo. If an unknown message came after it was sent, that was the response.
-    fn give_up_one(&mut self, desk: &mut Desk) {
-        let Some((number, sent)) = self.flights.give_up() else { return };
+    /// The oldest has no echo. If an unknown message came after it was sent, that was the response; otherwise it
+    /// is lost.
+    fn give_up_one(&mut self, desk: &mut Desk) -> bool {
+        let Some((number, sent)) = self.flights.give_up() else { return false };
         desk.tally.on_their_way -= 1;
         let intended = self.intended(desk, number, sent);
         let unknown = self.aside.as_mut().and_then(|aside| aside.unknowns.take_for(number));
         let key = (self.connection, if desk.is_attributed() { number } else { u64::MAX });
-        let counts = match unknown {
+        let (is_lost, counts) = match unknown {
             Some((what, sample)) if what != What::Misdelivered => {
                 desk.recorder.answered_wrongly(intended, 0);
                 self.show_difference(desk, number, sent, &sample);
-                false
+                (false, false)
             }
-            _ => desk.recorder.lost(intended),
+            _ => (true, desk.recorder.lost(intended)),
         };
         if desk.given_up.len() >= GIVEN_UP_MAX {
             desk.given_up.clear();
         }
         desk.given_up.insert(key, counts);
+        is_lost
     }
 
     /// Owns no memory when nothing is unfinished or unclear.

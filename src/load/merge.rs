@@ -242,6 +242,7 @@ impl std::iter::Sum for Messages {
         all.fold(Self::default(), |sum, it| Self {
             sent: sum.sent + it.sent,
             received: sum.received + it.received,
+            untimed: sum.untimed + it.untimed,
             lost: sum.lost + it.lost,
             unsent: sum.unsent + it.unsent,
             late: sum.late + it.late,

@@ -289,7 +289,6 @@ impl Run {
         labels: &Labels,
         watch: &mut dyn Watch,
     ) -> Result<Option<Outcome>, Stop> {
-        let unsent = self.generator().desk.behind;
         self.leave(watch)?;
         let Some(window) = self.window else { return Ok(None) };
         let end = self.generator().desk.recorder.window_end();
@@ -306,7 +305,6 @@ impl Run {
             tally: std::mem::take(&mut generator.desk.tally),
             phases: std::mem::take(&mut generator.desk.phases).finish(),
             record: generator.take_record(),
-            unsent,
             own_cpu: meter.own_cpu(),
             longest_turn: Duration::from_nanos(window.longest_turn),
             stalls,
@@ -461,6 +459,9 @@ impl Run {
             return Ok(());
         }
         let now = self.now();
+        for index in self.generator_mut().lose_patience(now) {
+            self.go_on(index, now);
+        }
         if now < self.next_look {
             return Ok(());
         }

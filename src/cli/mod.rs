@@ -1,5 +1,6 @@
 //! The command line: what a user types, and the only place that prints.
 
+mod args;
 mod auth;
 mod client;
 mod config_file;
@@ -11,19 +12,21 @@ mod logger;
 mod measure;
 mod output;
 mod printable;
+mod process;
 mod progress;
 mod prompt;
 mod report;
 mod secrets;
 mod serve;
+mod terminal;
 #[cfg_attr(not(feature = "tls"), path = "tls_absent.rs")]
 mod tls;
 mod values;
 
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use process::signals;
 use std::ffi::OsString;
-use std::io::Write;
 use std::process::ExitCode;
 
 /// An echo server that costs almost nothing to leave running, and the load tool that measures it, or any other
@@ -102,6 +105,7 @@ impl std::fmt::Display for Failure {
 
 /// Runs the program with these arguments, the program's name first.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    signals::hold();
     let arguments = with_default_command(arguments.into_iter().collect());
     let result = parse(&arguments).and_then(|cli| match cli.command {
         Command::Serve(arguments) => serve::run(&arguments),
@@ -119,8 +123,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(Failure::Check(message)) => (message, 3),
         Err(Failure::Invalid(message)) => (message, 4),
     };
-    // Nobody is left to tell if stderr is gone.
-    let _ = writeln!(std::io::stderr(), "halloo: {message}");
+    logger::report_failure(&arguments, &message);
     ExitCode::from(code)
 }
 
@@ -136,11 +139,16 @@ fn with_default_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-/// Flag over environment over file over default.
+/// Flag over environment over file over default. Signals wait on for a server only.
 fn parse(arguments: &[OsString]) -> Result<Cli, Failure> {
     let command = Cli::command().mut_subcommands(|command| command.mut_args(with_environment));
     let command = config_file::apply(command, arguments)?;
-    let matches = command.try_get_matches_from(arguments).unwrap_or_else(|error| error.exit());
+    let matches = command
+        .try_get_matches_from(arguments)
+        .unwrap_or_else(|error| logger::exit_with(arguments, &error));
+    if matches.subcommand_name() != Some("serve") {
+        signals::release();
+    }
     Cli::from_arg_matches(&matches).map_err(|error| Failure::Usage(error.to_string()))
 }
 

@@ -18,7 +18,7 @@
 //! | RUSTSEC-2025-0055, OSC 52 and 8: a peer's bytes in a log or on a terminal | `t_rustsec_2025_0055`, `t_osc_52`; `cli::printable` |
 //!
 //! Any origin and any host are served by default, for an echo has no authority that a page could borrow;
-//! `--origin` and `--host` restrict them, and that is what the two tests demand.
+//! `--allow-origin` and `--allow-host` restrict them, and that is what the two tests demand.
 //!
 //! | frames and compression | test |
 //! | --- | --- |

@@ -81,6 +81,47 @@ fn a_socket_that_somebody_listens_on_is_left_alone() {
     Client::open(first.url()).echo(b"the first is unharmed");
 }
 
+/// A connect to it would wait as long as the queue is full.
+#[test]
+fn a_socket_whose_listener_is_busy_is_left_alone() {
+    let directory = Directory::new("busy");
+    let path = directory.path("socket");
+    let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None);
+    let socket = socket.expect("a socket");
+    let address = socket2::SockAddr::unix(&path).expect("a short path");
+    socket.bind(&address).and_then(|()| socket.listen(0)).expect("the directory is ours");
+    let queued = (0..2).map(|_| {
+        let client = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None);
+        let client = client.expect("a socket");
+        client.set_nonblocking(true).expect("it may be");
+        let is_full = client.connect(&address).is_err();
+        (client, is_full)
+    });
+    let queued: Vec<_> = queued.collect();
+    assert!(queued[1].1, "the queue is full");
+    let start = std::time::Instant::now();
+    let refused = Program::start(halloo().args(["serve", &url("unix", &path)])).wait();
+    assert_eq!(refused.code, Some(1), "{refused:#?}");
+    assert!(start.elapsed() < std::time::Duration::from_secs(5), "{:?}", start.elapsed());
+    assert!(path.exists(), "it is still there");
+}
+
+#[test]
+fn the_socket_of_a_successor_is_left_alone() {
+    for workers in ["1", "2"] {
+        let directory = Directory::new(&format!("successor-{workers}"));
+        let path = directory.path("socket");
+        let arguments = ["--workers", workers, &url("unix", &path)];
+        let first = serve(&arguments);
+        std::fs::remove_file(&path).expect("the directory is ours");
+        let second = serve(&arguments);
+        assert_eq!(first.stop().code, Some(0));
+        Client::open(second.url()).echo(b"the successor is unharmed");
+        assert_eq!(second.stop().code, Some(0));
+        assert!(!path.exists(), "its own it removes");
+    }
+}
+
 #[test]
 fn a_file_that_is_no_socket_is_left_alone() {
     let directory = Directory::new("file");
@@ -101,6 +142,28 @@ fn ipv6() {
     for url in server.urls() {
         assert!(url.contains("://[::1]:") && !url.ends_with(":0"), "{url}");
         Client::open(url).echo(b"six");
+    }
+}
+
+/// `localhost` is ::1 and 127.0.0.1 on most machines: clients take whichever they like better.
+#[test]
+fn a_name_listens_on_all_its_addresses() {
+    use std::net::ToSocketAddrs;
+    let addresses = ("localhost", 0).to_socket_addrs().expect("every machine has this name");
+    let own: std::collections::BTreeSet<_> = addresses
+        .map(|address| address.ip())
+        .filter(|&address| TcpListener::bind((address, 0)).is_ok())
+        .collect();
+    println!("localhost is {own:?}");
+    for workers in ["1", "2"] {
+        let server = serve(&["--workers", workers, "tcp://localhost:0"]);
+        let (port, url) = (server.port(), server.url());
+        assert!(!url.ends_with(":0"), "{url}");
+        for &address in &own {
+            let address = std::net::SocketAddr::new(address, port.parse().expect("a port"));
+            Client::open(&format!("tcp://{address}")).echo(b"here too");
+        }
+        assert_eq!(server.stop().stdout.lines().count(), own.len(), "one line for each");
     }
 }
 

@@ -103,7 +103,7 @@ fn what_is_no_regular_file_is_refused_at_once() {
 
 /// Arguments of servers for which a special file stands in each place that takes a file.
 fn special_files<'a>(special: &'a str, key: &'a str) -> Vec<Vec<&'a str>> {
-    let url = if cfg!(feature = "tls") { "wss://127.0.0.1:0" } else { "ws://127.0.0.1:0" };
+    let (url, secure) = ("ws://127.0.0.1:0", "wss://127.0.0.1:0");
     let mut cases = vec![
         vec!["serve", "--auth-key-file", special, url],
         vec!["serve", "--auth-key-file", key, "--auth-key-file", special, url],
@@ -113,8 +113,8 @@ fn special_files<'a>(special: &'a str, key: &'a str) -> Vec<Vec<&'a str>> {
     ];
     if cfg!(feature = "tls") {
         cases.extend([
-            vec!["serve", "--tls-cert", special, "--tls-key", key, url],
-            vec!["serve", "--tls-self-signed", "--tls-client-ca", special, url],
+            vec!["serve", "--tls-cert", special, "--tls-key", key, secure],
+            vec!["serve", "--tls-self-signed", "--tls-client-ca", special, secure],
             vec!["connect", "--cacert", special, "wss://127.0.0.1:1"],
         ]);
     }

@@ -157,3 +157,31 @@ fn progress_that_nobody_reads_stops_no_measurement() {
         assert_eq!(status.code(), Some(0), "{arguments:?}");
     }
 }
+
+/// At the limit every client that comes is one more warning, as soon as the last one was let in.
+#[test]
+fn a_storm_of_one_warning_is_cut_off_and_counted() {
+    const ROUNDS: usize = 400;
+    let server = super::Server::start(&["--max-connections", "1", "tcp://127.0.0.1:0"]);
+    let start = Instant::now();
+    let mut first = Client::open(server.url());
+    first.echo(b"in");
+    for _ in 0..ROUNDS {
+        let next = Client::connect(server.url());
+        // The server looks at the next one before the first one goes.
+        first.echo(b"one message more");
+        drop(std::mem::replace(&mut first, next));
+        // It may have been turned away.
+        let _ = first.try_write(b"in");
+        if first.read(&mut [0; 2]).unwrap_or(0) == 0 {
+            first = Client::open(server.url());
+            first.echo(b"in");
+        }
+    }
+    let seconds = start.elapsed().as_secs() as usize + 1;
+    let log = server.stop().stderr;
+    let warnings = log.matches("no room for new connections").count();
+    println!("{warnings} warnings in {seconds} s at most");
+    assert!(warnings > 50 && warnings <= 100 + 10 * seconds, "{warnings}");
+    assert!(warnings == ROUNDS || log.contains("suppressed "), "{log}");
+}

@@ -3,7 +3,7 @@
 use super::worker::{READY, STOPPED};
 use crate::cli::Failure;
 use crate::net::channel::Channel;
-use log::{error, warn};
+use log::warn;
 use mio::unix::SourceFd;
 use mio::{Interest, Poll, Token};
 use rustix::process::{Pid, Signal, kill_process};
@@ -12,7 +12,7 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command};
+use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 /// How long a dead worker's place stays empty the first time: 100 ms, doubled with each death in a row.
@@ -167,8 +167,12 @@ impl Place {
     }
 
     /// Waits for a worker that has ended, without blocking, and plans what follows. `None` if it goes on, or
-    /// if that was to be expected.
-    pub(super) fn reap(&mut self, is_stopping: bool, is_announced: bool) -> Option<Death> {
+    /// if its end was to be expected.
+    pub(super) fn reap(
+        &mut self,
+        is_stopping: bool,
+        is_announced: bool,
+    ) -> Option<(ExitStatus, Death)> {
         let index = self.index;
         let status = self.running.as_mut()?.child.try_wait().ok()??;
         let dead = self.running.take()?;
@@ -180,14 +184,12 @@ impl Place {
         }
         if !is_announced && !dead.is_ready {
             let message = format!("worker {index} did not start: {status}");
-            return Some(Death::BeforeService(Failure::Runtime(message)));
+            return Some((status, Death::BeforeService(Failure::Runtime(message))));
         }
         if dead.started_at.elapsed() >= LIFE_THAT_COUNTS {
             self.restart_wait = RESTART_WAIT_MIN;
         }
-        let death = self.plan_restart(!dead.is_ready);
-        error!("worker {index} died with {status} and {death}");
-        Some(death)
+        Some((status, self.plan_restart(!dead.is_ready)))
     }
 
     /// Plans another start, unless too many in a row were in vain.

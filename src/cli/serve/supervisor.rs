@@ -145,8 +145,7 @@ impl Supervisor {
             }
             if let Err(why) = self.start_worker(index) {
                 let death = self.places[index].plan_restart(true);
-                error!("worker {index} could not be started ({why}) and {death}");
-                self.bury(index, death)?;
+                self.bury(index, &format!("could not be started ({why})"), death)?;
             }
         }
         Ok(())
@@ -221,25 +220,28 @@ impl Supervisor {
         for index in 0..self.places.len() {
             // Its last words first.
             self.listen_to(index);
-            if let Some(death) = self.places[index].reap(self.is_stopping, self.is_announced) {
-                self.bury(index, death)?;
+            let reaped = self.places[index].reap(self.is_stopping, self.is_announced);
+            if let Some((status, death)) = reaped {
+                self.bury(index, &format!("died with {status}"), death)?;
             }
         }
         Ok(())
     }
 
-    /// Does what follows from a death.
-    fn bury(&mut self, index: usize, death: Death) -> Result<(), Failure> {
+    /// Does what follows from a death, and logs it with its cause.
+    fn bury(&mut self, index: usize, cause: &str, death: Death) -> Result<(), Failure> {
+        if matches!(death, Death::GivenUp) {
+            // Clients must not wait in its queues; those on Unix sockets belong to all workers.
+            for of_address in self.listeners.iter_mut().filter(|it| it.len() > 1) {
+                of_address[index] = None;
+            }
+        }
         match death {
-            Death::Restarted => return Ok(()),
             Death::BeforeService(failure) => {
                 self.stop();
                 return Err(failure);
             }
-            Death::GivenUp => {}
-        }
-        for of_address in self.listeners.iter_mut().filter(|it| it.len() > 1) {
-            of_address[index] = None;
+            death => error!("worker {index} {cause} and {death}"),
         }
         match self.places.iter().all(Place::is_given_up) {
             true => Err(Failure::Runtime("no worker can be started any more".into())),

@@ -181,7 +181,7 @@ mod tests {
         let (reader, writer) = pipe().unwrap();
         let stream = stream_on(writer.into());
         assert!(matches!(stream.method, Method::Pipe(_)));
-        assert_whole_lines(stream, std::fs::File::from(reader));
+        assert_whole_lines(stream, reader);
     }
 
     #[test]
@@ -189,7 +189,7 @@ mod tests {
     fn so_does_a_pipe_that_cannot_be_opened_anew() {
         let (reader, writer) = pipe().unwrap();
         let stream = Stream { method: Method::PollFirst, ..stream_on(writer.into()) };
-        assert_whole_lines(stream, std::fs::File::from(reader));
+        assert_whole_lines(stream, reader);
     }
 
     #[test]

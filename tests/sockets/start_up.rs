@@ -57,32 +57,48 @@ fn a_hangup_is_harmless_without_keys() {
     }
 }
 
-/// The kernel needs a moment to load a program, in which nothing of ours runs yet.
+/// From its first instruction on, that is: the kernel and the loader need a moment before.
 #[test]
 fn signals_during_the_start_are_not_lost() {
     for workers in ["1", "2"] {
-        for delay_ms in [5, 8, 12, 20, 30] {
-            let arguments = ["serve", "--workers", workers, "tcp://127.0.0.1:0"];
-            let mut command = halloo();
-            let program = Program::start_server(command.args(arguments));
-            let process = Process::new(program.pid());
-            let is_ours = |it: Process| it.read("cmdline").contains("tcp://");
-            assert!(process.settles(is_ours), "it is executed");
-            std::thread::sleep(Duration::from_millis(delay_ms));
+        for delay_ms in [0, 1, 2, 5, 10, 20, 30] {
+            let delay = Duration::from_millis(delay_ms);
+            let (program, process) = begin(workers);
+            std::thread::sleep(delay);
             process.signal(Signal::HUP);
             let stdout = program.wait_for_stdout(|stdout| stdout.contains('\n'));
             let url = stdout.trim().strip_prefix("listening ").expect("a URL");
             Client::open(url).echo(b"unharmed");
             program.terminate();
-            assert_eq!(program.wait().code, Some(0), "{workers} {delay_ms}");
+            assert_eq!(program.wait().code, Some(0), "{workers} workers, {delay:?}");
 
-            let program = Program::start_server(halloo().args(arguments));
-            std::thread::sleep(Duration::from_millis(delay_ms));
+            let (program, _) = begin(workers);
+            std::thread::sleep(delay);
             program.terminate();
             let finished = program.wait();
-            assert_eq!(finished.code, Some(0), "{workers} {delay_ms}: {finished:#?}");
+            assert_eq!(finished.code, Some(0), "{workers} workers, {delay:?}: {finished:#?}");
         }
     }
+}
+
+/// A server that has just begun to run: it blocks or catches SIGHUP already.
+fn begin(workers: &str) -> (Program, Process) {
+    let arguments = ["serve", "--workers", workers, "tcp://127.0.0.1:0"];
+    let program = Program::start_server(halloo().args(arguments));
+    let process = Process::new(program.pid());
+    let has_begun = |it: Process| {
+        let status = it.read("status");
+        let masks = status.lines().filter_map(|line| {
+            line.strip_prefix("SigBlk:").or_else(|| line.strip_prefix("SigCgt:"))
+        });
+        let mut masks = masks.filter_map(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        masks.any(|mask| mask & 1 << (Signal::HUP.as_raw() - 1) != 0)
+    };
+    let until = Instant::now() + Duration::from_secs(10);
+    while !has_begun(process) {
+        assert!(Instant::now() < until, "it looks after its signals");
+    }
+    (program, process)
 }
 
 #[test]

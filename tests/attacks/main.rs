@@ -57,6 +57,10 @@
 //! | OOM | `t_oom` |
 //! | a panic in one connection | `panics` |
 //! | SIGPIPE | `t_sigpipe` |
+//! | a log or a stdout that nobody reads | `sockets::unread_output` |
+//! | a hangup without keys; signals during the start | `sockets::start_up` |
+//! | a worker that stands still, or can never start again | `sockets::workers` |
+//! | a pipe or device in the place of a key; the port or socket of another server | `sockets::start_up`, `sockets::listeners` |
 //! | descriptors that leak | `t_fd_leak` |
 //! | core dumps with secrets | `t_core_dump` |
 //!

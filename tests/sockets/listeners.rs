@@ -3,9 +3,11 @@
 use super::client::Client;
 use super::serve;
 use super::support::{Program, halloo};
-use std::net::TcpListener;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// A directory of its own, removed with what is in it.
 struct Directory(PathBuf);
@@ -145,26 +147,45 @@ fn ipv6() {
     }
 }
 
-/// `localhost` is ::1 and 127.0.0.1 on most machines: clients take whichever they like better.
+/// `localhost` is ::1 and 127.0.0.1 on most machines: clients take whichever they like better. Here it is a name
+/// with one address more, and one that this machine does not have.
 #[test]
 fn a_name_listens_on_all_its_addresses() {
-    use std::net::ToSocketAddrs;
-    let addresses = ("localhost", 0).to_socket_addrs().expect("every machine has this name");
-    let own: std::collections::BTreeSet<_> = addresses
-        .map(|address| address.ip())
-        .filter(|&address| TcpListener::bind((address, 0)).is_ok())
-        .collect();
-    println!("localhost is {own:?}");
-    for workers in ["1", "2"] {
-        let server = serve(&["--workers", workers, "tcp://localhost:0"]);
-        let (port, url) = (server.port(), server.url());
-        assert!(!url.ends_with(":0"), "{url}");
-        for &address in &own {
-            let address = std::net::SocketAddr::new(address, port.parse().expect("a port"));
-            Client::open(&format!("tcp://{address}")).echo(b"here too");
-        }
-        assert_eq!(server.stop().stdout.lines().count(), own.len(), "one line for each");
+    let directory = Directory::new("hosts");
+    let hosts = directory.path("hosts");
+    let own = ["127.0.0.1", "127.0.0.2", "::1"].map(|it| it.parse::<IpAddr>().expect("one"));
+    let own = own.iter().filter(|&&address| TcpListener::bind((address, 0)).is_ok());
+    let own: Vec<IpAddr> = own.copied().collect();
+    let lines = own.iter().map(|address| format!("{address} manifold.test\n"));
+    let lines = lines.collect::<String>() + "192.0.2.1 manifold.test\n";
+    std::fs::write(&hosts, lines).expect("the directory is ours");
+    if !with_hosts(&hosts, "true").status().is_ok_and(|status| status.success()) {
+        return println!("skipped: no mount namespaces here");
     }
+    for workers in ["1", "2"] {
+        let mut command = with_hosts(&hosts, env!("CARGO_BIN_EXE_halloo"));
+        command.args(["serve", "--workers", workers, "tcp://manifold.test:0"]);
+        let program = Program::start_server(&mut command);
+        let stdout = program.wait_for_stdout(|text| text.matches('\n').count() >= own.len());
+        let urls = stdout.lines().filter_map(|line| line.strip_prefix("listening tcp://"));
+        let places: BTreeSet<SocketAddr> = urls.filter_map(|url| url.parse().ok()).collect();
+        let port = places.first().expect("a place").port();
+        let expected = own.iter().map(|&address| SocketAddr::new(address, port)).collect();
+        assert_eq!(places, expected, "one line for each, and one port");
+        for place in places {
+            Client::open(&format!("tcp://{place}")).echo(b"here too");
+        }
+        program.terminate();
+        assert_eq!(program.wait().code, Some(0));
+    }
+}
+
+/// A program that sees this file in the place of /etc/hosts.
+fn with_hosts(hosts: &Path, program: &str) -> Command {
+    let script = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", script]).arg(hosts).arg(program);
+    command
 }
 
 #[test]

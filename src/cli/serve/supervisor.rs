@@ -145,7 +145,7 @@ impl Supervisor {
             }
             if let Err(why) = self.start_worker(index) {
                 let death = self.places[index].plan_restart(true);
-                self.bury(index, &format!("could not be started ({why})"), death)?;
+                self.handle_death(index, &format!("could not be started ({why})"), death)?;
             }
         }
         Ok(())
@@ -222,14 +222,14 @@ impl Supervisor {
             self.listen_to(index);
             let reaped = self.places[index].reap(self.is_stopping, self.is_announced);
             if let Some((status, death)) = reaped {
-                self.bury(index, &format!("died with {status}"), death)?;
+                self.handle_death(index, &format!("died with {status}"), death)?;
             }
         }
         Ok(())
     }
 
     /// Does what follows from a death, and logs it with its cause.
-    fn bury(&mut self, index: usize, cause: &str, death: Death) -> Result<(), Failure> {
+    fn handle_death(&mut self, index: usize, cause: &str, death: Death) -> Result<(), Failure> {
         if matches!(death, Death::GivenUp) {
             // Clients must not wait in its queues; those on Unix sockets belong to all workers.
             for of_address in self.listeners.iter_mut().filter(|it| it.len() > 1) {

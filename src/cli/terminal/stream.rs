@@ -66,36 +66,42 @@ impl Stream {
     /// whether all of it was written.
     pub(in crate::cli) fn write_within(&mut self, text: &[u8], patience: Duration) -> bool {
         let deadline = Instant::now() + patience;
-        text.chunks(LINE_BYTES_MAX).all(|chunk| {
-            loop {
-                match self.offer(chunk) {
-                    Ok(()) => return true,
-                    Err(Errno::AGAIN) => {}
-                    Err(_) => return false,
-                }
-                let left = deadline.saturating_duration_since(Instant::now());
-                if left.is_zero() || !self.polls_writable(left) {
-                    return false;
-                }
-                // There may be less room than the chunk needs: do not spin.
-                std::thread::sleep(left.min(Duration::from_millis(1)));
-            }
-        })
+        text.chunks(LINE_BYTES_MAX).all(|chunk| self.offer_until(deadline, chunk))
+            && self.offer_until(deadline, &[])
     }
 
+    fn offer_until(&mut self, deadline: Instant, line: &[u8]) -> bool {
+        loop {
+            match self.offer(line) {
+                Ok(()) => return true,
+                Err(Errno::AGAIN) => {}
+                Err(_) => return false,
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || !self.polls_writable(left) {
+                return false;
+            }
+            // There may be less room than the line needs: do not spin.
+            std::thread::sleep(left.min(Duration::from_millis(1)));
+        }
+    }
+
+    /// Takes all of a line, after the rest of an earlier one, or nothing.
     fn offer(&mut self, line: &[u8]) -> Result<(), Errno> {
         while !self.rest.is_empty() {
             let taken = self.write(&self.rest)?;
             self.rest.drain(..taken);
         }
-        let taken = self.write(line)?;
-        self.rest.extend_from_slice(&line[taken..]);
+        if !line.is_empty() {
+            let taken = self.write(line)?;
+            self.rest.extend_from_slice(&line[taken..]);
+        }
         Ok(())
     }
 
-    /// One write; how many bytes went.
+    /// One write of something; how many bytes went.
     fn write(&self, bytes: &[u8]) -> Result<usize, Errno> {
-        rustix::io::retry_on_intr(|| match &self.method {
+        let written = rustix::io::retry_on_intr(|| match &self.method {
             Method::Write => rustix::io::write(self.descriptor, bytes),
             Method::Pipe(own) => rustix::io::write(own, bytes),
             Method::Send => send(self.descriptor, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL),
@@ -103,7 +109,8 @@ impl Stream {
                 rustix::io::write(self.descriptor, bytes)
             }
             Method::PollFirst => Err(Errno::AGAIN),
-        })
+        });
+        written.and_then(|count| if count == 0 { Err(Errno::AGAIN) } else { Ok(count) })
     }
 
     fn polls_writable(&self, timeout: Duration) -> bool {

@@ -12,9 +12,9 @@ const KEY_FILE_BYTES_MAX: u64 = 4096;
 /// Flags that `serve` and `connect` share.
 #[derive(Debug, Args)]
 pub(super) struct AuthArgs {
-    /// Authenticate by HMAC challenge-response with the key in this file, minus one trailing newline
-    /// (LF or CRLF).
-    /// A server takes any of several. This proves knowledge of the key; it encrypts nothing
+    /// Authenticate by HMAC challenge-response with the key in this file, minus one trailing
+    /// newline (LF or CRLF). A server takes any of several. This proves knowledge of the key; it
+    /// encrypts nothing
     #[arg(long, value_name = "FILE")]
     auth_key_file: Vec<PathBuf>,
     /// The hash under the HMAC

@@ -1,8 +1,9 @@
 //! The `--config` file: TOML with the names of the long flags. Its values become defaults, so that flags
 //! and environment variables win.
 
+use super::Failure;
 use super::secrets::read_file;
-use super::{Failure, logger};
+use super::terminal::failure;
 use clap::{Arg, Command};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -24,7 +25,7 @@ pub(super) fn apply(command: Command, arguments: &[OsString]) -> Result<Command,
         std::str::from_utf8(&bytes).map_err(|error| failure(format!("is not text: {error}")))?;
     let table: Table = text.parse().map_err(|error| failure(format!("is not TOML: {error}")))?;
     if let Some(Value::String(format)) = table.get("log-format") {
-        logger::note_format_in_file(format);
+        failure::note_format_in_file(format);
     }
     let mut values = Vec::new();
     for (key, value) in table {

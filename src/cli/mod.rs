@@ -28,6 +28,7 @@ use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use process::signals;
 use std::ffi::OsString;
 use std::process::ExitCode;
+use terminal::failure;
 
 /// An echo server that costs almost nothing to leave running, and the load tool that measures it, or any other
 #[derive(Debug, Parser)]
@@ -123,7 +124,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(Failure::Check(message)) => (message, 3),
         Err(Failure::Invalid(message)) => (message, 4),
     };
-    logger::report_failure(&arguments, &message);
+    failure::report(&arguments, &message);
     ExitCode::from(code)
 }
 
@@ -145,7 +146,7 @@ fn parse(arguments: &[OsString]) -> Result<Cli, Failure> {
     let command = config_file::apply(command, arguments)?;
     let matches = command
         .try_get_matches_from(arguments)
-        .unwrap_or_else(|error| logger::exit_with(arguments, &error));
+        .unwrap_or_else(|error| failure::exit_with(arguments, &error));
     if matches.subcommand_name() != Some("serve") {
         signals::release();
     }

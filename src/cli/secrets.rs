@@ -9,8 +9,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use zeroize::Zeroizing;
 
-/// Reads a secret of at most `bytes_max` bytes from a file that a flag names, if nobody else can read it.
-/// From then on this process keeps its memory to itself.
+/// Reads a secret of at most `bytes_max` bytes from a file that a flag names, if nobody else can
+/// read it. From then on this process keeps its memory to itself.
 pub(super) fn read_secret(
     flag: &str,
     path: &Path,
@@ -32,8 +32,8 @@ pub(super) fn read_public(
         .map_err(|what| Failure::Usage(format!("{flag} '{}' {what}", path.display())))
 }
 
-/// Reads a regular file of at most `bytes_max` bytes that `check` does not refuse. The error is a sentence
-/// that follows the file's name.
+/// Reads a regular file of at most `bytes_max` bytes that `check` does not refuse. The error is a
+/// sentence that follows the file's name.
 ///
 /// A pipe or a device could block a server that is told to read its keys again, or never end.
 pub(super) fn read_file(
@@ -64,8 +64,8 @@ pub(super) fn read_file(
     }
 }
 
-/// PostgreSQL's rule, which Kubernetes and Debian need: nothing for others, and for the group at most reading,
-/// where root owns the file.
+/// PostgreSQL's rule, which Kubernetes and Debian need: nothing for others, and for the group at
+/// most reading, where root owns the file.
 fn check_access(path: &Path, metadata: &Metadata) -> Result<(), String> {
     let mode = metadata.mode() & 0o777;
     let refused = if metadata.uid() == 0 { 0o037 } else { 0o077 };

@@ -2,6 +2,7 @@
 
 use super::address::{Address, Endpoint, Location};
 use super::network::Peer;
+use super::os::socket_file::{SocketFile, remove_if_dead};
 use super::socket_options::SocketOptions;
 use super::stream::SystemStream;
 use super::tls::Acceptor;
@@ -12,9 +13,9 @@ use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
 
-/// Ports that are tried until one is free at every address of a name: 16. Two in a row are rarely taken.
+/// Ports that are tried until one is free at every address of a name: 16. Two in a row are rarely
+/// taken.
 const PORT_ATTEMPTS_MAX: u32 = 16;
 
 /// A bound socket that accepts connections.
@@ -52,11 +53,12 @@ impl SystemListener {
         Err(last_error)
     }
 
-    /// As [`bind`](Self::bind), but on each of the addresses that a name has on this machine, with one port for
-    /// all where 0 was asked for. There is at least one.
+    /// As [`bind`](Self::bind), but on each of the addresses that a name has on this machine, with
+    /// one port for all where 0 was asked for. There is at least one.
     ///
     /// # Errors
-    /// What the operating system says if an address of this machine is not to be had, or if there is none.
+    /// What the operating system says if an address of this machine is not to be had, or if there
+    /// is none.
     pub fn bind_all(
         address: &Address,
         options: &SocketOptions,
@@ -84,8 +86,9 @@ impl SystemListener {
         }
     }
 
-    /// Lets other listeners have the same port, and share its connections, from now on (`SO_REUSEPORT`). Until
-    /// then nobody else could have it: bind with this first, and then share.
+    /// Lets other listeners have the same port, and share its connections, from now on
+    /// (`SO_REUSEPORT`). Until then nobody else could have it: bind with this first, and then
+    /// share.
     ///
     /// # Errors
     /// What the operating system says.
@@ -173,37 +176,8 @@ impl AsFd for SystemListener {
     }
 }
 
-/// Removes the file of a Unix socket when its listener goes.
-///
-/// Somebody else may have put another file in its place meanwhile, such as the next server's. So the file is
-/// known by its inode, whose number the kernel gives to no other as long as the socket is open.
-#[derive(Debug)]
-pub struct SocketFile {
-    path: PathBuf,
-    inode: (u64, u64),
-}
-
-impl SocketFile {
-    fn new(path: &Path) -> io::Result<Self> {
-        Ok(Self { path: path.into(), inode: inode_of(path)? })
-    }
-}
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        if inode_of(&self.path).is_ok_and(|inode| inode == self.inode) {
-            // If somebody else removed it just now there is nothing left to do.
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
-}
-
-fn inode_of(path: &Path) -> io::Result<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::symlink_metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
-}
-
-/// Binds each of the endpoints that is an address of this machine; all have the port that the first one got.
+/// Binds each of the endpoints that is an address of this machine; all have the port that the first
+/// one got.
 fn bind_each(
     address: &Address,
     endpoints: &[Endpoint],
@@ -230,7 +204,8 @@ fn bind_each(
     if bound.is_empty() { Err(last_error) } else { Ok(bound) }
 }
 
-/// Whether an address cannot be bound because this machine does not have it, or not even its family.
+/// Whether an address cannot be bound because this machine does not have it, or not even its
+/// family.
 fn is_elsewhere(error: &io::Error) -> bool {
     error.kind() == ErrorKind::AddrNotAvailable
         || Errno::from_io_error(error) == Some(Errno::AFNOSUPPORT)
@@ -253,22 +228,6 @@ fn bind_tcp(address: SocketAddr, options: &SocketOptions) -> io::Result<std::net
     let backlog = options.backlog.unwrap_or(BACKLOG);
     socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
     Ok(socket.into())
-}
-
-/// Removes a socket file that nobody listens on any more, as a killed server leaves it.
-fn remove_if_dead(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::FileTypeExt;
-    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|data| data.file_type().is_socket());
-    if !is_socket {
-        return Ok(());
-    }
-    // It must not wait: the queue of a server that is alive may be full.
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.set_nonblocking(true)?;
-    match socket.connect(&SockAddr::unix(path)?) {
-        Err(error) if error.kind() == ErrorKind::ConnectionRefused => std::fs::remove_file(path),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -288,7 +288,8 @@ fn t_cwe_1385() {
     assert!(judge("", &strict).is_ok(), "who has no origin is no page");
 }
 
-/// A name that resolves to us without being ours (DNS rebinding): with `--allow-host`, only the listed names.
+/// A name that resolves to us without being ours (DNS rebinding): with `--allow-host`, only the
+/// listed names.
 #[test]
 fn t_dns_rebinding() {
     let policy = Policy { hosts: vec!["localhost".into(), "[::1]".into()], ..Policy::default() };

@@ -147,8 +147,8 @@ fn ipv6() {
     }
 }
 
-/// `localhost` is ::1 and 127.0.0.1 on most machines: clients take whichever they like better. Here it is a name
-/// with one address more, and one that this machine does not have.
+/// `localhost` is ::1 and 127.0.0.1 on most machines: clients take whichever they like better. Here
+/// it is a name with one address more, and one that this machine does not have.
 #[test]
 fn a_name_listens_on_all_its_addresses() {
     let directory = Directory::new("hosts");

@@ -1,5 +1,5 @@
-//! From the first moment of a process to the line that says where it listens: signals that come meanwhile,
-//! files that are none, and ports that another server has.
+//! From the first moment of a process to the line that says where it listens: signals that come
+//! meanwhile, files that are none, and ports that another server has.
 
 use super::client::Client;
 use super::process::Process;

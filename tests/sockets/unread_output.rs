@@ -1,4 +1,5 @@
-//! Output that nobody reads: a pipe that is full stops no server and no client, and nobody waits for it.
+//! Output that nobody reads: a pipe that is full stops no server and no client, and nobody waits
+//! for it.
 
 use super::client::Client;
 use super::process::Process;

@@ -1,5 +1,5 @@
-//! The values of `--allow-origin`, `--allow-host` and `--subprotocol`: one that no request can ever match is
-//! refused, since a server with such a list would refuse everybody.
+//! The values of `--allow-origin`, `--allow-host` and `--subprotocol`: one that no request can ever
+//! match is refused, since a server with such a list would refuse everybody.
 
 use crate::proto::handshake::host_name;
 use crate::proto::http::is_token;
@@ -75,8 +75,8 @@ fn split_port(authority: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Whether a browser can send this host: names in ASCII (others as punycode), addresses in their canonical
-/// form.
+/// Whether a browser can send this host: names in ASCII (others as punycode), addresses in their
+/// canonical form.
 fn is_browser_host(host: &str) -> bool {
     if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         let canonical = address.parse::<Ipv6Addr>().map(|address| url_form(&address));

@@ -1,8 +1,8 @@
 //! The signals of a server, from the first moment of its process.
 //!
-//! Until a handler is installed, SIGHUP, SIGINT and SIGTERM would end the process, whatever it is about to
-//! do. Blocked, they wait. A process that starts by blocking them loses none, and receives them once it is
-//! ready for them.
+//! Until a handler is installed, SIGHUP, SIGINT and SIGTERM would end the process, whatever it is
+//! about to do. Blocked, they wait. A process that starts by blocking them loses none, and receives
+//! them once it is ready for them.
 
 use nix::sys::signal::{SigSet, Signal};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};

@@ -317,8 +317,8 @@ fn raise_descriptor_limit() -> u64 {
     descriptors.saturating_sub(DESCRIPTORS_RESERVED).max(1)
 }
 
-/// Says on stdout where it listens: scripts wait for these lines. If nobody reads stdout, serving does not wait
-/// for that.
+/// Says on stdout where it listens: scripts wait for these lines. If nobody reads stdout, serving
+/// does not wait for that.
 fn announce(addresses: &[Address]) {
     let lines: String = addresses.iter().map(|address| format!("listening {address}\n")).collect();
     if !stream::stdout().write_within(lines.as_bytes(), ANNOUNCE_WAIT) {

@@ -15,7 +15,8 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
-/// How long a dead worker's place stays empty the first time: 100 ms, doubled with each death in a row.
+/// How long a dead worker's place stays empty the first time: 100 ms, doubled with each death in a
+/// row.
 const RESTART_WAIT_MIN: Duration = Duration::from_millis(100);
 
 /// The most it is doubled to: 10 s.
@@ -24,8 +25,8 @@ const RESTART_WAIT_MAX: Duration = Duration::from_secs(10);
 /// A worker that lived so long died of something new: 10 s.
 const LIFE_THAT_COUNTS: Duration = Duration::from_secs(10);
 
-/// Starts in a row that fail until a place is given up: 5. With the waits between them that takes 3 s, as long
-/// as clients should hang in a queue that nobody empties.
+/// Starts in a row that fail until a place is given up: 5. With the waits between them that takes 3
+/// s, as long as clients should hang in a queue that nobody empties.
 const FAILED_STARTS_MAX: u32 = 5;
 
 /// See the [module documentation](self).
@@ -72,7 +73,8 @@ impl Place {
         }
     }
 
-    /// Starts a worker, which is told `orders`. What it says wakes `poll` with the number of the place.
+    /// Starts a worker, which is told `orders`. What it says wakes `poll` with the number of the
+    /// place.
     pub(super) fn start(
         &mut self,
         orders: &[u8],
@@ -123,8 +125,8 @@ impl Place {
         self.restart_at = None;
     }
 
-    /// Takes what the worker says. Returns how many connections and messages it has served in all, once it has
-    /// stopped.
+    /// Takes what the worker says. Returns how many connections and messages it has served in all,
+    /// once it has stopped.
     pub(super) fn read_messages(&mut self) -> Option<(u64, u64)> {
         let running = self.running.as_mut()?;
         let mut totals = None;
@@ -156,8 +158,8 @@ impl Place {
         }
     }
 
-    /// Lets the worker read its keys again. One that is still starting is told when it is ready: it may have
-    /// read them already, and cannot take a signal yet.
+    /// Lets the worker read its keys again. One that is still starting is told when it is ready: it
+    /// may have read them already, and cannot take a signal yet.
     pub(super) fn reload(&mut self) {
         match &mut self.running {
             Some(running) if running.is_ready => running.signal(Signal::HUP),
@@ -166,8 +168,8 @@ impl Place {
         }
     }
 
-    /// Waits for a worker that has ended, without blocking, and plans what follows. `None` if it goes on, or
-    /// if its end was to be expected.
+    /// Waits for a worker that has ended, without blocking, and plans what follows. `None` if it
+    /// goes on, or if its end was to be expected.
     pub(super) fn reap(
         &mut self,
         is_stopping: bool,
@@ -219,7 +221,8 @@ impl fmt::Display for Death {
 
 impl Running {
     fn signal(&self, signal: Signal) {
-        // One that is gone already needs no signal: it was not waited for, so the number is still its own.
+        // One that is gone already needs no signal: it was not waited for, so the number is still
+        // its own.
         let _ = kill_process(Pid::from_child(&self.child), signal);
     }
 }

@@ -57,8 +57,8 @@ impl<'a> Server<'a> {
         Ok(Self { arguments, auth, tls, reactor, signals, parent: None, is_stopping: false })
     }
 
-    /// Serves the listeners of an address, which `open` makes with the TLS they need. Returns where they
-    /// really listen.
+    /// Serves the listeners of an address, which `open` makes with the TLS they need. Returns where
+    /// they really listen.
     pub(super) fn listen(
         &mut self,
         address: &Address,

@@ -1,9 +1,10 @@
 //! The parent of several workers: it binds, starts them, watches them, and speaks for them.
 //!
-//! Each worker has a listener of its own on each TCP address (`SO_REUSEPORT`: the kernel spreads connections
-//! among them), and all share those on Unix sockets. The parent keeps every listener open: clients that come
-//! while a worker is started again wait in its queue, and are not lost. A worker that cannot be started again
-//! is given up, and its listeners are closed: clients go to the others, and none waits in vain.
+//! Each worker has a listener of its own on each TCP address (`SO_REUSEPORT`: the kernel spreads
+//! connections among them), and all share those on Unix sockets. The parent keeps every listener
+//! open: clients that come while a worker is started again wait in its queue, and are not lost. A
+//! worker that cannot be started again is given up, and its listeners are closed: clients go to the
+//! others, and none waits in vain.
 
 use super::place::{Death, Place};
 use super::server::{SECOND_SIGNAL, cannot_listen};
@@ -26,12 +27,12 @@ use std::time::{Duration, Instant};
 /// The token of the signals; workers have theirs by number.
 const SIGNALS: Token = Token(usize::MAX);
 
-/// How long workers may take beyond the drain timeout, until they are killed: 2 s. One that runs at all ends
-/// in time by itself.
+/// How long workers may take beyond the drain timeout, until they are killed: 2 s. One that runs at
+/// all ends in time by itself.
 const DRAIN_GRACE: Duration = Duration::from_secs(2);
 
-/// How long the kernel may take to end workers that were killed: 1 s. One in the middle of a system call that
-/// cannot be interrupted may take longer, and is left to init.
+/// How long the kernel may take to end workers that were killed: 1 s. One in the middle of a system
+/// call that cannot be interrupted may take longer, and is left to init.
 const KILL_WAIT: Duration = Duration::from_secs(1);
 
 /// See the [module documentation](self).
@@ -103,8 +104,8 @@ impl Supervisor {
         Ok(supervisor)
     }
 
-    /// Watches until it was told to stop and all workers have ended. Once every worker serves, it announces
-    /// where.
+    /// Watches until it was told to stop and all workers have ended. Once every worker serves, it
+    /// announces where.
     pub(super) fn run(&mut self) -> Result<(), Failure> {
         let mut events = Events::with_capacity(64);
         while !(self.is_stopping && self.places.iter().all(Place::is_empty)) {
@@ -257,7 +258,8 @@ fn bind(
     workers: u32,
 ) -> Result<Vec<(Address, Vec<SystemListener>)>, Failure> {
     let failure = |error: io::Error| cannot_listen(address, &error);
-    // The first has the port alone, so that no other server has it too, and shares it with the others then.
+    // The first has the port alone, so that no other server has it too, and shares it with the
+    // others then.
     let first = SystemListener::bind_all(address, options, None).map_err(failure)?;
     let options = SocketOptions {
         reuse_port: true,

@@ -1,8 +1,8 @@
 //! Writing to stdout and stderr without waiting for their reader.
 //!
-//! A pipe that nobody reads fills up, and a plain write to it then blocks for ever: a server would stop
-//! serving, deaf to signals, because of its log. Setting `O_NONBLOCK` on the standard streams is not an
-//! option: the flag belongs to the open file description, which other processes share.
+//! A pipe that nobody reads fills up, and a plain write to it then blocks for ever: a server would
+//! stop serving, deaf to signals, because of its log. Setting `O_NONBLOCK` on the standard streams
+//! is not an option: the flag belongs to the open file description, which other processes share.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, Mode, OFlags, fstat, open};
@@ -12,8 +12,8 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The longest line that a pipe takes as a whole or not at all: 4,096 bytes. pipe(7): "POSIX.1 says that
-/// writes of less than PIPE_BUF bytes must be atomic".
+/// The longest line that a pipe takes as a whole or not at all: 4,096 bytes. pipe(7): "POSIX.1 says
+/// that writes of less than PIPE_BUF bytes must be atomic".
 pub(in crate::cli) const LINE_BYTES_MAX: usize = 4096;
 
 static STDOUT: LazyLock<Mutex<Stream>> = LazyLock::new(|| Stream::new(rustix::stdio::stdout()));
@@ -47,8 +47,8 @@ enum Method {
     Pipe(OwnedFd),
     /// A socket, such as the one to systemd's journal: the call takes the flag.
     Send,
-    /// Anything else, such as a terminal: poll first. A write of [`LINE_BYTES_MAX`] to a pipe that polls
-    /// writable does not block unless another process fills the pipe in between.
+    /// Anything else, such as a terminal: poll first. A write of [`LINE_BYTES_MAX`] to a pipe that
+    /// polls writable does not block unless another process fills the pipe in between.
     PollFirst,
 }
 
@@ -57,13 +57,14 @@ impl Stream {
         Mutex::new(Self { descriptor, method: Method::of(descriptor), rest: Vec::new() })
     }
 
-    /// Writes all of a line of at most [`LINE_BYTES_MAX`] bytes, or nothing. Returns whether it was written.
+    /// Writes all of a line of at most [`LINE_BYTES_MAX`] bytes, or nothing. Returns whether it was
+    /// written.
     pub(in crate::cli) fn write_line(&mut self, line: &[u8]) -> bool {
         self.offer(line).is_ok()
     }
 
-    /// Writes a text of any length, and waits for at most `patience` until its reader makes room. Returns
-    /// whether all of it was written.
+    /// Writes a text of any length, and waits for at most `patience` until its reader makes room.
+    /// Returns whether all of it was written.
     pub(in crate::cli) fn write_within(&mut self, text: &[u8], patience: Duration) -> bool {
         let deadline = Instant::now() + patience;
         text.chunks(LINE_BYTES_MAX).all(|chunk| self.offer_until(deadline, chunk))
@@ -133,8 +134,8 @@ impl Method {
     }
 }
 
-/// The same pipe by an open file description of our own that does not block. proc_pid_fd(5): for pipes, the
-/// entries are links that can be opened.
+/// The same pipe by an open file description of our own that does not block. proc_pid_fd(5): for
+/// pipes, the entries are links that can be opened.
 fn open_anew(descriptor: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     use std::os::fd::AsRawFd;
     let path = format!("/proc/self/fd/{}", descriptor.as_raw_fd());
@@ -158,7 +159,8 @@ mod tests {
         format!("{number:>5}{}\n", "x".repeat(number * 37 % 4_000))
     }
 
-    /// Fills `stream`, reads it empty through `reader`, and checks that every line came whole or not at all.
+    /// Fills `stream`, reads it empty through `reader`, and checks that every line came whole or
+    /// not at all.
     fn assert_whole_lines(mut stream: Stream, mut reader: impl Read) {
         let written = |stream: &mut Stream| {
             (0..5_000).filter(|&number| stream.write_line(line(number).as_bytes())).count()

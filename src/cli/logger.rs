@@ -61,14 +61,14 @@ struct Logger {
     state: Mutex<State>,
 }
 
-/// What was not written, and what may be.
+/// What may be written, and counts of what was not.
 #[derive(Default)]
 struct State {
     /// For lines at level info.
     info: Allowance,
     /// For warnings and errors, by the place in the source that they come from.
     troubles: HashMap<(Option<&'static str>, Option<u32>), Allowance>,
-    /// Lines that found no room since this was said last.
+    /// Lines that found no room and were not reported yet.
     dropped: u64,
 }
 
@@ -89,7 +89,7 @@ impl Log for Logger {
         self.write(&mut state, record);
     }
 
-    /// Says what was left out and not said yet.
+    /// Reports the suppressed and dropped lines that no later line has reported.
     fn flush(&self) {
         let mut state = self.state();
         let troubles = state.troubles.values_mut().map(|it| std::mem::take(&mut it.suppressed));

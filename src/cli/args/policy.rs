@@ -50,8 +50,8 @@ pub(in crate::cli) fn host(text: &str) -> Result<String, String> {
     }
 }
 
-/// A subprotocol. RFC 6455 §11.3.4: "The value must conform to the requirements given in item 10 of
-/// Section 4.1".
+/// A subprotocol. RFC 6455 §4.1: "non-empty strings with characters in the range U+0021 to U+007E
+/// not including separator characters".
 pub(in crate::cli) fn subprotocol(text: &str) -> Result<String, String> {
     let message = "a subprotocol is letters, digits and !#$%&'*+-.^_`|~";
     is_token(text.as_bytes()).then(|| text.into()).ok_or_else(|| message.into())

@@ -9,18 +9,18 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 use std::io;
 
-/// Lets the signals of a server wait.
+/// Blocks SIGHUP, SIGINT and SIGTERM.
 pub(in crate::cli) fn hold() {
     // It cannot fail with a set of real signals; and if it did, they would act as they always have.
     let _ = ours().thread_block();
 }
 
-/// Lets them act, also those that came since [`hold`].
+/// Unblocks them. Those that arrived since [`hold`] take effect now.
 pub(in crate::cli) fn release() {
     let _ = ours().thread_unblock();
 }
 
-/// Receives them from now on, also those that came since [`hold`].
+/// Installs the handlers and unblocks the signals. Those that arrived since [`hold`] are received.
 pub(in crate::cli) fn receive() -> io::Result<Signals> {
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     release();

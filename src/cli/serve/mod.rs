@@ -317,11 +317,11 @@ fn raise_descriptor_limit() -> u64 {
     descriptors.saturating_sub(DESCRIPTORS_RESERVED).max(1)
 }
 
-/// Says on stdout where it listens: scripts wait for these lines. If nobody reads stdout, serving
-/// does not wait for that.
+/// Prints where it listens: scripts wait for these lines. A full stdout that nobody reads must not
+/// keep the server from serving.
 fn announce(addresses: &[Address]) {
     let lines: String = addresses.iter().map(|address| format!("listening {address}\n")).collect();
     if !stream::stdout().write_within(lines.as_bytes(), ANNOUNCE_WAIT) {
-        warn!("stdout takes nothing: it was not told 'listening {}'", addresses[0]);
+        warn!("stdout is not being read: could not print 'listening {}'", addresses[0]);
     }
 }

@@ -25,8 +25,8 @@ const RESTART_WAIT_MAX: Duration = Duration::from_secs(10);
 /// A worker that lived so long died of something new: 10 s.
 const LIFE_THAT_COUNTS: Duration = Duration::from_secs(10);
 
-/// Starts in a row that fail until a place is given up: 5. With the waits between them that takes 3
-/// s, as long as clients should hang in a queue that nobody empties.
+/// Consecutive failed starts after which a place is given up: 5. With the waits between them this
+/// takes 3 s: clients should not hang longer in a queue that no worker empties.
 const FAILED_STARTS_MAX: u32 = 5;
 
 /// See the [module documentation](self).
@@ -36,7 +36,7 @@ pub(super) struct Place {
     /// When a worker is started again, if the last one died.
     restart_at: Option<Instant>,
     restart_wait: Duration,
-    /// Starts in a row after which no worker served.
+    /// Consecutive starts that failed before the worker served.
     failed_starts: u32,
     is_given_up: bool,
 }
@@ -56,7 +56,7 @@ pub(super) enum Death {
     BeforeService(Failure),
     /// It is started again.
     Restarted,
-    /// It is started again no more: clients must not wait for it.
+    /// It is not started again: clients must not wait for it.
     GivenUp,
 }
 
@@ -120,7 +120,7 @@ impl Place {
         self.restart_at
     }
 
-    /// Starts no worker any more.
+    /// Cancels a planned start.
     pub(super) fn cancel_restart(&mut self) {
         self.restart_at = None;
     }
@@ -158,8 +158,8 @@ impl Place {
         }
     }
 
-    /// Lets the worker read its keys again. One that is still starting is told when it is ready: it
-    /// may have read them already, and cannot take a signal yet.
+    /// Makes the worker read its keys again. One that is still starting gets the signal when it is
+    /// ready: it may have read the old keys already, and handles no signals yet.
     pub(super) fn reload(&mut self) {
         match &mut self.running {
             Some(running) if running.is_ready => running.signal(Signal::HUP),
@@ -168,15 +168,20 @@ impl Place {
         }
     }
 
-    /// Waits for a worker that has ended, without blocking, and plans what follows. `None` if it
-    /// goes on, or if its end was to be expected.
-    pub(super) fn reap(
+    /// How the worker has ended; `None` while it runs. Its last messages can still be read.
+    pub(super) fn exit_status(&mut self) -> Option<ExitStatus> {
+        self.running.as_mut()?.child.try_wait().ok()?
+    }
+
+    /// Empties the place of a worker that has ended, and plans the next start. `None` if nothing
+    /// follows, because all workers are to stop.
+    pub(super) fn clear(
         &mut self,
+        status: ExitStatus,
         is_stopping: bool,
         is_announced: bool,
-    ) -> Option<(ExitStatus, Death)> {
+    ) -> Option<Death> {
         let index = self.index;
-        let status = self.running.as_mut()?.child.try_wait().ok()??;
         let dead = self.running.take()?;
         if is_stopping {
             if !status.success() {
@@ -186,15 +191,15 @@ impl Place {
         }
         if !is_announced && !dead.is_ready {
             let message = format!("worker {index} did not start: {status}");
-            return Some((status, Death::BeforeService(Failure::Runtime(message))));
+            return Some(Death::BeforeService(Failure::Runtime(message)));
         }
         if dead.started_at.elapsed() >= LIFE_THAT_COUNTS {
             self.restart_wait = RESTART_WAIT_MIN;
         }
-        Some((status, self.plan_restart(!dead.is_ready)))
+        Some(self.plan_restart(!dead.is_ready))
     }
 
-    /// Plans another start, unless too many in a row were in vain.
+    /// Plans another start, unless too many in a row have failed.
     pub(super) fn plan_restart(&mut self, has_failed: bool) -> Death {
         self.failed_starts += u32::from(has_failed);
         if self.failed_starts >= FAILED_STARTS_MAX {

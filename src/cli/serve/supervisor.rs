@@ -46,7 +46,7 @@ pub(super) struct Supervisor {
     drain_timeout: Duration,
     is_announced: bool,
     is_stopping: bool,
-    /// When the workers that are left are killed; when they were, until when that may take.
+    /// When the remaining workers are killed, or once they were, when they are no longer waited for.
     kill_at: Option<Instant>,
     is_killed: bool,
     /// The signal that said to stop at once.
@@ -133,7 +133,7 @@ impl Supervisor {
         Ok(())
     }
 
-    /// How long nothing is due.
+    /// Time until the next restart or kill.
     fn until_due(&self) -> Option<Duration> {
         let next = self.places.iter().filter_map(Place::restart_at).chain(self.kill_at).min();
         next.map(|moment| moment.saturating_duration_since(Instant::now()))
@@ -195,7 +195,8 @@ impl Supervisor {
         self.kill_at = Some(Instant::now() + self.drain_timeout + DRAIN_GRACE);
     }
 
-    /// Kills the workers that are left when it is time, and leaves them when that does not help.
+    /// Kills the remaining workers when their time is up, and stops waiting for them if even that
+    /// does not end them.
     fn kill_due(&mut self) -> Result<(), Failure> {
         let is_due = self.kill_at.is_some_and(|moment| moment <= Instant::now());
         let left = || (0..self.places.len()).filter(|&index| !self.places[index].is_empty());
@@ -219,17 +220,18 @@ impl Supervisor {
 
     fn bury_the_dead(&mut self) -> Result<(), Failure> {
         for index in 0..self.places.len() {
-            // Its last words first.
+            let Some(status) = self.places[index].exit_status() else { continue };
+            // After its end, so that no message is missed.
             self.listen_to(index);
-            let reaped = self.places[index].reap(self.is_stopping, self.is_announced);
-            if let Some((status, death)) = reaped {
+            let place = &mut self.places[index];
+            if let Some(death) = place.clear(status, self.is_stopping, self.is_announced) {
                 self.handle_death(index, &format!("died with {status}"), death)?;
             }
         }
         Ok(())
     }
 
-    /// Does what follows from a death, and logs it with its cause.
+    /// Logs a death with its cause, and gives up the place or the whole server where that follows.
     fn handle_death(&mut self, index: usize, cause: &str, death: Death) -> Result<(), Failure> {
         if matches!(death, Death::GivenUp) {
             // Clients must not wait in its queues; those on Unix sockets belong to all workers.
@@ -258,8 +260,8 @@ fn bind(
     workers: u32,
 ) -> Result<Vec<(Address, Vec<SystemListener>)>, Failure> {
     let failure = |error: io::Error| cannot_listen(address, &error);
-    // The first has the port alone, so that no other server has it too, and shares it with the
-    // others then.
+    // The first listener binds without SO_REUSEPORT, so that it fails where another server has the
+    // port, and shares it with the other workers afterwards.
     let first = SystemListener::bind_all(address, options, None).map_err(failure)?;
     let options = SocketOptions {
         reuse_port: true,

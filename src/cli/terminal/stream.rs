@@ -12,8 +12,9 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The longest line that a pipe takes as a whole or not at all: 4,096 bytes. pipe(7): "POSIX.1 says
-/// that writes of less than PIPE_BUF bytes must be atomic".
+/// The longest line that a pipe takes as a whole or not at all: `PIPE_BUF`, 4,096 bytes. pipe(7), of
+/// a write of at most as much with `O_NONBLOCK`: "If there is room to write n bytes to the pipe, then
+/// write(2) succeeds immediately, writing all n bytes".
 pub(in crate::cli) const LINE_BYTES_MAX: usize = 4096;
 
 static STDOUT: LazyLock<Mutex<Stream>> = LazyLock::new(|| Stream::new(rustix::stdio::stdout()));
@@ -29,7 +30,7 @@ pub(in crate::cli) fn stderr() -> MutexGuard<'static, Stream> {
     STDERR.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A standard stream that is written to whole lines at a time, and never waited for.
+/// A standard stream. Writes go in whole lines and do not wait for the reader.
 #[derive(Debug)]
 pub(in crate::cli) struct Stream {
     descriptor: BorrowedFd<'static>,

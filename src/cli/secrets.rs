@@ -42,8 +42,8 @@ pub(super) fn read_file(
     check: impl FnOnce(&Metadata) -> Result<(), String>,
 ) -> Result<Zeroizing<Vec<u8>>, String> {
     let unreadable = |error: io::Error| format!("cannot be read: {error}");
-    // fifo(7), of nonblocking mode: "opening for read-only succeeds even if no one has opened on the
-    // write side yet".
+    // fifo(7), of nonblocking mode: "opening for read-only succeeds even if no one has opened on
+    // the write side yet".
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = File::from(open(path, flags, Mode::empty()).map_err(|it| unreadable(it.into()))?);
     let metadata = file.metadata().map_err(unreadable)?;

@@ -46,7 +46,7 @@ pub(super) struct Supervisor {
     drain_timeout: Duration,
     is_announced: bool,
     is_stopping: bool,
-    /// When the remaining workers are killed, or once they were, when they are no longer waited for.
+    /// When the remaining workers are killed, or once they were, are no longer waited for.
     kill_at: Option<Instant>,
     is_killed: bool,
     /// The signal that said to stop at once.

@@ -12,8 +12,8 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The longest line that a pipe takes as a whole or not at all: `PIPE_BUF`, 4,096 bytes. pipe(7), of
-/// a write of at most as much with `O_NONBLOCK`: "If there is room to write n bytes to the pipe, then
+/// The longest line that a pipe takes as a whole or not at all: `PIPE_BUF`, 4,096 bytes. pipe(7),
+/// of writes up to that with `O_NONBLOCK`: "If there is room to write n bytes to the pipe, then
 /// write(2) succeeds immediately, writing all n bytes".
 pub(in crate::cli) const LINE_BYTES_MAX: usize = 4096;
 

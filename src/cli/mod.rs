@@ -1,5 +1,6 @@
 //! The command line: what a user types, and the only place that prints.
 
+mod args;
 mod auth;
 mod client;
 mod config_file;
@@ -12,21 +13,24 @@ mod measure;
 mod output;
 mod output_file;
 mod printable;
+mod process;
 mod progress;
 mod prompt;
 mod redact;
 mod report;
 mod secrets;
 mod serve;
+mod terminal;
 #[cfg_attr(not(feature = "tls"), path = "tls_absent.rs")]
 mod tls;
 mod values;
 
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use process::signals;
 use std::ffi::OsString;
-use std::io::Write;
 use std::process::ExitCode;
+use terminal::failure;
 
 /// An echo server that costs almost nothing to leave running, and the load tool that measures it, or any other
 #[derive(Debug, Parser)]
@@ -104,6 +108,7 @@ impl std::fmt::Display for Failure {
 
 /// Runs the program with these arguments, the program's name first.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    signals::hold();
     let arguments = measure::with_conducted(arguments.into_iter().collect());
     let arguments = with_default_command(arguments);
     let result = parse(&arguments).and_then(|cli| match cli.command {
@@ -122,8 +127,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(Failure::Check(message)) => (message, 3),
         Err(Failure::Invalid(message)) => (message, 4),
     };
-    // Nobody is left to tell if stderr is gone.
-    let _ = writeln!(std::io::stderr(), "halloo: {message}");
+    failure::report(&arguments, &message);
     ExitCode::from(code)
 }
 
@@ -139,11 +143,16 @@ fn with_default_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-/// Flag over environment over file over default.
+/// Flag over environment over file over default. Signals wait on for a server only.
 fn parse(arguments: &[OsString]) -> Result<Cli, Failure> {
     let command = Cli::command().mut_subcommands(|command| command.mut_args(with_environment));
     let command = config_file::apply(command, arguments)?;
-    let matches = command.try_get_matches_from(arguments).unwrap_or_else(|error| error.exit());
+    let matches = command
+        .try_get_matches_from(arguments)
+        .unwrap_or_else(|error| failure::exit_with(arguments, &error));
+    if matches.subcommand_name() != Some("serve") {
+        signals::release();
+    }
     Cli::from_arg_matches(&matches).map_err(|error| Failure::Usage(error.to_string()))
 }
 

@@ -2,10 +2,14 @@
 
 mod chart;
 mod charts;
+mod comparison;
+mod document;
+mod forest;
 mod markup;
 mod moments;
 mod page;
 mod plot;
 mod tables;
 
+pub use comparison::render_comparison;
 pub use page::render;

@@ -70,12 +70,11 @@ impl Threshold {
 
     /// Why this outcome's figure cannot be believed, in a sentence; none if it can.
     pub fn doubt(&self, outcome: &Outcome) -> Option<String> {
-        let name = self.metric.name;
+        let (name, unit) = (self.metric.name, self.metric.unit);
         outcome.not_believed.iter().any(|doubted| doubted == name).then(|| {
+            let value = self.metric.value(outcome).text(|value| unit.show(value));
             format!(
-                "{self} cannot be judged: stalls of the load generator may dominate {name} ({} {})",
-                name,
-                self.metric.value(outcome).text(|value| self.metric.unit.show(value))
+                "{self} cannot be judged: {name} is {value}, and stalls of the load generator may dominate it"
             )
         })
     }

@@ -129,6 +129,13 @@ fn numbers(value: &Value, path: &str, found: &mut Vec<String>) {
 }
 
 #[test]
+fn sums_that_overflow_are_refused() {
+    let mut many = outcome::closed(1, 3, 20, 180.0);
+    many.errors = (0..2_100).map(|number| (format!("error {number}"), 1 << 53)).collect();
+    assert_refused(&saved(&many), "contradicts itself: its counts overflow");
+}
+
+#[test]
 fn a_hostile_number_anywhere_is_refused_or_shown() {
     let mut all = outcome::open(3);
     all.ledger = outcome::hold().ledger;

@@ -112,7 +112,8 @@ pub(in crate::load) fn judge_sum(sum: &mut Outcome, parts: &[&Outcome]) {
             sum.verdict_reason
         );
     }
-    for part in parts {
+    let has_latency = |it: &Histograms| it.latency.count() > 0 || it.beyond > 0;
+    for part in parts.iter().filter(|part| has_latency(&part.histograms)) {
         sum.valid_to = match (sum.valid_to, part.valid_to) {
             (Some(one), Some(other)) => Some(one.min(other)),
             _ => None,

@@ -65,3 +65,11 @@ fn a_quiet_machine_can_tell_ten_percent_and_a_noisy_one_says_that_it_cannot() {
     let noisy = draw(&synthetic(1, 400, 0.3), TRIALS, 3, 0.1);
     assert!(noisy.iter().all(|it| it.possible < TRIALS / 20), "{noisy:?}");
 }
+
+/// 80 runs of a second, recorded by the bench `compare` on a machine with two busy CPUs.
+#[test]
+fn runs_of_a_real_server_are_not_called_different() {
+    let rounds = drawing::rounds(include_str!("recorded_runs.csv")).expect("it was recorded");
+    assert!(rounds.len() >= 40, "{} rounds", rounds.len());
+    assert_right("recorded", &rounds);
+}

@@ -212,7 +212,7 @@ fn a_threshold_on_a_doubted_figure_cannot_be_judged() {
 #[test]
 fn thresholds_decide_before_the_verdict() {
     let saved = Saved::new("exit");
-    let mut bound = outcome::closed(1, 8, 100, 180.0);
+    let mut bound = outcome::closed(3, 8, 100, 180.0);
     bound.verdict = Verdict::GeneratorBound;
     bound.verdict_reason = "the generator was busy".into();
     saved.save("bound", &bound);

@@ -17,6 +17,9 @@ pub const COMPARED: [&str; 5] = ["p50", "p90", "p99", "rate", "server.cpu_per_me
 const TIME_RESOLUTION: f64 = 0.001;
 const TIME_RESOLUTION_US: f64 = 0.01;
 
+/// Why one run on a side is not compared.
+const ONE_RUN: &str = "one run each cannot tell";
+
 /// See the [module documentation](self).
 #[derive(Debug, Clone)]
 pub struct Comparison<'a> {
@@ -90,6 +93,7 @@ impl Change {
     pub fn sentence(&self) -> String {
         let it = match &self.difference {
             Ok(difference) => difference,
+            Err(reason) if reason == ONE_RUN => return reason.clone(),
             Err(reason) => return format!("cannot tell: {reason}"),
         };
         let margin = percent(it.margin);
@@ -185,7 +189,7 @@ fn obstacle(metric: &Metric, sides: &[Side<'_>; 2], accept_invalid: bool) -> Opt
         return Some(format!("it is 0 {share}"));
     }
     match sides.iter().map(|side| side.runs.len()).min().unwrap_or(0) {
-        0 | 1 => Some("one run each cannot tell".into()),
+        0 | 1 => Some(ONE_RUN.into()),
         few if few < RUNS_MIN => {
             Some(format!("{} runs are too few, it takes {RUNS_MIN} a side", count(few as u64)))
         }

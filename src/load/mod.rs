@@ -1,12 +1,11 @@
 //! Load: many client connections, what they measure, and what that says.
 //!
 //! [`outcome`] is what a run leaves behind, as data that is saved, merged and rendered; [`latency`] is how
-//! times are counted. [`render`] shows an outcome, [`threshold`] judges it, [`compare`] sets two side by side.
+//! times are counted. [`render`] shows an outcome, [`threshold`] judges it, [`result::compare`] sets two
+//! sides of runs beside each other, and [`result::read`] reads what was saved.
 //! [`machine`] knows what this machine can hold, and [`sources`] where connections come from.
 
 mod arrival;
-mod bootstrap;
-pub mod compare;
 mod content;
 mod difference;
 mod ending;

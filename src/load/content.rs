@@ -81,9 +81,8 @@ impl Stamp {
     /// with this it is less than one in 10^13.
     pub(super) fn is_plausible(self, now: u64) -> bool {
         let age = now.wrapping_sub(self.time) & Self::MASK;
-        let is_recent = age < Self::HOUR || age > Self::MASK - Self::HOUR;
-        let is_counted =
-            self.number < Self::NUMBER_MAX || self.number > Self::MASK - Self::NUMBER_MAX;
+        let is_recent = !(Self::HOUR..=Self::MASK - Self::HOUR).contains(&age);
+        let is_counted = !(Self::NUMBER_MAX..=Self::MASK - Self::NUMBER_MAX).contains(&self.number);
         is_recent && is_counted
     }
 

@@ -7,6 +7,7 @@
 
 mod arrival;
 mod content;
+mod decide;
 mod difference;
 mod ending;
 mod findings;

@@ -353,8 +353,9 @@ fn answered(received: u64) -> Outcome {
     })
 }
 
-fn wrong(received: u64, corrupted: u64) -> Outcome {
-    with(answered(received), |it| {
+fn wrong(echoed: u64, corrupted: u64) -> Outcome {
+    with(answered(echoed), |it| {
+        it.messages.received = echoed + corrupted;
         it.messages.corrupted = corrupted;
         let (sent, received) = (Some("abc".into()), "[Thu".into());
         it.difference = Some(Difference { connection: 3, sent, received });

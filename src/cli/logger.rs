@@ -43,6 +43,9 @@ pub(super) fn init(
     // A second call, as tests of the library may make, keeps the first logger.
     if log::set_boxed_logger(Box::new(logger)).is_ok() {
         log::set_max_level(level);
+        if worker.is_none() {
+            super::environment_warnings().iter().for_each(|warning| log::warn!("{warning}"));
+        }
     }
 }
 

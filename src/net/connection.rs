@@ -9,7 +9,7 @@ use crate::proto::{
     Batch, CloseCode, End, Error, Event, Framing, Outbox, Role, Session, Stage, Status, Step,
     TlsFailure,
 };
-use crate::service::{Context, Service};
+use crate::service::{Context, Handshake, Service};
 use log::info;
 use std::io::{self, ErrorKind};
 use std::num::NonZeroU64;
@@ -67,6 +67,7 @@ impl<T: Stream> Connection<T> {
         let mut flags = Flags::default();
         flags.set(Flag::Writable, is_server);
         flags.set(Flag::Connecting, !is_server);
+        flags.set(Flag::Opening, !is_server);
         flags.set(Flag::Entering, is_server && session.config().has_entrance());
         Self { stream, session, id, slot, peer, deadline: None, active: 0, end: None, flags }
     }
@@ -133,7 +134,13 @@ impl<T: Stream> Connection<T> {
             // There is no place for last words behind what the peer does not take.
             Stage::Open if self.is_blocked() => self.break_off(End::Failed(Error::WriteTimeout)),
             Stage::Open if !self.is_idle(now, shared.limits) => self.look_for_silence(shared),
-            _ => self.time_out(shared),
+            _ => {
+                self.time_out(shared);
+                // Somebody waits for what we make: that its end may be slow is no reason to wait longer.
+                if let (true, Some(end)) = (self.flags.has(Flag::Opening), self.end) {
+                    self.break_off(end);
+                }
+            }
         }
     }
 
@@ -203,6 +210,7 @@ impl<T: Stream> Connection<T> {
     pub(super) fn next_deadline(&self, now: Moment, limits: &Limits) -> Option<Moment> {
         // One tick more: a time that is measured in ticks must not seem too short by a part.
         let left = |whole: Duration| whole.saturating_sub(self.silence(now)) + TICK;
+        let opening = self.deadline.filter(|_| self.flags.has(Flag::Opening));
         let wait = match self.session.stage() {
             Stage::Handshake => Some(limits.handshake_timeout),
             Stage::Auth => Some(limits.auth_timeout),
@@ -219,7 +227,9 @@ impl<T: Stream> Connection<T> {
                 idle.into_iter().chain(ping).min()
             }
         };
-        wait.map(|wait| now.saturating_add(wait.as_nanos() as u64))
+        let deadline = wait.map(|wait| now.saturating_add(wait.as_nanos() as u64));
+        // Whatever comes until a connection of ours is open, its deadline only comes nearer.
+        opening.map_or(deadline, |first| deadline.map(|it| it.min(first.get())))
     }
 
     /// Remembers a new deadline and returns the old one.
@@ -262,6 +272,9 @@ impl<T: Stream> Connection<T> {
                     shared.now = Some(clock());
                 }
                 self.flags.set(Flag::Heard, true);
+                if self.flags.has(Flag::Opening) {
+                    self.show_response(shared, count);
+                }
                 self.flags.set(Flag::Greedy, count >= SHARED_TURN_BYTES);
                 // Less than was asked for: there was no more. That saves the call that would say so.
                 self.flags.set(
@@ -282,6 +295,17 @@ impl<T: Stream> Connection<T> {
         }
     }
 
+    /// Shows the service the last `count` bytes received, if they belong to the opening handshake.
+    fn show_response<S: Service>(&self, shared: &mut Shared<'_, S>, count: usize) {
+        let is_response = self.session.config().framing == Framing::WebSocket
+            && matches!(self.session.stage(), Stage::Handshake | Stage::Closing);
+        if is_response {
+            let unread = shared.batch.unread();
+            let bytes = Handshake::Received(&unread[unread.len() - count..]);
+            shared.service.on_handshake(&self.context(shared.now), bytes);
+        }
+    }
+
     /// Says no more than TLS itself has to say, and waits for the end of input.
     fn refuse(&mut self, failure: TlsFailure) {
         self.end_with(End::Tls(failure));
@@ -294,7 +318,13 @@ impl<T: Stream> Connection<T> {
             let before = self.session.stage();
             let by = match self.session.step(shared.batch) {
                 Ok(Status::Partial) => return,
-                Ok(Status::Complete(step)) if !step.has_event() => self.session.peer_end(),
+                Ok(Status::Complete(step)) if !step.has_event() => {
+                    if let Some(control) = step.control() {
+                        let context = context(self.id, step.messages(), shared.now);
+                        shared.service.on_control(&context, control);
+                    }
+                    self.session.peer_end()
+                }
                 Ok(Status::Complete(step)) => {
                     dispatch(step, self.id, shared.now, shared.service);
                     self.active = shared.now.map_or(0, tick);
@@ -312,6 +342,7 @@ impl<T: Stream> Connection<T> {
             if after == Stage::Open && before != after {
                 // Silence counts from here: what came before was not for the session.
                 self.flags.set(Flag::Heard, false);
+                self.flags.set(Flag::Opening, false);
             }
             // A service may hang up as soon as it opens: what is past Auth with an event was let in.
             if before < Stage::Open && after >= Stage::Open && by == End::Service {
@@ -351,6 +382,11 @@ impl<T: Stream> Connection<T> {
         let answers = shared.batch.answers();
         let has_answers = answers.iter().any(|part| !part.is_empty());
         let mut sent = 0;
+        if has_answers && self.flags.has(Flag::Opening) && self.session.stage() == Stage::Handshake
+        {
+            let request = Handshake::Sent(answers[0]);
+            shared.service.on_handshake(&self.context(shared.now), request);
+        }
         if has_answers && self.flags.has(Flag::Writable) && !self.is_blocked() {
             match write(&mut self.stream, &mut self.flags, answers) {
                 Ok(count) => sent = count,
@@ -459,8 +495,7 @@ impl<T: Stream> Connection<T> {
     }
 
     pub(super) fn context(&self, now: Option<Moment>) -> Context {
-        let messages = self.session.messages();
-        Context { connection: self.id, messages, now: now.unwrap_or(0) }
+        context(self.id, self.session.messages(), now)
     }
 
     /// Marks it as standing in the reactor's queue; whether it did not before.
@@ -477,9 +512,13 @@ fn tick(moment: Moment) -> u32 {
     (moment >> TICK_SHIFT) as u32
 }
 
+fn context(connection: u64, messages: u32, now: Option<Moment>) -> Context {
+    Context { connection, messages, now: now.unwrap_or(0) }
+}
+
 /// Gives the service what a step brought.
 fn dispatch<S: Service>(step: Step<'_>, id: u64, now: Option<Moment>, service: &mut S) {
-    let context = Context { connection: id, messages: step.messages(), now: now.unwrap_or(0) };
+    let context = context(id, step.messages(), now);
     let (event, mut outbox) = step.unpack();
     match event {
         Some(Event::Message(message)) => {

@@ -37,6 +37,8 @@ pub(super) enum Flag {
     Pinged = 1 << 10,
     /// It ends without another word: what still waits to be sent is given up.
     BrokenOff = 1 << 11,
+    /// We make it, and it is not open yet: one deadline is for all that is to be done until then.
+    Opening = 1 << 12,
 }
 
 impl Flags {

@@ -143,6 +143,10 @@ fn bind_tcp(address: SocketAddr, options: &SocketOptions) -> io::Result<std::net
     // A server that is started again must not wait for the connections of its predecessor.
     socket.set_reuse_address(true)?;
     options.apply(&socket)?;
+    if address.is_ipv6() && address.ip().is_unspecified() {
+        // `[::]` is every address of this machine, whatever the system's bindv6only says.
+        socket.set_only_v6(false)?;
+    }
     socket.bind(&SockAddr::from(address))?;
     let backlog = options.backlog.unwrap_or(BACKLOG);
     socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;

@@ -62,9 +62,6 @@ struct MeasureArgs {
     /// Begin no more connections than this in a second [default: as many as go]
     #[arg(long, value_name = "RATE", value_parser = rate)]
     connect_rate: Option<f64>,
-    /// How long a connection may take to open
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
-    connect_timeout: Duration,
     /// How long an echo is waited for until its message is lost
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5s")]
     reply_timeout: Duration,
@@ -193,7 +190,7 @@ impl MeasureArgs {
             connect_rate: self.connect_rate,
             sources: self.source.clone(),
             verify: !self.no_verify,
-            connect_timeout: self.connect_timeout,
+            connect_timeout: self.client.connect_timeout,
             reply_timeout: self.reply_timeout,
             ..Plan::new(content)
         }

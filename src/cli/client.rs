@@ -1,20 +1,21 @@
 //! The flags of every command that connects to a server, and the sentence for a server that does not let it.
 
 use super::Failure;
-use super::auth::AuthArgs;
+use super::auth::{self, AuthArgs};
 use super::ended::Ended;
 use super::tls::TlsClientArgs;
 use super::values::{connect_address, duration};
 use crate::net::{Address, Endpoint, System};
 use crate::proto::handshake::Offer;
 use crate::proto::http::{RESPONSE_HEAD_BYTES_MAX, is_token};
-use crate::proto::{self, Config, End, Role};
+use crate::proto::{self, Config, Role};
 use clap::Args;
 use std::fmt::Display;
 use std::time::Duration;
 
 /// See the [module documentation](self).
 #[derive(Debug, Args)]
+#[command(mut_arg("auth_key_file", |arg| arg.help(auth::CLIENT_HELP)))]
 pub(super) struct ClientArgs {
     /// The server: ws://, tcp:// or line:// HOST:PORT, with TLS wss://, tls:// or line+tls://, or ws+unix:,
     /// unix: or line+unix: and a path; HOST:PORT or PORT alone is ws://
@@ -91,14 +92,7 @@ impl ClientArgs {
         format!("cannot connect to {}: {why}", self.url)
     }
 
-    /// Why a connection has ended that was needed, and what may help. `was_open` says whether it had got
-    /// through its handshakes, `was_answered` whether a message had come.
-    pub(super) fn why_ended(&self, end: End, was_open: bool, was_answered: bool) -> String {
-        let ended = Ended { end, was_open, was_answered, ..Ended::default() };
-        ended.explain(&self.url, self.auth.is_on(), self.connect_timeout)
-    }
-
-    /// The same with all that is known about it.
+    /// Why a connection has ended that was needed, and what may help.
     pub(super) fn explain(&self, ended: &Ended<'_>) -> String {
         ended.explain(&self.url, self.auth.is_on(), self.connect_timeout)
     }

@@ -7,11 +7,10 @@
 mod command;
 mod conversation;
 mod inbox;
-mod output;
 mod reply;
 
 use super::client::ClientArgs;
-use super::deflate::DeflateArgs;
+use super::deflate::{self, DeflateArgs};
 use super::values::{bytes, duration};
 use super::{CommonArgs, Failure, logger};
 use clap::Args;
@@ -22,6 +21,7 @@ use std::time::Duration;
 
 /// See the [module documentation](self).
 #[derive(Debug, Args)]
+#[command(mut_arg("deflate", |arg| arg.help(deflate::CLIENT_HELP)))]
 pub(super) struct ConnectArgs {
     #[command(flatten)]
     client: ClientArgs,

@@ -384,8 +384,11 @@ impl<T: Stream> Connection<T> {
         let mut sent = 0;
         if has_answers && self.flags.has(Flag::Opening) && self.session.stage() == Stage::Handshake
         {
-            let request = Handshake::Sent(answers[0]);
-            shared.service.on_handshake(&self.context(shared.now), request);
+            // It stands in one of the two parts.
+            for request in answers.into_iter().filter(|part| !part.is_empty()) {
+                let context = self.context(shared.now);
+                shared.service.on_handshake(&context, Handshake::Sent(request));
+            }
         }
         if has_answers && self.flags.has(Flag::Writable) && !self.is_blocked() {
             match write(&mut self.stream, &mut self.flags, answers) {

@@ -83,8 +83,12 @@ impl<'a> Response<'a> {
         let mut lines = Lines(content);
         // RFC 9112 §7.1: a chunk begins with its size on a line of its own.
         let is_begun = !is_chunked || lines.next().is_some();
-        let limit = length.filter(|_| !is_chunked).unwrap_or(usize::MAX);
-        let is_all = content.len() >= limit || matches!(self.status, 204 | 304);
+        // RFC 9112 §6.3: these statuses have no content, whatever their fields say.
+        let limit = match self.status {
+            204 | 304 => 0,
+            _ => length.filter(|_| !is_chunked).unwrap_or(usize::MAX),
+        };
+        let is_all = content.len() >= limit;
         lines.0 = &lines.0[..lines.0.len().min(limit)];
         while is_begun {
             let (line, is_ended) = match lines.next() {

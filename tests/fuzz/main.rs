@@ -23,6 +23,7 @@ pub mod deflate;
 pub mod extensions;
 pub mod line;
 pub mod request_head;
+pub mod response;
 pub mod server_frames;
 
 mod input;

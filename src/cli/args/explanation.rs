@@ -47,10 +47,15 @@ fn suggest(error: &mut Error, commands: &Command, arguments: &[OsString]) {
         let tip = format!("-q is --quiet and takes no value; for a rate: --rate {number}/s");
         return tell(error, tip);
     }
-    let Some(ContextValue::String(unknown)) = error.get(ContextKind::InvalidArg) else { return };
+    let Some(ContextValue::String(unknown)) = error.get(ContextKind::InvalidArg).cloned() else {
+        return;
+    };
     let name = arguments.get(1).and_then(|name| name.to_str()).unwrap_or_default();
     let Some(command) = commands.find_subcommand(name) else { return };
-    match flag(command, unknown) {
+    // Nor is the flag that clap found similar a part of the usage.
+    let usage = command.clone().bin_name(format!("halloo {name}")).render_usage();
+    error.insert(ContextKind::Usage, ContextValue::StyledStr(usage));
+    match flag(command, &unknown) {
         Some(Meant::Flag(flag)) => {
             error.insert(ContextKind::SuggestedArg, ContextValue::String(flag));
         }

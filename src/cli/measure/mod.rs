@@ -17,7 +17,7 @@ pub(super) use bench::{BenchArgs, run as bench};
 pub(super) use hold::{HoldArgs, run as hold};
 
 use super::client::ClientArgs;
-use super::deflate::DeflateArgs;
+use super::deflate::{self, DeflateArgs};
 use super::output::OutputArgs;
 use super::progress::ProgressMode;
 use super::values::{count, duration, rate};
@@ -47,7 +47,7 @@ const INTERVALS_MAX: u32 = 600;
 
 /// Flags of both commands.
 #[derive(Debug, Args)]
-#[command(mut_arg("deflate", |arg| arg.default_value("off")))]
+#[command(mut_arg("deflate", |arg| arg.default_value("off").help(deflate::CLIENT_HELP)))]
 struct MeasureArgs {
     #[command(flatten)]
     client: ClientArgs,

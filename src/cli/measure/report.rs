@@ -2,6 +2,7 @@
 
 use super::Task;
 use crate::cli::Failure;
+use crate::cli::ended::Ended;
 use crate::cli::progress::{Glance as Shown, Progress};
 use crate::load::latency::Histogram;
 use crate::load::run::{Phase, Stop};
@@ -72,9 +73,13 @@ pub(super) fn failure(task: &Task<'_>, stop: Stop, signal: Option<i32>) -> Failu
     match (stop, signal) {
         (Stop::Asked, Some(signal)) => Failure::Signal(signal),
         (Stop::Asked, None) => Failure::Runtime("stopped before anything was measured".into()),
-        (Stop::Ended { end, was_open }, _) => {
-            Failure::Runtime(client.why_ended(end, was_open, false))
-        }
+        (Stop::Ended { end, was_open, upgrade }, _) => Failure::Runtime(client.explain(&Ended {
+            end,
+            was_open,
+            was_requested: upgrade.was_requested,
+            response: &upgrade.response,
+            ..Ended::default()
+        })),
         (Stop::NotBegun(error), _) => Failure::Runtime(client.cannot_connect(&error)),
         (Stop::Poll(error), _) => Failure::Runtime(format!("polling failed: {error}")),
     }

@@ -132,7 +132,9 @@ impl Run {
             return Ok(());
         }
         let end = self.generator().desk.tally.last_end;
-        Err(Stop::Ended { end: end.expect("what has failed has ended"), was_open: false })
+        let upgrade = std::mem::take(&mut self.generator_mut().upgrade);
+        let end = end.expect("what has failed has ended");
+        Err(Stop::Ended { end, was_open: false, upgrade })
     }
 
     /// If connections failed, the listener's queue may have been full.

@@ -4,7 +4,7 @@ mod connecting;
 mod leaving;
 mod sending;
 
-use super::generator::Generator;
+use super::generator::{Generator, Upgrade};
 use super::latency::Histogram;
 use super::machine::{QueueCounters, Wall};
 use super::measured::{Labels, Measured};
@@ -137,6 +137,8 @@ pub enum Stop {
         end: End,
         /// Whether it had got through its handshakes.
         was_open: bool,
+        /// What it was told in its opening handshake.
+        upgrade: Upgrade,
     },
     /// Not one could be begun.
     NotBegun(io::Error),
@@ -288,7 +290,9 @@ impl Run {
         let is_vain = !self.generator().desk.has_heard
             && (!self.plan.keeps_ledger || self.config.auth.is_some());
         match tally.last_end {
-            Some(end) if tally.open == 0 && is_vain => Err(Stop::Ended { end, was_open: true }),
+            Some(end) if tally.open == 0 && is_vain => {
+                Err(Stop::Ended { end, was_open: true, upgrade: Upgrade::default() })
+            }
             _ => Ok(tally.open > 0 && !watch.wants_stop()),
         }
     }

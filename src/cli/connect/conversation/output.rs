@@ -1,7 +1,7 @@
 //! What a conversation prints: messages on stdout, and what is said about it on stderr.
 
-use super::conversation::{Conversation, Stop};
-use super::reply::Print;
+use super::{Conversation, Stop};
+use crate::cli::connect::reply::Print;
 use crate::cli::printable;
 use log::info;
 use std::io::{self, IsTerminal, Write};

@@ -9,9 +9,6 @@ use std::time::Duration;
 /// The most characters of a server's text that are shown.
 const SHOWN_CHARACTERS_MAX: usize = 200;
 
-/// A TLS record that carries an alert: its type, and the major version of all of them (RFC 8446 §5.1).
-const TLS_ALERT: [u8; 2] = [21, 3];
-
 /// What is known about an end.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ended<'a> {
@@ -159,9 +156,10 @@ impl Ended<'_> {
 /// Whether this is what a server of TLS says to a client that is not one: an alert, or a page that says so in
 /// plain words, as nginx and Go have it.
 pub(super) fn speaks_tls(response: &[u8]) -> bool {
+    // RFC 8446 §5.1: a record of type 21, with a version and the length of an alert, which is two bytes.
+    let is_alert = matches!(response, [21, 3, 0..=4, 0, 2, 1 | 2, _, ..]);
     let is_http_400 = Response::read(response).status == 400;
-    response.starts_with(&TLS_ALERT)
-        || (is_http_400 && memchr::memmem::find(response, b"HTTPS ").is_some())
+    is_alert || (is_http_400 && memchr::memmem::find(response, b"HTTPS ").is_some())
 }
 
 /// The same address with TLS, or without it.

@@ -2,7 +2,7 @@
 
 use crate::client::Client;
 use crate::pair::Setup;
-use crate::support::{Program, halloo};
+use crate::support::{Program, Server, halloo};
 use crate::{serve, wire};
 use halloo::proto::deflate::Settings;
 use halloo::proto::handshake::{self, Offer, Policy};
@@ -221,7 +221,7 @@ fn t_header_limit_lifted() {
         }
     }
     let limits = ["--max-header-size", "64KiB", "--max-memory", "1MiB", "ws://127.0.0.1:0"];
-    let server = serve(&limits);
+    let server = Server::start(&limits);
     let half = &cookie(60_000)[..50_000];
     let mut clients: Vec<Client> = (0..100).map(|_| Client::connect(server.url())).collect();
     // Those that are ended for it may be gone already.

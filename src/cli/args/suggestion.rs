@@ -54,7 +54,13 @@ pub(super) fn flag(command: &Command, unknown: &str) -> Option<Meant> {
         let visible = command.get_arguments().filter(|argument| !argument.is_hide_set());
         visible.filter_map(|argument| argument.get_long()).map(|long| format!("--{long}"))
     };
-    let elsewhere = table.iter().find(|(names, _)| names.contains(&unknown)).map(|(_, it)| *it);
+    let connects = command.get_arguments().any(|argument| argument.get_id() == "url");
+    let has_table = connects || command.get_name() == "serve";
+    let elsewhere = table
+        .iter()
+        .filter(|_| has_table)
+        .find(|(names, _)| names.contains(&unknown))
+        .map(|(_, it)| *it);
     if let Some(meant) = elsewhere {
         if !meant.starts_with("--") {
             return Some(Meant::Sentence(meant.into()));

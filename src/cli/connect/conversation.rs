@@ -267,9 +267,12 @@ impl<'a> Conversation<'a> {
     /// Says Close, and waits for the server's. Until then messages are printed.
     fn leave(&mut self, code: CloseCode) -> Result<(), Stop> {
         self.is_leaving = true;
-        let Some(connection) = self.connection else { return Ok(()) };
-        self.reactor.tell(connection, |_, outbox| outbox.close(code));
-        while self.connection.is_some() {
+        let mut is_said = false;
+        while let Some(connection) = self.connection {
+            // A connection that is being made for the last line must open first.
+            if self.is_open && self.speak_at.is_none() && !is_said {
+                is_said = self.reactor.tell(connection, |_, outbox| outbox.close(code));
+            }
             self.turn(None)?;
         }
         Ok(())

@@ -63,7 +63,8 @@ impl Found {
 impl Perform for Found {
     fn print(&mut self, character: char) {
         if std::mem::take(&mut self.is_shifted) {
-            return self.press(named(character));
+            // The Enter of the keypad has no other name.
+            return self.press(if character == 'M' { Some(Key::Enter) } else { named(character) });
         }
         match (character, self.keys.last_mut()) {
             ('\x7f', _) => self.press(Some(Key::Backspace)),
@@ -97,13 +98,13 @@ impl Perform for Found {
         }));
     }
 
-    fn csi_dispatch(&mut self, params: &Params, _intermediates: &[u8], ignore: bool, action: char) {
+    fn csi_dispatch(&mut self, params: &Params, private: &[u8], ignore: bool, action: char) {
         let mut params = params.iter().filter_map(|param| param.first().copied());
         let (first, modifier) = (params.next().unwrap_or(0), params.next().unwrap_or(0));
         // xterm: CSI 1 ; 5 C is Ctrl with the arrow to the right, and 3 is Alt.
         let by_word = matches!(modifier, 3 | 5);
         self.press(match (action, first) {
-            _ if ignore => None,
+            _ if ignore || !private.is_empty() => None,
             ('C', _) if by_word => Some(Key::WordRight),
             ('D', _) if by_word => Some(Key::WordLeft),
             ('~', 1 | 7) => Some(Key::Home),
@@ -133,7 +134,6 @@ fn named(character: char) -> Option<Key> {
         'D' => Key::Left,
         'H' => Key::Home,
         'F' => Key::End,
-        'M' => Key::Enter,
         _ => return None,
     })
 }

@@ -90,18 +90,15 @@ impl<'a> Response<'a> {
         };
         let is_all = content.len() >= limit;
         lines.0 = &lines.0[..lines.0.len().min(limit)];
-        while is_begun {
-            let (line, is_ended) = match lines.next() {
-                Some(line) => (line, true),
-                None => (std::mem::take(&mut lines.0), false),
-            };
-            if !trim(line).is_empty() {
-                self.first_line = Some(trim(line));
+        let mut is_ended = is_begun;
+        while is_ended {
+            let line = lines.next();
+            is_ended = line.is_some();
+            let line = trim(line.unwrap_or(lines.0));
+            if !line.is_empty() {
+                self.first_line = Some(line);
                 self.is_whole = is_ended || is_all;
                 return;
-            }
-            if !is_ended {
-                break;
             }
         }
         self.is_whole = is_all;

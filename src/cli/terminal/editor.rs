@@ -191,7 +191,7 @@ impl Editor {
             Key::WordLeft => _ = line.move_to_prev_word(Word::Emacs, 1),
             Key::WordRight => _ = line.move_to_next_word(At::AfterEnd, Word::Emacs, 1),
             Key::KillWord => {
-                killed.during(|killed| _ = line.delete_prev_word(Word::Big, 1, killed))
+                killed.during(|killed| _ = line.delete_prev_word(Word::Big, 1, killed));
             }
             Key::KillToStart => killed.during(|killed| _ = line.discard_line(killed)),
             Key::KillToEnd => killed.during(|killed| _ = line.kill_line(killed)),

@@ -1,7 +1,9 @@
 //! What a machine allows, told by made-up trees of `/proc` and `/sys`: each limit as the first wall, the
 //! sentence that says so, and the wall behind an error.
 
+use halloo::load::host::AcceptQueue;
 use halloo::load::machine::{Machine, Place, Plan, QueueCounters, Route, Wall};
+use halloo::load::outcome::Environment;
 use halloo::net::Endpoint;
 use std::fs;
 use std::io;
@@ -286,6 +288,72 @@ fn processes() {
 }
 
 #[test]
+fn remedies_stay_within_reason() {
+    let beyond = "are more than this machine can hold: share them among several";
+    // No one keeps thousands of processes for this; one with more descriptors does.
+    let few = Tree::new().with("proc/self/limits", &limits("64", "128"));
+    for place in [Place::Elsewhere, Place::Loopback4] {
+        let plan = Plan { connections: Some(1_000_000), place, ..Plan::default() };
+        let wall = few.machine().walls(&plan).into_iter().find(|wall| wall.name == "descriptors");
+        let remedy = wall.expect("it is known").remedy;
+        assert!(
+            remedy.contains("ulimit -Hn 1048576") && !remedy.contains("--processes"),
+            "{remedy}"
+        );
+    }
+    let tree = few
+        .with("proc/meminfo", "MemTotal: 8388608 kB\nMemAvailable: 1024000 kB\n")
+        .with("proc/sys/net/ipv4/tcp_mem", "1000\t2040\t3000\n")
+        .with("proc/sys/net/ipv4/ip_local_port_range", "32768\t60999\n")
+        .with("proc/sys/net/netfilter/nf_conntrack_max", "1000\n")
+        .with("proc/sys/net/netfilter/nf_conntrack_count", "10\n")
+        .with("proc/sys/kernel/pid_max", "143\n")
+        .with("sys/fs/cgroup/user.slice/memory.max", "1073741824\n")
+        .with("sys/fs/cgroup/user.slice/memory.current", "600000000\n")
+        .with("sys/fs/cgroup/user.slice/load/pids.max", "15\n")
+        .with("sys/fs/cgroup/user.slice/load/pids.current", "5\n");
+    let all = Plan {
+        connections: Some(u32::MAX.into()),
+        processes: 2,
+        unread_bytes: 1,
+        place: Place::Elsewhere,
+        ..Plan::default()
+    };
+    let walls = tree.machine().walls(&all);
+    for name in [
+        "ports",
+        "conntrack",
+        "memory",
+        "cgroup-memory",
+        "tcp-memory",
+        "processes",
+        "cgroup-processes",
+    ] {
+        let wall = walls.iter().find(|wall| wall.name == name).expect("it is known");
+        assert!(wall.remedy.contains(beyond), "{wall}");
+    }
+    let alone = Plan { processes: 1, ..all };
+    let wall = tree.machine().walls(&alone).into_iter().find(|wall| wall.name == "descriptors");
+    assert!(wall.expect("it is known").remedy.contains(beyond));
+}
+
+#[test]
+fn a_machine_is_named_by_its_own_words() {
+    let tree = Tree::new()
+        .with("proc/sys/kernel/ostype", "Linux\n")
+        .with("proc/sys/kernel/osrelease", "6.18.5-custom\n")
+        .with("proc/cpuinfo", "processor\t: 0\nmodel name\t: AMD EPYC 9R14\nflags\t: fpu\n")
+        .with("proc/meminfo", "MemTotal: 1024 kB\nMemAvailable: 512 kB\n");
+    let environment = Environment::look_in(&tree.0);
+    assert_eq!(environment.system, "Linux 6.18.5-custom");
+    assert_eq!(environment.processor.as_deref(), Some("AMD EPYC 9R14"));
+    assert_eq!((environment.cpus, environment.memory_bytes), (Some(5), Some(1 << 20)));
+    let nothing = Environment::look_in(Path::new("/nonexistent"));
+    assert_eq!((nothing.processor, nothing.cpus, nothing.memory_bytes), (None, None, None));
+    assert!(!nothing.system.is_empty() && !nothing.architecture.is_empty());
+}
+
+#[test]
 fn errors_name_their_wall() {
     let tree = Tree::new()
         .with("proc/self/limits", &limits("1024", "20000"))
@@ -365,13 +433,29 @@ fn connections_that_found_the_queue_full_are_counted() {
     let since = QueueCounters::look_in(&tree.0).since(&before);
     assert_eq!(since, QueueCounters { overflows: 1_500, drops: 1_500 });
     let machine = tree.machine();
-    assert_eq!(machine.wall_of_queue(&QueueCounters::default()), None);
+    let queue = |waiting, limit| Some(AcceptQueue { waiting, limit });
+    let met = |machine: &Machine, counted: &QueueCounters, queue| {
+        machine.wall_of_queue(counted, queue).map(|wall| wall.when_met())
+    };
     assert_eq!(
-        machine.wall_of_queue(&since).expect("a wall").when_met(),
-        "out of places in the queue of a listener (at most 4,096, found full 1,500 times): raise it \
-         with `sysctl -w net.core.somaxconn=16384` as root and serve with --backlog 16384, or \
-         connect more slowly"
+        met(&machine, &QueueCounters::default(), queue(4097, 4096)),
+        None,
+        "none was dropped"
     );
+    assert_eq!(met(&machine, &since, queue(4096, 4096)), None, "another listener's was full");
+    assert_eq!(met(&machine, &since, None), None, "the listener is not on this machine");
+    assert_eq!(
+        met(&machine, &since, queue(4097, 4096)).expect("a wall"),
+        "out of places in the accept queue of the listener (at most 4,096, found full 1,500 times): raise it \
+         with `sysctl -w net.core.somaxconn=16384` as root and serve with --backlog 16384, or connect more slowly \
+         with --connect-rate"
+    );
+    let small = met(&machine, &since, queue(17, 16)).expect("a wall");
+    assert!(
+        small.ends_with("): serve with --backlog 64, or connect more slowly with --connect-rate")
+    );
+    let large = met(&machine, &since, queue(65_536, 65_535)).expect("a wall");
+    assert!(large.ends_with("): connect more slowly with --connect-rate"), "{large}");
     assert_eq!(QueueCounters::look_in(Path::new("/nonexistent")), QueueCounters::default());
 }
 

@@ -33,7 +33,7 @@ impl Hold {
             .args(["--processes", &plan.processes.to_string(), "--source", plan.sources])
             .args(["--connect-timeout", PATIENCE, "--reply-timeout", PATIENCE])
             .args(["--duration", &format!("{}s", wish.hold.as_secs())])
-            .args(["--ping-every", &format!("{}ms", every.as_millis())])
+            .args(["--probe-every", &format!("{}ms", every.as_millis())])
             .args(["--pid", &server_pid.to_string()])
             .args(&wish.flags)
             // Signals are for us, and we pass them on.

@@ -3,6 +3,7 @@
 use super::Failure;
 use super::auth::{self, AuthArgs};
 use super::ended::Ended;
+use super::redact;
 use super::tls::TlsClientArgs;
 use super::values::{connect_address, duration};
 use crate::net::{Address, Endpoint, System};
@@ -68,12 +69,27 @@ impl ClientArgs {
         headers
     }
 
+    /// The command as it can be typed again, without its secrets.
+    pub(super) fn command(&self) -> String {
+        let quoted = |argument: String| {
+            let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%[]".contains(c);
+            match !argument.is_empty() && argument.chars().all(is_plain) {
+                true => argument,
+                false => format!("'{}'", argument.replace('\'', r"'\''")),
+            }
+        };
+        let arguments = std::env::args_os().skip(1).map(|argument| {
+            let argument = argument.to_string_lossy();
+            quoted(redact::argument(&argument, &self.header, &self.subprotocol))
+        });
+        std::iter::once("halloo".to_owned()).chain(arguments).collect::<Vec<_>>().join(" ")
+    }
+
     /// Where the server may be.
     pub(super) fn endpoints(&self) -> Result<Vec<Endpoint>, Failure> {
-        let url = &self.url;
-        let endpoints = url
-            .resolve()
-            .map_err(|error| Failure::Runtime(format!("cannot resolve {url}: {error}")))?;
+        let endpoints = self.url.resolve().map_err(|error| {
+            Failure::Runtime(format!("cannot resolve {}: {error}", self.shown_url()))
+        })?;
         match endpoints.is_empty() {
             true => Err(Failure::Runtime(self.cannot_connect(&"the name has no address"))),
             false => Ok(endpoints),
@@ -89,7 +105,12 @@ impl ClientArgs {
 
     /// Why there is no connection, though the system was asked for one.
     pub(super) fn cannot_connect(&self, why: &dyn Display) -> String {
-        format!("cannot connect to {}: {why}", self.url)
+        format!("cannot connect to {}: {why}", self.shown_url())
+    }
+
+    /// The URL without its secrets.
+    pub(super) fn shown_url(&self) -> String {
+        redact::url(&self.url.to_string())
     }
 
     /// Why a connection has ended that was needed, and what may help.

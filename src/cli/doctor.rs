@@ -257,6 +257,7 @@ fn machine_json(machine: &Machine) -> Value {
         "tracked": machine.tracked,
         "tracked_max": machine.tracked_max,
         "memory_available_bytes": machine.memory_available,
+        "memory_total_bytes": machine.memory_total,
         "memory_of_group_bytes": group(&machine.memory_of_group),
         "processes_of_group": group(&machine.processes_of_group),
         "processes_of_user": machine.processes_of_user,

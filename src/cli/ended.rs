@@ -1,7 +1,8 @@
 //! The sentence for a connection that ended and was needed: why, and what may help.
 
-use super::printable;
+use super::{printable, redact};
 use crate::net::Address;
+use crate::net::address::Location;
 use crate::proto::response::Response;
 use crate::proto::{CloseCode, End, Error, Framing, TlsFailure};
 use std::time::Duration;
@@ -39,9 +40,10 @@ impl Default for Ended<'_> {
 
 impl Ended<'_> {
     /// Why the connection to `url` has ended, and what may help.
-    pub(super) fn explain(&self, url: &Address, has_key: bool, timeout: Duration) -> String {
+    pub(super) fn explain(&self, address: &Address, has_key: bool, timeout: Duration) -> String {
+        let url = shown_url(address);
         if !self.was_open
-            && let Some(sentence) = self.never_open(url, timeout)
+            && let Some(sentence) = self.never_open(address, timeout)
         {
             return sentence;
         }
@@ -73,16 +75,17 @@ impl Ended<'_> {
         }
     }
 
-    fn never_open(&self, url: &Address, timeout: Duration) -> Option<String> {
-        let other = other_scheme(url);
-        let maybe_other = match (&other, url.tls) {
+    fn never_open(&self, address: &Address, timeout: Duration) -> Option<String> {
+        let url = shown_url(address);
+        let other = other_scheme(address);
+        let maybe_other = match (&other, address.tls) {
             (Some(other), true) => format!("; if it does not speak TLS: {other}"),
-            (Some(other), false) if url.framing == Framing::WebSocket => {
+            (Some(other), false) if address.framing == Framing::WebSocket => {
                 format!("; if it speaks TLS: {other}")
             }
             _ => String::new(),
         };
-        if !url.tls
+        if !address.tls
             && let (true, Some(other)) = (speaks_tls(self.response), &other)
         {
             return Some(format!("{url} speaks TLS: use {other}"));
@@ -95,20 +98,20 @@ impl Ended<'_> {
             End::Failed(Error::HandshakeTimeout) if !self.was_requested => {
                 format!(
                     "cannot connect to {url}: not connected within {timeout:?}{}",
-                    match url.tls {
+                    match address.tls {
                         true => maybe_other,
                         false => String::new(),
                     }
                 )
             }
-            End::Failed(Error::HandshakeTimeout) if url.framing == Framing::WebSocket => {
+            End::Failed(Error::HandshakeTimeout) if address.framing == Framing::WebSocket => {
                 format!("{url} did not respond to the upgrade request within {timeout:?}")
             }
             End::Failed(Error::HandshakeTimeout) => {
                 format!("cannot connect to {url}: not connected within {timeout:?}")
             }
             End::Failed(Error::HandshakeTruncated) | End::Peer | End::Reset | End::BrokenPipe
-                if is_silent && (url.tls || url.framing == Framing::WebSocket) =>
+                if is_silent && (address.tls || address.framing == Framing::WebSocket) =>
             {
                 format!("{url} ended the connection in the opening handshake{maybe_other}")
             }
@@ -162,10 +165,15 @@ pub(super) fn speaks_tls(response: &[u8]) -> bool {
     is_alert || (is_http_400 && memchr::memmem::find(response, b"HTTPS ").is_some())
 }
 
-/// The same address with TLS, or without it.
-fn other_scheme(url: &Address) -> Option<Address> {
-    let is_tcp = matches!(url.location, crate::net::address::Location::Tcp(..));
-    is_tcp.then(|| Address { tls: !url.tls, ..url.clone() })
+/// The same URL with TLS, or without it.
+fn other_scheme(address: &Address) -> Option<String> {
+    let is_tcp = matches!(address.location, Location::Tcp(..));
+    is_tcp.then(|| shown_url(&Address { tls: !address.tls, ..address.clone() }))
+}
+
+/// The URL without its secrets.
+fn shown_url(address: &Address) -> String {
+    redact::url(&address.to_string())
 }
 
 /// A server's text, safe to print and not too long.

@@ -12,9 +12,11 @@ mod ended;
 mod logger;
 mod measure;
 mod output;
+mod output_file;
 mod printable;
 mod progress;
 mod prompt;
+mod redact;
 mod report;
 mod secrets;
 mod serve;
@@ -109,7 +111,8 @@ impl std::fmt::Display for Failure {
 
 /// Runs the program with these arguments, the program's name first.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = with_default_command(arguments.into_iter().collect());
+    let arguments = measure::with_conducted(arguments.into_iter().collect());
+    let arguments = with_default_command(arguments);
     let result =
         arguments.and_then(|arguments| parse(&arguments)).and_then(|cli| match cli.command {
             Command::Serve(arguments) => serve::run(&arguments),

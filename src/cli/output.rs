@@ -1,10 +1,11 @@
 //! Where the result of a measurement goes: the table on stdout, files, and what it means for the exit code.
 
+use super::output_file::{self, unfinished};
 use super::{Failure, printable};
+use crate::load::Outcome;
 use crate::load::compare::Comparison;
 use crate::load::render::{comparison, hlog, html, text};
 use crate::load::threshold::Threshold;
-use crate::load::{Outcome, Verdict};
 use clap::Args;
 use std::fs;
 use std::io::{self, ErrorKind, Write};
@@ -47,6 +48,11 @@ fn fail_if_help() -> String {
 }
 
 impl OutputArgs {
+    /// The metrics that thresholds name.
+    pub(super) fn needed(&self) -> Vec<String> {
+        self.gate.fail_if.iter().map(|threshold| threshold.metric_name().to_owned()).collect()
+    }
+
     /// Finds out before anything is measured what would be in the way of [`deliver`](Self::deliver).
     pub(super) fn check(&self) -> Result<(), Failure> {
         for (flag, file) in self.files() {
@@ -57,11 +63,17 @@ impl OutputArgs {
                 }
                 return Err(Failure::Usage(format!("{flag} -: only --json can go to stdout")));
             }
-            let directory = fs::metadata(directory_of(file));
-            if file.is_dir() || !directory.is_ok_and(|directory| directory.is_dir()) {
+            output_file::check(flag, file)?;
+        }
+        let files = self.files().into_iter().filter_map(|(flag, file)| Some((flag, file?)));
+        // What is no plain file, such as /dev/null, takes more than one.
+        let files = files.filter(|(_, file)| !file.exists() || file.is_file());
+        let files: Vec<(&str, &Path)> = files.collect();
+        for (index, (flag, file)) in files.iter().enumerate() {
+            if let Some((other, _)) = files[..index].iter().find(|(_, other)| other == file) {
                 let file = file.display();
                 return Err(Failure::Usage(format!(
-                    "{flag} {file}: expected a file in a directory that there is"
+                    "{flag} {file}: it is the file of {other}, too"
                 )));
             }
         }
@@ -84,6 +96,11 @@ impl OutputArgs {
             }
             None => print_table(&text::render(outcome)),
         };
+        let is_elsewhere =
+            self.files().iter().any(|(_, file)| file.is_some_and(|file| file != Path::new(STDOUT)));
+        if !is_elsewhere && self.gate.fail_if.is_empty() && output_file::is_stdout_closed() {
+            return Err(Failure::Runtime("cannot write to stdout: it is closed".into()));
+        }
         let html = self.html.as_deref().map(|file| save(file, &html::render(outcome)));
         let hdr = self.hdr.as_deref().map(|file| save(file, &hlog::render(outcome)));
         shown?;
@@ -144,10 +161,10 @@ impl GateArgs {
     }
 
     fn judge_verdict(&self, outcome: &Outcome) -> Result<(), Failure> {
-        if outcome.verdict == Verdict::Valid || self.accept_invalid {
+        if outcome.verdict.is_valid() || self.accept_invalid {
             return Ok(());
         }
-        let verdict = format!("{}: {}", outcome.verdict, outcome.verdict_reason);
+        let verdict = format!("{}: {}", outcome.headline(), outcome.verdict_reason);
         Err(Failure::Invalid(format!(
             "{} (--accept-invalid takes the figures as they are)",
             printable::line(verdict.as_bytes())
@@ -194,21 +211,13 @@ fn write_whole(file: &Path, text: &str) -> io::Result<()> {
         Err(_) if file.is_symlink() => return fs::write(file, text),
         _ => {}
     }
-    let Some(name) = file.file_name() else { return Err(ErrorKind::InvalidInput.into()) };
-    let mut unfinished = std::ffi::OsString::from(".");
-    unfinished.push(name);
-    unfinished.push(format!(".{}", std::process::id()));
-    let unfinished = directory_of(file).join(unfinished);
+    let unfinished = unfinished(file)?;
     let written = fs::write(&unfinished, text).and_then(|()| fs::rename(&unfinished, file));
     if written.is_err() {
         // It may not even have been made.
         let _ = fs::remove_file(&unfinished);
     }
     written
-}
-
-fn directory_of(file: &Path) -> &Path {
-    file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]

@@ -89,7 +89,7 @@ impl Comparison {
                 (None, Some(estimate)) => Ok(estimate),
                 (None, None) => Err("it was not measured in both, in every interval".into()),
             };
-            let (before, after) = (metric.value(before), metric.value(after));
+            let (before, after) = (metric.value(before).known(), metric.value(after).known());
             Some(Change { metric, before, after, estimate })
         });
         Ok(Self { changes: changes.collect(), notes: notes(before, after) })

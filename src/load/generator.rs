@@ -3,13 +3,14 @@
 use super::content::Contents;
 use super::ending::{SILENCE, ending, failure};
 use super::outcome::EndedBy;
+use super::phases::Phases;
 use super::plan::{Pace, Plan, WindowEnd};
 use super::recorder::{Record, Recorder};
 use super::schedule::Schedule;
 use super::talk::{Desk, State, Talk, Tally};
 use crate::proto::response::SHOWN_BYTES_MAX;
 use crate::proto::{End, Framing, Message, Outbox};
-use crate::service::{Context, Handshake, Service};
+use crate::service::{Context, Handshake, Milestone, Service};
 use std::collections::HashSet;
 
 /// See the [module documentation](self).
@@ -32,7 +33,7 @@ pub struct Upgrade {
 }
 
 impl Generator {
-    pub(super) fn new(plan: &Plan, framing: Framing) -> Self {
+    pub(super) fn new(plan: &Plan, framing: Framing, has_auth: bool) -> Self {
         let allowance = match plan.end {
             WindowEnd::Messages(messages) => messages,
             WindowEnd::Time(_) => u64::MAX,
@@ -49,6 +50,7 @@ impl Generator {
             is_sending: false,
             recorder: Recorder::new(matches!(plan.pace, Pace::Open { .. })),
             tally: Tally::default(),
+            phases: Phases::new(framing == Framing::WebSocket, has_auth),
             given_up: HashSet::new(),
             began_at: 0,
             has_heard: false,
@@ -58,14 +60,14 @@ impl Generator {
         Self { desk, talks, upgrade: Upgrade::default() }
     }
 
-    /// A connection is begun.
-    pub(super) fn begin(&mut self, now: u64) {
+    /// A connection is begun that was due at this time.
+    pub(super) fn begin(&mut self, due: u64, now: u64) {
         self.upgrade = Upgrade::default();
         if self.talks.is_empty() {
             self.desk.began_at = now;
         }
         let connection = self.desk.first_connection + self.talks.len() as u32;
-        self.talks.push(Talk::begin(&mut self.desk, connection, now));
+        self.talks.push(Talk::begin(&mut self.desk, connection, due, now));
     }
 
     /// The connection that was begun last could not be, for this reason. Whether it was one for a moment: what
@@ -171,6 +173,10 @@ impl Service for Generator {
 
     fn reads_while_blocked(&self) -> bool {
         true
+    }
+
+    fn on_milestone(&mut self, context: &Context, milestone: Milestone) {
+        self.talks[index(context)].pass(&mut self.desk, milestone, context.now);
     }
 
     fn on_open(&mut self, context: &Context, _outbox: &mut Outbox<'_>) {

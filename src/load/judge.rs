@@ -1,85 +1,171 @@
 //! Judges an outcome: which verdict its figures and what else was seen add up to, and the sentence for it.
+//!
+//! Everything that speaks against a run is a charge. The gravest one is its verdict; the others are findings.
 
 use super::ending::SILENCE;
 use super::numbers::thousands;
-use super::outcome::{Connections, Generator, Kind, Outcome};
-use super::verdict::{LATE_US, Verdict};
+use super::outcome::{Connections, Difference, Kind, Outcome, PERCENTILE_MAX};
+use super::render::quantity::{length_s, percent, time_us};
+use super::result::{BUSY_CPU, Belief, Cause, losses};
+use super::verdict::Verdict;
 use std::collections::BTreeMap;
-
-/// CPUs from which on a process that has one thread was busy: 0.95 of one.
-pub const BUSY_CPU: f64 = 0.95;
-
-/// Of a thousand messages, so many may be late: 1.
-pub const LATE_PER_MILLE_MAX: f64 = 1.0;
-
-/// So many may be late whatever the number of messages: 5. The scheduler of any machine now and then takes a
-/// processor away.
-pub const LATE_MAX: u64 = 5;
-
-/// The longest turn that says nothing against the figures: 100 ms. For so long no message was looked at, and
-/// what came meanwhile seems slow.
-pub const TURN_US_MAX: f64 = 100_000.0;
 
 /// The part of the rate that was asked for from which on it was reached: 0.99.
 pub const RATE_REACHED: f64 = 0.99;
 
-/// What a verdict rests on, beside the figures themselves.
+/// A server of which fewer responses than this share are echoes is not an echo server: a tenth.
+const ECHOES_MIN: f64 = 0.1;
+
+/// What a verdict rests on, beside the outcome itself.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Evidence {
     /// A limit of the machine that was met: its name, and a sentence that says how to lift it.
     pub wall: Option<(String, String)>,
-    /// Messages that were due and could never be sent.
-    pub unsent: u64,
+    /// Metrics that must be believed, since a threshold names them.
+    pub needed: Vec<String>,
 }
 
-/// Says whether the figures of an outcome may be believed, and why.
-pub fn judge(outcome: &Outcome, evidence: &Evidence) -> (Verdict, String) {
-    if let Some(ceiling) = ceiling(outcome, evidence) {
-        return ceiling;
+/// Something that speaks against a run.
+struct Charge {
+    verdict: Verdict,
+    /// The limit, of a ceiling.
+    ceiling: Option<String>,
+    sentence: String,
+}
+
+/// Writes into an outcome whether its figures may be believed, and why.
+pub fn judge(outcome: &mut Outcome, evidence: &Evidence) {
+    if outcome.interrupted {
+        let sentence = interrupted(outcome);
+        if !outcome.findings.contains(&sentence) {
+            outcome.findings.push(sentence);
+        }
     }
-    match outcome.kind {
-        // It is about connections: their messages only prove them alive.
-        Kind::Hold => (Verdict::Valid, held(outcome)),
-        Kind::Bench => unanswered(outcome)
-            .or_else(|| generator_bound(outcome))
-            .or_else(|| rate_not_reached(outcome, evidence))
-            .unwrap_or_else(|| (Verdict::Valid, valid(outcome))),
+    let belief = Belief::new(&outcome.latency_us, &outcome.stalls, outcome.messages.sent);
+    let has_latency = outcome.histograms.latency.count() > 0 || outcome.histograms.beyond > 0;
+    outcome.valid_to = belief.valid_to.filter(|_| has_latency);
+    outcome.not_believed = if has_latency { belief.not_believed } else { Vec::new() };
+    let charges = [
+        misdelivered(outcome),
+        not_an_echo(outcome),
+        ceiling(outcome, evidence),
+        generator_bound(outcome, evidence),
+        lossy(outcome),
+        rate_not_reached(outcome),
+        lost(outcome),
+    ];
+    let mut charges: Vec<Charge> = charges.into_iter().flatten().collect();
+    charges.sort_by_key(|charge| std::cmp::Reverse(charge.verdict));
+    let mut charges = charges.into_iter();
+    let Some(gravest) = charges.next() else {
+        outcome.verdict = Verdict::Valid;
+        outcome.ceiling = None;
+        outcome.verdict_reason = valid(outcome);
+        return;
+    };
+    outcome.verdict = gravest.verdict;
+    outcome.ceiling = gravest.ceiling;
+    outcome.verdict_reason = gravest.sentence;
+    // A server that is not an echo server loses every message: that would be said twice.
+    let others = charges.filter(|charge| {
+        outcome.verdict != Verdict::NotAnEcho || charge.verdict == Verdict::GeneratorBound
+    });
+    for charge in others {
+        let sentence = format!("{}: {}", charge.verdict, charge.sentence);
+        if !outcome.findings.contains(&sentence) {
+            outcome.findings.push(sentence);
+        }
     }
 }
 
-/// Connections that failed or were lost, and the limit behind it.
-fn ceiling(outcome: &Outcome, evidence: &Evidence) -> Option<(Verdict, String)> {
+impl Charge {
+    fn new(verdict: Verdict, sentence: String) -> Self {
+        Self { verdict, ceiling: None, sentence }
+    }
+
+    fn ceiling(name: impl Into<String>, sentence: String) -> Self {
+        Self { verdict: Verdict::Ceiling, ceiling: Some(name.into()), sentence }
+    }
+}
+
+fn misdelivered(outcome: &Outcome) -> Option<Charge> {
+    let count = outcome.messages.misdelivered;
+    let sentence = format!(
+        "{} echoes arrived on another connection than their messages were sent on",
+        thousands(count)
+    );
+    (count > 0).then(|| Charge::new(Verdict::Misdelivered, sentence))
+}
+
+/// Hardly any message came back as it was sent.
+fn not_an_echo(outcome: &Outcome) -> Option<Charge> {
+    let it = outcome.messages;
+    let wrong = it.corrupted.saturating_add(it.unasked);
+    let is_echo = it.received > 0 && it.received as f64 >= it.sent as f64 * ECHOES_MIN;
+    // One that has begun to echo and then stopped has lost messages.
+    let has_echoed = it.received > 0 && wrong == 0;
+    if it.sent == 0 || is_echo || has_echoed || outcome.connections.established == 0 {
+        return None;
+    }
+    let sent = thousands(it.sent);
+    let sentence = match (&outcome.difference, wrong) {
+        (_, 0) if outcome.endings.is_empty() || is_silent(outcome) => format!(
+            "none of {sent} messages came back; measure a server that does not echo with --no-verify"
+        ),
+        // The connections ended before anything could come back.
+        (_, 0) => return None,
+        (difference, _) => format!(
+            "{} of {sent} messages came back as they were sent{}; measure such a server with --no-verify",
+            thousands(it.received),
+            difference.as_ref().map(first_difference).unwrap_or_default()
+        ),
+    };
+    Some(Charge::new(Verdict::NotAnEcho, sentence))
+}
+
+/// Whether the connections that ended were all given up because nothing came.
+fn is_silent(outcome: &Outcome) -> bool {
+    outcome.endings.keys().all(|how| how == SILENCE)
+}
+
+fn first_difference(difference: &Difference) -> String {
+    let Difference { connection, sent, received } = difference;
+    let sent = sent.as_ref().map(|sent| format!("sent \"{sent}\", ")).unwrap_or_default();
+    format!("; first difference, on connection {connection}: {sent}got \"{received}\"")
+}
+
+/// Connections that failed, or of a bench were lost, and the limit behind it.
+fn ceiling(outcome: &Outcome, evidence: &Evidence) -> Option<Charge> {
     let Connections { requested, failed, lost, .. } = outcome.connections;
+    let lost = if outcome.kind == Kind::Bench { lost } else { 0 };
     if failed == 0 && lost == 0 {
         return None;
     }
-    if let Some((name, sentence)) = &evidence.wall {
-        let sentence = format!(
-            "{} of {} connections failed: {sentence}",
-            thousands(failed + lost),
-            thousands(requested)
-        );
-        return Some((Verdict::Ceiling(name.clone()), sentence));
+    let requested = thousands(requested);
+    if let Some((name, sentence)) = evidence.wall.as_ref().filter(|_| failed > 0) {
+        let count = thousands(failed + lost);
+        let sentence = format!("{count} of {requested} connections failed: {sentence}");
+        return Some(Charge::ceiling(name.clone(), sentence));
     }
-    let most = |reasons: &BTreeMap<String, u64>| {
-        reasons.iter().max_by_key(|&(_, count)| count).map(|(reason, _)| reason.clone())
-    };
     if failed > 0 {
-        let reason = most(&outcome.errors).unwrap_or_default();
+        let reason = most_frequent(&outcome.errors);
         let sentence = format!(
-            "{} of {} connections could not be made, most of them: {reason}",
-            thousands(failed),
-            thousands(requested)
+            "{} of {requested} connections could not be made, most of them: {reason}",
+            thousands(failed)
         );
-        return Some((Verdict::Ceiling(name_of(&reason).into()), sentence));
+        return Some(Charge::ceiling(name_of(&reason), sentence));
     }
-    let reason = most(&outcome.endings).unwrap_or_default();
+    let reason = most_frequent(&outcome.endings);
     let sentence = format!(
-        "{} of {} connections ended while they were needed, most of them with {reason}",
-        thousands(lost),
-        thousands(requested)
+        "{} of {requested} connections ended while they were needed, most of them with {reason}",
+        thousands(lost)
     );
-    Some((Verdict::Ceiling(name_of(&reason).into()), sentence))
+    Some(Charge::ceiling(name_of(&reason), sentence))
+}
+
+fn most_frequent(reasons: &BTreeMap<String, u64>) -> String {
+    let most = reasons.iter().max_by_key(|&(_, count)| count);
+    most.map(|(reason, _)| reason.clone()).unwrap_or_default()
 }
 
 /// The name of the ceiling that shows itself so.
@@ -96,96 +182,136 @@ fn name_of(reason: &str) -> &'static str {
     }
 }
 
-/// Without an answer there is nothing to believe.
-fn unanswered(outcome: &Outcome) -> Option<(Verdict, String)> {
-    if outcome.messages.received > 0 {
+/// Stalls of the generator dominate what everybody looks at, or what a threshold names.
+fn generator_bound(outcome: &Outcome, evidence: &Evidence) -> Option<Charge> {
+    let needed =
+        |name: &String| matches!(name.as_str(), "p50" | "p90") || evidence.needed.contains(name);
+    if !outcome.not_believed.iter().any(needed) {
+        return None;
+    }
+    let watched_s = outcome.stalls.watched_s;
+    let sentence = format!(
+        "{} dominated by stalls of the load generator: {}",
+        subject(&outcome.not_believed),
+        Cause::of(outcome).sentence(watched_s)
+    );
+    Some(Charge::new(Verdict::GeneratorBound, sentence))
+}
+
+/// `p99.9 is`, `p90, p99 and max are`.
+fn subject(names: &[String]) -> String {
+    match names {
+        [] => "nothing is".into(),
+        [only] => format!("{only} is"),
+        [first @ .., last] => format!("{} and {last} are", first.join(", ")),
+    }
+}
+
+fn lossy(outcome: &Outcome) -> Option<Charge> {
+    let mut it = outcome.messages;
+    if outcome.kind == Kind::Hold {
+        // Whose message is lost is lost itself, and that is the finding.
+        it.lost = 0;
+    }
+    let wrong = it.lost.saturating_add(it.corrupted);
+    let share = wrong as f64 / it.sent.max(1) as f64;
+    if share <= outcome.load.lossy_above || wrong == 0 {
+        return None;
+    }
+    let difference = outcome.difference.as_ref().filter(|_| it.corrupted > 0);
+    let sentence = format!(
+        "{} of {} messages were lost and {} corrupted, {} in all{}",
+        thousands(it.lost),
+        thousands(it.sent),
+        thousands(it.corrupted),
+        percent(share),
+        difference.map(first_difference).unwrap_or_default()
+    );
+    Some(Charge::new(Verdict::Lossy, sentence))
+}
+
+fn rate_not_reached(outcome: &Outcome) -> Option<Charge> {
+    if outcome.kind == Kind::Hold {
+        return None;
+    }
+    let rate = outcome.load.rate?;
+    let unsent = outcome.messages.unsent;
+    if outcome.messages_per_second / rate >= RATE_REACHED && unsent == 0 {
         return None;
     }
     let sentence = format!(
-        "no message was answered, of {} that were sent while it was measured: is it a server that echoes?",
-        thousands(outcome.messages.sent)
+        "{}/s were requested and {}/s echoed{}: the server, or the path to it, does not carry more",
+        thousands(rate.round() as u64),
+        thousands(outcome.messages_per_second.round() as u64),
+        match unsent {
+            0 => String::new(),
+            unsent => format!("; {} messages could not be sent at all", thousands(unsent)),
+        }
     );
-    Some((Verdict::Ceiling(name_of(SILENCE).into()), sentence))
+    Some(Charge::new(Verdict::RateNotReached, sentence))
 }
 
-/// Signs that we rather measured ourselves.
-fn generator_bound(outcome: &Outcome) -> Option<(Verdict, String)> {
-    let Generator { cpu_of_busiest, turn_us_max, late_sends, .. } = outcome.generator;
-    let late_per_mille = late_sends as f64 * 1e3 / outcome.messages.sent.max(1) as f64;
-    let is_open_loop = outcome.load.rate.is_some();
-    let sentence = if is_open_loop && late_sends > LATE_MAX && late_per_mille > LATE_PER_MILLE_MAX {
-        format!(
-            "{} of {} messages were sent more than {LATE_US} µs late though their connections would have \
-             taken them: ask for a lower rate, or share the work with --processes",
-            thousands(late_sends),
-            thousands(outcome.messages.sent)
-        )
-    } else if turn_us_max > TURN_US_MAX {
-        format!(
-            "for {:.0} ms the load generator did not look at what came: give it a processor of its own, or \
-             fewer connections for each of more --processes",
-            turn_us_max / 1e3
-        )
-    } else if !is_open_loop && cpu_of_busiest >= BUSY_CPU && !is_server_busy(outcome) {
-        format!(
-            "the load generator kept {:.0} % of its processor busy, so the server might do more: share the \
-             work with --processes{}",
-            cpu_of_busiest * 100.0,
-            match outcome.server {
-                Some(_) => "",
-                None => ", or name the server's process with --pid, which may be as busy",
-            }
-        )
-    } else {
+/// Connections of a hold that ended before we ended them.
+fn lost(outcome: &Outcome) -> Option<Charge> {
+    let Connections { established, lost, .. } = outcome.connections;
+    if outcome.kind == Kind::Bench || lost == 0 {
         return None;
+    }
+    let sentence = format!(
+        "{} of {} connections ended while they were held: {}",
+        thousands(lost),
+        thousands(established),
+        losses(&outcome.ledger)
+    );
+    Some(Charge::new(Verdict::Lost, sentence))
+}
+
+/// How long a run went on that was interrupted.
+fn interrupted(outcome: &Outcome) -> String {
+    let lasted = length_s(outcome.duration_s);
+    match outcome.planned_s {
+        Some(planned) => format!("interrupted after {lasted} of {}", length_s(planned)),
+        None => format!("interrupted after {lasted}"),
+    }
+}
+
+fn valid(outcome: &Outcome) -> String {
+    let mut sentence = match outcome.kind {
+        Kind::Hold if outcome.load.rate.is_none() => format!(
+            "{} connections were held for {} in silence and none was seen to end; ",
+            thousands(outcome.connections.established),
+            length_s(outcome.duration_s)
+        ),
+        Kind::Hold => format!(
+            "{} connections were held for {} and none was lost, each proved once more at the end; messages \
+             echoed: {}; ",
+            thousands(outcome.connections.established),
+            length_s(outcome.duration_s),
+            thousands(outcome.messages.received)
+        ),
+        Kind::Bench => String::new(),
     };
-    Some((Verdict::GeneratorBound, sentence))
+    if outcome.valid_to.is_some_and(|percentile| percentile < PERCENTILE_MAX) {
+        let doubtful = subject(&outcome.not_believed);
+        sentence += &format!("{doubtful} dominated by stalls of the load generator; ");
+    }
+    let busy = outcome.generator.cpu_of_busiest;
+    sentence += &format!(
+        "generator CPU peaked at {} of a core; longest event-loop stall {}",
+        percent(busy),
+        time_us(outcome.stalls.longest_us())
+    );
+    let is_closed_loop = outcome.load.rate.is_none() && outcome.kind == Kind::Bench;
+    if is_closed_loop && busy >= BUSY_CPU {
+        sentence += match is_server_busy(outcome) {
+            true => "; the server was as busy as one thread can be",
+            false => "; the server may do more, with --processes 2",
+        };
+    }
+    sentence
 }
 
 /// Whether the server was seen to be as busy as one thread can be.
 fn is_server_busy(outcome: &Outcome) -> bool {
     outcome.server.is_some_and(|server| server.cpu >= BUSY_CPU)
-}
-
-fn rate_not_reached(outcome: &Outcome, evidence: &Evidence) -> Option<(Verdict, String)> {
-    let rate = outcome.load.rate?;
-    let reached = outcome.messages_per_second / rate;
-    if reached >= RATE_REACHED && evidence.unsent == 0 {
-        return None;
-    }
-    let sentence = format!(
-        "{} messages a second were to be sent, and the echoes of {} came{}: the server, or the way to it, \
-         does not carry more",
-        thousands(rate.round() as u64),
-        thousands(outcome.messages_per_second.round() as u64),
-        match evidence.unsent {
-            0 => String::new(),
-            unsent => format!("; {} could not be sent at all", thousands(unsent)),
-        }
-    );
-    Some((Verdict::RateNotReached, sentence))
-}
-
-fn held(outcome: &Outcome) -> String {
-    let connections = thousands(outcome.connections.established);
-    let proofs = thousands(outcome.messages.received);
-    let seconds = outcome.duration_s;
-    format!(
-        "{connections} connections were held for {seconds:.1} s and none was lost; messages echoed: {proofs}"
-    )
-}
-
-fn valid(outcome: &Outcome) -> String {
-    let generator = outcome.generator;
-    let mut sentence = format!(
-        "the load generator used {:.0} % of a processor at most, and looked at everything within {:.1} ms",
-        generator.cpu_of_busiest * 100.0,
-        generator.turn_us_max / 1e3
-    );
-    if outcome.load.rate.is_some() {
-        sentence += &format!("; {} sends were late", thousands(generator.late_sends));
-    } else if is_server_busy(outcome) {
-        sentence += "; the server was as busy as one thread can be";
-    }
-    sentence
 }

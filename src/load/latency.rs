@@ -4,6 +4,7 @@
 //! [packed](Histogram::pack) to what really occurred.
 
 use super::packed::{Packed, lower, middle};
+use super::result::Figure;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
@@ -27,25 +28,58 @@ enum Form {
     Packed(Packed),
 }
 
-/// What a histogram says, in microseconds. All are 0 if nothing was counted.
+/// What a histogram says, in microseconds. A figure is none if nothing was counted, or if it lies beyond
+/// [`above_us`](Self::above_us).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Latency {
     /// The shortest.
-    pub min: f64,
+    pub min: Option<f64>,
     /// Half took no longer.
-    pub p50: f64,
+    pub p50: Option<f64>,
     /// 90 % took no longer.
-    pub p90: f64,
+    pub p90: Option<f64>,
     /// 99 % took no longer.
-    pub p99: f64,
+    pub p99: Option<f64>,
     /// 99.9 % took no longer.
-    pub p99_9: f64,
+    pub p99_9: Option<f64>,
     /// 99.99 % took no longer.
-    pub p99_99: f64,
+    pub p99_99: Option<f64>,
     /// The longest.
-    pub max: f64,
+    pub max: Option<f64>,
     /// The arithmetic mean.
-    pub mean: f64,
+    pub mean: Option<f64>,
+    /// Some messages never got a response and took longer than this: so are all figures that are none, but the
+    /// mean.
+    pub above_us: Option<f64>,
+    /// The mean is more than this, for the same reason.
+    pub mean_above_us: Option<f64>,
+}
+
+impl Latency {
+    /// The figures in their order, each with its name, in µs.
+    pub fn figures(&self) -> [(&'static str, Figure); 8] {
+        let figure = |value: Option<f64>, above: Option<f64>| match (value, above) {
+            (Some(value), _) => Figure::Known(value),
+            (None, Some(above)) => Figure::Above(above),
+            (None, None) => Figure::Absent,
+        };
+        [
+            ("min", figure(self.min, self.above_us)),
+            ("p50", figure(self.p50, self.above_us)),
+            ("p90", figure(self.p90, self.above_us)),
+            ("p99", figure(self.p99, self.above_us)),
+            ("p99.9", figure(self.p99_9, self.above_us)),
+            ("p99.99", figure(self.p99_99, self.above_us)),
+            ("max", figure(self.max, self.above_us)),
+            ("mean", figure(self.mean, self.mean_above_us)),
+        ]
+    }
+
+    /// The figure of this name.
+    pub fn figure(&self, name: &str) -> Figure {
+        let found = self.figures().into_iter().find(|(other, _)| *other == name);
+        found.map_or(Figure::Absent, |(_, figure)| figure)
+    }
 }
 
 impl Histogram {
@@ -120,23 +154,42 @@ impl Histogram {
 
     /// The usual figures.
     pub fn latency(&self) -> Latency {
-        if self.count() == 0 {
+        self.latency_with(0, 0.0)
+    }
+
+    /// The usual figures of these times and `beyond` more that were longer than `above_us` µs: a percentile
+    /// that lies there is none.
+    pub fn latency_with(&self, beyond: u64, above_us: f64) -> Latency {
+        let (count, all) = (self.count(), self.count().saturating_add(beyond));
+        if all == 0 {
             return Latency::default();
         }
-        let at = |quantile| microseconds(self.nanoseconds_at(quantile));
+        let at = |quantile: f64| {
+            let rank = ((quantile * all as f64).ceil() as u64).clamp(1, all);
+            // Half a rank less, so that rounding cannot reach the next one.
+            let quantile = (rank as f64 - 0.5) / count as f64;
+            (rank <= count).then(|| microseconds(self.nanoseconds_at(quantile)))
+        };
         let (min, max, mean) = match &self.0 {
             Form::Counting(counting) => (counting.min(), counting.max(), counting.mean()),
             Form::Packed(packed) => (packed.min(), packed.max(), packed.mean()),
         };
+        let known = |value: f64| (beyond == 0).then_some(value);
+        let is_bound = (beyond > 0).then_some(above_us);
+        let mean = mean / 1e3;
+        let mean_above = (mean * count as f64 + above_us * beyond as f64) / all as f64;
+        let hundredths = |value: f64| (value * 100.0).round() / 100.0;
         Latency {
-            min: microseconds(min),
+            min: (count > 0).then(|| microseconds(min)),
             p50: at(0.5),
             p90: at(0.9),
             p99: at(0.99),
             p99_9: at(0.999),
             p99_99: at(0.9999),
-            max: microseconds(max),
-            mean: (mean / 10.0).round() / 100.0,
+            max: known(microseconds(max)),
+            mean: known(hundredths(mean)),
+            above_us: is_bound,
+            mean_above_us: is_bound.map(|_| hundredths(mean_above)),
         }
     }
 
@@ -353,8 +406,23 @@ mod tests {
     }
 
     #[test]
-    fn nothing_counted_is_zero() {
+    fn nothing_counted_is_absent() {
         assert_eq!(Histogram::new().latency(), Latency::default());
+        assert_eq!(Latency::default().figure("p50"), Figure::Absent);
         assert_eq!(Histogram::new().count_above(Duration::ZERO), 0);
+    }
+
+    #[test]
+    fn what_never_came_counts_as_beyond() {
+        let mut histogram = Histogram::new();
+        (0..98).for_each(|_| histogram.record(1_000));
+        let latency = histogram.latency_with(2, 5e6);
+        assert_eq!((latency.p50, latency.p90), (Some(1.0), Some(1.0)));
+        assert_eq!((latency.p99, latency.max, latency.mean), (None, None, None));
+        assert_eq!(latency.figure("p99"), Figure::Above(5e6));
+        assert_eq!(latency.figure("mean"), Figure::Above(100_000.98));
+        let nothing = Histogram::new().latency_with(3, 5e6);
+        assert_eq!(nothing.figure("min"), Figure::Above(5e6));
+        assert_eq!(nothing.figure("mean"), Figure::Above(5e6));
     }
 }

@@ -3,10 +3,12 @@
 use super::judge::{Evidence, judge};
 use super::machine::Wall;
 use super::outcome::{
-    Connecting, Connections, Generator, Kind, Load, Outcome, SCHEMA_VERSION, Server,
+    ConnectPhase, Connecting, Connections, Environment, Generator, Kind, Load, Messages, Outcome,
+    PERCENTILE_MAX, SCHEMA_VERSION, Server,
 };
-use super::plan::{Pace, Plan};
+use super::plan::{Pace, Plan, WindowEnd};
 use super::recorder::Record;
+use super::result::Stalls;
 use super::talk::Tally;
 use super::usage::Usage;
 use super::verdict::Verdict;
@@ -23,16 +25,25 @@ pub(super) struct Measured {
     /// How long connecting took.
     pub(super) connecting: Duration,
     pub(super) tally: Tally,
+    /// How long the steps of connecting took.
+    pub(super) phases: Vec<ConnectPhase>,
     pub(super) record: Record,
     /// Messages that were due and could never be sent.
     pub(super) unsent: u64,
     /// CPUs that this process kept busy.
     pub(super) own_cpu: f64,
     pub(super) longest_turn: Duration,
+    pub(super) stalls: Stalls,
     /// What the server used in the window, if it was watched.
     pub(super) server: Option<Usage>,
+    /// The server's process, if it was to be watched and ended.
+    pub(super) lost_server: Option<u32>,
     /// A limit of this machine that was met.
     pub(super) wall: Option<Wall>,
+    /// What else to say, in sentences.
+    pub(super) findings: Vec<String>,
+    /// A stop was asked for before the window was over.
+    pub(super) is_interrupted: bool,
 }
 
 /// What a run does not know of itself.
@@ -44,23 +55,34 @@ pub struct Labels {
     pub command: String,
     /// The URL.
     pub target: String,
+    /// Metrics that must be believed, since a threshold names them.
+    pub needed: Vec<String>,
 }
 
 impl Measured {
+    /// Whether a stop was asked for before anything could be measured.
+    pub(super) fn is_nothing(&self) -> bool {
+        let Messages { sent, received, lost, .. } = self.record.messages;
+        self.is_interrupted && !self.plan.keeps_ledger && sent.max(received).max(lost) == 0
+    }
+
     /// The outcome, judged.
-    pub(super) fn outcome(self, labels: &Labels) -> Outcome {
-        let unsent = self.unsent;
+    pub(super) fn outcome(mut self, labels: &Labels) -> Outcome {
+        let mut findings = std::mem::take(&mut self.findings);
+        findings.extend(self.lost_server.map(|pid| {
+            format!("the server's process {pid} ended while it was watched: its figures are absent")
+        }));
         let wall = self.wall.as_ref().map(|wall| (wall.name.to_owned(), wall.when_met()));
         let mut outcome = self.write_up(labels);
-        if unsent > 0 {
-            outcome.errors.insert("not sent: the connection took no more".into(), unsent);
-        }
-        (outcome.verdict, outcome.verdict_reason) = judge(&outcome, &Evidence { wall, unsent });
+        judge(&mut outcome, &Evidence { wall, needed: labels.needed.clone() });
+        outcome.findings.extend(findings);
         outcome
     }
 
     fn write_up(self, labels: &Labels) -> Outcome {
-        let Self { plan, tally, record, .. } = self;
+        let Self { plan, tally, record, mut stalls, .. } = self;
+        record.intervals.iter().for_each(|interval| stalls.lateness.add(&interval.stalls));
+        stalls.late_sends = tally.late;
         let seconds = self.duration.as_secs_f64().max(f64::MIN_POSITIVE);
         let server = self.server.map(|usage| Server {
             cpu: usage.cpu.as_secs_f64() / seconds,
@@ -72,22 +94,37 @@ impl Measured {
             Pace::Open { rate } => (None, Some(rate)),
             Pace::Silent => (None, None),
         };
+        let reply_timeout_s = plan.reply_timeout.as_secs_f64();
         let connecting_s = self.connecting.as_secs_f64().max(f64::MIN_POSITIVE);
         Outcome {
             schema_version: SCHEMA_VERSION,
             kind: labels.kind,
             program: concat!("halloo ", env!("CARGO_PKG_VERSION")).into(),
             verdict: Verdict::Valid,
+            ceiling: None,
+            valid_to: Some(PERCENTILE_MAX),
+            not_believed: Vec::new(),
             verdict_reason: String::new(),
+            findings: Vec::new(),
+            difference: None,
+            machine: Environment::look(),
             command: labels.command.clone(),
             target: labels.target.clone(),
             started_at: format!("{:.3}", self.started_at),
             duration_s: self.duration.as_secs_f64(),
+            planned_s: match plan.end {
+                WindowEnd::Time(time) => Some(time.as_secs_f64()),
+                WindowEnd::Messages(_) => None,
+            },
+            interrupted: self.is_interrupted,
             load: Load {
                 message_bytes: self.message_bytes as u64,
                 depth,
                 rate,
                 verified: plan.verify,
+                reply_timeout_s,
+                lossy_above: plan.lossy_above,
+                spin: plan.spin,
             },
             connections: Connections {
                 requested: u64::from(plan.connections),
@@ -100,12 +137,13 @@ impl Measured {
                 per_second: tally.established as f64 / connecting_s,
                 latency_us: tally.connecting.latency(),
                 histogram: tally.connecting,
+                phases: self.phases,
             },
-            messages: record.messages,
+            messages: Messages { unsent: self.unsent, ..record.messages },
             messages_per_second: record.arrived as f64 / seconds,
             bytes_per_second: record.arrived_bytes as f64 / seconds,
-            latency_us: record.histograms.latency.latency(),
-            latency_uncorrected_us: record.histograms.uncorrected().latency(),
+            latency_us: record.histograms.latency_us(reply_timeout_s),
+            latency_uncorrected_us: record.histograms.uncorrected_us(reply_timeout_s),
             errors: tally.errors,
             endings: tally.endings,
             generator: Generator {
@@ -115,6 +153,7 @@ impl Measured {
                 turn_us_max: self.longest_turn.as_secs_f64() * 1e6,
                 late_sends: tally.late_sends,
             },
+            stalls,
             server,
             memory: None,
             histograms: record.histograms,

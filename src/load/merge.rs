@@ -8,6 +8,7 @@ use super::latency::Histogram;
 use super::outcome::{
     Connecting, Connections, Generator, Histograms, Interval, Memory, Messages, Outcome, Server,
 };
+use super::phases::merged;
 use super::verdict::Verdict;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -49,17 +50,16 @@ pub fn merge(outcomes: &[Outcome]) -> Result<Outcome, String> {
     }
     merged.messages_per_second = timeline.rate(&parts, |part| part.messages_per_second);
     merged.bytes_per_second = timeline.rate(&parts, |part| part.bytes_per_second);
-    merged.latency_us = merged.histograms.latency.latency();
-    merged.latency_uncorrected_us = merged.histograms.uncorrected().latency();
+    merged.latency_us = merged.histograms.latency_us(merged.load.reply_timeout_s);
+    merged.latency_uncorrected_us = merged.histograms.uncorrected_us(merged.load.reply_timeout_s);
     merged.server = merge_servers(&parts, &merged);
-    if let Some(worst) = parts.iter().rev().max_by_key(|part| part.verdict.severity()) {
-        merged.verdict = worst.verdict.clone();
+    if let Some(worst) = parts.iter().rev().max_by_key(|part| part.verdict) {
+        merged.verdict = worst.verdict;
+        merged.ceiling = worst.ceiling.clone();
         merged.verdict_reason = worst.verdict_reason.clone();
     }
-    if let (Verdict::Valid, (Verdict::Valid, reason)) =
-        (&merged.verdict, judge(&merged, &Evidence::default()))
-    {
-        merged.verdict_reason = reason;
+    if merged.verdict == Verdict::Valid {
+        judge(&mut merged, &Evidence::default());
     }
     Ok(merged)
 }
@@ -125,6 +125,7 @@ fn add_interval(sum: &mut Interval, other: &Interval) {
     sum.server_cpu = [sum.server_cpu, other.server_cpu].into_iter().flatten().reduce(f64::max);
     sum.server_rss_kib = sum.server_rss_kib.max(other.server_rss_kib);
     sum.histograms.add(&other.histograms);
+    sum.stalls.add(&other.stalls);
 }
 
 fn add_options(one: Option<u64>, other: Option<u64>) -> Option<u64> {
@@ -143,7 +144,13 @@ fn merge_connecting(parts: &[&Outcome], established: u64) -> Connecting {
     let durations = parts.iter().map(|part| part.connecting.duration_s);
     let duration_s = durations.fold(0.0, f64::max);
     let per_second = if duration_s > 0.0 { established as f64 / duration_s } else { 0.0 };
-    Connecting { duration_s, per_second, latency_us: histogram.latency(), histogram }
+    Connecting {
+        duration_s,
+        per_second,
+        latency_us: histogram.latency(),
+        histogram,
+        phases: merged(parts.iter().map(|part| &part.connecting.phases[..])),
+    }
 }
 
 fn merge_generators(parts: &[&Outcome], duration_s: f64) -> Generator {
@@ -202,6 +209,7 @@ fn merge_ledgers(parts: &[&Outcome], timeline: &Timeline) -> Vec<super::outcome:
             let mut loss = loss.clone();
             loss.connection += connections;
             loss.at_s += start;
+            loss.in_window_s = loss.in_window_s.map(|at| at + start);
             merged.push(loss);
         }
         connections += part.connections.requested;
@@ -235,10 +243,14 @@ impl std::iter::Sum for Messages {
             sent: sum.sent + it.sent,
             received: sum.received + it.received,
             lost: sum.lost + it.lost,
+            unsent: sum.unsent + it.unsent,
+            late: sum.late + it.late,
             duplicated: sum.duplicated + it.duplicated,
             reordered: sum.reordered + it.reordered,
             corrupted: sum.corrupted + it.corrupted,
             opcode_changed: sum.opcode_changed + it.opcode_changed,
+            unasked: sum.unasked + it.unasked,
+            misdelivered: sum.misdelivered + it.misdelivered,
         })
     }
 }

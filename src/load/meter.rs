@@ -71,6 +71,13 @@ impl Meter {
     }
 }
 
+impl Meter {
+    /// The server's process, if it was watched and is gone.
+    pub(super) fn lost_server(&self) -> Option<u32> {
+        self.server.filter(|_| self.last.server.is_none())
+    }
+}
+
 impl Look {
     fn now(server: Option<u32>) -> Self {
         Self { at: Instant::now(), own: Usage::own(), server: server.and_then(Usage::of_family) }

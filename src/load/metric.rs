@@ -2,6 +2,7 @@
 
 use super::outcome::Outcome;
 use super::render::quantity::{bytes, count, cpus, memory_kib, per_second, time_us};
+use super::result::Figure;
 
 /// Something that is measured.
 #[derive(Debug)]
@@ -10,7 +11,7 @@ pub struct Metric {
     pub name: &'static str,
     /// What it is counted in.
     pub unit: Unit,
-    value: fn(&Outcome) -> Option<f64>,
+    value: fn(&Outcome) -> Figure,
 }
 
 /// What a metric is counted in.
@@ -32,16 +33,16 @@ pub enum Unit {
 
 /// Everything that is measured, most wanted first.
 pub const METRICS: &[Metric] = &[
-    Metric::new("p50", Unit::Time, |it| latency(it, it.latency_us.p50)),
-    Metric::new("p90", Unit::Time, |it| latency(it, it.latency_us.p90)),
-    Metric::new("p99", Unit::Time, |it| latency(it, it.latency_us.p99)),
-    Metric::new("p99.9", Unit::Time, |it| latency(it, it.latency_us.p99_9)),
-    Metric::new("p99.99", Unit::Time, |it| latency(it, it.latency_us.p99_99)),
-    Metric::new("min", Unit::Time, |it| latency(it, it.latency_us.min)),
-    Metric::new("max", Unit::Time, |it| latency(it, it.latency_us.max)),
-    Metric::new("mean", Unit::Time, |it| latency(it, it.latency_us.mean)),
-    Metric::new("rate", Unit::Rate, |it| Some(it.messages_per_second)),
-    Metric::new("throughput", Unit::Throughput, |it| Some(it.bytes_per_second)),
+    Metric::new("p50", Unit::Time, |it| it.latency_us.figure("p50")),
+    Metric::new("p90", Unit::Time, |it| it.latency_us.figure("p90")),
+    Metric::new("p99", Unit::Time, |it| it.latency_us.figure("p99")),
+    Metric::new("p99.9", Unit::Time, |it| it.latency_us.figure("p99.9")),
+    Metric::new("p99.99", Unit::Time, |it| it.latency_us.figure("p99.99")),
+    Metric::new("min", Unit::Time, |it| it.latency_us.figure("min")),
+    Metric::new("max", Unit::Time, |it| it.latency_us.figure("max")),
+    Metric::new("mean", Unit::Time, |it| it.latency_us.figure("mean")),
+    Metric::new("rate", Unit::Rate, |it| Figure::Known(it.messages_per_second)),
+    Metric::new("throughput", Unit::Throughput, |it| Figure::Known(it.bytes_per_second)),
     Metric::new("errors", Unit::Count, |it| number(it.errors_total())),
     Metric::new("sent", Unit::Count, |it| number(it.messages.sent)),
     Metric::new("received", Unit::Count, |it| number(it.messages.received)),
@@ -50,22 +51,33 @@ pub const METRICS: &[Metric] = &[
     Metric::new("reordered", Unit::Count, |it| verified(it, it.messages.reordered)),
     Metric::new("corrupted", Unit::Count, |it| verified(it, it.messages.corrupted)),
     Metric::new("opcode_changed", Unit::Count, |it| verified(it, it.messages.opcode_changed)),
+    Metric::new("unasked", Unit::Count, |it| verified(it, it.messages.unasked)),
+    Metric::new("misdelivered", Unit::Count, |it| verified(it, it.messages.misdelivered)),
+    Metric::new("unsent", Unit::Count, |it| number(it.messages.unsent)),
     Metric::new("connections.established", Unit::Count, |it| number(it.connections.established)),
     Metric::new("connections.failed", Unit::Count, |it| number(it.connections.failed)),
     Metric::new("connections.lost", Unit::Count, |it| number(it.connections.lost)),
     Metric::new("connecting.p99", Unit::Time, connecting_p99),
-    Metric::new("connecting.rate", Unit::Rate, |it| Some(it.connecting.per_second)),
-    Metric::new("generator.cpu", Unit::Cpu, |it| Some(it.generator.cpu)),
+    Metric::new("connecting.rate", Unit::Rate, |it| Figure::Known(it.connecting.per_second)),
+    Metric::new("generator.cpu", Unit::Cpu, |it| Figure::Known(it.generator.cpu)),
     Metric::new("generator.late_sends", Unit::Count, |it| number(it.generator.late_sends)),
-    Metric::new("server.cpu", Unit::Cpu, |it| it.server.map(|server| server.cpu)),
-    Metric::new("server.cpu_per_message", Unit::Time, |it| Some(it.server?.cpu_us_per_message)),
-    Metric::new("server.rss", Unit::Memory, |it| it.server.map(|server| server.rss_kib as f64)),
-    Metric::new("memory.kernel", Unit::Memory, |it| it.memory.map(|memory| memory.kernel_kib)),
-    Metric::new("memory.server", Unit::Memory, |it| it.memory?.server_user_kib),
+    Metric::new("server.cpu", Unit::Cpu, |it| it.server.map(|server| server.cpu).into()),
+    Metric::new("server.cpu_per_message", Unit::Time, |it| {
+        it.server.map(|server| server.cpu_us_per_message).into()
+    }),
+    Metric::new("server.rss", Unit::Memory, |it| {
+        it.server.map(|server| server.rss_kib as f64).into()
+    }),
+    Metric::new("memory.kernel", Unit::Memory, |it| {
+        it.memory.map(|memory| memory.kernel_kib).into()
+    }),
+    Metric::new("memory.server", Unit::Memory, |it| {
+        it.memory.and_then(|memory| memory.server_user_kib).into()
+    }),
 ];
 
 impl Metric {
-    const fn new(name: &'static str, unit: Unit, value: fn(&Outcome) -> Option<f64>) -> Self {
+    const fn new(name: &'static str, unit: Unit, value: fn(&Outcome) -> Figure) -> Self {
         Self { name, unit, value }
     }
 
@@ -74,8 +86,8 @@ impl Metric {
         METRICS.iter().find(|metric| metric.name == name)
     }
 
-    /// Its value in its [`unit`](Self::unit); none if it was not measured.
-    pub fn value(&self, outcome: &Outcome) -> Option<f64> {
+    /// Its value in its [`unit`](Self::unit).
+    pub fn value(&self, outcome: &Outcome) -> Figure {
         (self.value)(outcome)
     }
 }
@@ -145,21 +157,15 @@ impl Unit {
     }
 }
 
-/// Without an echo there is no latency.
-fn latency(outcome: &Outcome, microseconds: f64) -> Option<f64> {
-    (outcome.histograms.latency.count() > 0).then_some(microseconds)
-}
-
-fn connecting_p99(outcome: &Outcome) -> Option<f64> {
-    let connecting = &outcome.connecting;
-    (connecting.histogram.count() > 0).then_some(connecting.latency_us.p99)
+fn connecting_p99(outcome: &Outcome) -> Figure {
+    outcome.connecting.latency_us.figure("p99")
 }
 
 /// What only comparing every echo shows.
-fn verified(outcome: &Outcome, count: u64) -> Option<f64> {
-    outcome.load.verified.then_some(count as f64)
+fn verified(outcome: &Outcome, count: u64) -> Figure {
+    outcome.load.verified.then_some(count as f64).into()
 }
 
-fn number(count: u64) -> Option<f64> {
-    Some(count as f64)
+fn number(count: u64) -> Figure {
+    Figure::Known(count as f64)
 }

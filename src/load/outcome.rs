@@ -2,13 +2,17 @@
 //! `docs/bench.schema.json`.
 
 use super::latency::{Histogram, Latency};
+use super::result::Stalls;
 use super::verdict::Verdict;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The version of the format. It changes when a reader of the old one would misunderstand the new one;
 /// new fields alone do not change it.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
+
+/// The highest percentile that is reported.
+pub const PERCENTILE_MAX: f64 = 99.99;
 
 /// See the [module documentation](self).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,8 +25,24 @@ pub struct Outcome {
     pub program: String,
     /// Whether the figures may be believed.
     pub verdict: Verdict,
+    /// The name of the limit that was hit, if the verdict is CEILING.
+    pub ceiling: Option<String>,
+    /// The highest percentile that is not dominated by stalls of the load generator: 50, 90, 99, 99.9 or
+    /// 99.99; none if not even the median is.
+    pub valid_to: Option<f64>,
+    /// Figures that stalls of the load generator may dominate, by their metric's name.
+    #[serde(default)]
+    pub not_believed: Vec<String>,
     /// The verdict in a sentence: what it rests on, and what would help.
     pub verdict_reason: String,
+    /// What else to know, in sentences.
+    #[serde(default)]
+    pub findings: Vec<String>,
+    /// The first message that came back changed, if one did.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub difference: Option<Difference>,
+    /// The machine that measured.
+    pub machine: Environment,
     /// The command, as it was typed.
     pub command: String,
     /// The URL.
@@ -31,6 +51,11 @@ pub struct Outcome {
     pub started_at: String,
     /// How long the window was.
     pub duration_s: f64,
+    /// How long it should have been; none if it was to end after a number of messages.
+    pub planned_s: Option<f64>,
+    /// Whether the run was interrupted.
+    #[serde(default)]
+    pub interrupted: bool,
     /// How messages were sent.
     pub load: Load,
     /// Counts of connections.
@@ -54,6 +79,8 @@ pub struct Outcome {
     pub endings: BTreeMap<String, u64>,
     /// The cost of our own side.
     pub generator: Generator,
+    /// How long the load generator did not run.
+    pub stalls: Stalls,
     /// The cost of the server, if it was watched.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub server: Option<Server>,
@@ -94,6 +121,39 @@ pub struct Load {
     pub rate: Option<f64>,
     /// Whether every echo was compared with what was sent.
     pub verified: bool,
+    /// How long a response was waited for, in s: a message without one is lost.
+    pub reply_timeout_s: f64,
+    /// The share of messages, 0 to 1, above which lost and corrupted ones make a run LOSSY.
+    pub lossy_above: f64,
+    /// Whether the event loop polled without sleeping.
+    #[serde(default)]
+    pub spin: bool,
+}
+
+/// A message that came back changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    /// The connection's number, from 0.
+    pub connection: u64,
+    /// The beginning of what was sent, with unprintable bytes escaped; none if it is not known.
+    pub sent: Option<String>,
+    /// The beginning of what was received.
+    pub received: String,
+}
+
+/// The machine that measured.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Environment {
+    /// The operating system and its version, as `Linux 6.18.5`.
+    pub system: String,
+    /// The processor's architecture, as `x86_64`.
+    pub architecture: String,
+    /// The processor's model, if the system says it.
+    pub processor: Option<String>,
+    /// CPUs that the load generator could use.
+    pub cpus: Option<u64>,
+    /// Memory of the machine, in bytes.
+    pub memory_bytes: Option<u64>,
 }
 
 /// Counts of connections.
@@ -116,7 +176,21 @@ pub struct Connecting {
     pub duration_s: f64,
     /// Connections that opened, by that time.
     pub per_second: f64,
-    /// From the attempt until it was open, in µs.
+    /// From when the connection was due until it was open, in µs.
+    pub latency_us: Latency,
+    /// The same, in ns.
+    pub histogram: Histogram,
+    /// The steps of connecting, in their order.
+    #[serde(default)]
+    pub phases: Vec<ConnectPhase>,
+}
+
+/// A step of connecting.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConnectPhase {
+    /// `tcp`, `tls`, `upgrade` or `authentication`.
+    pub name: String,
+    /// How long it took, in µs.
     pub latency_us: Latency,
     /// The same, in ns.
     pub histogram: Histogram,
@@ -130,8 +204,14 @@ pub struct Messages {
     pub sent: u64,
     /// That were answered.
     pub received: u64,
-    /// Without an echo when the run ended.
+    /// Without a response in time, or when the connection or the run ended.
     pub lost: u64,
+    /// That were due in the window and could never be sent.
+    #[serde(default)]
+    pub unsent: u64,
+    /// Echoes that came after the reply timeout: their messages count as lost.
+    #[serde(default)]
+    pub late: u64,
     /// Echoes of what had been echoed already.
     pub duplicated: u64,
     /// Echoes that came after the echo of a later message.
@@ -140,6 +220,12 @@ pub struct Messages {
     pub corrupted: u64,
     /// Echoes that came as text for binary, or the reverse.
     pub opcode_changed: u64,
+    /// Messages that nobody asked for, such as pushes and greetings.
+    #[serde(default)]
+    pub unasked: u64,
+    /// Echoes that came on another connection than their message was sent on.
+    #[serde(default)]
+    pub misdelivered: u64,
 }
 
 /// The cost of our own side, in the window.
@@ -153,7 +239,7 @@ pub struct Generator {
     pub processes: u32,
     /// The longest turn of the loop, in µs: as late as any message was looked at.
     pub turn_us_max: f64,
-    /// Messages sent more than [`LATE_US`](super::verdict::LATE_US) after they were to be sent although their
+    /// Messages sent more than 1,000 µs after they were to be sent although their
     /// connection would have taken them.
     pub late_sends: u64,
 }
@@ -191,6 +277,9 @@ pub struct Histograms {
     /// From the real time; absent if it is the same.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub uncorrected: Option<Histogram>,
+    /// Messages that were lost or never sent: they took longer than the reply timeout.
+    #[serde(default)]
+    pub beyond: u64,
 }
 
 /// A piece of the window.
@@ -221,6 +310,9 @@ pub struct Interval {
     pub own_rss_kib: Option<u64>,
     /// Times of the echoes received.
     pub histograms: Histograms,
+    /// How late beats of the event loop were, in ns.
+    #[serde(default)]
+    pub stalls: Histogram,
 }
 
 /// A connection that was lost.
@@ -236,6 +328,9 @@ pub struct Loss {
     pub at_s: f64,
     /// How long it had been open, in seconds.
     pub after_s: f64,
+    /// When, in seconds after the window began; none if that was before.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub in_window_s: Option<f64>,
 }
 
 /// Who ended a connection.
@@ -258,6 +353,7 @@ impl Histograms {
             own.add(other.uncorrected());
         }
         self.latency.add(&other.latency);
+        self.beyond = self.beyond.saturating_add(other.beyond);
     }
 
     /// Gives back the room for times that did not occur.
@@ -268,6 +364,16 @@ impl Histograms {
         }
     }
 
+    /// The figures of [`latency`](Self::latency). What is beyond took longer than `reply_timeout_s`.
+    pub fn latency_us(&self, reply_timeout_s: f64) -> Latency {
+        self.latency.latency_with(self.beyond, reply_timeout_s * 1e6)
+    }
+
+    /// The figures of [`uncorrected`](Self::uncorrected), the same way.
+    pub fn uncorrected_us(&self, reply_timeout_s: f64) -> Latency {
+        self.uncorrected().latency_with(self.beyond, reply_timeout_s * 1e6)
+    }
+
     /// The times from when messages really were sent.
     pub fn uncorrected(&self) -> &Histogram {
         self.uncorrected.as_ref().unwrap_or(&self.latency)
@@ -275,10 +381,33 @@ impl Histograms {
 }
 
 impl Outcome {
-    /// How many things went wrong: errors by reason, and messages that did not come back as they should.
+    /// The verdict with what belongs to it: `VALID to p99`, `CEILING: descriptors`.
+    pub fn headline(&self) -> String {
+        match (self.verdict, &self.ceiling, self.valid_to) {
+            (Verdict::Ceiling, Some(name), _) => format!("{}: {name}", self.verdict),
+            (Verdict::Valid, _, Some(percentile)) if percentile < PERCENTILE_MAX => {
+                format!("{} to p{percentile}", self.verdict)
+            }
+            _ => self.verdict.to_string(),
+        }
+    }
+
+    /// How many things went wrong: errors by reason, connections that were lost, and messages that did not come
+    /// back as they should.
+    /// Unasked messages are not errors.
     pub fn errors_total(&self) -> u64 {
-        let Messages { lost, duplicated, reordered, corrupted, opcode_changed, .. } = self.messages;
-        let errors: u64 = self.errors.values().sum();
-        errors + lost + duplicated + reordered + corrupted + opcode_changed
+        let it = self.messages;
+        let errors = self.errors.values();
+        let counts = [
+            it.lost,
+            it.unsent,
+            it.duplicated,
+            it.reordered,
+            it.corrupted,
+            it.opcode_changed,
+            it.misdelivered,
+            self.connections.lost,
+        ];
+        errors.chain(&counts).fold(0, |sum: u64, &count| sum.saturating_add(count))
     }
 }

@@ -3,6 +3,9 @@
 use super::sources::Sources;
 use std::time::Duration;
 
+/// The share of messages that may be lost or corrupted by default: 1 %.
+pub const LOSSY_ABOVE: f64 = 0.01;
+
 /// See the [module documentation](self).
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -28,14 +31,20 @@ pub struct Plan {
     pub warm_up: Duration,
     /// How long the window is.
     pub end: WindowEnd,
-    /// How long a connection may take to open, and then to authenticate.
+    /// How long a connection may take to open: TCP, TLS, opening handshake and authentication together.
     pub connect_timeout: Duration,
     /// How long an echo is waited for: until then a message is on its way, afterwards it is lost.
     pub reply_timeout: Duration,
+    /// The share of messages, 0 to 1, above which lost and corrupted ones make a run LOSSY.
+    pub lossy_above: f64,
+    /// Whether the event loop polls without sleeping between sends.
+    pub spin: bool,
     /// Whether a connection whose message is lost is lost itself, and each one lost is written down.
     pub keeps_ledger: bool,
     /// How long the pieces are in which the window is recorded.
     pub interval: Duration,
+    /// Between two beats of the event loop, by which it knows whether it ran.
+    pub beat: Duration,
 }
 
 /// What messages are.
@@ -96,8 +105,11 @@ impl Plan {
             end: WindowEnd::Time(Duration::from_secs(10)),
             connect_timeout: Duration::from_secs(10),
             reply_timeout: Duration::from_secs(5),
+            lossy_above: LOSSY_ABOVE,
+            spin: false,
             keeps_ledger: false,
             interval: Duration::from_secs(1),
+            beat: Duration::from_millis(2),
         }
     }
 

@@ -91,6 +91,11 @@ impl Recorder {
         self.start <= moment && moment < self.end
     }
 
+    /// How long ago it began; `None` if it has not.
+    pub(super) fn since_start(&self, now: u64) -> Option<u64> {
+        now.checked_sub(self.start)
+    }
+
     /// When it ends, as far as that is known.
     pub(super) fn window_end(&self) -> u64 {
         self.end
@@ -211,6 +216,6 @@ impl Recorder {
 
     fn histograms(is_open_loop: bool) -> Histograms {
         let uncorrected = is_open_loop.then(Histogram::new);
-        Histograms { latency: Histogram::new(), uncorrected }
+        Histograms { latency: Histogram::new(), uncorrected, beyond: 0 }
     }
 }

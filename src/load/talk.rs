@@ -5,11 +5,19 @@ use super::content::{Contents, Stamp};
 use super::flights::Flights;
 use super::latency::Histogram;
 use super::outcome::{EndedBy, Loss};
+use super::phases::Phases;
 use super::recorder::{Fault, Recorder};
 use super::schedule::Schedule;
-use super::verdict::LATE_US;
 use crate::proto::{CloseCode, End, Framing, Message, Outbox};
+use crate::service::Milestone;
 use std::collections::{BTreeMap, HashSet};
+
+/// A message is late if it was sent so long after it was to be sent: 1,000 µs. Timers and the scheduler
+/// of an unloaded machine keep below.
+pub(super) const LATE_US: f64 = 1_000.0;
+
+/// Messages that are sent less than this after they were due are not late: 50 µs. Timers keep below.
+const LATE_NS_MIN: u64 = 50_000;
 
 /// What the connections of a generator share.
 #[derive(Debug)]
@@ -31,6 +39,8 @@ pub(super) struct Desk {
     pub(super) is_sending: bool,
     pub(super) recorder: Recorder,
     pub(super) tally: Tally,
+    /// How long the steps of connecting take.
+    pub(super) phases: Phases,
     /// Messages that were given up, by connection and number: an echo of one is late, and not doubled.
     pub(super) given_up: HashSet<(u32, u64)>,
     /// When the first attempt to connect was made.
@@ -52,6 +62,8 @@ pub(super) struct Tally {
     /// Messages on their way.
     pub(super) on_their_way: u64,
     pub(super) late_sends: u64,
+    /// How late messages were sent that their connections would have taken, from [`LATE_NS_MIN`] on.
+    pub(super) late: Histogram,
     pub(super) errors: BTreeMap<String, u64>,
     pub(super) endings: BTreeMap<String, u64>,
     pub(super) ledger: Vec<Loss>,
@@ -71,7 +83,7 @@ pub(super) struct Talk {
     pub(super) position: u32,
     /// Messages that are due and were not sent because the connection is blocked.
     pub(super) behind: u32,
-    /// When connecting began; once it is open, when it opened.
+    /// When connecting was due; once it is open, when it opened.
     since: u64,
     flights: Flights,
     arrival: Option<Box<Arrival>>,
@@ -113,14 +125,15 @@ impl Tally {
 
 impl Talk {
     /// A connection that is begun.
-    pub(super) fn begin(desk: &mut Desk, connection: u32, now: u64) -> Self {
+    pub(super) fn begin(desk: &mut Desk, connection: u32, due: u64, now: u64) -> Self {
         desk.tally.opening += 1;
+        desk.phases.begin(connection, now);
         Self {
             state: State::Opening,
             connection,
             position: 0,
             behind: 0,
-            since: now,
+            since: due,
             flights: Flights::default(),
             arrival: None,
         }
@@ -129,6 +142,7 @@ impl Talk {
     /// It is open.
     pub(super) fn open(&mut self, desk: &mut Desk, now: u64) {
         desk.tally.connecting.record(now.saturating_sub(self.since));
+        desk.phases.open(self.connection, now);
         desk.tally.opening -= 1;
         desk.tally.open += 1;
         desk.tally.established += 1;
@@ -139,9 +153,15 @@ impl Talk {
     /// It never opened.
     pub(super) fn fail(&mut self, desk: &mut Desk, reason: String) {
         self.state = State::Over;
+        desk.phases.fail(self.connection);
         desk.tally.opening -= 1;
         desk.tally.failed += 1;
         desk.tally.error(reason);
+    }
+
+    /// It has passed a milestone on its way to be open.
+    pub(super) fn pass(&self, desk: &mut Desk, milestone: Milestone, now: u64) {
+        desk.phases.pass(self.connection, milestone, now);
     }
 
     /// Takes a message, or a piece of one, and in a closed loop sends the next for each that it answers.
@@ -183,10 +203,11 @@ impl Talk {
         self.behind -= u32::from(waited);
         desk.behind -= u64::from(waited);
         let intended = self.send(desk, now, outbox);
-        let is_late = now.saturating_sub(intended) as f64 > LATE_US * 1e3;
+        let late = now.saturating_sub(intended);
         // What waited for the connection was not late because of us.
-        if is_late && !waited && desk.recorder.is_in_window(intended) {
-            desk.tally.late_sends += 1;
+        if late >= LATE_NS_MIN && !waited && desk.recorder.is_in_window(intended) {
+            desk.tally.late.record(late);
+            desk.tally.late_sends += u64::from(late as f64 > LATE_US * 1e3);
         }
     }
 
@@ -228,7 +249,8 @@ impl Talk {
             let seconds = |from: u64| now.saturating_sub(from) as f64 / 1e9;
             let connection = u64::from(self.connection - desk.first_connection);
             let (at_s, after_s) = (seconds(desk.began_at), seconds(self.since));
-            desk.tally.ledger.push(Loss { connection, by, how, at_s, after_s });
+            let in_window_s = desk.recorder.since_start(now).map(|since| since as f64 / 1e9);
+            desk.tally.ledger.push(Loss { connection, by, how, at_s, after_s, in_window_s });
         }
     }
 

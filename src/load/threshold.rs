@@ -7,6 +7,7 @@ use super::compare::{COMPARED, Comparison};
 use super::metric::{METRICS, Metric};
 use super::outcome::Outcome;
 use super::render::quantity::{percent, signed_percent};
+use super::result::Figure;
 use std::fmt;
 use std::str::FromStr;
 
@@ -41,17 +42,29 @@ impl Threshold {
         matches!(self.bound, Bound::Relative(_))
     }
 
+    /// The metric that it is about.
+    pub fn metric_name(&self) -> &'static str {
+        self.metric.name
+    }
+
     /// What is wrong with this outcome, in a sentence with the measured value, if the threshold is crossed or
     /// cannot be judged.
     pub fn complaint(&self, outcome: &Outcome) -> Option<String> {
         let Bound::Absolute(bound) = self.bound else {
             return Some(format!("{self} is about a change: it takes two results to compare"));
         };
-        match self.metric.value(outcome) {
-            None => Some(format!("{self} cannot be judged: {} was not measured", self.metric.name)),
-            Some(value) => self.operator.holds(value, bound).then(|| {
-                format!("{} is {}: crosses {self}", self.metric.name, self.metric.unit.show(value))
-            }),
+        let (name, unit) = (self.metric.name, self.metric.unit);
+        let crossed = |value: String| Some(format!("{name} is {value}: crosses {self}"));
+        let figure = self.metric.value(outcome);
+        let text = figure.text(|value| unit.show(value));
+        match figure {
+            Figure::Known(value) => self.operator.holds(value, bound).then(|| crossed(text))?,
+            Figure::Above(least) if self.operator.is_above() && least >= bound => crossed(text),
+            Figure::Above(least) if !self.operator.is_above() && least >= bound => None,
+            Figure::Above(_) => {
+                Some(format!("{self} cannot be judged: all that is known is {name} {text}"))
+            }
+            Figure::Absent => Some(format!("{self} cannot be judged: {name} was not measured")),
         }
     }
 
@@ -135,6 +148,10 @@ impl Operator {
             (false, None) => (Self::Below, rest),
             (false, Some(rest)) => (Self::AtMost, rest),
         }
+    }
+
+    fn is_above(self) -> bool {
+        matches!(self, Self::Above | Self::AtLeast)
     }
 
     fn holds(self, value: f64, bound: f64) -> bool {

@@ -3,67 +3,54 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A message is late if it was sent so long after it was to be sent: 1,000 µs. Timers and the scheduler
-/// of an unloaded machine keep below.
-pub const LATE_US: f64 = 1_000.0;
-
-/// See the [module documentation](self). Saved as its text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+/// See the [module documentation](self). In their order: the greatest of several says most against a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Verdict {
-    /// What was measured is the server and the way to it.
+    /// The figures describe the server and the path to it, at least up to the percentile in
+    /// [`valid_to`](super::Outcome::valid_to).
+    #[serde(rename = "VALID")]
     Valid,
-    /// It was rather the load generator that was measured.
-    GeneratorBound,
-    /// The rate that was asked for was not reached.
+    /// Held connections were ended by the other side. This is a finding, and the figures are valid.
+    #[serde(rename = "LOST")]
+    Lost,
+    /// Fewer echoes arrived than the requested rate asks for.
+    #[serde(rename = "RATE-NOT-REACHED")]
     RateNotReached,
-    /// This limit was hit: `descriptors`, `ports`, `backlog`, `remote-resets`…
-    Ceiling(String),
+    /// Too many messages were lost or corrupted.
+    #[serde(rename = "LOSSY")]
+    Lossy,
+    /// The figures describe the load generator rather than the server.
+    #[serde(rename = "GENERATOR-BOUND")]
+    GeneratorBound,
+    /// A limit was hit; [`ceiling`](super::Outcome::ceiling) names it.
+    #[serde(rename = "CEILING")]
+    Ceiling,
+    /// The server sends something else than what it was sent.
+    #[serde(rename = "NOT-AN-ECHO")]
+    NotAnEcho,
+    /// An echo arrived on another connection than its message was sent on.
+    #[serde(rename = "MISDELIVERED")]
+    Misdelivered,
 }
 
-const CEILING: &str = "CEILING: ";
-
 impl Verdict {
-    /// How much a verdict says against the figures: the largest of several runs is that of all.
-    pub fn severity(&self) -> u8 {
-        match self {
-            Self::Valid => 0,
-            Self::RateNotReached => 1,
-            Self::GeneratorBound => 2,
-            Self::Ceiling(_) => 3,
-        }
+    /// Whether the figures can be used as they are.
+    pub fn is_valid(self) -> bool {
+        matches!(self, Self::Valid | Self::Lost)
     }
 }
 
 impl fmt::Display for Verdict {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Valid => formatter.write_str("VALID"),
-            Self::GeneratorBound => formatter.write_str("GENERATOR-BOUND"),
-            Self::RateNotReached => formatter.write_str("RATE-NOT-REACHED"),
-            Self::Ceiling(name) => write!(formatter, "{CEILING}{name}"),
-        }
-    }
-}
-
-impl From<Verdict> for String {
-    fn from(verdict: Verdict) -> Self {
-        verdict.to_string()
-    }
-}
-
-impl TryFrom<String> for Verdict {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        Ok(match text.as_str() {
-            "VALID" => Self::Valid,
-            "GENERATOR-BOUND" => Self::GeneratorBound,
-            "RATE-NOT-REACHED" => Self::RateNotReached,
-            _ => match text.strip_prefix(CEILING) {
-                Some(name) if !name.is_empty() => Self::Ceiling(name.into()),
-                _ => return Err(format!("'{text}' is no verdict")),
-            },
+        formatter.write_str(match self {
+            Self::Valid => "VALID",
+            Self::Lost => "LOST",
+            Self::RateNotReached => "RATE-NOT-REACHED",
+            Self::Lossy => "LOSSY",
+            Self::GeneratorBound => "GENERATOR-BOUND",
+            Self::Ceiling => "CEILING",
+            Self::NotAnEcho => "NOT-AN-ECHO",
+            Self::Misdelivered => "MISDELIVERED",
         })
     }
 }

@@ -9,7 +9,7 @@ use crate::proto::{
     Batch, CloseCode, End, Error, Event, Framing, Outbox, Role, Session, Stage, Status, Step,
     TlsFailure,
 };
-use crate::service::{Context, Handshake, Service};
+use crate::service::{Context, Handshake, Milestone, Service};
 use log::info;
 use std::io::{self, ErrorKind};
 use std::num::NonZeroU64;
@@ -101,13 +101,16 @@ impl<T: Stream> Connection<T> {
     /// Nothing is read while the peer has not taken what it was sent: that is the back-pressure, and it
     /// bounds what a connection holds to the answers to one batch. A service may bound it otherwise.
     pub(super) fn drive<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
-        self.flags.set(Flag::Connecting, false);
+        let was_connecting = self.flags.replace(Flag::Connecting, false);
         self.flush(shared);
         if self.is_blocked() && !shared.service.reads_while_blocked() {
             return;
         }
         shared.batch.begin(self.session.tail());
-        self.receive(shared);
+        match self.flags.has(Flag::Opening) {
+            true => self.receive_while_opening(was_connecting, shared),
+            false => self.receive(shared),
+        }
         if self.stream.is_established() {
             self.step_all(shared);
         }
@@ -306,6 +309,30 @@ impl<T: Stream> Connection<T> {
         }
     }
 
+    /// Reads once, and reports which milestones of a connection that we make that passes.
+    fn receive_while_opening<S: Service>(
+        &mut self,
+        was_connecting: bool,
+        shared: &mut Shared<'_, S>,
+    ) {
+        let (before, was_established) = (shared.now, self.stream.is_established());
+        self.receive(shared);
+        // Only the read says whether the attempt has succeeded.
+        if self.flags.has(Flag::BrokenOff) {
+            return;
+        }
+        if was_connecting {
+            shared.service.on_milestone(&self.context(before), Milestone::Connected);
+        }
+        if !was_established && self.stream.is_established() {
+            // The handshake's cryptography belongs to it.
+            if let Some(clock) = &mut shared.clock {
+                shared.now = Some(clock());
+            }
+            shared.service.on_milestone(&self.context(shared.now), Milestone::Secured);
+        }
+    }
+
     /// Says no more than TLS itself has to say, and waits for the end of input.
     fn refuse(&mut self, failure: TlsFailure) {
         self.end_with(End::Tls(failure));
@@ -336,6 +363,9 @@ impl<T: Stream> Connection<T> {
                 }
             };
             let after = self.session.stage();
+            if before == Stage::Handshake && after == Stage::Auth {
+                shared.service.on_milestone(&self.context(shared.now), Milestone::Upgraded);
+            }
             if after == Stage::Closing && before != after {
                 self.end_with(by);
             }

@@ -1,5 +1,4 @@
-//! Waits that end on time, and how long the work between them takes: what a load generator must know of
-//! itself.
+//! Waits that end on time, and when the last one ended: what a load generator must know of itself.
 //!
 //! epoll_wait(2) counts in milliseconds. A shorter wait is made exact by a timer among the events.
 
@@ -8,38 +7,39 @@ use mio::{Interest, Registry, Token};
 use std::io;
 use std::time::{Duration, Instant};
 
-/// Waits shorter than this are none: 100 µs. A virtual processor that was given up may come back a millisecond late,
-/// which is more than what is timed takes.
-const WAIT_MIN: Duration = Duration::from_micros(100);
-
 /// Waits longer than this are given to the poll itself, which may end them a millisecond late: 1 s.
 const EXACT_MAX: Duration = Duration::from_secs(1);
+
+/// A timer that is set to within this of a wait's end is not set again: 2 µs, less than waking up takes.
+const SAME: Duration = Duration::from_micros(2);
 
 /// See the [module documentation](self).
 #[derive(Debug)]
 pub(super) struct Pacer {
     timer: Timer,
+    /// When the timer rings, if it has not yet.
+    rings_at: Option<Instant>,
+    /// Whether the poll is to return at once, always.
+    spins: bool,
     /// When the last wait ended.
-    awake_since: Option<Instant>,
-    longest: Duration,
+    awake_since: Instant,
 }
 
 impl Pacer {
     /// Puts its timer among the events of a poll, under this token.
-    pub(super) fn new(registry: &Registry, token: Token) -> io::Result<Self> {
-        Ok(Self { timer: Timer::new(registry, token)?, awake_since: None, longest: Duration::ZERO })
+    pub(super) fn new(registry: &Registry, token: Token, spins: bool) -> io::Result<Self> {
+        let timer = Timer::new(registry, token)?;
+        Ok(Self { timer, rings_at: None, spins, awake_since: Instant::now() })
     }
 
     /// A wait of at most `timeout` begins; how long the poll is to wait at most.
     pub(super) fn begin_wait(&mut self, timeout: Option<Duration>) -> Option<Duration> {
-        if let Some(since) = self.awake_since.take() {
-            self.longest = self.longest.max(since.elapsed());
-        }
         match timeout {
-            Some(timeout) if timeout < WAIT_MIN => Some(Duration::ZERO),
+            _ if self.spins => Some(Duration::ZERO),
+            Some(Duration::ZERO) => timeout,
             // Should the timer fail, the poll ends the wait, if later.
             Some(timeout) if timeout <= EXACT_MAX => {
-                self.timer.set(timeout);
+                self.set(timeout);
                 Some(timeout + Duration::from_millis(1))
             }
             other => other,
@@ -48,12 +48,26 @@ impl Pacer {
 
     /// It has ended.
     pub(super) fn end_wait(&mut self) {
-        self.awake_since = Some(Instant::now());
+        self.awake_since = Instant::now();
     }
 
-    /// The longest time between two waits since this was asked last.
-    pub(super) fn take_longest(&mut self) -> Duration {
-        std::mem::take(&mut self.longest)
+    /// When the last wait ended.
+    pub(super) fn awake_since(&self) -> Instant {
+        self.awake_since
+    }
+
+    /// Lets the timer ring after this time, unless it will anyway: a loop that handles events until its next
+    /// deadline sets it once.
+    fn set(&mut self, timeout: Duration) {
+        let now = Instant::now();
+        let at = now + timeout;
+        let is_set = self.rings_at.is_some_and(|rings_at| {
+            rings_at > now && rings_at.max(at).duration_since(rings_at.min(at)) < SAME
+        });
+        if !is_set {
+            self.timer.set(timeout);
+            self.rings_at = Some(at);
+        }
     }
 }
 

@@ -65,19 +65,24 @@ impl System {
         self.source = source;
     }
 
-    /// Lets waits end on time, to some 50 µs where the system has timers for that, and measures how long it
-    /// takes from one to the next. Costs two looks at the clock, and a system call, for each wait.
+    /// Lets waits end on time, where the system has timers for that, and notes when they end. With `spins` no
+    /// wait sleeps: the poll returns at once, and takes a whole CPU. Costs two looks at the clock for each wait,
+    /// and a system call for each that must end at another time than the last.
     ///
     /// # Errors
     /// What the operating system says.
-    pub fn keep_pace(&mut self) -> io::Result<()> {
-        self.pacer = Some(Pacer::new(self.poll.registry(), mio_token(Token::INTERNAL))?);
+    pub fn keep_pace(&mut self, spins: bool) -> io::Result<()> {
+        let token = mio_token(Token::INTERNAL);
+        self.pacer = Some(Pacer::new(self.poll.registry(), token, spins)?);
         Ok(())
     }
 
-    /// The longest time between two waits since this was asked last; zero unless it [keeps pace](Self::keep_pace).
-    pub fn take_longest_turn(&mut self) -> Duration {
-        self.pacer.as_mut().map_or(Duration::ZERO, Pacer::take_longest)
+    /// When the last wait ended, by [`now`](Network::now)'s clock; now, unless it [keeps pace](Self::keep_pace).
+    pub fn awake_since(&mut self) -> Duration {
+        match &self.pacer {
+            Some(pacer) => pacer.awake_since().saturating_duration_since(self.start),
+            None => self.now(),
+        }
     }
 
     /// Registers something of the caller's for reading; its readiness comes as this number.

@@ -37,6 +37,17 @@ pub struct Context {
     pub now: u64,
 }
 
+/// What a connection has passed on its way to be open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Milestone {
+    /// A connection that we make: TCP, or the Unix socket, is connected.
+    Connected,
+    /// A connection that we make: the TLS handshake is complete.
+    Secured,
+    /// The opening handshake is complete, if the framing has one, and authentication begins.
+    Upgraded,
+}
+
 /// The one open set: anything that answers messages.
 pub trait Service {
     /// Whether messages are collected until they are whole. It costs memory, up to the largest message
@@ -61,6 +72,9 @@ pub trait Service {
     fn sends_unasked(&self) -> bool {
         false
     }
+
+    /// The connection has passed a milestone. The last one, being open, is [`on_open`](Self::on_open).
+    fn on_milestone(&mut self, _context: &Context, _milestone: Milestone) {}
 
     /// The connection is open: shaken hands, authenticated.
     fn on_open(&mut self, _context: &Context, _outbox: &mut Outbox<'_>) {}
@@ -97,6 +111,10 @@ impl<S: Service + ?Sized> Service for Box<S> {
 
     fn sends_unasked(&self) -> bool {
         (**self).sends_unasked()
+    }
+
+    fn on_milestone(&mut self, context: &Context, milestone: Milestone) {
+        (**self).on_milestone(context, milestone);
     }
 
     fn on_open(&mut self, context: &Context, outbox: &mut Outbox<'_>) {

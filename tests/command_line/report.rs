@@ -215,7 +215,8 @@ fn nothing_of_a_file_is_obeyed_by_the_terminal() {
     let saved = Saved::new("nasty");
     let mut nasty = outcome::closed(1, 2, 10, 180.0);
     nasty.command = "\u{1b}]0;title\u{7}\u{202e}".into();
-    nasty.verdict = Verdict::Ceiling("\u{1b}[31m".into());
+    nasty.verdict = Verdict::Ceiling;
+    nasty.ceiling = Some("\u{1b}[31m".into());
     nasty.verdict_reason = "\u{1b}[2J".into();
     saved.save("nasty", &nasty);
     let finished = saved.report(&["nasty"], &[]);

@@ -12,7 +12,7 @@ use std::time::Duration;
 const GOODBYE: Duration = Duration::from_millis(300);
 
 /// How long nothing may be closed until the rest is given up: all together take longer.
-const FLAGS: &str = "-c 320 -d 100ms --ping-every off --reply-timeout 1s";
+const FLAGS: &str = "-c 320 -d 100ms --probe-every off --reply-timeout 1s";
 
 #[test]
 fn connections_are_closed_some_at_a_time_and_none_is_cut_off() {

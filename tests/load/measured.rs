@@ -4,7 +4,7 @@ use super::foreign::Foreign;
 use super::support::{Finished, Program, halloo};
 use halloo::load::{Outcome, Verdict};
 use std::process::Command;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 
 /// How often a measurement is made that something else on the machine has disturbed.
 const ATTEMPTS_MAX: usize = 5;
@@ -34,13 +34,13 @@ impl Measured {
     pub(crate) fn assert_verdict(&self, verdict: &str, words: &[&str]) {
         let outcome = &self.outcome;
         let reason = &outcome.verdict_reason;
-        assert_eq!(outcome.verdict.to_string(), verdict, "{reason}");
+        assert_eq!(outcome.headline(), verdict, "{reason}");
         for word in words {
             assert!(reason.contains(word), "no {word:?} in {reason:?}");
         }
-        let expected = if outcome.verdict == Verdict::Valid { Some(0) } else { Some(4) };
+        let expected = if outcome.verdict.is_valid() { Some(0) } else { Some(4) };
         assert_eq!(self.code, expected, "{}", self.stderr);
-        if outcome.verdict != Verdict::Valid {
+        if !outcome.verdict.is_valid() {
             let sentence = format!("halloo: {verdict}: {reason} (--accept-invalid");
             assert!(self.stderr.starts_with(&sentence), "{}", self.stderr);
             assert_eq!(self.stderr.lines().count(), 1, "{}", self.stderr);
@@ -77,6 +77,11 @@ pub(crate) fn start(command: &mut Command, url: &str, flags: &str) -> Program {
     Program::start(command.args(arguments).arg(url))
 }
 
+/// Until it is dropped no other test measures.
+pub(crate) fn alone() -> RwLockWriteGuard<'static, ()> {
+    MACHINE.write().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// `halloo bench` while no other test measures; again, with another such server, while the figures are not right and
 /// the verdict is GENERATOR-BOUND.
 #[track_caller]
@@ -85,7 +90,7 @@ pub(crate) fn undisturbed(
     flags: &str,
     is_right: impl Fn(&Outcome) -> bool,
 ) -> Measured {
-    let _alone = MACHINE.write().unwrap_or_else(PoisonError::into_inner);
+    let _alone = alone();
     let flags = format!("{flags} --json -");
     let measure = || Measured::of(start(halloo().arg("bench"), &server().url(), &flags).wait());
     let mut measured = measure();

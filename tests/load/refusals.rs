@@ -106,9 +106,10 @@ fn a_wrong_value_names_the_flag_the_value_and_what_would_do() {
         ("bench", "--fail-if speed>1", &["--fail-if", "speed", "metrics are p50"]),
         ("bench", "--fail-if p99>+5%", &["--fail-if p99>+5%", "halloo report --compare"]),
         ("bench", "--json /nonexistent/a", &["--json /nonexistent/a", "directory"]),
+        ("bench", "--lossy-above 2", &["--lossy-above", "'2'", "1% or 0.01"]),
         ("bench", "--html -", &["--html -", "only --json"]),
         ("bench", "--progress loud", &["--progress", "'loud'", "auto, plain, none"]),
-        ("hold", "--ping-every often", &["--ping-every", "'often'", "or off"]),
+        ("hold", "--probe-every often", &["--probe-every", "'often'", "or off"]),
         ("hold", "-d never", &["--duration", "'never'", "1h"]),
         ("hold", "--depth 2", &["--depth", "unexpected argument"]),
     ] {

@@ -19,7 +19,7 @@ fn the_first_signal_ends_it_with_what_was_measured() {
     for (signal, command, flags) in [
         (Signal::INT, "bench", "-c 4 -d 60s --warmup off"),
         (Signal::TERM, "bench", "-c 4 -r 500/s -n 1M --warmup off"),
-        (Signal::INT, "hold", "-c 4 -d 60s --ping-every 100ms"),
+        (Signal::INT, "hold", "-c 4 -d 60s --probe-every 100ms"),
     ] {
         expect_report(signal, command, server.url(), flags);
     }
@@ -30,7 +30,7 @@ fn members_report_what_they_have_measured_too() {
     let server = Server::start(&["ws://127.0.0.1:0"]);
     for (signal, command, flags) in [
         (Signal::INT, "bench", "-c 4 -d 60s --warmup off --processes 2"),
-        (Signal::TERM, "hold", "-c 4 -d 60s --ping-every 100ms --processes 2"),
+        (Signal::TERM, "hold", "-c 4 -d 60s --probe-every 100ms --processes 2"),
     ] {
         expect_report(signal, command, server.url(), flags);
     }
@@ -52,6 +52,11 @@ fn expect_report(signal: Signal, command: &str, url: &str, flags: &str) {
     assert!(outcome.messages.received > 0, "{command} {flags}: {:?}", outcome.messages);
     assert_eq!(outcome.messages.lost, 0, "{command} {flags}: {:?}", outcome.messages);
     assert!(outcome.duration_s < 50.0, "{}", outcome.duration_s);
+    assert!(outcome.interrupted, "{command} {flags}");
+    assert_eq!(outcome.planned_s, flags.contains("-d 60s").then_some(60.0), "{command} {flags}");
+    let is_said = |it: &String| it.starts_with("interrupted after ");
+    assert!(outcome.findings.iter().any(is_said), "{command} {flags}: {:?}", outcome.findings);
+    assert_eq!(outcome.ceiling, None, "{command} {flags}: {}", outcome.verdict_reason);
     expect_gone(&members);
 }
 
@@ -97,7 +102,26 @@ fn before_anything_is_measured_there_is_nothing_to_report() {
         let finished = program.wait();
         assert_eq!((finished.code, finished.stdout.as_str()), (Some(130), ""), "{finished:#?}");
         assert!(start.elapsed() < AT_ONCE, "{:?}", start.elapsed());
+        assert!(finished.stderr.contains("nothing was measured"), "{finished:#?}");
         expect_gone(&members);
+    }
+}
+
+#[test]
+fn a_warm_up_that_is_interrupted_measures_nothing() {
+    let server = Server::start(&["ws://127.0.0.1:0"]);
+    for (signal, processes) in [(Signal::INT, ""), (Signal::TERM, "--processes 2")] {
+        let flags = format!("-c 2 -d 60s --warmup 60s --progress plain {processes}");
+        let program = start(halloo().arg("bench"), server.url(), &flags);
+        program.wait_for_stderr(|stderr| stderr.contains("warming up"));
+        thread::sleep(Duration::from_millis(300));
+        send(&program, signal);
+        let finished = program.wait();
+        let code = 128 + signal.as_raw();
+        assert_eq!((finished.code, finished.stdout.as_str()), (Some(code), ""), "{finished:#?}");
+        let words =
+            "halloo: interrupted while warming up, with 2 connections open: nothing was measured";
+        assert!(finished.stderr.contains(words), "{finished:#?}");
     }
 }
 
@@ -121,7 +145,7 @@ fn a_member_that_dies_is_accounted_for() {
     let measured = Measured::of(program.wait());
     let words = "one process could not measure: a process ended without a word";
     let outcome = &measured.outcome;
-    assert_eq!(outcome.verdict.to_string(), "CEILING: connections");
+    assert_eq!(outcome.headline(), "CEILING: connections");
     assert!(outcome.verdict_reason.contains(words), "{}", outcome.verdict_reason);
     assert_eq!(measured.code, Some(4));
     assert_eq!((outcome.connections.requested, outcome.connections.failed), (4, 2));

@@ -78,12 +78,13 @@ fn what_came_from_outside_means_itself() {
         |it| it.program = SCRIPT.into(),
         |it| it.started_at = SCRIPT.into(),
         |it| it.verdict_reason = SCRIPT.into(),
-        |it| it.verdict = Verdict::Ceiling(SCRIPT.into()),
+        |it| (it.verdict, it.ceiling) = (Verdict::Ceiling, Some(SCRIPT.into())),
         |it| it.errors = [(SCRIPT.into(), 1)].into(),
         |it| it.endings = [(SCRIPT.into(), 1)].into(),
         |it| {
             let (by, how) = (EndedBy::Server, SCRIPT.into());
-            it.ledger = vec![Loss { connection: 0, by, how, at_s: 1.0, after_s: 1.0 }];
+            it.ledger =
+                vec![Loss { connection: 0, by, how, at_s: 1.0, after_s: 1.0, in_window_s: None }];
         },
     ];
     for (index, spoil) in fields.into_iter().enumerate() {
@@ -124,4 +125,25 @@ fn a_long_run_has_no_more_points_than_fit() {
     let counts = elements(&page);
     assert_eq!(counts["rect"], 250 * (2 + 4), "four intervals are one place, in each chart");
     assert!(page.contains(">5 min</text>"), "a long axis is in minutes");
+}
+
+#[test]
+fn losses_at_one_moment_are_a_vertical_step() {
+    let mut it = outcome::hold();
+    let loss = it.ledger[0].clone();
+    it.ledger = (0..50).map(|_| Loss { in_window_s: Some(31.4), ..loss.clone() }).collect();
+    let page = html::render(&it);
+    let start = page.find("aria-labelledby=\"connections-").expect("there is the chart");
+    let chart = &page[start..];
+    let line = chart.split("class=\"line one\" d=\"").nth(1).expect("there is the line");
+    let path = line.split('"').next().expect("it ends");
+    let places: Vec<(f64, f64)> = path
+        .split(['M', 'L'])
+        .filter_map(|place| place.split_once(' '))
+        .map(|(x, y)| (x.parse().expect("a number"), y.parse().expect("a number")))
+        .collect();
+    // Level, straight down, level.
+    let [start, above, below, end] = places[..] else { panic!("{path}") };
+    assert!(start.1 == above.1 && above.0 == below.0 && below.1 == end.1, "{path}");
+    assert!(below.1 > above.1 && start.0 < above.0 && below.0 < end.0, "{path}");
 }

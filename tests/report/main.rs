@@ -10,3 +10,4 @@ mod outcome;
 mod schema;
 mod text;
 mod threshold;
+mod verdicts;

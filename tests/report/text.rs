@@ -77,7 +77,8 @@ fn lines_are_no_longer_than_a_page_and_aligned() {
 fn what_a_terminal_would_obey_is_spelled_out() {
     let outcome = Outcome {
         command: "halloo \u{1b}[31m\nVALID: forged".into(),
-        verdict: Verdict::Ceiling("\u{9b}2J".into()),
+        verdict: Verdict::Ceiling,
+        ceiling: Some("\u{9b}2J".into()),
         ..outcome::nothing()
     };
     let text = text::render(&outcome);

@@ -1,11 +1,15 @@
 //! Results of load tests that never were: what the tests of the reports show, save and compare.
 
 use halloo::load::outcome::{
-    Connecting, Connections, EndedBy, Generator, Histograms, Interval, Kind, Load, Loss, Memory,
-    Messages, Outcome, SCHEMA_VERSION, Server,
+    Connecting, Connections, EndedBy, Environment, Generator, Histograms, Interval, Kind, Load,
+    Loss, Memory, Messages, Outcome, PERCENTILE_MAX, SCHEMA_VERSION, Server,
 };
+use halloo::load::result::Stalls;
 use halloo::load::{Histogram, Latency, Verdict};
 use std::collections::BTreeMap;
+
+/// How long a response is waited for, in s.
+const REPLY_TIMEOUT_S: f64 = 5.0;
 
 /// Random numbers that are the same every time.
 pub(crate) struct Random(u64);
@@ -44,7 +48,7 @@ pub(crate) fn closed(seed: u64, intervals: u32, echoes: u32, usual_us: f64) -> O
         // The machine is a little faster or slower at times.
         let usual_us = usual_us * (1.0 + 0.02 * random.normal());
         (0..echoes).for_each(|_| latency.record(random.latency_ns(usual_us)));
-        let histograms = Histograms { latency, uncorrected: None };
+        let histograms = Histograms { latency, uncorrected: None, beyond: 0 };
         interval(index, histograms, &mut random)
     });
     summed(intervals.collect())
@@ -55,8 +59,11 @@ pub(crate) fn closed(seed: u64, intervals: u32, echoes: u32, usual_us: f64) -> O
 pub(crate) fn open(echoes: u32) -> Outcome {
     let mut random = Random::new(7);
     let intervals = (0..30_u32).map(|index| {
-        let mut histograms =
-            Histograms { latency: Histogram::new(), uncorrected: Some(Histogram::new()) };
+        let mut histograms = Histograms {
+            latency: Histogram::new(),
+            uncorrected: Some(Histogram::new()),
+            beyond: 0,
+        };
         for echo in 0..echoes {
             let service = random.latency_ns(180.0);
             // The pause is 700 ms long; what was to be sent in it waited for its end.
@@ -103,7 +110,14 @@ pub(crate) fn hold() -> Outcome {
                 1 => (EndedBy::Us, "silence"),
                 _ => (EndedBy::Server, "close 1001"),
             };
-            Loss { connection: number * 311, by, how: how.into(), at_s, after_s: at_s * 0.9 }
+            Loss {
+                connection: number * 311,
+                by,
+                how: how.into(),
+                at_s,
+                after_s: at_s * 0.9,
+                in_window_s: Some(at_s),
+            }
         })
         .collect();
     ledger.sort_by(|one, other| one.at_s.total_cmp(&other.at_s));
@@ -130,6 +144,7 @@ fn interval(index: u32, histograms: Histograms, random: &mut Random) -> Interval
         server_rss_kib: Some(4_200 + u64::from(index) * 8),
         own_rss_kib: Some(9_000 + u64::from(index) * 4),
         histograms,
+        stalls: Histogram::new(),
     }
 }
 
@@ -147,6 +162,20 @@ fn summed(intervals: Vec<Interval>) -> Outcome {
         kind: Kind::Bench,
         program: format!("halloo {}", env!("CARGO_PKG_VERSION")),
         verdict: Verdict::Valid,
+        ceiling: None,
+        valid_to: Some(PERCENTILE_MAX),
+        not_believed: Vec::new(),
+        findings: Vec::new(),
+        difference: None,
+        machine: Environment {
+            system: "Linux 6.18.5".into(),
+            architecture: "x86_64".into(),
+            processor: Some("AMD EPYC 9R14".into()),
+            cpus: Some(2),
+            memory_bytes: Some(24 << 30),
+        },
+        planned_s: Some(duration_s),
+        interrupted: false,
         verdict_reason:
             "the generator kept 0.41 of a CPU busy, its longest turn took 1.90 ms, and 12 \
                          messages were late: what was measured is the server and the way to it"
@@ -155,19 +184,28 @@ fn summed(intervals: Vec<Interval>) -> Outcome {
         target: "ws://10.0.0.7:9527/echo".into(),
         started_at: "2026-11-27T09:10:35.123Z".into(),
         duration_s,
-        load: Load { message_bytes: 64, depth: Some(1), rate: None, verified: true },
+        load: Load {
+            message_bytes: 64,
+            depth: Some(1),
+            rate: None,
+            verified: true,
+            reply_timeout_s: REPLY_TIMEOUT_S,
+            lossy_above: 0.01,
+            spin: false,
+        },
         connections: Connections { requested: 998, established: 998, failed: 0, lost: 0 },
         connecting: Connecting {
             duration_s: 0.061,
             per_second: 998.0 / 0.061,
             latency_us: connecting.latency(),
             histogram: connecting,
+            phases: Vec::new(),
         },
         messages: Messages { sent: received, received, ..Messages::default() },
         messages_per_second: received as f64 / duration_s,
         bytes_per_second: 64.0 * received as f64 / duration_s,
-        latency_us: histograms.latency.latency(),
-        latency_uncorrected_us: histograms.uncorrected().latency(),
+        latency_us: histograms.latency_us(REPLY_TIMEOUT_S),
+        latency_uncorrected_us: histograms.uncorrected_us(REPLY_TIMEOUT_S),
         errors: BTreeMap::new(),
         endings: BTreeMap::new(),
         generator: Generator {
@@ -177,6 +215,7 @@ fn summed(intervals: Vec<Interval>) -> Outcome {
             turn_us_max: 1_900.0,
             late_sends: 0,
         },
+        stalls: Stalls { beat_us: 2_000.0, watched_s: duration_s, ..Stalls::default() },
         server: Some(Server {
             cpu: 0.63,
             cpu_us_per_message: 0.63e6 * duration_s / received.max(1) as f64,
@@ -199,7 +238,8 @@ pub(crate) fn nothing() -> Outcome {
     outcome.messages_per_second = 0.0;
     outcome.bytes_per_second = 0.0;
     outcome.server = None;
-    outcome.verdict = Verdict::Ceiling("backlog".into());
+    outcome.verdict = Verdict::Ceiling;
+    outcome.ceiling = Some("backlog".into());
     outcome.verdict_reason = "no connection was made".into();
     outcome
 }

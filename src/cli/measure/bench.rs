@@ -39,6 +39,9 @@ pub(in crate::cli) struct BenchArgs {
     /// How long messages are sent before they count
     #[arg(long, value_name = "TIME", value_parser = duration_or_off, default_value = "1s")]
     warmup: OrOff<Duration>,
+    /// Poll without sleeping: wakes up sooner, and takes a whole CPU
+    #[arg(long)]
+    spin: bool,
     #[command(flatten)]
     measure: MeasureArgs,
 }
@@ -72,6 +75,7 @@ pub(in crate::cli) fn run(arguments: &BenchArgs) -> Result<(), Failure> {
             (None, duration) => WindowEnd::Time(duration.unwrap_or(DURATION)),
         },
         interval: interval(duration),
+        spin: arguments.spin,
         ..measure.plan(content)
     };
     Task { arguments: measure, kind: Kind::Bench, plan, duration }.run()

@@ -35,7 +35,10 @@ pub(super) fn run(task: &Task<'_>) -> Result<(Outcome, Option<i32>), Failure> {
             }
             Ok((outcome, signal))
         }
-        Ok((None, _)) => Err(failure(task, Stop::Asked, signal)),
+        Ok((None, _)) | Err(Stop::Asked) => {
+            person.show.say_interrupted();
+            Err(failure(task, Stop::Asked, signal))
+        }
         Err(stop) => Err(failure(task, stop, signal)),
     }
 }

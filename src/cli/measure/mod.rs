@@ -4,6 +4,7 @@
 //! process conducts, and [`team`] that parent.
 
 mod bench;
+mod conducted;
 mod conductor;
 mod hold;
 mod member;
@@ -14,6 +15,7 @@ mod team;
 mod words;
 
 pub(super) use bench::{BenchArgs, run as bench};
+pub(super) use conducted::with_conducted;
 pub(super) use hold::{HoldArgs, run as hold};
 
 use super::client::ClientArgs;
@@ -29,7 +31,8 @@ use crate::load::{Labels, Outcome};
 use clap::Args;
 use jiff::Timestamp;
 use log::LevelFilter;
-use rustix::process::{Resource, getrlimit, setrlimit};
+use rustix::io::Errno;
+use rustix::process::{Pid, Resource, getrlimit, setrlimit, test_kill_process};
 use std::time::Duration;
 
 /// Connections that are being made at once by all processes together: 1,024, a quarter of the usual queue of a
@@ -65,6 +68,9 @@ struct MeasureArgs {
     /// How long an echo is waited for until its message is lost
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5s")]
     reply_timeout: Duration,
+    /// Call a run LOSSY above this share of lost and corrupted messages, as in 1% or 0.01
+    #[arg(long, value_name = "PERCENT|SHARE", value_parser = share, default_value = "1%")]
+    lossy_above: f64,
     /// Where connections come from, in turns, as in 127.1.0.0/16, 10.0.0.1,10.0.0.2 or 10.0.0.1-10.0.0.9
     /// [default: the address that the system chooses]
     #[arg(long, value_name = "CIDR|LIST")]
@@ -133,6 +139,9 @@ impl Task<'_> {
                 "--processes {processes}: there are only {messages} messages to share"
             )));
         }
+        if let Some(pid) = self.arguments.pid.filter(|&pid| !is_process(pid)) {
+            return Err(Failure::Usage(format!("--pid {pid}: there is no such process")));
+        }
         match self.arguments.start_at {
             Some(start) if start < Timestamp::now() => {
                 Err(Failure::Usage(format!("--start-at {start}: this time is over")))
@@ -164,8 +173,9 @@ impl Task<'_> {
     fn labels(&self) -> Labels {
         Labels {
             kind: self.kind,
-            command: command(),
-            target: self.arguments.client.url.to_string(),
+            command: self.arguments.client.command(),
+            target: self.arguments.client.shown_url(),
+            needed: self.arguments.output.needed(),
         }
     }
 
@@ -192,6 +202,7 @@ impl MeasureArgs {
             verify: !self.no_verify,
             connect_timeout: self.client.connect_timeout,
             reply_timeout: self.reply_timeout,
+            lossy_above: self.lossy_above,
             ..Plan::new(content)
         }
     }
@@ -207,17 +218,23 @@ impl MeasureArgs {
     }
 }
 
-/// The command as it can be typed again.
-fn command() -> String {
-    let quoted = |argument: String| {
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%[]".contains(c);
-        match !argument.is_empty() && argument.chars().all(is_plain) {
-            true => argument,
-            false => format!("'{}'", argument.replace('\'', r"'\''")),
-        }
+/// Whether there is a process of this number; one of another user's counts.
+fn is_process(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
+}
+
+/// A share of all, 0 to 1: `1%`, `0.01`.
+fn share(text: &str) -> Result<f64, String> {
+    let (number, whole) = match text.strip_suffix('%') {
+        Some(percent) => (percent.trim_end(), 100.0),
+        None => (text, 1.0),
     };
-    let arguments = std::env::args_os().skip(1).map(|it| quoted(it.to_string_lossy().into_owned()));
-    std::iter::once("halloo".to_owned()).chain(arguments).collect::<Vec<_>>().join(" ")
+    let is_plain = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let share = number.parse::<f64>().ok().filter(|_| is_plain).map(|number| number / whole);
+    share
+        .filter(|share| (0.0..=1.0).contains(share))
+        .ok_or_else(|| "expected a share such as 1% or 0.01, from 0% to 100%".into())
 }
 
 /// Raises the soft limit to the hard one.
@@ -227,5 +244,25 @@ fn raise_descriptor_limit() {
         limit.current = limit.maximum;
         // If it cannot be raised, the one there is counts.
         let _ = setrlimit(Resource::Nofile, limit);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_a_percentage_or_a_part_of_one() {
+        assert_eq!((share("1%"), share("0.01"), share("0")), (Ok(0.01), Ok(0.01), Ok(0.0)));
+        assert_eq!((share("100 %"), share("1")), (Ok(1.0), Ok(1.0)));
+        for text in ["", "%", "101%", "1.5", "-1%", "1e-3", "NaN", "inf", "one"] {
+            assert!(share(text).is_err_and(|message| message.contains("1% or 0.01")), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_process_is_there_or_not() {
+        assert!(is_process(std::process::id()));
+        assert!(!is_process(0) && !is_process(u32::MAX));
     }
 }

@@ -5,7 +5,9 @@ use crate::cli::Failure;
 use crate::cli::ended::Ended;
 use crate::cli::progress::{Glance as Shown, Progress};
 use crate::load::latency::Histogram;
+use crate::load::numbers::thousands;
 use crate::load::run::{Phase, Stop};
+use std::io::{self, Write};
 use std::time::Duration;
 
 /// Shows how a run goes.
@@ -13,6 +15,8 @@ pub(super) struct Show {
     progress: Progress,
     /// How long the window is, if that is known.
     duration: Option<Duration>,
+    /// What was done when it was looked at last, and the connections that were open.
+    last: (Phase, u64),
 }
 
 /// How it goes, in one process or in several.
@@ -28,10 +32,11 @@ pub(super) struct State<'a> {
 impl Show {
     pub(super) fn new(task: &Task<'_>) -> Self {
         let progress = Progress::new(task.arguments.progress, None);
-        Self { progress, duration: task.duration }
+        Self { progress, duration: task.duration, last: (Phase::default(), 0) }
     }
 
     pub(super) fn show(&mut self, state: &State<'_>) {
+        self.last = (state.phase, state.connections);
         let total = match state.phase {
             Phase::Measuring => self.duration,
             _ => None,
@@ -54,6 +59,17 @@ impl Show {
     pub(super) fn finish(&mut self) {
         self.progress.finish();
     }
+
+    /// Says that a signal ended a run before there was anything to report.
+    pub(super) fn say_interrupted(&mut self) {
+        self.progress.finish();
+        let (phase, connections) = (name(self.last.0), thousands(self.last.1));
+        // Nobody is left to tell if stderr is gone.
+        let _ = writeln!(
+            io::stderr(),
+            "halloo: interrupted while {phase}, with {connections} connections open: nothing was measured"
+        );
+    }
 }
 
 fn name(phase: Phase) -> &'static str {
@@ -63,6 +79,7 @@ fn name(phase: Phase) -> &'static str {
         Phase::WarmingUp => "warming up",
         Phase::Measuring => "measuring",
         Phase::Waiting => "waiting for the last echoes",
+        Phase::Proving => "proving each connection once more",
         Phase::Leaving => "closing",
     }
 }
@@ -70,17 +87,18 @@ fn name(phase: Phase) -> &'static str {
 /// Why there is nothing to report, in a sentence.
 pub(super) fn failure(task: &Task<'_>, stop: Stop, signal: Option<i32>) -> Failure {
     let client = &task.arguments.client;
-    match (stop, signal) {
-        (Stop::Asked, Some(signal)) => Failure::Signal(signal),
-        (Stop::Asked, None) => Failure::Runtime("stopped before anything was measured".into()),
-        (Stop::Ended { end, was_open, upgrade }, _) => Failure::Runtime(client.explain(&Ended {
+    let sentence = match (stop, signal) {
+        (Stop::Asked, Some(signal)) => return Failure::Signal(signal),
+        (Stop::Asked, None) => "stopped before anything was measured".into(),
+        (Stop::Ended { end, was_open, upgrade }, _) => client.explain(&Ended {
             end,
             was_open,
             was_requested: upgrade.was_requested,
             response: &upgrade.response,
             ..Ended::default()
-        })),
-        (Stop::NotBegun(error), _) => Failure::Runtime(client.cannot_connect(&error)),
-        (Stop::Poll(error), _) => Failure::Runtime(format!("polling failed: {error}")),
-    }
+        }),
+        (Stop::NotBegun(error), _) => client.cannot_connect(&error),
+        (Stop::Poll(error), _) => format!("polling failed: {error}"),
+    };
+    Failure::Runtime(sentence)
 }

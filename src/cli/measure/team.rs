@@ -2,6 +2,7 @@
 //! what they measured is merged exactly.
 
 use super::Task;
+use super::conducted;
 use super::memory::Look;
 use super::report::{Show, State};
 use super::stop::StopSignal;
@@ -181,10 +182,12 @@ impl<'a> Team<'a> {
             Stage::Done(outcome) => Some((**outcome).clone()),
             _ => None,
         });
-        let mut merged = merge(&done.collect::<Vec<_>>()).map_err(Failure::Runtime)?;
+        let done: Vec<Outcome> = done.collect();
+        let mut merged = merge(&done).map_err(Failure::Runtime)?;
         let labels = self.task.labels();
         (merged.command, merged.target) = (labels.command, labels.target);
         merged.runs = 1;
+        merged.interrupted = done.iter().any(|it| it.interrupted);
         if let Pace::Open { rate } = self.task.plan.pace {
             merged.load.rate = Some(rate);
         }
@@ -192,10 +195,15 @@ impl<'a> Team<'a> {
             let Stage::Failed(reason) = &member.stage else { continue };
             let share = u64::from(member.share);
             merged.connections.requested += share;
+            if self.stop.signal().is_some() {
+                // It had nothing to measure yet, and no limit was met.
+                continue;
+            }
             merged.connections.failed += share;
             *merged.errors.entry(reason.clone()).or_default() += share;
-            if !matches!(merged.verdict, Verdict::Ceiling(_)) {
-                merged.verdict = Verdict::Ceiling("connections".into());
+            if merged.verdict != Verdict::Ceiling {
+                merged.verdict = Verdict::Ceiling;
+                merged.ceiling = Some("connections".into());
                 merged.verdict_reason = format!("one process could not measure: {reason}");
             }
         }
@@ -203,8 +211,9 @@ impl<'a> Team<'a> {
     }
 
     /// Why none could measure.
-    fn failure(&self) -> Failure {
+    fn failure(&mut self) -> Failure {
         if let Some(signal) = self.stop.signal() {
+            self.show.say_interrupted();
             return Failure::Signal(signal);
         }
         let reasons = self.members.iter().filter_map(|member| match &member.stage {
@@ -218,20 +227,18 @@ impl<'a> Team<'a> {
 impl Member {
     /// This program with the same arguments, as member number `index`.
     fn start(index: u32, share: u32) -> io::Result<Self> {
-        let mut arguments = std::env::args_os().skip(1);
-        let command = arguments.next().unwrap_or_default();
+        let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
         // The program as it was when this process began, even if its file was replaced since.
         let mut child = std::process::Command::new("/proc/self/exe")
             .arg0("halloo")
-            .arg(command)
-            .arg(format!("--as-member={index}"))
-            .args(arguments.collect::<Vec<OsString>>())
+            .arg(conducted::argument(index))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // A Ctrl-C at the terminal is for the conductor.
             .process_group(0)
             .spawn()?;
-        let stdin = child.stdin.take().ok_or(ErrorKind::BrokenPipe)?;
+        let mut stdin = child.stdin.take().ok_or(ErrorKind::BrokenPipe)?;
+        conducted::send(&arguments, &mut stdin)?;
         let stdout = Receiver::from(child.stdout.take().ok_or(ErrorKind::BrokenPipe)?);
         stdout.set_nonblocking(true)?;
         let (lines, going) = (Lines::default(), Going::default());

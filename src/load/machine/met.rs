@@ -33,7 +33,7 @@ impl Machine {
             Errno::NOBUFS | Errno::NOMEM => self.memory_met(plan),
             // connect(2): "nonblocking UNIX domain sockets … connection cannot be completed immediately": the
             // listener's queue is full.
-            Errno::AGAIN if plan.place == Place::Unix => self.backlog(0),
+            Errno::AGAIN if plan.place == Place::Unix => self.unix_backlog(),
             // A firewall that can track no more drops packets, so nothing is heard of them.
             Errno::TIMEDOUT | Errno::PERM => {
                 self.conntrack(plan).filter(|wall| wall.connections < self.tracked_free_min())

@@ -5,6 +5,7 @@
 //! the other. [`Machine::wall_of`] names the limit behind an error that was met on the way.
 
 mod control_group;
+mod environment;
 mod met;
 mod plan;
 mod queue;
@@ -53,6 +54,8 @@ pub struct Machine {
     pub tracked_max: Option<u64>,
     /// Bytes of memory that can be had without anybody else's loss (`MemAvailable`).
     pub memory_available: Option<u64>,
+    /// Bytes of memory that the machine has (`MemTotal`).
+    pub memory_total: Option<u64>,
     /// Bytes of memory for this process's control group: that of its ancestors which has the least left.
     pub memory_of_group: Option<ControlGroupLimit>,
     /// The same for processes.
@@ -123,6 +126,7 @@ impl Machine {
             tracked: sysctl("net/netfilter/nf_conntrack_count"),
             tracked_max: sysctl("net/netfilter/nf_conntrack_max"),
             memory_available: tree.memory_available(),
+            memory_total: tree.memory_total(),
             memory_of_group: control_group::memory(&tree),
             processes_of_group: control_group::processes(&tree),
             processes_of_user: tree.process_limit("Max processes").1,

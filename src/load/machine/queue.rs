@@ -2,8 +2,13 @@
 
 use super::tree::Tree;
 use super::{Machine, Wall};
+use crate::load::host::AcceptQueue;
 use crate::load::numbers::thousands;
 use std::path::Path;
+
+/// The longest accept queue that a remedy asks for: 65,535, the most that older kernels have. Clients that wait in
+/// a longer one have given up before their turn comes.
+const BACKLOG_SANE_MAX: u64 = 65_535;
 
 /// What the kernel has counted at all listeners of this machine (`TcpExt` in `/proc/net/netstat`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -45,28 +50,43 @@ impl QueueCounters {
 }
 
 impl Machine {
-    /// The wall of a listener's queue, if connections found it full so often; only of use while the server is on
-    /// this machine.
-    pub fn wall_of_queue(&self, counted: &QueueCounters) -> Option<Wall> {
-        (counted.overflows > 0).then(|| self.backlog(counted.overflows)).flatten()
+    /// The wall of a listener's accept queue: connections were dropped there, as this queue was seen full while the
+    /// kernel counted overflows. The counters alone may be another listener's.
+    pub fn wall_of_queue(
+        &self,
+        counted: &QueueCounters,
+        fullest: Option<AcceptQueue>,
+    ) -> Option<Wall> {
+        let queue = fullest.filter(|queue| queue.is_full() && counted.overflows > 0)?;
+        self.backlog(queue.limit.into(), counted.overflows)
     }
 
-    pub(super) fn backlog(&self, overflows: u64) -> Option<Wall> {
-        let most = self.backlog_max?;
+    /// The same of a Unix socket, whose clients are told at once; its limit is not.
+    pub(super) fn unix_backlog(&self) -> Option<Wall> {
+        self.backlog(self.backlog_max?, 0)
+    }
+
+    fn backlog(&self, limit: u64, overflows: u64) -> Option<Wall> {
         let found_full = match overflows {
             0 => String::new(),
             many => format!(", found full {} times", thousands(many)),
         };
-        let raised = most.saturating_mul(4);
+        let raised = limit.saturating_mul(4).min(BACKLOG_SANE_MAX);
+        let slower = "connect more slowly with --connect-rate";
+        let remedy = match self.backlog_max {
+            _ if raised <= limit => slower.to_owned(),
+            Some(most) if most < raised => format!(
+                "raise it with `sysctl -w net.core.somaxconn={raised}` as root and serve with \
+                 --backlog {raised}, or {slower}"
+            ),
+            _ => format!("serve with --backlog {raised}, or {slower}"),
+        };
         Some(Wall {
             name: "backlog",
-            what: "places in the queue of a listener".into(),
-            value: format!("at most {}{found_full}", thousands(most)),
-            connections: most,
-            remedy: format!(
-                "raise it with `sysctl -w net.core.somaxconn={raised}` as root and serve with \
-                 --backlog {raised}, or connect more slowly"
-            ),
+            what: "places in the accept queue of the listener".into(),
+            value: format!("at most {}{found_full}", thousands(limit)),
+            connections: limit,
+            remedy,
         })
     }
 }

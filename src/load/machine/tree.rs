@@ -91,10 +91,24 @@ impl<'a> Tree<'a> {
         Some(self.entry("proc/meminfo", "MemAvailable:")? * 1024)
     }
 
+    pub(super) fn memory_total(&self) -> Option<u64> {
+        Some(self.entry("proc/meminfo", "MemTotal:")? * 1024)
+    }
+
     /// The processes and threads of the machine, as behind the slash in `0.00 0.01 0.05 1/123 4567`.
     pub(super) fn threads(&self) -> Option<u64> {
         let text = self.text("proc/loadavg")?;
         text.split_whitespace().nth(3)?.split_once('/')?.1.parse().ok()
+    }
+
+    /// The model of the first processor, on architectures that tell.
+    pub(super) fn processor(&self) -> Option<String> {
+        let text = self.text("proc/cpuinfo")?;
+        let models = text.lines().filter_map(|line| {
+            let (name, model) = line.split_once(':')?;
+            (name.trim() == "model name").then(|| model.trim().to_owned())
+        });
+        models.into_iter().find(|model| !model.is_empty())
     }
 
     /// The processors that this process may run on, as in `0-3,8`.

@@ -19,6 +19,21 @@ const WIDEST_PORTS: Ports = Ports { first: 1024, last: 65_535, reserved: 0 };
 const LOOPBACK_NETWORKS: [(u64, &str); 3] =
     [(254, "127.1.0.0/24"), (65_534, "127.1.0.0/16"), (16_777_214, "127.0.0.0/8")];
 
+/// The most processes that a remedy asks for: 256. Each takes some megabytes and turns of the scheduler.
+const PROCESSES_SANE_MAX: u64 = 256;
+
+/// The most addresses of this machine that a remedy asks for where the system has not made them already: 1,024.
+const SOURCES_SANE_MAX: u64 = 1_024;
+
+/// The highest `fs.nr_open`: 2³¹ - 64, and so the most descriptors of a process.
+const DESCRIPTORS_MAX: u64 = (1 << 31) - 64;
+
+/// The highest `nf_conntrack_max`: 2³¹ - 1.
+const TRACKED_MAX: u64 = (1 << 31) - 1;
+
+/// The highest `kernel.pid_max`: 2²².
+const PROCESSES_MAX: u64 = 1 << 22;
+
 impl Machine {
     /// The limits that this plan meets, the one that it meets first in front. What the system does not tell is
     /// not among them.
@@ -58,23 +73,29 @@ impl Machine {
                 format!("hard limit {limit} each"),
             ),
         };
-        let raised = raised(dealt(goal.div_ceil(plan.processes), plan) + DESCRIPTORS_RESERVED);
-        let remedy = match self.descriptors_ceiling {
-            Some(ceiling) if raised > ceiling => {
-                format!(
-                    "raise it with `sysctl -w fs.nr_open={raised}` and `ulimit -Hn {raised}` as root"
-                )
-            }
-            _ => format!("raise it with `ulimit -Hn {raised}` as root"),
-        };
-        let remedy = match processes_for(goal, hard, plan.ends()) {
-            None => remedy,
-            Some(many) if plan.ends() == 2 => {
-                format!("{remedy}, or use --processes {many} and serve with --workers {many}")
-            }
-            Some(many) => format!("{remedy}, or use --processes {many}"),
+        let needed = dealt(goal.div_ceil(plan.processes), plan) + DESCRIPTORS_RESERVED;
+        let raise = (needed <= DESCRIPTORS_MAX).then(|| self.raise_descriptors(needed));
+        let many = processes_for(goal, hard, plan.ends()).filter(|&it| it <= PROCESSES_SANE_MAX);
+        let share = many.map(|many| match plan.ends() {
+            2 => format!("use --processes {many} and serve with --workers {many}"),
+            _ => format!("use --processes {many}"),
+        });
+        let remedies: Vec<String> = [raise, share].into_iter().flatten().collect();
+        let remedy = match remedies.is_empty() {
+            true => too_many(goal),
+            false => remedies.join(", or "),
         };
         Some(Wall { name: "descriptors", what, value, connections, remedy })
+    }
+
+    fn raise_descriptors(&self, needed: u64) -> String {
+        let raised = raised(needed).min(DESCRIPTORS_MAX);
+        match self.descriptors_ceiling {
+            Some(ceiling) if raised > ceiling => format!(
+                "raise it with `sysctl -w fs.nr_open={raised}` and `ulimit -Hn {raised}` as root"
+            ),
+            _ => format!("raise it with `ulimit -Hn {raised}` as root"),
+        }
     }
 
     pub(super) fn files(&self, plan: &Plan) -> Option<Wall> {
@@ -124,13 +145,14 @@ impl Machine {
             format!("`sysctl -w net.ipv4.ip_local_port_range=\"{range}\"` as root")
         });
         let sources = goal.div_ceil(ports.len().max(1)).div_ceil(plan.targets);
-        let sources = more_sources(sources, plan.place);
-        let remedy = match widen {
-            Some(widen) if widest.saturating_mul(pairs) >= goal => {
-                format!("widen their range with {widen}, or use {sources}")
-            }
-            // Wider, it would not be enough either.
-            _ => format!("use {sources}"),
+        let sources = more_sources(sources, plan.place).map(|sources| format!("use {sources}"));
+        // Wider, it may not be enough either.
+        let widen = widen.filter(|_| widest.saturating_mul(pairs) >= goal);
+        let widen = widen.map(|widen| format!("widen their range with {widen}"));
+        let remedies: Vec<String> = [widen, sources].into_iter().flatten().collect();
+        let remedy = match remedies.is_empty() {
+            true => too_many(goal),
+            false => remedies.join(", or "),
         };
         Some(Wall { name: "ports", what, value, connections, remedy })
     }
@@ -140,15 +162,20 @@ impl Machine {
         let most = self.tracked_max?;
         // Both ends on one machine are one entry.
         let connections = most.saturating_sub(tracked);
-        let needed = raised(tracked.saturating_add(self.goal(plan, connections)));
+        let goal = self.goal(plan, connections);
+        let needed = tracked.saturating_add(goal);
         Some(Wall {
             name: "conntrack",
             what: "connections that the firewall can track".into(),
             value: format!("{} of {}", thousands(tracked), thousands(most)),
             connections,
-            remedy: format!(
-                "raise it with `sysctl -w net.netfilter.nf_conntrack_max={needed}` as root"
-            ),
+            remedy: match needed > TRACKED_MAX {
+                true => too_many(goal),
+                false => format!(
+                    "raise it with `sysctl -w net.netfilter.nf_conntrack_max={}` as root",
+                    raised(needed).min(TRACKED_MAX)
+                ),
+            },
         })
     }
 
@@ -161,7 +188,10 @@ impl Machine {
             what: "memory of the machine".into(),
             value: format!("{} available", size(available)),
             connections,
-            remedy: memory_needed(plan, goal) + ", so end what else takes it, or add some",
+            remedy: match self.has_memory(with_spare(goal, plan)) {
+                true => memory_needed(plan, goal) + ", so end what else takes it, or add some",
+                false => format!("{}: {}", memory_needed(plan, goal), too_many(goal)),
+            },
         })
     }
 
@@ -175,7 +205,10 @@ impl Machine {
             what: "memory of the control group".into(),
             value: format!("{} of {}", size(limit.used), size(limit.max)),
             connections,
-            remedy: format!("{}: {}", memory_needed(plan, goal), raise_group(limit, needed)),
+            remedy: match self.has_memory(needed) {
+                true => format!("{}: {}", memory_needed(plan, goal), raise_group(limit, needed)),
+                false => format!("{}: {}", memory_needed(plan, goal), too_many(goal)),
+            },
         })
     }
 
@@ -186,8 +219,8 @@ impl Machine {
         let page = rustix::param::page_size() as u64;
         let pages = plan.unread_kernel_bytes().div_ceil(page).saturating_mul(plan.ends());
         let connections = memory.pressure.saturating_sub(memory.held) / pages;
-        let pressure =
-            memory.held.saturating_add(pages.saturating_mul(self.goal(plan, connections)));
+        let goal = self.goal(plan, connections);
+        let pressure = memory.held.saturating_add(pages.saturating_mul(goal));
         let (low, high) = (pressure / 4 * 3, pressure.saturating_mul(3) / 2);
         let bytes = |pages: u64| size(pages.saturating_mul(page));
         Some(Wall {
@@ -195,9 +228,12 @@ impl Machine {
             what: "TCP's memory for what is unread".into(),
             value: format!("{} of {}", bytes(memory.held), bytes(memory.pressure)),
             connections,
-            remedy: format!(
-                "raise it with `sysctl -w net.ipv4.tcp_mem=\"{low} {pressure} {high}\"` as root"
-            ),
+            remedy: match self.has_memory(pressure.saturating_mul(page)) {
+                true => format!(
+                    "raise it with `sysctl -w net.ipv4.tcp_mem=\"{low} {pressure} {high}\"` as root"
+                ),
+                false => too_many(goal),
+            },
         })
     }
 
@@ -207,17 +243,20 @@ impl Machine {
         let of_machine = self.threads_max.map(|most| most.saturating_sub(running));
         let left = super::least([of_machine, self.processes_of_user])?;
         let connections = (left / plan.ends()).saturating_mul(share);
-        let needed = raised(running + self.processes_needed(plan, connections, share));
-        let remedy = match of_machine == Some(left) {
-            true => format!("`sysctl -w kernel.threads-max={needed} kernel.pid_max={needed}`"),
-            false => format!("`ulimit -Hu {needed}`"),
+        let needed = running.saturating_add(self.processes_needed(plan, connections, share));
+        let remedy = match (needed > PROCESSES_MAX, raised(needed)) {
+            (true, _) => too_many(self.goal(plan, connections)),
+            (false, needed) if of_machine == Some(left) => format!(
+                "raise it with `sysctl -w kernel.threads-max={needed} kernel.pid_max={needed}` as root"
+            ),
+            (false, needed) => format!("raise it with `ulimit -Hu {needed}` as root"),
         };
         Some(Wall {
             name: "processes",
             what: "processes of the user".into(),
             value: format!("{} left", thousands(left)),
             connections,
-            remedy: format!("raise it with {remedy} as root"),
+            remedy,
         })
     }
 
@@ -225,13 +264,16 @@ impl Machine {
         let share = self.share_of_process(plan)?;
         let limit = self.processes_of_group.as_ref()?;
         let connections = (limit.left() / plan.ends()).saturating_mul(share);
-        let needed = limit.used + self.processes_needed(plan, connections, share);
+        let needed = limit.used.saturating_add(self.processes_needed(plan, connections, share));
         Some(Wall {
             name: "cgroup-processes",
             what: "processes of the control group".into(),
             value: format!("{} of {}", thousands(limit.used), thousands(limit.max)),
             connections,
-            remedy: raise_group(limit, needed),
+            remedy: match needed > PROCESSES_MAX {
+                true => too_many(self.goal(plan, connections)),
+                false => raise_group(limit, needed),
+            },
         })
     }
 
@@ -252,6 +294,11 @@ impl Machine {
             }
             _ => goal,
         }
+    }
+
+    /// Whether the machine has so many bytes of memory at all, taken or not.
+    fn has_memory(&self, bytes: u64) -> bool {
+        self.memory_total.is_none_or(|total| bytes <= total)
     }
 
     /// The connections of one of several processes; `None` if there is but one.
@@ -317,11 +364,18 @@ fn raise_group(limit: &ControlGroupLimit, needed: u64) -> String {
     format!("raise it with `echo {needed} > {}` as root", limit.file.display())
 }
 
-/// Says how to come from so many addresses.
-fn more_sources(sources: u64, place: Place) -> String {
+/// What is said where no limit that can be raised is enough.
+fn too_many(goal: u64) -> String {
+    let goal = thousands(goal);
+    format!("{goal} connections are more than this machine can hold: share them among several")
+}
+
+/// Says how to come from so many addresses, if that is within reason.
+fn more_sources(sources: u64, place: Place) -> Option<String> {
     let network = LOOPBACK_NETWORKS.iter().find(|(hosts, _)| *hosts >= sources);
     match (place, network) {
-        (Place::Loopback4, Some((_, network))) => format!("--source {network}"),
-        _ => format!("--source with {} addresses of this machine", thousands(sources)),
+        (Place::Loopback4, Some((_, network))) => Some(format!("--source {network}")),
+        _ if sources > SOURCES_SANE_MAX => None,
+        _ => Some(format!("--source with {} addresses of this machine", thousands(sources))),
     }
 }

@@ -9,7 +9,7 @@ pub fn render(comparison: &Comparison, before: &Outcome, after: &Outcome) -> Str
     let mut table = Table::default();
     for (name, outcome) in [("before", before), ("after", after)] {
         table.row(name, &outcome.command);
-        table.row("", &format!("{}, {}", outcome.started_at, outcome.verdict));
+        table.row("", &format!("{}, {}", outcome.started_at, outcome.headline()));
     }
     table.gap();
     table.row("", &format!("{:>11}{:>11}", "before", "after"));

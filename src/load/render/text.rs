@@ -2,15 +2,19 @@
 //! [`WIDTH`](super::table::WIDTH) columns wide.
 
 use super::super::latency::Latency;
-use super::super::outcome::{EndedBy, Kind, Load, Loss, Outcome};
-use super::quantity::{bytes, count, cpus, length_s, memory_kib, per_second, percent, time_us};
+use super::super::outcome::{EndedBy, Environment, Load, Loss, Outcome};
+use super::super::result::{STALL_FLOOR_US, Stalls};
+use super::quantity::{
+    bytes, count, cpus, length_s, memory_kib, per_second, percent, significant, time_us,
+};
 use super::table::Table;
 use std::collections::BTreeMap;
 
 /// The table, with a newline at its end.
 pub fn render(outcome: &Outcome) -> String {
     let mut table = Table::default();
-    table.wrapped(&format!("{}: {}", outcome.verdict, outcome.verdict_reason), "");
+    table.wrapped(&format!("{}: {}", outcome.headline(), outcome.verdict_reason), "");
+    outcome.findings.iter().for_each(|finding| table.wrapped(finding, "- "));
     what(outcome, &mut table);
     connections(outcome, &mut table);
     messages(outcome, &mut table);
@@ -25,15 +29,59 @@ pub fn render(outcome: &Outcome) -> String {
     table.text
 }
 
+/// Latencies of the window's messages; other rows are about connecting.
+pub const MEASURED_ROWS: [&str; 3] = ["round trip", "corrected", "uncorrected"];
+
+/// What stands behind a figure that stalls of the load generator may dominate.
+pub const DOUBT: &str = "!";
+
+/// What it means.
+pub const NOT_BELIEVED: &str = "! dominated by stalls of the load generator, not by the server";
+
+/// A figure's text, marked if it cannot be believed.
+pub fn marked(outcome: &Outcome, name: &str, text: String) -> String {
+    let is_doubtful = text != "–" && outcome.not_believed.iter().any(|other| other == name);
+    if is_doubtful { text + DOUBT } else { text }
+}
+
+/// How long the window was, and how long it should have been if it was interrupted.
+pub fn window(outcome: &Outcome) -> String {
+    let lasted = length_s(outcome.duration_s);
+    match (outcome.interrupted, outcome.planned_s) {
+        (false, _) => lasted,
+        (true, None) => format!("{lasted} (interrupted)"),
+        (true, Some(planned)) => format!("{lasted} of {} (interrupted)", length_s(planned)),
+    }
+}
+
+/// The machine that measured, as far as it is known.
+pub fn machine(machine: &Environment) -> String {
+    if machine.system.is_empty() {
+        return String::new();
+    }
+    let mut parts = vec![format!("{} {}", machine.system, machine.architecture)];
+    parts.extend(machine.processor.clone());
+    parts.extend(machine.cpus.map(|cpus| match cpus {
+        1 => "1 CPU".into(),
+        _ => format!("{} CPUs", count(cpus)),
+    }));
+    parts.extend(machine.memory_bytes.map(|bytes| memory_kib(bytes as f64 / 1024.0)));
+    parts.join(", ")
+}
+
 /// How the messages were sent, in words.
 pub fn load(load: &Load) -> String {
+    if load.rate.is_none() && load.depth.is_none() {
+        return "no messages: connections are held in silence".into();
+    }
     let sending = match (load.rate, load.depth) {
         (Some(rate), _) => format!("open loop, {}", per_second(rate)),
         (None, Some(depth)) => format!("closed loop, {depth} on their way per connection"),
-        (None, None) => "closed loop".into(),
+        (None, None) => String::new(),
     };
     let verified = if load.verified { "every echo verified" } else { "echoes not verified" };
-    format!("{} messages, {sending}, {verified}", bytes(load.message_bytes as f64))
+    let spin = if load.spin { ", spinning" } else { "" };
+    format!("{} messages, {sending}, {verified}{spin}", bytes(load.message_bytes as f64))
 }
 
 /// Who ended connections and how, the most frequent first: `(server: close 1001, 12)`.
@@ -62,11 +110,11 @@ fn what(outcome: &Outcome, table: &mut Table) {
     table.gap();
     table.row("command", &outcome.command);
     table.row("target", &outcome.target);
-    if outcome.kind == Kind::Bench {
-        table.row("load", &load(&outcome.load));
-    }
-    let window = length_s(outcome.duration_s);
-    table.row("window", &format!("{window} from {}", outcome.started_at));
+    table.row("load", &load(&outcome.load));
+    table.row("window", &format!("{} from {}", window(outcome), outcome.started_at));
+    let machine = machine(&outcome.machine);
+    let on = if machine.is_empty() { String::new() } else { format!(" on {machine}") };
+    table.row("measured by", &format!("{}{on}", outcome.program));
     if outcome.runs > 1 {
         table.row("merged", &format!("{} runs", count(outcome.runs.into())));
     }
@@ -108,14 +156,14 @@ fn messages(outcome: &Outcome, table: &mut Table) {
             ]),
         );
     }
-    let rate = per_second(outcome.messages_per_second);
+    let rate = marked(outcome, "rate", per_second(outcome.messages_per_second));
     let throughput = bytes(outcome.bytes_per_second);
     table.row("rate", &format!("{rate}, {throughput}/s of payload"));
 }
 
 fn latencies(outcome: &Outcome, table: &mut Table) {
     let mut rows: Vec<(&str, &Latency)> = Vec::new();
-    if outcome.histograms.latency.count() > 0 {
+    if outcome.histograms.latency.count() > 0 || outcome.histograms.beyond > 0 {
         let both = outcome.latency_us != outcome.latency_uncorrected_us;
         rows.push((if both { "corrected" } else { "round trip" }, &outcome.latency_us));
         if both {
@@ -124,30 +172,34 @@ fn latencies(outcome: &Outcome, table: &mut Table) {
     }
     if outcome.connecting.histogram.count() > 0 {
         rows.push(("connecting", &outcome.connecting.latency_us));
+        rows.extend(outcome.connecting.phases.iter().map(|phase| {
+            let name = match &*phase.name {
+                "authentication" => "  auth",
+                "upgrade" => "  upgrade",
+                "tls" => "  tls",
+                _ => "  tcp",
+            };
+            (name, &phase.latency_us)
+        }));
     }
     if rows.is_empty() {
         return;
     }
     table.gap();
-    let names = named(&Latency::default()).map(|(name, _)| name.to_owned());
+    let names = Latency::default().figures().map(|(name, _)| name.to_owned());
     table.row("latency", &cells(&names));
-    for (name, latency) in rows {
-        table.row(&format!("  {name}"), &cells(&named(latency).map(|(_, value)| time_us(value))));
+    for (row, latency) in rows {
+        // Connecting is over before the stalls of the window.
+        let is_judged = MEASURED_ROWS.contains(&row);
+        let figures = latency.figures().map(|(name, figure)| {
+            let text = figure.text(time_us);
+            if is_judged { marked(outcome, name, text) } else { text }
+        });
+        table.row(&format!("  {row}"), &cells(&figures));
     }
-}
-
-/// The figures of a latency, in their order, each with its name, in µs.
-pub fn named(latency: &Latency) -> [(&'static str, f64); 8] {
-    [
-        ("min", latency.min),
-        ("p50", latency.p50),
-        ("p90", latency.p90),
-        ("p99", latency.p99),
-        ("p99.9", latency.p99_9),
-        ("p99.99", latency.p99_99),
-        ("max", latency.max),
-        ("mean", latency.mean),
-    ]
+    if !outcome.not_believed.is_empty() {
+        table.row("", NOT_BELIEVED);
+    }
 }
 
 /// Right-aligned columns, 10 wide.
@@ -186,6 +238,9 @@ fn costs(outcome: &Outcome, table: &mut Table) {
         generator += &format!(", {} late sends", count(it.late_sends));
     }
     table.row("generator", &generator);
+    if outcome.stalls.watched_s > 0.0 {
+        table.row("stalls", &stalls(&outcome.stalls));
+    }
     if let Some(server) = &outcome.server {
         let message = time_us(server.cpu_us_per_message);
         let memory = memory_kib(server.rss_kib as f64);
@@ -201,6 +256,24 @@ fn costs(outcome: &Outcome, table: &mut Table) {
         }
         table.row("memory", &format!("{text}, for each connection"));
     }
+}
+
+/// `0.12 % of the time, longest 3.20 ms; waited 40.0 ms for a CPU`.
+pub fn stalls(stalls: &Stalls) -> String {
+    let share = stalls.share_beyond(STALL_FLOOR_US) * 100.0;
+    let mut text =
+        format!("{} % of the time, longest {}", significant(share), time_us(stalls.longest_us()));
+    let causes = [
+        (stalls.run_delay_s, "waiting for a CPU"),
+        (stalls.throttled_s, "throttled by a quota"),
+        (stalls.steal_s, "stolen by the hypervisor"),
+    ];
+    for (seconds, what) in causes {
+        if let Some(seconds) = seconds.filter(|&seconds| seconds >= 0.001) {
+            text += &format!("; {} {what}", length_s(seconds));
+        }
+    }
+    text
 }
 
 /// `1,000 sent   999 received`.

@@ -1,19 +1,24 @@
 //! A run in one process: connect, warm up, measure, wait for the last echoes, leave.
 
 mod connecting;
+mod heartbeat;
 mod leaving;
+mod proving;
 mod sending;
 
 use super::generator::{Generator, Upgrade};
+use super::host::{Interference, QueueWatch};
 use super::latency::Histogram;
 use super::machine::{QueueCounters, Wall};
 use super::measured::{Labels, Measured};
 use super::meter::Meter;
 use super::outcome::{Interval, Outcome};
 use super::plan::{Plan, WindowEnd};
+use super::result::Stalls;
 use crate::limits::{Limits, RECEIVE_BUFFER_BYTES};
 use crate::net::{ConnectionId, Endpoint, Network, Reactor, System, random};
 use crate::proto::{Batch, Config, End};
+use heartbeat::Heartbeat;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -50,13 +55,24 @@ pub struct Run {
     /// Connections with messages that are due and could not be sent.
     behind: Vec<usize>,
     meter: Meter,
+    heartbeat: Heartbeat,
+    interference: Interference,
     connecting: Duration,
     queue_before: QueueCounters,
+    /// Of the listener, while connecting.
+    queue_watch: Option<QueueWatch>,
+    next_queue_look: u64,
+    /// What else to say, in sentences.
+    findings: Vec<String>,
     /// A limit of the machine that was met while connecting.
     wall: Option<Wall>,
     /// Attempts in a row that could not even be begun.
     failures_in_a_row: u64,
     window: Option<Window>,
+    /// What kept us from running in the window; complete when it has ended.
+    stalls: Stalls,
+    /// A stop was asked for before the window was over.
+    is_interrupted: bool,
     next_tick: u64,
     /// When echoes that take too long are looked for next.
     next_look: u64,
@@ -69,7 +85,7 @@ struct Window {
     start: u64,
     /// When the interval at hand began.
     interval_start: u64,
-    longest_turn: Duration,
+    longest_turn: u64,
 }
 
 /// Who looks on, and may stop it.
@@ -123,6 +139,8 @@ pub enum Phase {
     Measuring,
     /// No more are sent; the last echoes are waited for.
     Waiting,
+    /// Every connection that was held is proved once more.
+    Proving,
     /// Connections are closed.
     Leaving,
 }
@@ -167,8 +185,9 @@ impl Run {
         mut network: System,
         server: Option<u32>,
     ) -> io::Result<Self> {
-        network.keep_pace()?;
-        let generator = Generator::new(&plan, config.framing);
+        network.keep_pace(plan.spin)?;
+        let generator = Generator::new(&plan, config.framing, config.auth.is_some());
+        let heartbeat = Heartbeat::new(nanoseconds(plan.beat));
         let limits = Limits {
             connections_max: usize::MAX,
             memory_bytes_max: usize::MAX,
@@ -192,11 +211,18 @@ impl Run {
             next_due: 0,
             behind: Vec::new(),
             meter: Meter::new(server),
+            heartbeat,
+            interference: Interference::new(),
             connecting: Duration::ZERO,
             queue_before: QueueCounters::look(),
+            queue_watch: None,
+            next_queue_look: 0,
+            findings: Vec::new(),
             wall: None,
             failures_in_a_row: 0,
             window: None,
+            stalls: Stalls::default(),
+            is_interrupted: false,
             next_tick: 0,
             next_look: 0,
         })
@@ -228,6 +254,9 @@ impl Run {
             self.turn(warm, Phase::WarmingUp, begin, watch)?;
         }
         if self.window.is_none() {
+            if watch.wants_stop() {
+                return Err(Stop::Asked);
+            }
             let now = self.now();
             self.begin_window(now, watch);
         }
@@ -243,14 +272,17 @@ impl Run {
         {
             let now = self.now();
             self.generator_mut().desk.recorder.end(now);
+            self.is_interrupted = watch.wants_stop();
         }
         self.generator_mut().desk.is_sending = false;
+        self.end_watch();
         self.wait_for_echoes(watch)?;
         self.end_interval(watch);
-        Ok(())
+        self.prove_all(watch)
     }
 
-    /// Closes every connection, and says what was measured; `None` if there was no window.
+    /// Closes every connection, and says what was measured; `None` if there was no window, or if it was interrupted
+    /// before anything was.
     ///
     /// # Errors
     /// What polling says.
@@ -264,7 +296,8 @@ impl Run {
         let Some(window) = self.window else { return Ok(None) };
         let end = self.generator().desk.recorder.window_end();
         let duration = Duration::from_nanos(end.saturating_sub(window.start));
-        let Self { plan, mut reactor, connecting, meter, wall, .. } = self;
+        let Self { plan, mut reactor, connecting, meter, wall, stalls, findings, .. } = self;
+        let is_interrupted = self.is_interrupted;
         let generator = reactor.service_mut();
         let measured = Measured {
             plan,
@@ -273,13 +306,21 @@ impl Run {
             duration,
             connecting,
             tally: std::mem::take(&mut generator.desk.tally),
+            phases: std::mem::take(&mut generator.desk.phases).finish(),
             record: generator.take_record(),
             unsent,
             own_cpu: meter.own_cpu(),
-            longest_turn: window.longest_turn,
+            longest_turn: Duration::from_nanos(window.longest_turn),
+            stalls,
             server: meter.server_total(),
+            lost_server: meter.lost_server(),
             wall,
+            findings,
+            is_interrupted,
         };
+        if measured.is_nothing() {
+            return Ok(None);
+        }
         Ok(Some(measured.outcome(labels)))
     }
 
@@ -312,12 +353,29 @@ impl Run {
         let recorder = &mut self.generator_mut().desk.recorder;
         recorder.begin(start);
         recorder.end(end);
-        // What took long before does not count.
-        self.reactor.network_mut().take_longest_turn();
         self.meter.begin();
+        self.interference.begin();
+        // What took long before does not count.
+        let now = self.now();
+        self.heartbeat.begin(now);
         let started_at = watch.time_of_day();
-        let longest_turn = Duration::ZERO;
-        self.window = Some(Window { started_at, start, interval_start: start, longest_turn });
+        self.window = Some(Window { started_at, start, interval_start: start, longest_turn: 0 });
+    }
+
+    /// The window is over: what keeps us from running now does not count.
+    fn end_watch(&mut self) {
+        let Some(window) = self.window else { return };
+        let now = self.now();
+        let taken = self.interference.taken();
+        self.stalls = Stalls {
+            beat_us: self.plan.beat.as_secs_f64() * 1e6,
+            watched_s: now.saturating_sub(window.start) as f64 / 1e9,
+            run_delay_s: taken.run_delay_s,
+            timeslices: taken.timeslices,
+            steal_s: taken.steal_s,
+            throttled_s: taken.throttled_s,
+            ..Stalls::default()
+        };
     }
 
     /// When the interval at hand ends: no interval is shorter than half of what is usual.
@@ -331,7 +389,7 @@ impl Run {
 
     fn end_interval(&mut self, watch: &mut dyn Watch) {
         let now = self.now();
-        let longest = self.reactor.network_mut().take_longest_turn();
+        let (stalls, longest) = self.heartbeat.take();
         let Some(window) = &mut self.window else { return };
         window.longest_turn = window.longest_turn.max(longest);
         let seconds = |from: u64, to: u64| to.saturating_sub(from) as f64 / 1e9;
@@ -349,6 +407,7 @@ impl Run {
             server_cpu: spent.server_cpu,
             server_rss_kib: spent.server_rss_kib,
             own_rss_kib: spent.own_rss_kib,
+            stalls,
             ..Interval::default()
         };
         window.interval_start = now;
@@ -386,9 +445,12 @@ impl Run {
     ) -> Result<(), Stop> {
         let due = self.send_due();
         let now = self.now();
-        let wake = wake.min(due).min(self.next_tick.max(now));
+        let wake = wake.min(due).min(self.next_tick.max(now)).min(self.heartbeat.due());
         let wait = Duration::from_nanos(wake.saturating_sub(now));
+        self.heartbeat.before_wait(now);
         self.reactor.turn(Some(wait), &mut |number| watch.external(number))?;
+        let woke = nanoseconds(self.reactor.network_mut().awake_since());
+        self.heartbeat.after_wait(woke);
         if self.now() >= self.next_tick {
             self.next_tick = self.now() + nanoseconds(TICK);
             self.look_after(phase)?;

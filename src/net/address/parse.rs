@@ -50,6 +50,11 @@ fn parse_short(text: &str) -> Result<Address, AddressError> {
             ),
         }));
     }
+    if text.contains('@') {
+        return Err(AddressError(
+            "a user and password need a URL, as in ws://user:password@127.0.0.1:9527".into(),
+        ));
+    }
     match text.contains(':') {
         true => format!("ws://{text}").parse(),
         // It is a port, or it would not be meant as an address.
@@ -238,6 +243,7 @@ mod tests {
             ("ws://[fe80::1%a b]:9527", "no IPv6 address in its brackets"),
             ("::1:9527", "write ws://[::1]:9527"),
             ("ws://u@a:1", "user:password"),
+            ("u:p@a:1", "need a URL"),
             ("ws://u:%zz@a:1", "percent-encoded"),
             ("ws://u:a%0ab@a:1", "control characters"),
             ("tcp://u:p@a:1", "only ws:// and wss:// have"),

@@ -13,7 +13,7 @@ impl Conversation<'_> {
         if !is_in_vain || self.is_closed_cleanly {
             return Ok(());
         }
-        let (url, time) = (&self.arguments.client.url, self.arguments.reply_timeout);
+        let (url, time) = (self.arguments.client.shown_url(), self.arguments.reply_timeout);
         Err(Stop::Failed(format!("{url} sent no reply within {time:?}")))
     }
 
@@ -50,7 +50,7 @@ impl Conversation<'_> {
     }
 
     pub(super) fn wants_key(&self) -> Stop {
-        let url = &self.arguments.client.url;
+        let url = self.arguments.client.shown_url();
         Stop::Failed(format!(
             "{url} sent {CHALLENGE_BYTES} random bytes first, as a server does that demands a key: \
              name it with --auth-key-file"
@@ -101,7 +101,7 @@ impl Conversation<'_> {
         self.is_closed_cleanly = true;
         self.waiting_until = None;
         self.unanswered = None;
-        let url = &self.arguments.client.url;
+        let url = self.arguments.client.shown_url();
         let what = match end {
             End::PeerWithCode(code) => {
                 let ended = Ended { end, reason: &self.reason, ..Ended::default() };

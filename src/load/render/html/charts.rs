@@ -7,9 +7,13 @@ use super::chart::{Scale, linear, logarithmic, multiples, time_step};
 use super::markup::escaped;
 use super::moments::{Moment, moments};
 use super::plot::{Axis, FULL, HALF, Hint, Plot, Series, legend};
+use super::steps;
 
 /// Points of the percentile curve.
 const CURVE_POINTS: u32 = 240;
+
+/// Stalls that are drawn beside latencies: from 1 µs on.
+const STALL_SHOWN_US: f64 = 1.0;
 
 /// The largest value is so many times the smallest before a scale is logarithmic.
 const LOGARITHMIC_FROM: f64 = 15.0;
@@ -22,12 +26,22 @@ pub(super) fn percentiles(outcome: &Outcome) -> String {
         return String::new();
     }
     let nines = (total as f64).log10().clamp(1.0, 7.0);
-    let mut series = vec![curve("corrected", &histograms.latency, nines)];
+    let mut series = vec![curve("corrected", &histograms.latency, histograms.beyond, nines)];
     if let Some(uncorrected) = &histograms.uncorrected {
-        series.push(curve("uncorrected", uncorrected, nines));
+        series.push(curve("uncorrected", uncorrected, histograms.beyond, nines));
+    }
+    let lateness = &outcome.stalls.lateness;
+    let has_two = series.len() > 1;
+    if lateness.count() > 0 {
+        let mut stalls = curve("stalls of the generator", lateness, 0, nines);
+        // On a scale of powers a beat in time has no place.
+        let is_shown = |value: &f64| *value >= STALL_SHOWN_US;
+        stalls.points.iter_mut().for_each(|(_, value)| *value = value.filter(is_shown));
+        series.push(stalls);
     }
     let names: Vec<&str> = series.iter().map(|series| series.name).collect();
-    let explanation = if names.len() > 1 {
+    let time = |name: &str| outcome.latency_us.figure(name).text(time_us);
+    let explanation = if has_two {
         "Corrected is from when a message was to be sent, with the wait before it; uncorrected is from when it \
          really was sent, which hides that wait. Where they part, messages queued."
     } else {
@@ -38,9 +52,9 @@ pub(super) fn percentiles(outcome: &Outcome) -> String {
         title: "Latency by percentile",
         description: format!(
             "Half of the messages took at most {}, 99 % at most {}, the longest {}.",
-            time_us(outcome.latency_us.p50),
-            time_us(outcome.latency_us.p99),
-            time_us(outcome.latency_us.max)
+            time("p50"),
+            time("p99"),
+            time("max")
         ),
         x: Axis { scale: Scale::linear(0.0, nines), ticks: nines_ticks(nines) },
         y: time_axis_of(&series),
@@ -49,6 +63,9 @@ pub(super) fn percentiles(outcome: &Outcome) -> String {
     };
     figure("By percentile", explanation, &names, &plot.render(FULL))
 }
+
+/// Charts over time that are as wide as the page, first of all: latency, and the stalls below it.
+const FULL_CHARTS: usize = 2;
 
 /// Everything over time that was measured.
 pub(super) fn over_time(outcome: &Outcome) -> String {
@@ -63,6 +80,7 @@ pub(super) fn over_time(outcome: &Outcome) -> String {
     let connections = |value: f64| significant(value.round());
     let charts = [
         Chart { id: "latency", title: "Latency", show: time_us, kind: Kind::Time },
+        Chart { id: "stalls", title: "Event-loop stalls", show: time_us, kind: Kind::Time },
         Chart { id: "rate", title: "Messages received", show: per_second, kind: Kind::Plain },
         Chart { id: "connections", title: "Connections", show: connections, kind: Kind::Cropped },
         Chart { id: "cpu", title: "CPU", show: cpus, kind: Kind::Plain },
@@ -70,14 +88,23 @@ pub(super) fn over_time(outcome: &Outcome) -> String {
     ];
     let series = [
         latency.to_vec(),
+        vec![of("longest", |it| it.stall)],
         vec![of("rate", |it| Some(it.per_second))],
         vec![of("connections", |it| Some(it.connections))],
         cpu.to_vec(),
         memory.to_vec(),
     ];
-    let figures: Vec<String> =
-        charts.iter().zip(series).map(|(chart, series)| chart.figure(&moments, series)).collect();
-    format!("{}<div class=\"charts\">\n{}</div>\n", figures[0], figures[1..].concat())
+    let steps = steps::connections(outcome, &moments);
+    let figures: Vec<String> = charts
+        .iter()
+        .zip(series)
+        .map(|(chart, series)| match chart.kind {
+            Kind::Cropped => chart.figure(&moments, series, &steps),
+            _ => chart.figure(&moments, series, &[]),
+        })
+        .collect();
+    let (full, half) = figures.split_at(FULL_CHARTS);
+    format!("{}<div class=\"charts\">\n{}</div>\n", full.concat(), half.concat())
 }
 
 /// A chart over time.
@@ -101,8 +128,13 @@ enum Kind {
 }
 
 impl Chart {
-    /// Nothing if nothing was measured.
-    fn figure(&self, moments: &[Moment], series: Vec<Series>) -> String {
+    /// Nothing if nothing was measured. `steps` are drawn in place of a single series, if there are any.
+    fn figure(
+        &self,
+        moments: &[Moment],
+        series: Vec<Series>,
+        steps: &[(f64, Option<f64>)],
+    ) -> String {
         let measured = |series: &Series| series.points.iter().any(|(_, value)| value.is_some());
         let series: Vec<Series> = series.into_iter().filter(measured).collect();
         let (Some(first), Some(last)) = (moments.first(), moments.last()) else {
@@ -112,14 +144,19 @@ impl Chart {
             return String::new();
         }
         let names: Vec<&str> = series.iter().map(|series| series.name).collect();
+        let hints = self.hints(moments, &series);
+        let drawn = match (&series[..], steps) {
+            ([only], [_, ..]) => vec![Series { name: only.name, points: steps.to_vec() }],
+            _ => series,
+        };
         let plot = Plot {
             id: self.id,
             title: self.title,
-            description: self.description(&series),
+            description: self.description(&drawn),
             x: seconds_axis(first.start_s.min(0.0), last.end_s),
-            y: self.y_axis(&series),
-            hints: self.hints(moments, &series),
-            series,
+            y: self.y_axis(&drawn),
+            hints,
+            series: drawn,
         };
         let sizes = if self.kind == Kind::Time { FULL } else { HALF };
         figure(self.title, "", &names, &plot.render(sizes))
@@ -173,12 +210,16 @@ fn figure(title: &str, explanation: &str, names: &[&str], plot: &str) -> String 
     )
 }
 
-fn curve(name: &'static str, histogram: &Histogram, nines: f64) -> Series {
+/// Ends where messages begin that never got a response.
+fn curve(name: &'static str, histogram: &Histogram, beyond: u64, nines: f64) -> Series {
+    let answered =
+        histogram.count() as f64 / histogram.count().saturating_add(beyond).max(1) as f64;
     let points = (0..=CURVE_POINTS).map(|index| {
         let x = nines * f64::from(index) / f64::from(CURVE_POINTS);
         let quantile = if index == CURVE_POINTS { 1.0 } else { 1.0 - 10_f64.powf(-x) };
-        let nanoseconds = histogram.quantile(quantile).as_nanos();
-        (x, Some(nanoseconds as f64 / 1e3))
+        let is_answered = quantile <= answered;
+        let nanoseconds = || histogram.quantile((quantile / answered).min(1.0)).as_nanos();
+        (x, is_answered.then(|| nanoseconds() as f64 / 1e3))
     });
     Series { name, points: points.collect() }
 }

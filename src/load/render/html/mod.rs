@@ -6,6 +6,7 @@ mod markup;
 mod moments;
 mod page;
 mod plot;
+mod steps;
 mod tables;
 
 pub use page::render;

@@ -15,6 +15,8 @@ pub(super) struct Moment {
     pub(super) p50: Option<f64>,
     pub(super) p99: Option<f64>,
     pub(super) max: Option<f64>,
+    /// The latest beat of the generator's event loop, in µs; none if there was none.
+    pub(super) stall: Option<f64>,
     pub(super) own_cpu: f64,
     pub(super) server_cpu: Option<f64>,
     pub(super) own_rss_kib: Option<f64>,
@@ -54,12 +56,21 @@ fn moment(intervals: &[Interval]) -> Option<Moment> {
         end_s: last.start_s + last.duration_s,
         connections: last.connections as f64,
         per_second: received as f64 / duration_s,
-        p50: figures.map(|it| it.p50),
-        p99: figures.map(|it| it.p99),
-        max: figures.map(|it| it.max),
+        p50: figures.and_then(|it| it.p50),
+        p99: figures.and_then(|it| it.p99),
+        max: figures.and_then(|it| it.max),
+        stall: stall(intervals),
         own_cpu: cpu(|interval| Some(interval.cpu))?,
         server_cpu: cpu(|interval| interval.server_cpu),
         own_rss_kib: rss(|interval| interval.own_rss_kib),
         server_rss_kib: rss(|interval| interval.server_rss_kib),
     })
+}
+
+fn stall(intervals: &[Interval]) -> Option<f64> {
+    let beaten = intervals.iter().filter(|interval| interval.stalls.count() > 0);
+    beaten
+        .map(|interval| interval.stalls.nanoseconds_max())
+        .max()
+        .map(|longest| longest as f64 / 1e3)
 }

@@ -3,6 +3,7 @@
 use super::super::super::outcome::{Kind, Outcome};
 use super::super::super::verdict::Verdict;
 use super::super::quantity::{count, length_s, per_second, time_us};
+use super::super::text::marked;
 use super::markup::{escaped, section, with_flags};
 use super::{charts, tables};
 
@@ -10,7 +11,7 @@ const STYLE: &str = include_str!("style.css");
 
 /// The page.
 pub fn render(outcome: &Outcome) -> String {
-    let title = format!("{} – {}", outcome.verdict, outcome.target);
+    let title = format!("{} – {}", outcome.headline(), outcome.target);
     let content = [
         header(outcome),
         section("Latency", &(charts::percentiles(outcome) + &tables::latencies(outcome))),
@@ -35,7 +36,7 @@ pub fn render(outcome: &Outcome) -> String {
 fn header(outcome: &Outcome) -> String {
     // A sign beside the colour, for who does not see it.
     let (class, sign) = match outcome.verdict {
-        Verdict::Valid => ("valid", "✓"),
+        Verdict::Valid | Verdict::Lost => ("valid", "✓"),
         _ => ("invalid", "!"),
     };
     let kind = match outcome.kind {
@@ -45,25 +46,38 @@ fn header(outcome: &Outcome) -> String {
     format!(
         "<header>\n<p class=\"kind\">{kind} · {} · {}</p>\n\
          <h1 class=\"{class}\"><span aria-hidden=\"true\">{sign}</span> {}</h1>\n\
-         <p class=\"reason\">{}</p>\n<pre><code>{}</code></pre>\n{}</header>\n",
+         <p class=\"reason\">{}</p>\n{}<pre><code>{}</code></pre>\n{}</header>\n",
         escaped(&when(&outcome.started_at)),
         length_s(outcome.duration_s),
-        escaped(&outcome.verdict.to_string()),
+        escaped(&outcome.headline()),
         with_flags(&sentence(&outcome.verdict_reason)),
+        findings(outcome),
         with_flags(&outcome.command),
         tiles(outcome),
     )
 }
 
+/// What else to know.
+fn findings(outcome: &Outcome) -> String {
+    if outcome.findings.is_empty() {
+        return String::new();
+    }
+    let items =
+        outcome.findings.iter().map(|it| format!("<li>{}</li>\n", with_flags(&sentence(it))));
+    format!("<ul class=\"findings\">\n{}</ul>\n", items.collect::<String>())
+}
+
 /// The figures that matter most.
 fn tiles(outcome: &Outcome) -> String {
     let mut tiles = Vec::new();
-    if outcome.histograms.latency.count() > 0 {
-        tiles.push(("p50", time_us(outcome.latency_us.p50)));
-        tiles.push(("p99", time_us(outcome.latency_us.p99)));
-        tiles.push(("max", time_us(outcome.latency_us.max)));
+    if outcome.histograms.latency.count() > 0 || outcome.histograms.beyond > 0 {
+        for name in ["p50", "p99", "max"] {
+            let text = outcome.latency_us.figure(name).text(time_us);
+            tiles.push((name, marked(outcome, name, text)));
+        }
     }
-    tiles.push(("received", per_second(outcome.messages_per_second)));
+    let rate = marked(outcome, "rate", per_second(outcome.messages_per_second));
+    tiles.push(("echoed", rate));
     tiles.push(("connections", count(outcome.connections.established)));
     if outcome.kind == Kind::Hold {
         tiles.push(("lost", count(outcome.connections.lost)));

@@ -5,8 +5,11 @@ use super::super::super::outcome::{EndedBy, Outcome};
 use super::super::quantity::{
     bytes, count, cpus, length_s, memory_kib, per_second, percent, time_us,
 };
-use super::super::text::{load, losses_by_reason, most_frequent_first, named};
-use super::markup::{bars, grid, pairs};
+use super::super::text::{
+    MEASURED_ROWS, NOT_BELIEVED, load, losses_by_reason, machine, marked, most_frequent_first,
+    stalls, window,
+};
+use super::markup::{bars, escaped, grid, pairs};
 
 /// Lost connections that are listed one by one.
 const LOSSES: usize = 200;
@@ -14,7 +17,7 @@ const LOSSES: usize = 200;
 /// Percentiles of both latencies, and of connecting: a row for each, or in a narrow window a column.
 pub(super) fn latencies(outcome: &Outcome) -> String {
     let mut columns: Vec<(&str, &Latency)> = Vec::new();
-    if outcome.histograms.latency.count() > 0 {
+    if outcome.histograms.latency.count() > 0 || outcome.histograms.beyond > 0 {
         let both = outcome.histograms.uncorrected.is_some();
         columns.push((if both { "corrected" } else { "round trip" }, &outcome.latency_us));
         if both {
@@ -23,13 +26,20 @@ pub(super) fn latencies(outcome: &Outcome) -> String {
     }
     if outcome.connecting.histogram.count() > 0 {
         columns.push(("connecting", &outcome.connecting.latency_us));
+        columns.extend(outcome.connecting.phases.iter().map(|it| (&*it.name, &it.latency_us)));
     }
     if columns.is_empty() {
         return String::new();
     }
     let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
-    let figures = named(&outcome.latency_us).map(|(name, _)| name);
-    let cell = |column: usize, row: usize| time_us(named(columns[column].1)[row].1);
+    let figures = outcome.latency_us.figures().map(|(name, _)| name);
+    let cell = |column: usize, row: usize| {
+        let (name, figure) = columns[column].1.figures()[row];
+        let text = figure.text(time_us);
+        // Connecting is over before the stalls of the window.
+        let is_judged = MEASURED_ROWS.contains(&columns[column].0);
+        if is_judged { marked(outcome, name, text) } else { text }
+    };
     let row = |name: &str, cells: Vec<String>| [vec![name.to_owned()], cells].concat();
     let across = names.iter().enumerate().map(|(column, name)| {
         row(name, (0..figures.len()).map(|index| cell(column, index)).collect())
@@ -39,7 +49,13 @@ pub(super) fn latencies(outcome: &Outcome) -> String {
     });
     let across = grid("Percentiles", &[&[""], &figures[..]].concat(), &across.collect::<Vec<_>>());
     let down = grid("Percentiles", &[&[""], &names[..]].concat(), &down.collect::<Vec<_>>());
-    format!("<div class=\"wide-only\">{across}</div><div class=\"narrow-only\">{down}</div>\n")
+    let doubt = match outcome.not_believed.is_empty() {
+        true => String::new(),
+        false => format!("<p class=\"doubt\">{}</p>\n", escaped(NOT_BELIEVED)),
+    };
+    format!(
+        "<div class=\"wide-only\">{across}</div><div class=\"narrow-only\">{down}</div>\n{doubt}"
+    )
 }
 
 /// What was done, and what came of it.
@@ -75,7 +91,8 @@ pub(super) fn intervals(outcome: &Outcome) -> String {
         return String::new();
     }
     let rows = outcome.intervals.iter().map(|it| {
-        let latency = it.histograms.latency.latency();
+        let latency = it.histograms.latency_us(outcome.load.reply_timeout_s);
+        let time = |name: &str| latency.figure(name).text(time_us);
         let or_dash = |value: Option<String>| value.unwrap_or_else(|| "–".into());
         vec![
             length_s(it.start_s),
@@ -83,9 +100,9 @@ pub(super) fn intervals(outcome: &Outcome) -> String {
             count(it.sent),
             count(it.received),
             count(it.errors),
-            time_us(latency.p50),
-            time_us(latency.p99),
-            time_us(latency.max),
+            time("p50"),
+            time("p99"),
+            time("max"),
             cpus(it.cpu),
             or_dash(it.server_cpu.map(cpus)),
         ]
@@ -113,10 +130,11 @@ fn run(outcome: &Outcome) -> String {
         &[
             ("Target", Some(outcome.target.clone())),
             ("Load", Some(load(&outcome.load))),
-            ("Window", Some(length_s(outcome.duration_s))),
+            ("Window", Some(window(outcome))),
             ("Began", Some(outcome.started_at.clone())),
             ("Runs merged", runs),
             ("Measured by", Some(outcome.program.clone())),
+            ("On", Some(machine(&outcome.machine)).filter(|machine| !machine.is_empty())),
         ],
     )
 }
@@ -166,6 +184,7 @@ fn generator(outcome: &Outcome) -> String {
             ("Processes", several.then(|| count(it.processes.into()))),
             ("The busiest one", several.then(|| percent(it.cpu_of_busiest))),
             ("Longest turn", Some(time_us(it.turn_us_max))),
+            ("Stalls", (outcome.stalls.watched_s > 0.0).then(|| stalls(&outcome.stalls))),
             ("Late sends", outcome.load.rate.map(|_| count(it.late_sends))),
         ],
     )

@@ -1,0 +1,77 @@
+//! How long this thread was ready to run and waited for a CPU, as the scheduler counts it.
+
+use rustix::fs::{Mode, OFlags};
+use std::os::fd::OwnedFd;
+
+/// Bytes of three numbers of 64 bits, two spaces and a newline, rounded up.
+const TEXT_BYTES: usize = 72;
+
+/// Reads `/proc/thread-self/schedstat`: "time spent on the cpu, time spent waiting on a runqueue, # of timeslices
+/// run on this cpu" (Documentation/scheduler/sched-stats.rst), in nanoseconds.
+#[derive(Debug)]
+pub(in crate::load) struct RunQueue {
+    /// None where the system does not tell.
+    file: Option<OwnedFd>,
+    last: (u64, u64),
+}
+
+impl RunQueue {
+    /// That of the calling thread.
+    pub(in crate::load) fn of_this_thread() -> Self {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let file = rustix::fs::open("/proc/thread-self/schedstat", flags, Mode::empty()).ok();
+        let mut queue = Self { file, last: (0, 0) };
+        queue.take();
+        queue
+    }
+
+    /// One that never knows.
+    #[cfg(test)]
+    pub(in crate::load) fn unknown() -> Self {
+        Self { file: None, last: (0, 0) }
+    }
+
+    /// How long was waited since this was asked last, in ns, and how often a CPU was given; zeros if that is not
+    /// known. One system call.
+    pub(in crate::load) fn take(&mut self) -> (u64, u64) {
+        let Some(now) = self.total() else { return (0, 0) };
+        let last = std::mem::replace(&mut self.last, now);
+        (now.0.saturating_sub(last.0), now.1.saturating_sub(last.1))
+    }
+
+    /// The same since the thread began; `None` if that is not known.
+    pub(in crate::load) fn total(&self) -> Option<(u64, u64)> {
+        let mut text = [0; TEXT_BYTES];
+        let count = rustix::io::pread(self.file.as_ref()?, &mut text, 0).ok()?;
+        parse(&text[..count])
+    }
+}
+
+fn parse(text: &[u8]) -> Option<(u64, u64)> {
+    let mut words = std::str::from_utf8(text).ok()?.split_ascii_whitespace().skip(1);
+    Some((words.next()?.parse().ok()?, words.next()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_and_third_number_are_read() {
+        assert_eq!(parse(b"1137463934 2095473 5211\n"), Some((2_095_473, 5_211)));
+        for text in ["", "1 2", "1 x 3\n", "1 -2 3"] {
+            assert_eq!(parse(text.as_bytes()), None, "{text:?}");
+        }
+        assert_eq!(RunQueue::unknown().take(), (0, 0));
+    }
+
+    #[test]
+    fn timeslices_are_counted() {
+        let mut queue = RunQueue::of_this_thread();
+        if queue.total().is_none() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
+        assert!(queue.take().1 > 0);
+    }
+}

@@ -1,0 +1,209 @@
+//! Which figures can be believed, given how long the load generator did not run.
+//!
+//! A stall of length `L` delays whatever comes in it, by up to `L`. Of what comes at any time, a share of
+//! `Σ max(0, L - x) / elapsed` is delayed by more than `x`. A percentile is believed if a tenth of it is such an
+//! `x`, and fewer are delayed so than half of what lies above the percentile. Then stalls can have moved it by a
+//! tenth at most, or by 200 µs.
+//!
+//! Three things are held against the figures, and each must pass:
+//! * beats of the event loop that were late: by their length, as above, and by how many were late, since a thread
+//!   that wakes up late does so at every message and not at every moment;
+//! * messages that were sent late (open loop);
+//! * below 200 µs, which beats do not resolve, the time that the scheduler let the thread wait for a CPU, without
+//!   what switching to it takes in any case.
+
+use super::{Figure, Stalls};
+use crate::load::latency::{Histogram, Latency};
+
+/// The percentiles that are judged, ascending.
+pub const PERCENTILES: [f64; 5] = [50.0, 90.0, 99.0, 99.9, 99.99];
+
+/// Stalls shorter than this are not told from the ordinary: 200 µs.
+pub const FLOOR_US: f64 = 200.0;
+
+/// The share of a figure by which a stall may have moved it: a tenth.
+const TOLERANCE: f64 = 0.1;
+
+/// The share of the time that stalls may take before rate and mean are those of the generator: 1 %.
+const STALLED_MAX: f64 = 0.01;
+
+/// What switching to a thread takes on a machine with nothing else to do: 10 µs.
+const SWITCH_US: f64 = 10.0;
+
+/// What can be believed.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Belief {
+    /// The highest percentile that is believed, with all below it.
+    pub valid_to: Option<f64>,
+    /// The figures that are not, by their metric's name, in the order of a report.
+    pub not_believed: Vec<String>,
+}
+
+impl Belief {
+    /// Judges the figures of a run that sent `sent` messages.
+    pub fn new(latency: &Latency, stalls: &Stalls, sent: u64) -> Self {
+        let mut not_believed = Vec::new();
+        let mut valid_to = None;
+        for percentile in PERCENTILES {
+            let name = format!("p{percentile}");
+            let allowed = (1.0 - percentile / 100.0) / 2.0;
+            let affected = affected(latency.figure(&name), stalls, sent);
+            if not_believed.is_empty() && affected < allowed {
+                valid_to = Some(percentile);
+            } else {
+                not_believed.push(name);
+            }
+        }
+        let longest = [&stalls.lateness, &stalls.late_sends].map(Histogram::nanoseconds_max);
+        if longest.iter().any(|&longest| longest as f64 / 1e3 > threshold(latency.figure("max"))) {
+            not_believed.push("max".into());
+        }
+        if affected(latency.figure("mean"), stalls, sent) >= STALLED_MAX {
+            not_believed.push("mean".into());
+        }
+        if stalls.share_beyond(FLOOR_US).max(stalls.queued_beyond(SWITCH_US)) >= STALLED_MAX {
+            not_believed.extend(["rate".into(), "throughput".into()]);
+        }
+        Self { valid_to, not_believed }
+    }
+}
+
+/// The share of messages that stalls may have delayed by more than a tenth of this figure.
+fn affected(figure: Figure, stalls: &Stalls, sent: u64) -> f64 {
+    let threshold = threshold(figure);
+    let queued = match tenth(figure) {
+        below if below < FLOOR_US => stalls.queued_beyond(below.max(SWITCH_US)),
+        _ => 0.0,
+    };
+    let late_sends = above(&stalls.late_sends, threshold) as f64 / sent.max(1) as f64;
+    let beats = stalls.lateness.count().max(1);
+    let late_beats = above(&stalls.lateness, threshold) as f64 / beats as f64;
+    stalls.share_beyond(threshold).max(late_beats).max(late_sends).max(queued)
+}
+
+/// In µs.
+fn threshold(figure: Figure) -> f64 {
+    tenth(figure).max(FLOOR_US)
+}
+
+fn tenth(figure: Figure) -> f64 {
+    match figure {
+        Figure::Known(value) | Figure::Above(value) => value * TOLERANCE,
+        Figure::Absent => 0.0,
+    }
+}
+
+fn above(histogram: &Histogram, microseconds: f64) -> u64 {
+    histogram.count_above(std::time::Duration::from_nanos((microseconds * 1e3) as u64))
+}
+
+impl Stalls {
+    /// The share of the time in which something that came was delayed by more than so many µs.
+    pub fn share_beyond(&self, microseconds: f64) -> f64 {
+        let beyond_s = self.lateness.counts().map(|(nanoseconds, count)| {
+            (nanoseconds as f64 / 1e9 - microseconds / 1e6).max(0.0) * count as f64
+        });
+        beyond_s.sum::<f64>() / self.watched_s.max(f64::MIN_POSITIVE)
+    }
+
+    /// The share of the time in which the thread waited for a CPU, if each wait took so many µs less.
+    pub fn queued_beyond(&self, microseconds: f64) -> f64 {
+        let (Some(delay_s), Some(timeslices)) = (self.run_delay_s, self.timeslices) else {
+            return 0.0;
+        };
+        let ordinary_s = timeslices as f64 * microseconds / 1e6;
+        (delay_s - ordinary_s).max(0.0) / self.watched_s.max(f64::MIN_POSITIVE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// 10 s with a beat every 2 ms, of which some were late by so many ms.
+    fn stalls(late_ms: &[f64]) -> Stalls {
+        let mut lateness = Histogram::new();
+        late_ms.iter().for_each(|late| lateness.record((late * 1e6) as u64));
+        (late_ms.len()..5_000).for_each(|_| lateness.record(0));
+        Stalls { lateness, beat_us: 2_000.0, watched_s: 10.0, ..Stalls::default() }
+    }
+
+    /// Percentiles that are all so many µs.
+    fn flat(microseconds: f64) -> Latency {
+        let mut histogram = Histogram::new();
+        histogram.record((microseconds * 1e3) as u64);
+        histogram.latency()
+    }
+
+    fn valid_to(microseconds: f64, stalls: &Stalls) -> Option<f64> {
+        Belief::new(&flat(microseconds), stalls, 50_000).valid_to
+    }
+
+    #[test]
+    fn without_a_stall_everything_is_believed() {
+        let belief = Belief::new(&flat(50.0), &stalls(&[]), 50_000);
+        assert_eq!(belief, Belief { valid_to: Some(99.99), not_believed: Vec::new() });
+    }
+
+    #[test]
+    fn a_stop_of_two_seconds_in_ten_leaves_nothing_but_the_median() {
+        let belief = Belief::new(&flat(2_000.0), &stalls(&[2_000.0]), 50_000);
+        assert_eq!(belief.valid_to, Some(50.0));
+        let all = ["p90", "p99", "p99.9", "p99.99", "max", "mean", "rate", "throughput"];
+        assert_eq!(belief.not_believed, all);
+    }
+
+    #[test]
+    fn stops_for_half_of_the_time_leave_nothing() {
+        let belief = Belief::new(&flat(2_000.0), &stalls(&[80.0; 62]), 50_000);
+        assert_eq!(belief.valid_to, None);
+    }
+
+    #[test]
+    fn a_few_short_stalls_cost_only_the_highest_percentiles() {
+        // 8 ms in 10 s are 0.08 %.
+        assert_eq!(valid_to(100.0, &stalls(&[1.2; 8])), Some(99.0));
+        // Of what takes 20 ms itself they are nothing.
+        assert_eq!(valid_to(20_000.0, &stalls(&[1.2; 8])), Some(99.99));
+    }
+
+    #[test]
+    fn sends_that_cannot_have_moved_a_percentile_do_not_count_against_it() {
+        let mut late_sends = Histogram::new();
+        (0..47).for_each(|_| late_sends.record(1_500_000));
+        let stalls = Stalls { late_sends, ..stalls(&[]) };
+        let to = |sent| Belief::new(&flat(60.0), &stalls, sent).valid_to;
+        assert_eq!(to(15_000), Some(99.0), "47 of 15,000 are 0.3 %");
+        assert_eq!(to(900), Some(50.0), "47 of 900 are 5.2 %, and p90 needs fewer than 5");
+    }
+
+    #[test]
+    fn waits_for_a_cpu_between_the_beats_count_by_the_scheduler() {
+        let queued = |run_delay_s, timeslices| Stalls {
+            run_delay_s: Some(run_delay_s),
+            timeslices: Some(timeslices),
+            ..stalls(&[])
+        };
+        // Beside the server on one CPU, 44 % of the time.
+        assert_eq!(valid_to(100.0, &queued(4.4, 40_000)), None);
+        // A switch takes some microseconds on an idle machine.
+        assert_eq!(valid_to(100.0, &queued(0.4, 100_000)), Some(99.99));
+        // What takes 20 ms does not feel it.
+        assert_eq!(valid_to(20_000.0, &queued(4.4, 40_000)), Some(99.99));
+    }
+
+    proptest! {
+        #[test]
+        fn more_stalls_are_never_believed_more(
+            late in prop::collection::vec(0.0_f64..3_000.0, 0..40),
+            more in 0.0_f64..3_000.0,
+            p in 1.0_f64..1e6,
+        ) {
+            let before = valid_to(p, &stalls(&late));
+            let mut late = late;
+            late.push(more);
+            prop_assert!(valid_to(p, &stalls(&late)) <= before);
+        }
+    }
+}

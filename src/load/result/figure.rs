@@ -1,0 +1,37 @@
+//! A figure that may be known, known only to exceed something, or absent.
+
+/// See the [module documentation](self).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Figure {
+    /// Nothing was measured.
+    Absent,
+    /// The value.
+    Known(f64),
+    /// More than this: part of what was measured did not end in time.
+    Above(f64),
+}
+
+impl Figure {
+    /// The value, if it is known.
+    pub fn known(self) -> Option<f64> {
+        match self {
+            Self::Known(value) => Some(value),
+            Self::Absent | Self::Above(_) => None,
+        }
+    }
+
+    /// As text: `–` if absent, otherwise `show` of the value, after `> ` if it is only a bound.
+    pub fn text(self, show: impl FnOnce(f64) -> String) -> String {
+        match self {
+            Self::Absent => "–".into(),
+            Self::Known(value) => show(value),
+            Self::Above(value) => format!("> {}", show(value)),
+        }
+    }
+}
+
+impl From<Option<f64>> for Figure {
+    fn from(value: Option<f64>) -> Self {
+        value.map_or(Self::Absent, Self::Known)
+    }
+}

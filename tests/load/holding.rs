@@ -1,0 +1,142 @@
+//! `halloo hold` on servers that stop: each connection is proved once more at the end, and what is lost is a finding.
+
+use super::foreign::Foreign;
+use super::measured::{Measured, hold, run};
+use super::peer::Wire;
+use super::support::Server;
+use halloo::load::outcome::EndedBy;
+use rustix::process::{Pid, Signal, kill_process};
+use std::sync::OnceLock;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The last of four connections is probed after 1.2 s.
+const FLAGS: &str = "-c 4 -d 1600ms --probe-every 1600ms --reply-timeout 700ms";
+
+/// When the server stops, after the first probe: all probes of the window have been echoed.
+const STOPS: Duration = Duration::from_millis(1_400);
+
+#[test]
+fn a_server_that_stood_still_at_the_end_has_lost_every_connection() {
+    for wire in [Wire::WebSocket, Wire::Line] {
+        let measured = hold(&stopping(wire, Duration::from_secs(20)).url(), FLAGS);
+        let outcome = &measured.outcome;
+        assert_eq!((outcome.messages.received, outcome.messages.lost), (4, 0), "{wire:?}");
+        assert_eq!(outcome.connections.lost, 4, "{wire:?}: {}", outcome.verdict_reason);
+        assert!(
+            outcome.ledger.iter().all(|it| it.by == EndedBy::Network && it.how == "silence"),
+            "{:#?}",
+            outcome.ledger
+        );
+        let window = outcome.duration_s;
+        assert!(outcome.ledger.iter().all(|it| it.in_window_s > Some(window)), "{window}");
+        measured.assert_lost(&["4 of 4 connections", "silence"]);
+    }
+}
+
+#[test]
+fn a_server_that_comes_back_in_time_has_lost_none() {
+    let measured = hold(&stopping(Wire::WebSocket, Duration::from_millis(600)).url(), FLAGS);
+    let outcome = &measured.outcome;
+    assert_eq!(outcome.connections.lost, 0, "{}", outcome.verdict_reason);
+    assert_eq!(outcome.messages.received, 4, "the last probes are not of the window");
+}
+
+#[test]
+fn more_connections_than_are_proved_at_once_are_all_proved() {
+    let server = Server::start(&["ws://127.0.0.1:0"]);
+    let flags = "-c 1500 -d 500ms --probe-every 500ms --reply-timeout 2s";
+    let outcome = hold(server.url(), flags).outcome;
+    assert_eq!((outcome.connections.established, outcome.connections.lost), (1_500, 0));
+    // One that stops in the end is waited for on all of them at the same time.
+    let pid = Pid::from_raw(server.pid() as i32).expect("a process id");
+    let flags = "-c 1500 -d 3s --probe-every 1s --reply-timeout 2s";
+    let (begin, stopper) = (Instant::now(), stop_after(pid, Duration::from_millis(3_500)));
+    let outcome = hold(server.url(), flags).outcome;
+    stopper.join().expect("it does not panic");
+    assert_eq!(outcome.connections.lost, 1_500, "{}", outcome.verdict_reason);
+    assert!(begin.elapsed() < Duration::from_secs(15), "{:?}", begin.elapsed());
+}
+
+fn stop_after(pid: Pid, wait: Duration) -> thread::JoinHandle<()> {
+    thread::spawn(move || {
+        thread::sleep(wait);
+        kill_process(pid, Signal::STOP).expect("it runs");
+    })
+}
+
+#[test]
+fn several_processes_prove_theirs_too() {
+    let flags = format!("{FLAGS} --processes 2");
+    let outcome = hold(&stopping(Wire::WebSocket, Duration::from_secs(20)).url(), &flags).outcome;
+    assert_eq!((outcome.connections.lost, outcome.ledger.len()), (4, 4));
+}
+
+#[test]
+fn connections_held_in_silence_are_left_alone_to_the_end() {
+    let server = Foreign::start(Wire::WebSocket, |mut peer, _| {
+        if peer.receive().is_some() {
+            peer.reset();
+        }
+    });
+    let outcome = hold(&server.url(), "-c 3 -d 300ms --probe-every off").outcome;
+    assert_eq!((outcome.connections.lost, outcome.messages.sent), (0, 0));
+}
+
+#[test]
+fn a_server_that_dies_is_lost_and_no_ceiling() {
+    let server = Server::start(&["ws://127.0.0.1:0"]);
+    let pid = Pid::from_raw(server.pid() as i32).expect("a process id");
+    let killer = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(1_000));
+        kill_process(pid, Signal::KILL).expect("it runs");
+    });
+    let measured = hold(server.url(), "-c 6 -d 3s --probe-every 300ms");
+    killer.join().expect("it does not panic");
+    let outcome = &measured.outcome;
+    assert_eq!((outcome.connections.lost, outcome.ledger.len()), (6, 6));
+    assert!(outcome.ceiling.is_none(), "{:?}", outcome.ceiling);
+    measured.assert_lost(&["6 of 6 connections"]);
+}
+
+#[test]
+fn a_threshold_on_lost_connections_is_crossed() {
+    for metric in ["connections.lost>0", "errors>0"] {
+        let server = stopping(Wire::WebSocket, Duration::from_secs(20));
+        let flags = format!("{FLAGS} --accept-invalid --fail-if {metric}");
+        let finished = run("hold", &server.url(), &flags);
+        assert_eq!(finished.code, Some(3), "{metric}: {finished:#?}");
+    }
+}
+
+/// Echoes until it stops, and after this pause again.
+fn stopping(wire: Wire, pause: Duration) -> Foreign {
+    let first = OnceLock::new();
+    Foreign::start(wire, move |mut peer, _| {
+        while let Some(message) = peer.receive() {
+            let since: Duration = first.get_or_init(Instant::now).elapsed();
+            if since >= STOPS {
+                thread::sleep((STOPS + pause).saturating_sub(since));
+            }
+            peer.send(&message);
+        }
+    })
+}
+
+impl Measured {
+    /// Asserts that it is said that connections were lost, with these words. A machine with other things to do may
+    /// have a graver charge against the figures.
+    #[track_caller]
+    pub(crate) fn assert_lost(&self, words: &[&str]) {
+        let outcome = &self.outcome;
+        let mut sentences = vec![outcome.headline() + ": " + &outcome.verdict_reason];
+        sentences.extend(outcome.findings.clone());
+        let said = sentences.iter().find(|it| it.starts_with("LOST: "));
+        let said = said.unwrap_or_else(|| panic!("not LOST: {sentences:#?}"));
+        for word in words {
+            assert!(said.contains(word), "no {word:?} in {said:?}");
+        }
+        let is_undisturbed = outcome.verdict.to_string() == "LOST";
+        assert_eq!(self.code, Some(if is_undisturbed { 0 } else { 4 }), "{}", self.stderr);
+    }
+}

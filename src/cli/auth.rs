@@ -4,7 +4,6 @@ use super::Failure;
 use super::secrets::read_secret;
 use crate::proto::auth::{Auth, Encoding, Hash, Key};
 use clap::{Args, ValueEnum};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// The longest key file: 4 KiB. A key is a secret, not a document.
@@ -17,8 +16,9 @@ pub(super) const CLIENT_HELP: &str = "Answer the server's challenge (HMAC) with 
 /// Flags that a server and its clients share, with the help of a server.
 #[derive(Debug, Args)]
 pub(super) struct AuthArgs {
-    /// Authenticate by HMAC challenge-response with the key in this file, less one trailing newline.
-    /// A server takes any of several. This proves knowledge of the key; it encrypts nothing
+    /// Authenticate by HMAC challenge-response with the key in this file, minus one trailing
+    /// newline (LF or CRLF). A server takes any of several. This proves knowledge of the key; it
+    /// encrypts nothing
     #[arg(long, value_name = "FILE")]
     auth_key_file: Vec<PathBuf>,
     /// The hash under the HMAC
@@ -69,21 +69,40 @@ impl AuthArgs {
 /// Reads a key that nobody else can read.
 fn read_key(path: &Path) -> Result<Key, Failure> {
     const FLAG: &str = "--auth-key-file";
-    let shown = path.display();
-    let mut bytes = read_secret(FLAG, path, KEY_FILE_BYTES_MAX, |metadata| {
-        let mode = metadata.mode() & 0o777;
-        match mode & 0o077 {
-            0 => Ok(()),
-            _ => Err(format!(
-                "is open to others (mode {mode:04o}); mend it with: chmod 600 '{shown}'"
-            )),
-        }
-    })?;
-    if bytes.last() == Some(&b'\n') {
-        bytes.pop();
-    }
+    let mut bytes = read_secret(FLAG, path, KEY_FILE_BYTES_MAX)?;
+    let key_bytes = without_newline(&bytes).len();
+    bytes.truncate(key_bytes);
     if bytes.is_empty() {
+        let shown = path.display();
         return Err(Failure::Usage(format!("{FLAG} '{shown}' is empty: it must hold the key")));
     }
     Ok(Key::new(std::mem::take(&mut *bytes)))
+}
+
+/// The bytes minus one newline, LF or CRLF, at their end.
+fn without_newline(bytes: &[u8]) -> &[u8] {
+    let Some(line) = bytes.strip_suffix(b"\n") else { return bytes };
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_newline_is_not_part_of_the_key() {
+        let cases: [(&[u8], &[u8]); 8] = [
+            (b"key", b"key"),
+            (b"key\n", b"key"),
+            (b"key\r\n", b"key"),
+            (b"key\n\n", b"key\n"),
+            (b"key\r\n\r\n", b"key\r\n"),
+            (b"key\r\r\n", b"key\r"),
+            (b"key\r", b"key\r"),
+            (b"\n\r", b"\n\r"),
+        ];
+        for (file, key) in cases {
+            assert_eq!(without_newline(file), key, "{}", file.escape_ascii());
+        }
+    }
 }

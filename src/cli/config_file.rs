@@ -3,10 +3,15 @@
 
 use super::Failure;
 use super::args::nearest;
+use super::secrets::read_file;
+use super::terminal::failure;
 use clap::{Arg, Command};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use toml::{Table, Value};
+
+/// The longest file: 1 MiB. A line for each flag takes some KiB.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// The key for the positional LISTEN arguments.
 const LISTEN: &str = "listen";
@@ -34,9 +39,13 @@ pub(super) fn apply(
     let Some(path) = named_file(arguments) else { return Ok((command, None)) };
     let failure =
         |message| Failure::Usage(format!("the config file '{}' {message}", path.display()));
-    let text = std::fs::read_to_string(&path)
-        .map_err(|error| failure(format!("cannot be read: {error}")))?;
+    let bytes = read_file(&path, FILE_BYTES_MAX, |_| Ok(())).map_err(failure)?;
+    let text =
+        std::str::from_utf8(&bytes).map_err(|error| failure(format!("is not text: {error}")))?;
     let table: Table = text.parse().map_err(|error| failure(format!("is not TOML: {error}")))?;
+    if let Some(Value::String(format)) = table.get("log-format") {
+        failure::note_format_in_file(format);
+    }
     let mut values = Vec::new();
     for (key, value) in table {
         if !is_known(&command, &key) {

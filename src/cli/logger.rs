@@ -1,12 +1,15 @@
 //! Log lines on stderr, one each, as text or JSON.
 
-use clap::ValueEnum;
-use jiff::Timestamp;
-use log::kv::{Key, Value, VisitSource};
-use log::{Level, LevelFilter, Log, Metadata, Record};
-use std::fmt::Write as _;
-use std::io::Write as _;
-use std::sync::Mutex;
+pub(super) use super::terminal::line::LogFormat;
+
+use super::printable;
+use super::terminal::failure;
+use super::terminal::line::{json_line, now, text_line};
+use super::terminal::stream::stderr;
+use log::{Level, LevelFilter, Log, Metadata, Record, error};
+use std::collections::HashMap;
+use std::panic::PanicHookInfo;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 /// Lines at level info that may come at once: 1,000. A person's session never notices.
@@ -16,12 +19,12 @@ const BURST_LINES: f64 = 1_000.0;
 /// cost more than the connections themselves.
 const LINES_PER_SECOND: f64 = 100.0;
 
-/// How log lines are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum LogFormat {
-    Text,
-    Json,
-}
+/// Warnings or errors of one kind that may come at once: 100. Each kind has its own, so that a
+/// storm of one does not hide another.
+const BURST_TROUBLES: f64 = 100.0;
+
+/// Warnings or errors of one kind a second in the long run: 10, which still shows that it goes on.
+const TROUBLES_PER_SECOND: f64 = 10.0;
 
 /// Starts logging. `usual` is the level without `-v` and `-q`; each line of a worker names it.
 pub(super) fn init(
@@ -37,23 +40,39 @@ pub(super) fn init(
         (false, 1) => LevelFilter::Debug.max(usual),
         (false, _) => LevelFilter::Trace,
     };
-    let allowance = Allowance { lines: BURST_LINES, at: Instant::now(), suppressed: 0 };
-    let logger =
-        Logger { format, worker, is_limited: verbose == 0, allowance: Mutex::new(allowance) };
+    let logger = Logger { format, worker, is_limited: verbose == 0, state: Mutex::default() };
     // A second call, as tests of the library may make, keeps the first logger.
     if log::set_boxed_logger(Box::new(logger)).is_ok() {
         log::set_max_level(level);
+        failure::set_format(format);
+        std::panic::set_hook(Box::new(log_panic));
         if worker.is_none() {
             super::environment_warnings().iter().for_each(|warning| log::warn!("{warning}"));
         }
     }
 }
 
+/// The default hook would write several lines, and wait for their reader.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    error!("{}", printable::line(panic.to_string().replace('\n', " ").as_bytes()));
+}
+
 struct Logger {
     format: LogFormat,
     worker: Option<u32>,
     is_limited: bool,
-    allowance: Mutex<Allowance>,
+    state: Mutex<State>,
+}
+
+/// What may be written, and counts of what was not.
+#[derive(Default)]
+struct State {
+    /// For lines at level info.
+    info: Allowance,
+    /// For warnings and errors, by the place in the source that they come from.
+    troubles: HashMap<(Option<&'static str>, Option<u32>), Allowance>,
+    /// Lines that found no room and were not reported yet.
+    dropped: u64,
 }
 
 impl Log for Logger {
@@ -65,91 +84,100 @@ impl Log for Logger {
         if !self.enabled(record.metadata()) {
             return;
         }
-        if self.is_limited && record.level() >= Level::Info {
-            let Ok(mut allowance) = self.allowance.lock() else { return };
-            match allowance.take(Instant::now()) {
-                None => return,
-                Some(0) => {}
-                Some(suppressed) => {
-                    let message = format_args!("{suppressed} log lines were left out");
-                    self.write(&Record::builder().level(Level::Warn).args(message).build());
-                }
-            }
+        let mut state = self.state();
+        let Some(suppressed) = self.take(&mut state, record) else { return };
+        if suppressed > 0 {
+            self.write_suppressed(&mut state, suppressed, record.level());
         }
-        self.write(record);
+        self.write(&mut state, record);
     }
 
-    fn flush(&self) {}
+    /// Reports the suppressed and dropped lines that no later line has reported.
+    fn flush(&self) {
+        let mut state = self.state();
+        let troubles = state.troubles.values_mut().map(|it| std::mem::take(&mut it.suppressed));
+        let troubles = troubles.sum();
+        let infos = std::mem::take(&mut state.info.suppressed);
+        for (count, level) in [(troubles, Level::Error), (infos, Level::Info)] {
+            if count > 0 {
+                self.write_suppressed(&mut state, count, level);
+            }
+        }
+        self.write_dropped(&mut state);
+    }
 }
 
 impl Logger {
-    fn write(&self, record: &Record<'_>) {
-        let time = format!("{:.3}", Timestamp::now());
-        let line = match self.format {
-            LogFormat::Text => text_line(&time, record, self.worker),
-            LogFormat::Json => json_line(&time, record, self.worker),
-        };
-        // Nobody is left to tell if stderr is gone.
-        let _ = std::io::stderr().write_all(line.as_bytes());
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-fn text_line(time: &str, record: &Record<'_>, worker: Option<u32>) -> String {
-    let mut line = format!("{time} {:5} {}", record.level(), record.args());
-    visit(record, |key, value| {
-        let _ = write!(line, " {key}={value}");
-    });
-    if let Some(worker) = worker {
-        let _ = write!(line, " worker={worker}");
-    }
-    line.push('\n');
-    line
-}
-
-fn json_line(time: &str, record: &Record<'_>, worker: Option<u32>) -> String {
-    let mut object = serde_json::Map::new();
-    object.insert("time".into(), time.into());
-    object.insert("level".into(), record.level().as_str().to_lowercase().into());
-    object.insert("message".into(), record.args().to_string().into());
-    visit(record, |key, value| {
-        let number = value.to_u64().map(serde_json::Value::from);
-        object.insert(key.to_string(), number.unwrap_or_else(|| value.to_string().into()));
-    });
-    if let Some(worker) = worker {
-        object.insert("worker".into(), worker.into());
-    }
-    format!("{}\n", serde_json::Value::from(object))
-}
-
-fn visit(record: &Record<'_>, each: impl FnMut(Key<'_>, Value<'_>)) {
-    struct Visitor<F>(F);
-    impl<'kvs, F: FnMut(Key<'_>, Value<'_>)> VisitSource<'kvs> for Visitor<F> {
-        fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), log::kv::Error> {
-            (self.0)(key, value);
-            Ok(())
+    /// Whether the line may be written, and how many of its kind were suppressed before it.
+    fn take(&self, state: &mut State, record: &Record<'_>) -> Option<u64> {
+        match record.level() {
+            Level::Error | Level::Warn => {
+                let place = (record.file_static(), record.line());
+                let allowance = state.troubles.entry(place).or_default();
+                allowance.take(Instant::now(), BURST_TROUBLES, TROUBLES_PER_SECOND)
+            }
+            _ if self.is_limited => state.info.take(Instant::now(), BURST_LINES, LINES_PER_SECOND),
+            _ => Some(0),
         }
     }
-    let _ = record.key_values().visit(&mut Visitor(each));
+
+    fn write_suppressed(&self, state: &mut State, count: u64, level: Level) {
+        let kind = if level <= Level::Warn { "lines of one kind" } else { "lines" };
+        let message = format_args!("suppressed {count} log {kind}");
+        self.write(state, &Record::builder().level(Level::Warn).args(message).build());
+    }
+
+    fn write(&self, state: &mut State, record: &Record<'_>) {
+        // Where nobody makes room, the line is not even formatted.
+        self.write_dropped(state);
+        if state.dropped > 0 || !stderr().write_line(self.line(record).as_bytes()) {
+            state.dropped += 1;
+        }
+    }
+
+    fn write_dropped(&self, state: &mut State) {
+        if state.dropped == 0 {
+            return;
+        }
+        let message = format_args!("{} log lines were dropped: stderr was not read", state.dropped);
+        let line = self.line(&Record::builder().level(Level::Warn).args(message).build());
+        if stderr().write_line(line.as_bytes()) {
+            state.dropped = 0;
+        }
+    }
+
+    fn line(&self, record: &Record<'_>) -> String {
+        match self.format {
+            LogFormat::Text => text_line(&now(), record, self.worker),
+            LogFormat::Json => json_line(&now(), record, self.worker),
+        }
+    }
 }
 
-/// A token bucket for lines.
+/// A token bucket for lines, full at first.
+#[derive(Default)]
 struct Allowance {
-    lines: f64,
-    at: Instant,
+    /// Lines that were written of the burst, and have not been regained.
+    spent: f64,
+    at: Option<Instant>,
     suppressed: u64,
 }
 
 impl Allowance {
     /// Whether one line may be written, and how many were suppressed before it.
-    fn take(&mut self, now: Instant) -> Option<u64> {
-        let elapsed = now.saturating_duration_since(self.at).as_secs_f64();
-        self.lines = (self.lines + elapsed * LINES_PER_SECOND).min(BURST_LINES);
-        self.at = now;
-        if self.lines < 1.0 {
+    fn take(&mut self, now: Instant, burst: f64, per_second: f64) -> Option<u64> {
+        let elapsed = now.saturating_duration_since(self.at.unwrap_or(now)).as_secs_f64();
+        self.spent = (self.spent - elapsed * per_second).max(0.0);
+        self.at = Some(now);
+        if self.spent + 1.0 > burst {
             self.suppressed += 1;
             return None;
         }
-        self.lines -= 1.0;
+        self.spent += 1.0;
         Some(std::mem::take(&mut self.suppressed))
     }
 }
@@ -162,30 +190,24 @@ mod tests {
     #[test]
     fn a_storm_is_cut_off_and_counted() {
         let start = Instant::now();
-        let mut allowance = Allowance { lines: BURST_LINES, at: start, suppressed: 0 };
-        let written = (0..5_000).filter(|_| allowance.take(start).is_some()).count();
-        assert_eq!(written, 1_000);
+        let mut allowance = Allowance::default();
+        let mut take = |now| allowance.take(now, BURST_LINES, LINES_PER_SECOND);
+        assert_eq!((0..5_000).filter(|_| take(start).is_some()).count(), 1_000);
         let later = start + Duration::from_secs(1);
-        assert_eq!(allowance.take(later), Some(4_000));
-        assert_eq!(allowance.take(later), Some(0));
+        assert_eq!(take(later), Some(4_000));
+        assert_eq!(take(later), Some(0));
     }
 
     #[test]
-    fn a_line_is_text_or_json() {
-        let pairs = [("peer", "127.0.0.1:1")];
-        let write = |line: fn(&str, &Record<'_>, Option<u32>) -> String, worker| {
-            let message = format_args!("#1 \"connected\"");
-            let record =
-                Record::builder().level(Level::Info).args(message).key_values(&pairs).build();
-            line("12:00", &record, worker)
+    fn each_kind_of_trouble_has_an_allowance_of_its_own() {
+        let state = Mutex::default();
+        let logger = Logger { format: LogFormat::Text, worker: None, is_limited: false, state };
+        let take = |line| {
+            let record = Record::builder().level(Level::Error).line(Some(line)).build();
+            logger.take(&mut logger.state(), &record)
         };
-        let text = "12:00 INFO  #1 \"connected\" peer=127.0.0.1:1";
-        assert_eq!(write(text_line, None), format!("{text}\n"));
-        assert_eq!(write(text_line, Some(2)), format!("{text} worker=2\n"));
-        let json: serde_json::Value = serde_json::from_str(&write(json_line, Some(2))).unwrap();
-        assert_eq!(json["level"], "info");
-        assert_eq!(json["message"], "#1 \"connected\"");
-        assert_eq!(json["peer"], "127.0.0.1:1");
-        assert_eq!(json["worker"], 2);
+        let storm: Vec<_> = (0..1_000).filter_map(|_| take(1)).collect();
+        assert!((100..110).contains(&storm.len()), "{}", storm.len());
+        assert_eq!(take(2), Some(0), "another kind is not held back");
     }
 }

@@ -14,6 +14,7 @@ mod measure;
 mod output;
 mod output_file;
 mod printable;
+mod process;
 mod progress;
 mod prompt;
 mod redact;
@@ -28,9 +29,10 @@ mod values;
 use crate::net::Address;
 use clap::parser::ValueSource;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use process::signals;
 use std::ffi::OsString;
-use std::io::Write;
 use std::process::ExitCode;
+use terminal::failure;
 
 /// An echo server that costs almost nothing to leave running, and the load tool that measures it, or any other
 #[derive(Debug, Parser)]
@@ -111,17 +113,17 @@ impl std::fmt::Display for Failure {
 
 /// Runs the program with these arguments, the program's name first.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = measure::with_conducted(arguments.into_iter().collect());
-    let arguments = with_default_command(arguments);
-    let result =
-        arguments.and_then(|arguments| parse(&arguments)).and_then(|cli| match cli.command {
-            Command::Serve(arguments) => serve::run(&arguments),
-            Command::Connect(arguments) => connect::run(&arguments),
-            Command::Bench(arguments) => measure::bench(&arguments),
-            Command::Hold(arguments) => measure::hold(&arguments),
-            Command::Doctor(arguments) => doctor::run(&arguments),
-            Command::Report(arguments) => report::run(&arguments),
-        });
+    signals::hold();
+    let mut arguments = measure::with_conducted(arguments.into_iter().collect());
+    let named = name_command(&mut arguments);
+    let result = named.and_then(|()| parse(&arguments)).and_then(|cli| match cli.command {
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Connect(arguments) => connect::run(&arguments),
+        Command::Bench(arguments) => measure::bench(&arguments),
+        Command::Hold(arguments) => measure::hold(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
+    });
     let (message, code) = match result {
         Ok(()) => return ExitCode::SUCCESS,
         Err(Failure::Printed(code)) => return ExitCode::from(code),
@@ -131,34 +133,36 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(Failure::Check(message)) => (message, 3),
         Err(Failure::Invalid(message)) => (message, 4),
     };
-    // Nobody is left to tell if stderr is gone.
-    let _ = writeln!(std::io::stderr(), "halloo: {message}");
+    failure::report(&arguments, &message);
     ExitCode::from(code)
 }
 
 /// `halloo`, `halloo URL` and `halloo --flag` are `halloo serve …`.
-fn with_default_command(mut arguments: Vec<OsString>) -> Result<Vec<OsString>, Failure> {
+fn name_command(arguments: &mut Vec<OsString>) -> Result<(), Failure> {
     let commands = Cli::command();
     let first = arguments.get(1).and_then(|first| first.to_str()).unwrap_or_default();
     let is_command = commands.get_subcommands().any(|command| command.get_name() == first);
     let is_about_all = ["help", "-h", "--help", "-V", "--version"].contains(&first);
     if is_command || is_about_all {
-        return Ok(arguments);
+        return Ok(());
     }
     if !first.is_empty() && !first.starts_with('-') && !Address::is_meant_by(first) {
         return Err(Failure::Usage(args::unknown_command(&commands, first)));
     }
     arguments.insert(1.min(arguments.len()), "serve".into());
-    Ok(arguments)
+    Ok(())
 }
 
-/// Flag over environment over file over default.
+/// Flag over environment over file over default. Signals wait on for a server only.
 fn parse(arguments: &[OsString]) -> Result<Cli, Failure> {
     let command = Cli::command().mut_subcommands(|it| it.mut_args(args::environment::bind));
     let (command, file) = config_file::apply(command, arguments)?;
     let matches = command.clone().try_get_matches_from(arguments);
     let matches =
         matches.map_err(|error| args::explain(error, &command, arguments, file.as_ref()))?;
+    if matches.subcommand_name() != Some("serve") {
+        signals::release();
+    }
     let mut cli =
         Cli::from_arg_matches(&matches).map_err(|error| Failure::Usage(error.to_string()))?;
     if let (Command::Serve(serve), Some((_, matches))) = (&mut cli.command, matches.subcommand()) {

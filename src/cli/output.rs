@@ -3,8 +3,8 @@
 use super::output_file::{self, unfinished};
 use super::{Failure, printable};
 use crate::load::Outcome;
-use crate::load::compare::Comparison;
 use crate::load::render::{comparison, hlog, html, text};
+use crate::load::result::compare::{Comparison, Refusal};
 use crate::load::threshold::Threshold;
 use clap::Args;
 use std::fs;
@@ -55,6 +55,16 @@ impl OutputArgs {
 
     /// Finds out before anything is measured what would be in the way of [`deliver`](Self::deliver).
     pub(super) fn check(&self) -> Result<(), Failure> {
+        self.check_files()?;
+        match self.gate.fail_if.iter().find(|threshold| threshold.is_relative()) {
+            None => Ok(()),
+            Some(threshold) => Err(Failure::Usage(format!(
+                "--fail-if {threshold}: a change needs two sides: halloo report --compare A... --against B..."
+            ))),
+        }
+    }
+
+    fn check_files(&self) -> Result<(), Failure> {
         for (flag, file) in self.files() {
             let Some(file) = file else { continue };
             if file == Path::new(STDOUT) {
@@ -77,12 +87,7 @@ impl OutputArgs {
                 )));
             }
         }
-        match self.gate.fail_if.iter().find(|threshold| threshold.is_relative()) {
-            None => Ok(()),
-            Some(threshold) => Err(Failure::Usage(format!(
-                "--fail-if {threshold}: a change needs two results: halloo report --compare A B"
-            ))),
-        }
+        Ok(())
     }
 
     /// Prints and saves a result. Fails with what could not be written, then with what the thresholds say, then
@@ -109,25 +114,35 @@ impl OutputArgs {
         self.gate.judge(outcome)
     }
 
-    /// What would be in the way of [`deliver_comparison`](Self::deliver_comparison).
+    /// Finds out before anything is read what would be in the way of
+    /// [`deliver_comparison`](Self::deliver_comparison).
     pub(super) fn check_comparison(&self) -> Result<(), Failure> {
-        match self.files().iter().find(|(_, file)| file.is_some()) {
-            None => Ok(()),
-            Some((flag, _)) => Err(Failure::Usage(format!(
-                "{flag} is for one result, and --compare prints what two have become"
-            ))),
+        for (flag, file) in [("--json", &self.json), ("--hdr", &self.hdr)] {
+            if file.is_some() {
+                return Err(Failure::Usage(format!(
+                    "{flag} is for one result: a comparison is a table, or a page with --html"
+                )));
+            }
         }
+        self.check_files()
     }
 
-    /// Prints what became of the first result, and judges the second by it.
-    pub(super) fn deliver_comparison(
-        &self,
-        before: &Outcome,
-        after: &Outcome,
-    ) -> Result<(), Failure> {
-        let comparison = Comparison::new(before, after).map_err(Failure::Runtime)?;
-        print_table(&comparison::render(&comparison, before, after))?;
-        self.gate.judge_change(&comparison, before, after)
+    /// Prints and saves how the runs of `b` differ from those of `a`, and judges them by it.
+    pub(super) fn deliver_comparison(&self, a: &[Outcome], b: &[Outcome]) -> Result<(), Failure> {
+        let accept_invalid = self.gate.accept_invalid;
+        let comparison =
+            Comparison::new(a, b, accept_invalid).map_err(|refusal| match refusal {
+                Refusal::NotValid(sentence) => invalid(&sentence),
+                Refusal::NotComparable(sentence) => {
+                    Failure::Runtime(printable::line(sentence.as_bytes()))
+                }
+            })?;
+        let shown = print_table(&comparison::render(&comparison));
+        let page = || html::render_comparison(&comparison);
+        let html = self.html.as_deref().map(|file| save(file, &page()));
+        shown?;
+        html.transpose()?;
+        self.gate.judge_change(&comparison)
     }
 
     fn files(&self) -> [(&'static str, Option<&Path>); 3] {
@@ -139,37 +154,45 @@ impl OutputArgs {
 impl GateArgs {
     /// What the thresholds say, then the verdict.
     fn judge(&self, outcome: &Outcome) -> Result<(), Failure> {
-        self.judge_by(|threshold| threshold.complaint(outcome))?;
+        if !self.accept_invalid {
+            self.judge_by(Failure::Invalid, |threshold| threshold.doubt(outcome))?;
+        }
+        self.judge_by(Failure::Check, |threshold| threshold.complaint(outcome))?;
         self.judge_verdict(outcome)
     }
 
-    /// What the thresholds say of a change, then the two verdicts.
-    fn judge_change(
-        &self,
-        comparison: &Comparison,
-        before: &Outcome,
-        after: &Outcome,
-    ) -> Result<(), Failure> {
-        self.judge_by(|threshold| threshold.complaint_between(comparison, after))?;
-        self.judge_verdict(before)?;
-        self.judge_verdict(after)
+    /// What the thresholds say of a change. That the runs are valid, or accepted, is known.
+    fn judge_change(&self, comparison: &Comparison<'_>) -> Result<(), Failure> {
+        let is_decided = |threshold: &Threshold| threshold.is_relative() || !self.accept_invalid;
+        self.judge_by(Failure::Invalid, |threshold| {
+            threshold.doubt_between(comparison).filter(|_| is_decided(threshold))
+        })?;
+        self.judge_by(Failure::Check, |threshold| threshold.complaint_between(comparison))
     }
 
-    fn judge_by(&self, complaint: impl Fn(&Threshold) -> Option<String>) -> Result<(), Failure> {
+    fn judge_by(
+        &self,
+        failure: fn(String) -> Failure,
+        complaint: impl Fn(&Threshold) -> Option<String>,
+    ) -> Result<(), Failure> {
         let complaints: Vec<String> = self.fail_if.iter().filter_map(complaint).collect();
-        if complaints.is_empty() { Ok(()) } else { Err(Failure::Check(complaints.join("; "))) }
+        if complaints.is_empty() { Ok(()) } else { Err(failure(complaints.join("; "))) }
     }
 
     fn judge_verdict(&self, outcome: &Outcome) -> Result<(), Failure> {
         if outcome.verdict.is_valid() || self.accept_invalid {
             return Ok(());
         }
-        let verdict = format!("{}: {}", outcome.headline(), outcome.verdict_reason);
-        Err(Failure::Invalid(format!(
-            "{} (--accept-invalid takes the figures as they are)",
-            printable::line(verdict.as_bytes())
-        )))
+        Err(invalid(&format!("{}: {}", outcome.headline(), outcome.verdict_reason)))
     }
+}
+
+/// What cannot be believed, with what accepts it nevertheless.
+fn invalid(verdict: &str) -> Failure {
+    Failure::Invalid(format!(
+        "{} (--accept-invalid takes the figures as they are)",
+        printable::line(verdict.as_bytes())
+    ))
 }
 
 /// A result as it is saved.

@@ -1,8 +1,9 @@
 //! How a run goes, on stderr: one line that changes on a terminal, a line each second elsewhere.
 
+use super::terminal::stream::stderr;
 use crate::load::render::quantity::{count, length_s, per_second, time_us};
 use clap::ValueEnum;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 /// How often the line changes on a terminal: 10 times a second, which the eye can follow.
@@ -158,10 +159,9 @@ fn columns() -> usize {
     size.ok().map(|size| usize::from(size.ws_col)).filter(|&columns| columns > 0).unwrap_or(COLUMNS)
 }
 
+/// A reader that is behind misses a line: the next one says as much.
 fn write(text: &str) {
-    let mut stderr = std::io::stderr().lock();
-    // Nobody is left to tell if stderr is gone.
-    let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+    stderr().write_line(text.as_bytes());
 }
 
 #[cfg(test)]

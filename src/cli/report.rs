@@ -2,26 +2,39 @@
 
 use super::output::OutputArgs;
 use super::{CommonArgs, Failure, logger, printable};
-use crate::load::outcome::SCHEMA_VERSION;
+use crate::load::result::read::{RESULT_BYTES_MAX, parse};
 use crate::load::{Outcome, merge};
 use clap::Args;
 use log::LevelFilter;
-use serde_json::Value;
-use std::io::Read;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// See the [module documentation](self).
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
     /// Results that bench or hold saved with --json; - is stdin
-    #[arg(value_name = "FILE", required = true)]
+    #[arg(value_name = "FILE", required_unless_present = "compare")]
     files: Vec<PathBuf>,
-    /// Make one of them all: histograms are added, runs at the same time are one load from several sides
+    /// Add the results up: histograms are added, and runs at the same time are one load from several sides
     #[arg(long)]
     merge: bool,
-    /// Say what the second has become beside the first, metric by metric, and whether it is more than chance
-    #[arg(long, conflicts_with = "merge")]
-    compare: bool,
+    /// Merge results that are not runs of one experiment; the result records that
+    #[arg(long, requires = "merge")]
+    force: bool,
+    /// Compare two sides of one or more runs each: these are A
+    #[arg(
+        long,
+        value_name = "FILE",
+        num_args = 1..,
+        requires = "against",
+        conflicts_with_all = ["merge", "files"]
+    )]
+    compare: Vec<PathBuf>,
+    /// The runs that are compared with those of --compare: B. From 5 runs a side on the comparison tells more
+    /// than chance; let the sides take turns (A B B A ...)
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "compare")]
+    against: Vec<PathBuf>,
     #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
@@ -32,33 +45,37 @@ pub(super) struct ReportArgs {
 pub(super) fn run(arguments: &ReportArgs) -> Result<(), Failure> {
     let common = &arguments.common;
     logger::init(common.log_format, LevelFilter::Warn, common.verbose, common.quiet, None);
-    if arguments.compare {
+    if !arguments.compare.is_empty() {
         return compare(arguments);
     }
     arguments.output.check()?;
     if arguments.files.len() > 1 && !arguments.merge {
         return Err(Failure::Usage(format!(
-            "{} files: expected --merge, which makes one result of them, or --compare, which says how the \
-             second of two differs",
+            "{} files: expected --merge, which makes one result of them, or --compare A... --against B..., \
+             which says how the runs of B differ from those of A",
             arguments.files.len()
         )));
     }
-    let outcomes = arguments.files.iter().map(|file| read(file)).collect::<Result<Vec<_>, _>>()?;
+    let outcomes = read_all(&arguments.files)?;
+    let merge = if arguments.force { merge::merge_forced } else { merge::merge };
     match &outcomes[..] {
         [only] => arguments.output.deliver(only),
-        several => arguments.output.deliver(&merge::merge(several).map_err(Failure::Runtime)?),
+        several => {
+            let merged = merge(several)
+                .map_err(|message| Failure::Runtime(printable::line(message.as_bytes())))?;
+            arguments.output.deliver(&merged)
+        }
     }
 }
 
 fn compare(arguments: &ReportArgs) -> Result<(), Failure> {
-    let [before, after] = &arguments.files[..] else {
-        return Err(Failure::Usage(format!(
-            "--compare takes two files, not {}: the earlier result, and the later one",
-            arguments.files.len()
-        )));
-    };
     arguments.output.check_comparison()?;
-    arguments.output.deliver_comparison(&read(before)?, &read(after)?)
+    let (a, b) = (read_all(&arguments.compare)?, read_all(&arguments.against)?);
+    arguments.output.deliver_comparison(&a, &b)
+}
+
+fn read_all(files: &[PathBuf]) -> Result<Vec<Outcome>, Failure> {
+    files.iter().map(|file| read(file)).collect()
 }
 
 /// One saved result.
@@ -68,29 +85,18 @@ fn read(file: &Path) -> Result<Outcome, Failure> {
         let message = printable::line(message.as_bytes());
         Failure::Runtime(format!("'{}' {message}", file.display()))
     };
-    let mut text = String::new();
-    let read = if file == Path::new("-") {
-        std::io::stdin().read_to_string(&mut text)
+    let bytes = if file == Path::new("-") {
+        read_limited(io::stdin().lock())
     } else {
-        std::fs::File::open(file).and_then(|mut file| file.read_to_string(&mut text))
+        File::open(file).and_then(read_limited)
     };
-    read.map_err(|error| failure(format!("cannot be read: {error}")))?;
-    let value: Value =
-        serde_json::from_str(&text).map_err(|error| failure(format!("is not JSON: {error}")))?;
-    match value.get("schema_version").and_then(Value::as_u64) {
-        Some(version) if version == u64::from(SCHEMA_VERSION) => {}
-        Some(version) => {
-            return Err(failure(format!(
-                "has schema_version {version}: this halloo reads {SCHEMA_VERSION}"
-            )));
-        }
-        None => {
-            return Err(failure(
-                "is no result of halloo: it has no schema_version; bench and hold save one with --json"
-                    .into(),
-            ));
-        }
-    }
-    serde_json::from_value(value)
-        .map_err(|error| failure(format!("is no result of halloo: {error}")))
+    let bytes = bytes.map_err(|error| failure(format!("cannot be read: {error}")))?;
+    parse(&bytes).map_err(failure)
+}
+
+/// All of it, or one byte more than a result can have.
+fn read_limited(source: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    source.take(RESULT_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

@@ -1,41 +1,87 @@
-//! Reading secrets, and keeping them.
+//! Reading files that flags name, and keeping secrets.
 
 use super::Failure;
+use rustix::fs::{Mode, OFlags, open};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use std::fs::{File, Metadata};
-use std::io::Read;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use zeroize::Zeroizing;
 
-/// Reads a file of at most `bytes_max` bytes that a flag names, and keeps this process's memory to itself
-/// from then on. `check` may refuse the file for what it is, in words that follow its name.
+/// Reads a secret of at most `bytes_max` bytes from a file that a flag names, if nobody else can
+/// read it. From then on this process keeps its memory to itself.
 pub(super) fn read_secret(
     flag: &str,
     path: &Path,
     bytes_max: u64,
-    check: impl FnOnce(&Metadata) -> Result<(), String>,
 ) -> Result<Zeroizing<Vec<u8>>, Failure> {
     keep_secrets();
-    let failure = |what: String| Failure::Usage(format!("{flag} '{}' {what}", path.display()));
-    let unreadable = |error: std::io::Error| failure(format!("cannot be read: {error}"));
-    let file = File::open(path).map_err(unreadable)?;
+    read_file(path, bytes_max, |metadata| check_access(path, metadata))
+        .map_err(|what| Failure::Usage(format!("{flag} '{}' {what}", path.display())))
+}
+
+/// Reads something that is no secret, such as a certificate, from a file that a flag names.
+#[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "only TLS has such files"))]
+pub(super) fn read_public(
+    flag: &str,
+    path: &Path,
+    bytes_max: u64,
+) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    read_file(path, bytes_max, |_| Ok(()))
+        .map_err(|what| Failure::Usage(format!("{flag} '{}' {what}", path.display())))
+}
+
+/// Reads a regular file of at most `bytes_max` bytes that `check` does not refuse. The error is a
+/// sentence that follows the file's name.
+///
+/// A pipe or a device could block a server that is told to read its keys again, or never end.
+pub(super) fn read_file(
+    path: &Path,
+    bytes_max: u64,
+    check: impl FnOnce(&Metadata) -> Result<(), String>,
+) -> Result<Zeroizing<Vec<u8>>, String> {
+    let unreadable = |error: io::Error| format!("cannot be read: {error}");
+    // fifo(7), of nonblocking mode: "opening for read-only succeeds even if no one has opened on
+    // the write side yet".
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = File::from(open(path, flags, Mode::empty()).map_err(|it| unreadable(it.into()))?);
     let metadata = file.metadata().map_err(unreadable)?;
     if !metadata.is_file() {
-        return Err(failure("is not a file".into()));
+        let remedy =
+            "copy its contents to a file (pipes such as <(command) and devices are refused)";
+        return Err(match metadata.is_dir() {
+            true => "is not a regular file but a directory".into(),
+            false => format!("is not a regular file: {remedy}"),
+        });
     }
-    check(&metadata).map_err(failure)?;
+    check(&metadata)?;
     // Room for all of it from the start: a vector that grows leaves copies behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(bytes_max as usize + 1));
     file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > bytes_max {
-        return Err(failure(format!("is longer than {bytes_max} bytes")));
+    match bytes.len() as u64 > bytes_max {
+        true => Err(format!("is longer than {bytes_max} bytes")),
+        false => Ok(bytes),
     }
-    Ok(bytes)
+}
+
+/// PostgreSQL's rule, which Kubernetes and Debian need: nothing for others, and for the group at
+/// most reading, where root owns the file.
+fn check_access(path: &Path, metadata: &Metadata) -> Result<(), String> {
+    let mode = metadata.mode() & 0o777;
+    let refused = if metadata.uid() == 0 { 0o037 } else { 0o077 };
+    match mode & refused {
+        0 => Ok(()),
+        _ => Err(format!(
+            "is open to others (mode {mode:04o}); mend it with: chmod 600 '{}'",
+            path.display()
+        )),
+    }
 }
 
 /// Keeps the memory of this process, where keys will be, from core dumps and from other processes of the
 /// same user. Where the system refuses, the key is as safe as anything else of this user's.
-fn keep_secrets() {
+pub(super) fn keep_secrets() {
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
 }

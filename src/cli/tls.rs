@@ -1,13 +1,12 @@
 //! The flags of TLS, and reading what they name.
 
 use super::Failure;
-use super::secrets::read_secret;
+use super::secrets::{keep_secrets, read_public, read_secret};
 use crate::net::address::Location;
 use crate::net::tls::{Acceptor, Connector, Identity, Trust};
 use crate::net::{Address, System};
 use clap::Args;
 use log::{info, warn};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -105,6 +104,7 @@ impl TlsServerArgs {
         let identity = match self.identity.load()? {
             Some(identity) => identity,
             None if self.tls_self_signed => {
+                keep_secrets();
                 let pem = match prepared {
                     Some(pem) => Zeroizing::new(pem.to_owned()),
                     None => self_signed(addresses)?,
@@ -197,12 +197,7 @@ impl IdentityArgs {
             return Ok(None);
         };
         let chain = read("--tls-cert", cert_path)?;
-        let key = read_secret("--tls-key", key_path, PEM_BYTES_MAX, |metadata| {
-            if metadata.mode() & 0o007 != 0 {
-                warn!("--tls-key '{}' can be read by everybody", key_path.display());
-            }
-            Ok(())
-        })?;
+        let key = read_secret("--tls-key", key_path, PEM_BYTES_MAX)?;
         let identity = Identity::from_pem(&chain, &key).map_err(|why| {
             let (cert, key) = (cert_path.display(), key_path.display());
             Failure::Usage(format!("--tls-cert '{cert}' and --tls-key '{key}' {why}"))
@@ -212,11 +207,12 @@ impl IdentityArgs {
 }
 
 fn read(flag: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    read_secret(flag, path, PEM_BYTES_MAX, |_| Ok(()))
+    read_public(flag, path, PEM_BYTES_MAX)
 }
 
 /// For the names under which the addresses can be reached on this machine.
 fn self_signed(addresses: &[Address]) -> Result<Zeroizing<String>, Failure> {
+    keep_secrets();
     let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(String::from).into();
     for address in addresses {
         if let Location::Tcp(host, _) = &address.location

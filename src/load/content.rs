@@ -22,6 +22,9 @@ const FILLER_SHIFTS: u64 = 4096;
 /// The least of the characters that stand for six bits: '?'. The greatest is '~'.
 const ZERO: u8 = 0x3f;
 
+/// Bits of a number and of a time that a stamp has room for: 48. Times wrap around after 78 hours.
+pub(super) const STAMP_BITS: u32 = 48;
+
 /// What a stamp says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp {
@@ -55,13 +58,39 @@ pub(super) struct Parts<'a> {
 }
 
 impl Stamp {
-    const NUMBER_MASK: u64 = (1 << 48) - 1;
+    const MASK: u64 = (1 << STAMP_BITS) - 1;
     const CONNECTION_MASK: u32 = (1 << 24) - 1;
+
+    /// How far a time in a stamp may be from the present, in ns: an hour. No response takes longer, and the
+    /// processes of a run start within that of each other.
+    const HOUR: u64 = 3_600_000_000_000;
+
+    /// The number of a plausible message. A stamp that chance has made has a larger one nearly always.
+    const NUMBER_MAX: u64 = 1 << 40;
+
+    /// What a reader of this stamp gets: what it has room for.
+    pub(super) fn masked(self) -> Self {
+        Self {
+            number: self.number & Self::MASK,
+            connection: self.connection & Self::CONNECTION_MASK,
+            time: self.time & Self::MASK,
+        }
+    }
+
+    /// Whether it may be from this run, at this time. The check lets one in 16 million random strings pass;
+    /// with this it is less than one in 10^13.
+    pub(super) fn is_plausible(self, now: u64) -> bool {
+        let age = now.wrapping_sub(self.time) & Self::MASK;
+        let is_recent = age < Self::HOUR || age > Self::MASK - Self::HOUR;
+        let is_counted =
+            self.number < Self::NUMBER_MAX || self.number > Self::MASK - Self::NUMBER_MAX;
+        is_recent && is_counted
+    }
 
     #[inline]
     fn encode(self) -> [u8; STAMP_BYTES] {
-        let number = self.number & Self::NUMBER_MASK;
-        let time = self.time & Self::NUMBER_MASK;
+        let number = self.number & Self::MASK;
+        let time = self.time & Self::MASK;
         let connection = u64::from(self.connection & Self::CONNECTION_MASK);
         let middle = connection << 24 | check(number, connection, time);
         let mut characters = [0; STAMP_BYTES];
@@ -73,11 +102,23 @@ impl Stamp {
 
     /// What these characters say, if they are a stamp that nothing was done to.
     pub(super) fn decode(characters: &[u8; STAMP_BYTES]) -> Option<Self> {
-        let [number, middle, time] = [0, 8, 16].map(|start| gather(&characters[start..start + 8]));
+        let (number, middle, time) = fields(characters);
         let (number, middle, time) = (number?, middle?, time?);
         let connection = middle >> 24;
         let is_right = middle & 0xff_ffff == check(number, connection, time);
         is_right.then_some(Self { number, connection: connection as u32, time })
+    }
+
+    /// The number that these characters may have, damaged elsewhere.
+    pub(super) fn number_of(characters: &[u8]) -> Option<u64> {
+        gather(&characters[..characters.len().min(8)])
+    }
+
+    /// Whether two of the three fields of these characters are this stamp's: then it is this stamp, damaged.
+    pub(super) fn resembles(self, characters: &[u8; STAMP_BYTES]) -> bool {
+        let other = self.encode();
+        let same = [0, 8, 16].map(|at| characters[at..at + 8] == other[at..at + 8]);
+        same.into_iter().filter(|&same| same).count() >= 2
     }
 }
 
@@ -105,8 +146,12 @@ impl Contents {
             &Content::Stamped { bytes, .. } => Self {
                 kind,
                 bytes: bytes.max(terminator.len()),
-                is_stamped: true,
-                source: printable(bytes + FILLER_SHIFTS as usize),
+                // A line may have room for nothing but its end.
+                is_stamped: bytes > terminator.len(),
+                source: match bytes > terminator.len() {
+                    true => printable(bytes + FILLER_SHIFTS as usize),
+                    false => Vec::new(),
+                },
                 terminator,
             },
         }
@@ -125,6 +170,29 @@ impl Contents {
     /// Whether a message can be told from every other one.
     pub(super) fn tells_apart(&self) -> bool {
         self.is_stamped && self.bytes >= STAMP_BYTES + self.terminator.len()
+    }
+
+    /// Whether a message has its number, or part of it.
+    pub(super) fn is_stamped(&self) -> bool {
+        self.is_stamped
+    }
+
+    /// How many bytes at the beginning of a message it is known by.
+    pub(super) fn window_bytes(&self) -> usize {
+        (self.bytes - self.terminator.len()).clamp(1, STAMP_BYTES)
+    }
+
+    /// Whether these bytes, fewer than a message is known by or as many, may begin one.
+    pub(super) fn may_begin(&self, bytes: &[u8]) -> bool {
+        match self.is_stamped {
+            true => bytes.iter().all(|byte| (ZERO..ZERO + 64).contains(byte)),
+            false => self.message(Stamp { number: 0, connection: 0, time: 0 }).matches(0, bytes),
+        }
+    }
+
+    /// Whether messages are lines.
+    pub(super) fn are_lines(&self) -> bool {
+        !self.terminator.is_empty()
     }
 
     /// One message.
@@ -168,6 +236,20 @@ impl Parts<'_> {
         }
     }
 
+    /// The last bytes before `end`, as many as there is room for; how many.
+    pub(super) fn copy_before(&self, end: usize, room: &mut [u8]) -> usize {
+        let start = end.saturating_sub(room.len());
+        let whole = self.slices().into_iter().flatten();
+        let copied = room.iter_mut().zip(whole.skip(start).take(end - start));
+        copied.map(|(to, from)| *to = *from).count()
+    }
+
+    /// How many of `bytes`, which begin at `offset` of a message, are what is there, until one is not.
+    pub(super) fn matching(&self, offset: usize, bytes: &[u8]) -> usize {
+        let whole = self.slices().into_iter().flatten();
+        whole.skip(offset).zip(bytes).take_while(|(own, other)| own == other).count()
+    }
+
     /// Whether `bytes`, which begin at `offset` of a message, are what is there.
     pub(super) fn matches(&self, offset: usize, mut bytes: &[u8]) -> bool {
         let mut skip = offset;
@@ -185,6 +267,12 @@ impl Parts<'_> {
         }
         bytes.is_empty()
     }
+}
+
+/// Number, connection and check, time.
+fn fields(characters: &[u8; STAMP_BYTES]) -> (Option<u64>, Option<u64>, Option<u64>) {
+    let [number, middle, time] = [0, 8, 16].map(|start| gather(&characters[start..start + 8]));
+    (number, middle, time)
 }
 
 /// 24 bits that change when any other bit of the stamp does: that is one bit of what is multiplied, and the

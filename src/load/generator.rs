@@ -8,10 +8,11 @@ use super::plan::{Pace, Plan, WindowEnd};
 use super::recorder::{Record, Recorder};
 use super::schedule::Schedule;
 use super::talk::{Desk, State, Talk, Tally};
+use super::unknown::{PATIENCE, shortened};
 use crate::proto::response::SHOWN_BYTES_MAX;
 use crate::proto::{End, Framing, Message, Outbox};
 use crate::service::{Context, Handshake, Milestone, Service};
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 /// See the [module documentation](self).
 #[derive(Debug)]
@@ -51,7 +52,13 @@ impl Generator {
             recorder: Recorder::new(matches!(plan.pace, Pace::Open { .. })),
             tally: Tally::default(),
             phases: Phases::new(framing == Framing::WebSocket, has_auth),
-            given_up: HashSet::new(),
+            depth: match plan.pace {
+                Pace::Closed { depth } => depth,
+                Pace::Open { .. } | Pace::Silent => 0,
+            },
+            patience: PATIENCE,
+            prefixed: 0,
+            given_up: HashMap::new(),
             began_at: 0,
             has_heard: false,
         };
@@ -129,9 +136,33 @@ impl Generator {
         self.talks[index].send_due(&mut self.desk, now, outbox);
     }
 
-    /// Of a closed loop: sends on this connection until so many messages are on their way.
-    pub(super) fn fill(&mut self, index: usize, depth: u32, now: u64, outbox: &mut Outbox<'_>) {
-        self.talks[index].fill(&mut self.desk, depth, now, outbox);
+    /// Of a closed loop: sends on this connection until as many messages are in flight as may be.
+    pub(super) fn fill(&mut self, index: usize, now: u64, outbox: &mut Outbox<'_>) {
+        self.talks[index].fill(&mut self.desk, now, outbox);
+    }
+
+    /// A message of this connection is due, which has ended. In a run that keeps a ledger that is no loss of a
+    /// message but of a connection; where messages are counted, the others send it.
+    pub(super) fn skip(&mut self, due: u64) {
+        if self.desk.allowance == u64::MAX && !self.desk.keeps_ledger {
+            self.desk.recorder.unsent(due);
+        }
+    }
+
+    /// Of a closed loop: the connections that go on although an echo is missing, because something else came.
+    pub(super) fn lose_patience(&mut self, now: u64) -> Vec<usize> {
+        let Self { talks, desk, .. } = self;
+        if desk.depth == 0 || desk.patience == 0 {
+            return Vec::new();
+        }
+        let talks = talks.iter_mut().enumerate();
+        let impatient = talks
+            .filter_map(|(index, talk)| talk.lose_patience(desk.patience, now).then_some(index));
+        let impatient: Vec<usize> = impatient.collect();
+        if !impatient.is_empty() {
+            desk.patience = shortened(desk.patience);
+        }
+        impatient
     }
 
     /// Closes this connection.
@@ -139,15 +170,16 @@ impl Generator {
         self.talks[index].leave(&mut self.desk, outbox);
     }
 
-    /// Gives up what was sent before `deadline` and has no echo; the connections that have lost something.
+    /// Gives up what was sent before `deadline` and has no echo; the connections where there was any.
     pub(super) fn give_up_before(&mut self, deadline: u64, now: u64) -> Vec<usize> {
         let Self { talks, desk, .. } = self;
         let mut losers = Vec::new();
         for (index, talk) in talks.iter_mut().enumerate() {
-            if talk.state != State::Open || !talk.give_up_before(desk, deadline) {
+            if talk.state != State::Open {
                 continue;
             }
-            if desk.keeps_ledger {
+            let Some(lost) = talk.give_up_before(desk, deadline, now) else { continue };
+            if desk.keeps_ledger && lost > 0 {
                 talk.lose(desk, EndedBy::Network, SILENCE.into(), now);
             }
             losers.push(index);

@@ -101,9 +101,10 @@ fn misdelivered(outcome: &Outcome) -> Option<Charge> {
 fn not_an_echo(outcome: &Outcome) -> Option<Charge> {
     let it = outcome.messages;
     let wrong = it.corrupted.saturating_add(it.unasked);
-    let is_echo = it.received > 0 && it.received as f64 >= it.sent as f64 * ECHOES_MIN;
+    let echoed = it.received.saturating_sub(it.corrupted);
+    let is_echo = echoed > 0 && echoed as f64 >= it.sent as f64 * ECHOES_MIN;
     // One that has begun to echo and then stopped has lost messages.
-    let has_echoed = it.received > 0 && wrong == 0;
+    let has_echoed = echoed > 0 && wrong == 0;
     if it.sent == 0 || is_echo || has_echoed || outcome.connections.established == 0 {
         return None;
     }
@@ -116,7 +117,7 @@ fn not_an_echo(outcome: &Outcome) -> Option<Charge> {
         (_, 0) => return None,
         (difference, _) => format!(
             "{} of {sent} messages came back as they were sent{}; measure such a server with --no-verify",
-            thousands(it.received),
+            thousands(echoed),
             difference.as_ref().map(first_difference).unwrap_or_default()
         ),
     };

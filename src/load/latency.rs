@@ -5,9 +5,10 @@
 
 use super::packed::{Packed, lower, middle};
 use super::result::Figure;
+use super::result::read::decode;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
+use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 use serde::{Deserialize, Deserializer as Deserialization, Serialize, Serializer as Serialization};
 use std::time::Duration;
 
@@ -211,13 +212,11 @@ impl Histogram {
     /// Reads what [`encode`](Self::encode) wrote, or another tool. It is packed.
     ///
     /// # Errors
-    /// That it is no histogram.
+    /// In a sentence: it is not a histogram, or contradicts itself.
     pub fn decode(text: &str) -> Result<Self, String> {
-        let none = "this is no HdrHistogram (V2, compressed, base64)";
-        let bytes = STANDARD.decode(text).map_err(|_| none)?;
-        let decoded: hdrhistogram::Histogram<u64> =
-            Deserializer::new().deserialize(&mut bytes.as_slice()).map_err(|_| none)?;
-        Ok(Self(Form::Packed(Packed::new(recorded(&decoded)))))
+        let mut packed = Packed::default();
+        decode(text, &mut |lower, count| packed.push(lower, count))?;
+        Ok(Self(Form::Packed(packed)))
     }
 
     /// The longest time, in nanoseconds, as a `.hlog` file wants it.

@@ -1,5 +1,6 @@
 //! What one process has measured, and the outcome that it makes of it.
 
+use super::findings::of_messages;
 use super::judge::{Evidence, judge};
 use super::machine::Wall;
 use super::outcome::{
@@ -28,8 +29,6 @@ pub(super) struct Measured {
     /// How long the steps of connecting took.
     pub(super) phases: Vec<ConnectPhase>,
     pub(super) record: Record,
-    /// Messages that were due and could never be sent.
-    pub(super) unsent: u64,
     /// CPUs that this process kept busy.
     pub(super) own_cpu: f64,
     pub(super) longest_turn: Duration,
@@ -74,6 +73,7 @@ impl Measured {
         }));
         let wall = self.wall.as_ref().map(|wall| (wall.name.to_owned(), wall.when_met()));
         let mut outcome = self.write_up(labels);
+        outcome.findings = of_messages(&outcome);
         judge(&mut outcome, &Evidence { wall, needed: labels.needed.clone() });
         outcome.findings.extend(findings);
         outcome
@@ -86,7 +86,7 @@ impl Measured {
         let seconds = self.duration.as_secs_f64().max(f64::MIN_POSITIVE);
         let server = self.server.map(|usage| Server {
             cpu: usage.cpu.as_secs_f64() / seconds,
-            cpu_us_per_message: usage.cpu.as_secs_f64() * 1e6 / record.arrived.max(1) as f64,
+            cpu_us_per_message: usage.cpu.as_secs_f64() * 1e6 / record.echoed.max(1) as f64,
             rss_kib: usage.resident_bytes / 1024,
         });
         let (depth, rate) = match plan.pace {
@@ -106,7 +106,7 @@ impl Measured {
             not_believed: Vec::new(),
             verdict_reason: String::new(),
             findings: Vec::new(),
-            difference: None,
+            difference: record.difference,
             machine: Environment::look(),
             command: labels.command.clone(),
             target: labels.target.clone(),
@@ -139,9 +139,9 @@ impl Measured {
                 histogram: tally.connecting,
                 phases: self.phases,
             },
-            messages: Messages { unsent: self.unsent, ..record.messages },
-            messages_per_second: record.arrived as f64 / seconds,
-            bytes_per_second: record.arrived_bytes as f64 / seconds,
+            messages: record.messages,
+            messages_per_second: record.echoed as f64 / seconds,
+            bytes_per_second: record.echoed_bytes as f64 / seconds,
             latency_us: record.histograms.latency_us(reply_timeout_s),
             latency_uncorrected_us: record.histograms.uncorrected_us(reply_timeout_s),
             errors: tally.errors,

@@ -3,21 +3,48 @@
 //! Runs that overlap in time were one load from several sides, and their rates add up. Runs that follow each
 //! other are one load with pauses, which do not count.
 
-use super::judge::{Evidence, judge};
 use super::latency::Histogram;
 use super::outcome::{
-    Connecting, Connections, Generator, Histograms, Interval, Memory, Messages, Outcome, Server,
+    Connecting, Connections, Generator, Histograms, Interval, Load, Loss, Memory, Messages,
+    Outcome, Server,
 };
 use super::phases::merged;
-use super::verdict::Verdict;
+use super::result::Stalls;
+use super::result::experiment::{disagreement, is_same_run};
+use super::result::sum::{judge_sum, refuse_overflow};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
+use std::ops::Add;
 
 /// Makes one outcome of several, in any order.
 ///
 /// # Errors
-/// In a sentence: there is none, they are of different kinds, or one has no time that can be read.
+/// In a sentence: there is none, they are not runs of one experiment, one is there twice, one has no time that
+/// can be read, or their counts overflow.
 pub fn merge(outcomes: &[Outcome]) -> Result<Outcome, String> {
+    match objection(outcomes) {
+        None => merge_shares(outcomes),
+        Some(reason) => Err(format!("these cannot be merged: {reason} (--force merges them)")),
+    }
+}
+
+/// The same of what are not runs of one experiment. The result says so.
+///
+/// # Errors
+/// In a sentence: there is none, one has no time that can be read, or their counts overflow.
+pub fn merge_forced(outcomes: &[Outcome]) -> Result<Outcome, String> {
+    let mut merged = merge_shares(outcomes)?;
+    if let Some(reason) = objection(outcomes) {
+        merged.findings.push(format!("merged with --force although {reason}"));
+    }
+    Ok(merged)
+}
+
+/// The same of the shares of one run, which are known to belong together.
+///
+/// # Errors
+/// In a sentence: there is none, one has no time that can be read, or their counts overflow.
+pub fn merge_shares(outcomes: &[Outcome]) -> Result<Outcome, String> {
     let mut parts = Vec::new();
     for outcome in outcomes {
         let start: Timestamp = outcome
@@ -28,40 +55,47 @@ pub fn merge(outcomes: &[Outcome]) -> Result<Outcome, String> {
     }
     parts.sort_by_key(|&(start, _)| start);
     let Some(&(_, first)) = parts.first() else { return Err("there is nothing to merge".into()) };
-    if parts.iter().any(|(_, part)| part.kind != first.kind) {
-        return Err("a bench and a hold cannot be merged".into());
-    }
-    let timeline = Timeline::new(&parts);
+    let timeline = Timeline::new(&parts, |part| part.duration_s);
+    let planned = Timeline::new(&parts, |part| part.planned_s.unwrap_or(0.0));
     let parts: Vec<&Outcome> = parts.iter().map(|&(_, part)| part).collect();
+    refuse_overflow(&parts)?;
     let mut merged = Outcome { duration_s: timeline.duration_s, ..first.clone() };
+    merged.planned_s =
+        parts.iter().all(|part| part.planned_s.is_some()).then_some(planned.duration_s);
     merged.intervals = merge_intervals(&parts, &timeline);
     merged.histograms = sum_of(&parts, |part| &part.histograms);
     merged.connections = parts.iter().map(|part| part.connections).sum();
     merged.messages = parts.iter().map(|part| part.messages).sum();
     merged.connecting = merge_connecting(&parts, merged.connections.established);
     merged.generator = merge_generators(&parts, timeline.duration_s);
+    merged.stalls = merge_stalls(&parts);
     merged.memory = merge_memory(&parts);
     merged.errors = sum_by_name(parts.iter().map(|part| &part.errors));
     merged.endings = sum_by_name(parts.iter().map(|part| &part.endings));
     merged.ledger = merge_ledgers(&parts, &timeline);
     merged.runs = parts.iter().map(|part| part.runs).sum();
-    if let (Some(sum), Some(_)) = (&mut merged.load.rate, first.load.rate) {
-        *sum = timeline.rate(&parts, |part| part.load.rate.unwrap_or(0.0));
-    }
+    merged.load = merge_loads(&parts, &timeline);
     merged.messages_per_second = timeline.rate(&parts, |part| part.messages_per_second);
     merged.bytes_per_second = timeline.rate(&parts, |part| part.bytes_per_second);
     merged.latency_us = merged.histograms.latency_us(merged.load.reply_timeout_s);
     merged.latency_uncorrected_us = merged.histograms.uncorrected_us(merged.load.reply_timeout_s);
     merged.server = merge_servers(&parts, &merged);
-    if let Some(worst) = parts.iter().rev().max_by_key(|part| part.verdict) {
-        merged.verdict = worst.verdict;
-        merged.ceiling = worst.ceiling.clone();
-        merged.verdict_reason = worst.verdict_reason.clone();
-    }
-    if merged.verdict == Verdict::Valid {
-        judge(&mut merged, &Evidence::default());
-    }
+    merged.interrupted = parts.iter().any(|part| part.interrupted);
+    merged.difference = parts.iter().find_map(|part| part.difference.clone());
+    merged.findings = distinct(parts.iter().flat_map(|part| &part.findings));
+    judge_sum(&mut merged, &parts);
     Ok(merged)
+}
+
+/// Why these are not runs of one experiment.
+fn objection(outcomes: &[Outcome]) -> Option<String> {
+    let (first, others) = outcomes.split_first()?;
+    let twice = || {
+        let mut pairs = outcomes.iter().enumerate();
+        pairs.find(|(index, one)| outcomes[..*index].iter().any(|other| is_same_run(one, other)))
+    };
+    let twice = twice().map(|(_, run)| format!("the run of {} is given twice", run.started_at));
+    twice.or_else(|| others.iter().find_map(|other| disagreement(first, other)))
 }
 
 /// Where each part lies when the pauses between them are cut out.
@@ -72,7 +106,7 @@ struct Timeline {
 }
 
 impl Timeline {
-    fn new(parts: &[(Timestamp, &Outcome)]) -> Self {
+    fn new(parts: &[(Timestamp, &Outcome)], duration_s: fn(&Outcome) -> f64) -> Self {
         let origin = parts[0].0;
         let (mut pauses, mut end) = (0.0, 0.0_f64);
         let mut starts_s = Vec::new();
@@ -81,7 +115,7 @@ impl Timeline {
             let pause = (start - pauses - end).max(0.0);
             pauses += pause;
             starts_s.push(start - pauses);
-            end = end.max(start - pauses + part.duration_s);
+            end = end.max(start - pauses + duration_s(part));
         }
         Self { starts_s, duration_s: end }
     }
@@ -128,7 +162,7 @@ fn add_interval(sum: &mut Interval, other: &Interval) {
     sum.stalls.add(&other.stalls);
 }
 
-fn add_options(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+fn add_options<T: Add<Output = T>>(one: Option<T>, other: Option<T>) -> Option<T> {
     [one, other].into_iter().flatten().reduce(|one, other| one + other)
 }
 
@@ -151,6 +185,45 @@ fn merge_connecting(parts: &[&Outcome], established: u64) -> Connecting {
         histogram,
         phases: merged(parts.iter().map(|part| &part.connecting.phases[..])),
     }
+}
+
+/// What all have, and what their sum asks of a server. The bounds are those that hold for all.
+fn merge_loads(parts: &[&Outcome], timeline: &Timeline) -> Load {
+    let loads = || parts.iter().map(|part| part.load);
+    let mut load = parts[0].load;
+    if load.rate.is_some() {
+        load.rate = Some(timeline.rate(parts, |part| part.load.rate.unwrap_or(0.0)));
+    }
+    load.verified = loads().all(|load| load.verified);
+    load.spin = loads().any(|load| load.spin);
+    load.reply_timeout_s = loads().map(|load| load.reply_timeout_s).fold(f64::INFINITY, f64::min);
+    load.lossy_above = loads().map(|load| load.lossy_above).fold(f64::INFINITY, f64::min);
+    load
+}
+
+fn merge_stalls(parts: &[&Outcome]) -> Stalls {
+    let mut sum = parts[0].stalls.clone();
+    for stalls in parts[1..].iter().map(|part| &part.stalls) {
+        sum.lateness.add(&stalls.lateness);
+        sum.late_sends.add(&stalls.late_sends);
+        sum.beat_us = sum.beat_us.max(stalls.beat_us);
+        sum.watched_s += stalls.watched_s;
+        sum.run_delay_s = add_options(sum.run_delay_s, stalls.run_delay_s);
+        sum.timeslices = add_options(sum.timeslices, stalls.timeslices);
+        sum.steal_s = add_options(sum.steal_s, stalls.steal_s);
+        sum.throttled_s = add_options(sum.throttled_s, stalls.throttled_s);
+    }
+    sum
+}
+
+fn distinct<'a>(sentences: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let mut distinct: Vec<String> = Vec::new();
+    for sentence in sentences {
+        if !distinct.contains(sentence) {
+            distinct.push(sentence.clone());
+        }
+    }
+    distinct
 }
 
 fn merge_generators(parts: &[&Outcome], duration_s: f64) -> Generator {
@@ -201,7 +274,7 @@ fn merge_memory(parts: &[&Outcome]) -> Option<Memory> {
 }
 
 /// Connections are numbered through.
-fn merge_ledgers(parts: &[&Outcome], timeline: &Timeline) -> Vec<super::outcome::Loss> {
+fn merge_ledgers(parts: &[&Outcome], timeline: &Timeline) -> Vec<Loss> {
     let mut merged = Vec::new();
     let mut connections = 0;
     for (part, start) in parts.iter().zip(&timeline.starts_s) {
@@ -242,6 +315,7 @@ impl std::iter::Sum for Messages {
         all.fold(Self::default(), |sum, it| Self {
             sent: sum.sent + it.sent,
             received: sum.received + it.received,
+            untimed: sum.untimed + it.untimed,
             lost: sum.lost + it.lost,
             unsent: sum.unsent + it.unsent,
             late: sum.late + it.late,

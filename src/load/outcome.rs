@@ -64,7 +64,7 @@ pub struct Outcome {
     pub connecting: Connecting,
     /// Counts of messages.
     pub messages: Messages,
-    /// Whole messages that came in the window, by its length.
+    /// Echoes of messages that were due in the window, by its length.
     pub messages_per_second: f64,
     /// Bytes of their payload, by the length of the window.
     pub bytes_per_second: f64,
@@ -202,8 +202,11 @@ pub struct ConnectPhase {
 pub struct Messages {
     /// That were to be sent in the window, and were sent.
     pub sent: u64,
-    /// That were answered.
+    /// That got a response, whether it was their echo or corrupted.
     pub received: u64,
+    /// Of those, the ones whose response cannot be attributed after a loss: they have no time.
+    #[serde(default)]
+    pub untimed: u64,
     /// Without a response in time, or when the connection or the run ended.
     pub lost: u64,
     /// That were due in the window and could never be sent.
@@ -216,11 +219,11 @@ pub struct Messages {
     pub duplicated: u64,
     /// Echoes that came after the echo of a later message.
     pub reordered: u64,
-    /// Echoes that are not what was sent.
+    /// Messages whose response is not what was sent.
     pub corrupted: u64,
     /// Echoes that came as text for binary, or the reverse.
     pub opcode_changed: u64,
-    /// Messages that nobody asked for, such as pushes and greetings.
+    /// Messages that nobody asked for, such as pushes and greetings, since the connections were open.
     #[serde(default)]
     pub unasked: u64,
     /// Echoes that came on another connection than their message was sent on.

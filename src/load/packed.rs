@@ -94,7 +94,7 @@ impl Packed {
     }
 
     /// Steps come in ascending order, some perhaps twice.
-    fn push(&mut self, lower: u64, count: u64) {
+    pub(super) fn push(&mut self, lower: u64, count: u64) {
         self.total += count;
         match self.counts.last_mut() {
             Some((last, sum)) if *last == lower => *sum += count,

@@ -1,8 +1,8 @@
-//! What is counted while a run goes, and when it counts: what was to be sent in the window, and what came in
-//! it.
+//! What is counted while a run goes, and when it counts: what was to be sent in the window, and what became of
+//! it, even after the window.
 
 use super::latency::Histogram;
-use super::outcome::{Histograms, Interval, Messages};
+use super::outcome::{Difference, Histograms, Interval, Messages};
 
 /// See the [module documentation](self). All times are nanoseconds of one clock.
 #[derive(Debug)]
@@ -13,11 +13,13 @@ pub(super) struct Recorder {
     /// Whether messages can be sent later than they were to be.
     is_open_loop: bool,
     totals: Messages,
-    /// Echoes that came in the window, and the bytes of them.
-    arrived: u64,
-    arrived_bytes: u64,
+    /// Echoes of messages of the window, and the bytes of them.
+    echoed: u64,
+    echoed_bytes: u64,
     /// When the last of them came; 0 if none did.
-    last_arrived: u64,
+    last_echoed: u64,
+    /// The first message that came back changed.
+    difference: Option<Difference>,
     /// Everything that went wrong in the window.
     errors: u64,
     at_last_interval: Marks,
@@ -29,7 +31,7 @@ pub(super) struct Recorder {
 #[derive(Debug, Clone, Copy, Default)]
 struct Marks {
     sent: u64,
-    arrived: u64,
+    echoed: u64,
     errors: u64,
 }
 
@@ -37,8 +39,10 @@ struct Marks {
 #[derive(Debug)]
 pub(super) struct Record {
     pub(super) messages: Messages,
-    pub(super) arrived: u64,
-    pub(super) arrived_bytes: u64,
+    /// Echoes of messages of the window, and the bytes of them.
+    pub(super) echoed: u64,
+    pub(super) echoed_bytes: u64,
+    pub(super) difference: Option<Difference>,
     pub(super) histograms: Histograms,
     pub(super) intervals: Vec<Interval>,
 }
@@ -48,8 +52,10 @@ pub(super) struct Record {
 pub(super) enum Fault {
     Duplicated,
     Reordered,
-    Corrupted,
     OpcodeChanged,
+    /// It came after its message was given up.
+    Late,
+    Misdelivered,
 }
 
 impl Recorder {
@@ -60,9 +66,10 @@ impl Recorder {
             end: u64::MAX,
             is_open_loop,
             totals: Messages::default(),
-            arrived: 0,
-            arrived_bytes: 0,
-            last_arrived: 0,
+            echoed: 0,
+            echoed_bytes: 0,
+            last_echoed: 0,
+            difference: None,
             errors: 0,
             at_last_interval: Marks::default(),
             interval: Self::histograms(is_open_loop),
@@ -82,7 +89,7 @@ impl Recorder {
 
     /// It has ended with the last echo that came; now, if none did.
     pub(super) fn end_with_last(&mut self, now: u64) {
-        self.end = if self.last_arrived > self.start { self.last_arrived } else { now };
+        self.end = if self.last_echoed > self.start { self.last_echoed } else { now };
     }
 
     /// Whether this moment is in the window.
@@ -112,55 +119,117 @@ impl Recorder {
         self.totals.sent
     }
 
-    /// An echo came that is worth its name.
+    /// The echo of a message came.
     #[inline]
-    pub(super) fn echoed(&mut self, intended: u64, sent: u64, now: u64) {
+    pub(super) fn echoed(&mut self, intended: u64, sent: u64, now: u64, bytes: usize) {
         if !self.is_in_window(intended) {
             return;
         }
-        self.totals.received += 1;
+        self.count_echo(now, bytes);
         self.interval.latency.record(now.saturating_sub(intended));
         if let Some(uncorrected) = &mut self.interval.uncorrected {
             uncorrected.record(now.saturating_sub(sent));
         }
     }
 
-    /// A whole message came, whatever it is.
-    #[inline]
-    pub(super) fn arrived(&mut self, now: u64, bytes: usize) {
-        if self.is_in_window(now) {
-            self.arrived += 1;
-            self.arrived_bytes += bytes as u64;
-            self.last_arrived = now;
+    /// The same, when it cannot be told how long it took.
+    pub(super) fn echoed_untimed(&mut self, intended: u64, now: u64, bytes: usize) {
+        if self.is_in_window(intended) {
+            self.count_echo(now, bytes);
+            self.totals.untimed += 1;
         }
     }
 
-    /// The answer to a message came, and is not its echo: it took no time that would mean anything.
-    pub(super) fn answered_wrongly(&mut self, intended: u64) {
-        self.totals.received += u64::from(self.is_in_window(intended));
+    #[inline]
+    fn count_echo(&mut self, now: u64, bytes: usize) {
+        self.totals.received += 1;
+        self.echoed += 1;
+        self.echoed_bytes += bytes as u64;
+        self.last_echoed = now;
+    }
+
+    /// Forgets how long echoes took that came from this interval on: it has turned out that they may have been
+    /// those of other messages.
+    pub(super) fn forget_times_since(&mut self, index: u16) {
+        let past = self.intervals.iter_mut().skip(index.into()).map(|interval| {
+            let histograms = &mut interval.histograms;
+            let untimed = forget_times(histograms);
+            histograms.pack();
+            untimed
+        });
+        self.totals.untimed += past.sum::<u64>() + forget_times(&mut self.interval);
+    }
+
+    /// How many intervals are over.
+    #[inline]
+    pub(super) fn interval_index(&self) -> u16 {
+        self.intervals.len().min(u16::MAX.into()) as u16
+    }
+
+    /// A response to a message came, and is not its echo: it took no time that would mean anything.
+    pub(super) fn answered_wrongly(&mut self, intended: u64, now: u64) {
+        if self.is_in_window(intended) {
+            self.totals.received += 1;
+            self.totals.corrupted += 1;
+            self.last_echoed = self.last_echoed.max(now);
+            self.errors += 1;
+        }
+    }
+
+    /// A message came that nobody asked for. It counts whenever it came, since none belongs to the window.
+    pub(super) fn unasked(&mut self) {
+        self.totals.unasked += 1;
+    }
+
+    /// Shows how a message came back changed, if it is the first.
+    pub(super) fn differs(&mut self, difference: impl FnOnce() -> Difference) {
+        self.difference.get_or_insert_with(difference);
     }
 
     /// Something is wrong with an echo of a message that was to be sent at `moment`; with one of no known message
     /// that came then.
     pub(super) fn fault(&mut self, fault: Fault, moment: u64) {
-        // Once the window is over what comes still belongs to it.
-        if moment < self.start {
+        // Once the window is over what comes still belongs to it. What must never happen counts before, too.
+        if moment < self.start && fault != Fault::Misdelivered {
             return;
         }
-        self.errors += 1;
+        self.errors += u64::from(fault != Fault::Late);
         *match fault {
             Fault::Duplicated => &mut self.totals.duplicated,
             Fault::Reordered => &mut self.totals.reordered,
-            Fault::Corrupted => &mut self.totals.corrupted,
             Fault::OpcodeChanged => &mut self.totals.opcode_changed,
+            Fault::Late => &mut self.totals.late,
+            Fault::Misdelivered => &mut self.totals.misdelivered,
         } += 1;
     }
 
-    /// A message that was to be sent at `intended` has no echo, and will have none.
-    pub(super) fn lost(&mut self, intended: u64) {
-        if self.is_in_window(intended) {
+    /// A message that was to be sent at `intended` has no echo in time. Whether that counts.
+    pub(super) fn lost(&mut self, intended: u64) -> bool {
+        let counts = self.is_in_window(intended);
+        if counts {
             self.totals.lost += 1;
-            self.errors += 1;
+            self.beyond(intended);
+        }
+        counts
+    }
+
+    /// A message that was to be sent at `due` could not be.
+    pub(super) fn unsent(&mut self, due: u64) {
+        if self.is_in_window(due) {
+            self.totals.unsent += 1;
+            self.beyond(due);
+        }
+    }
+
+    /// A message of this time took longer than any echo: it belongs to the interval of that time.
+    fn beyond(&mut self, intended: u64) {
+        self.errors += 1;
+        let after_s = (intended - self.start) as f64 / 1e9;
+        let is_before = |interval: &Interval| interval.start_s + interval.duration_s <= after_s;
+        let index = self.intervals.partition_point(is_before);
+        match self.intervals.get_mut(index) {
+            Some(interval) => interval.histograms.beyond += 1,
+            None => self.interval.beyond += 1,
         }
     }
 
@@ -176,7 +245,7 @@ impl Recorder {
 
     /// How many echoes came in the interval at hand, and how long they took.
     pub(super) fn interval(&self) -> (u64, &Histograms) {
-        (self.arrived - self.at_last_interval.arrived, &self.interval)
+        (self.echoed - self.at_last_interval.echoed, &self.interval)
     }
 
     /// Ends the interval at hand. `rest` has what is not counted here.
@@ -187,12 +256,12 @@ impl Recorder {
         histograms.pack();
         let mut interval = rest;
         interval.sent = self.totals.sent - last.sent;
-        interval.received = self.arrived - last.arrived;
+        interval.received = self.echoed - last.echoed;
         interval.errors = self.errors - last.errors;
         interval.histograms = histograms;
         self.intervals.push(interval);
-        let (sent, arrived, errors) = (self.totals.sent, self.arrived, self.errors);
-        self.at_last_interval = Marks { sent, arrived, errors };
+        let (sent, echoed, errors) = (self.totals.sent, self.echoed, self.errors);
+        self.at_last_interval = Marks { sent, echoed, errors };
         self.intervals.last().expect("one was pushed")
     }
 
@@ -201,14 +270,16 @@ impl Recorder {
         if let Some(last) = self.intervals.last_mut() {
             last.histograms.add(&self.interval);
             last.sent += self.totals.sent - self.at_last_interval.sent;
+            last.received += self.echoed - self.at_last_interval.echoed;
             last.errors += self.errors - self.at_last_interval.errors;
         }
         let mut histograms = Self::histograms(self.is_open_loop);
         self.intervals.iter().for_each(|interval| histograms.add(&interval.histograms));
         Record {
             messages: self.totals,
-            arrived: self.arrived,
-            arrived_bytes: self.arrived_bytes,
+            echoed: self.echoed,
+            echoed_bytes: self.echoed_bytes,
+            difference: self.difference,
             histograms,
             intervals: self.intervals,
         }
@@ -218,4 +289,14 @@ impl Recorder {
         let uncorrected = is_open_loop.then(Histogram::new);
         Histograms { latency: Histogram::new(), uncorrected, beyond: 0 }
     }
+}
+
+/// Forgets how long messages took that were not beyond; how many there were.
+fn forget_times(histograms: &mut Histograms) -> u64 {
+    let count = histograms.latency.count();
+    histograms.latency.clear();
+    if let Some(uncorrected) = &mut histograms.uncorrected {
+        uncorrected.clear();
+    }
+    count
 }

@@ -1,16 +1,16 @@
 //! One connection of a load generator, and the desk where all of them are counted.
 
-use super::arrival::{Arrival, Echo, Sender, judge};
 use super::content::{Contents, Stamp};
 use super::flights::Flights;
 use super::latency::Histogram;
 use super::outcome::{EndedBy, Loss};
 use super::phases::Phases;
-use super::recorder::{Fault, Recorder};
+use super::receive::Aside;
+use super::recorder::Recorder;
 use super::schedule::Schedule;
-use crate::proto::{CloseCode, End, Framing, Message, Outbox};
+use crate::proto::{CloseCode, End, Framing, Outbox};
 use crate::service::Milestone;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 /// A message is late if it was sent so long after it was to be sent: 1,000 µs. Timers and the scheduler
 /// of an unloaded machine keep below.
@@ -41,8 +41,15 @@ pub(super) struct Desk {
     pub(super) tally: Tally,
     /// How long the steps of connecting take.
     pub(super) phases: Phases,
-    /// Messages that were given up, by connection and number: an echo of one is late, and not doubled.
-    pub(super) given_up: HashSet<(u32, u64)>,
+    /// Of a closed loop: messages of one connection in flight at once; otherwise 0.
+    pub(super) depth: u32,
+    /// How long an echo is waited for after an unknown message, until the next message is sent.
+    pub(super) patience: u64,
+    /// Echoes that came with something before them in a stream.
+    pub(super) prefixed: u64,
+    /// Messages that were given up, by connection and number, and whether they counted: an echo of one is late,
+    /// and not doubled.
+    pub(super) given_up: HashMap<(u32, u64), bool>,
     /// When the first attempt to connect was made.
     pub(super) began_at: u64,
     /// Whether any message ever came.
@@ -77,16 +84,35 @@ pub(super) struct Tally {
 #[derive(Debug)]
 pub(super) struct Talk {
     pub(super) state: State,
+    pub(super) order: Order,
+    /// The interval in which nothing was in flight last, if responses are matched by their order.
+    pub(super) in_step_at: u16,
     /// Its number in the whole run.
-    connection: u32,
+    pub(super) connection: u32,
     /// Its place in the schedule.
     pub(super) position: u32,
     /// Messages that are due and were not sent because the connection is blocked.
     pub(super) behind: u32,
     /// When connecting was due; once it is open, when it opened.
     since: u64,
-    flights: Flights,
-    arrival: Option<Box<Arrival>>,
+    pub(super) flights: Flights,
+    /// What is unfinished or unclear.
+    pub(super) aside: Option<Box<Aside>>,
+}
+
+/// Whether responses that are the same for every message can be matched to their messages by their order.
+///
+/// The nth response belongs to the nth message while none is lost. One that is lost is noticed late, or never:
+/// each later response passes for that of an older message, and seems slow. So once a message has no response,
+/// all times since nothing was in flight are forgotten, and none is taken until nothing is in flight again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// No response has come since nothing was in flight.
+    Fresh,
+    /// Some have.
+    Going,
+    /// A message was lost.
+    Lost,
 }
 
 /// How far a connection has come.
@@ -109,9 +135,15 @@ impl Desk {
         self.recorder.sent_total() + self.behind >= self.allowance
     }
 
+    /// Whether a response is matched to its message by what is in it, not by its order.
+    #[inline]
+    pub(super) fn is_attributed(&self) -> bool {
+        self.verify && self.contents.is_stamped()
+    }
+
     /// Whether a closed loop goes on.
     #[inline]
-    fn goes_on(&self) -> bool {
+    pub(super) fn goes_on(&self) -> bool {
         self.is_sending && self.schedule.is_none() && !self.is_spent()
     }
 }
@@ -130,12 +162,14 @@ impl Talk {
         desk.phases.begin(connection, now);
         Self {
             state: State::Opening,
+            order: Order::Fresh,
+            in_step_at: 0,
             connection,
             position: 0,
             behind: 0,
             since: due,
             flights: Flights::default(),
-            arrival: None,
+            aside: None,
         }
     }
 
@@ -162,26 +196,6 @@ impl Talk {
     /// It has passed a milestone on its way to be open.
     pub(super) fn pass(&self, desk: &mut Desk, milestone: Milestone, now: u64) {
         desk.phases.pass(self.connection, milestone, now);
-    }
-
-    /// Takes a message, or a piece of one, and in a closed loop sends the next for each that it answers.
-    #[inline]
-    pub(super) fn on_message(
-        &mut self,
-        desk: &mut Desk,
-        message: &Message<'_>,
-        now: u64,
-        outbox: &mut Outbox<'_>,
-    ) {
-        let answered = match desk.framing {
-            Framing::Raw if desk.verify => self.receive_bytes(desk, message.payload, now),
-            _ => u32::from(self.receive(desk, message, now)),
-        };
-        for _ in 0..answered {
-            if desk.goes_on() {
-                self.send(desk, now, outbox);
-            }
-        }
     }
 
     /// Sends the next message; when it was to be sent.
@@ -211,11 +225,17 @@ impl Talk {
         }
     }
 
-    /// Of a closed loop: sends until so many messages are on their way.
-    pub(super) fn fill(&mut self, desk: &mut Desk, depth: u32, now: u64, outbox: &mut Outbox<'_>) {
-        while desk.goes_on() && self.flights.len() < depth as usize {
+    /// Of a closed loop: sends until as many messages are in flight as may be. Those whose echoes something
+    /// stands in for do not count.
+    pub(super) fn fill(&mut self, desk: &mut Desk, now: u64, outbox: &mut Outbox<'_>) {
+        while desk.goes_on() && self.awaited() < desk.depth as usize {
             self.send(desk, now, outbox);
         }
+    }
+
+    fn awaited(&self) -> usize {
+        let standing_in = self.aside.as_ref().map_or(0, |aside| aside.unknowns.standing_in());
+        self.flights.len().saturating_sub(standing_in)
     }
 
     /// Says goodbye, and counts no more what becomes of the connection.
@@ -226,21 +246,9 @@ impl Talk {
         outbox.close(CloseCode::NORMAL);
     }
 
-    /// Gives up what was sent before `deadline` and has no echo; whether there was any.
-    pub(super) fn give_up_before(&mut self, desk: &mut Desk, deadline: u64) -> bool {
-        let mut has_lost = false;
-        while self.flights.oldest().is_some_and(|(_, sent)| sent < deadline) {
-            has_lost = true;
-            self.give_up_one(desk);
-        }
-        has_lost
-    }
-
     /// Counts a connection that has ended without our doing.
     pub(super) fn lose(&mut self, desk: &mut Desk, by: EndedBy, how: String, now: u64) {
-        while self.flights.oldest().is_some() {
-            self.give_up_one(desk);
-        }
+        self.give_up_all(desk, now);
         self.end(desk);
         desk.tally.lost += 1;
         desk.recorder.error();
@@ -254,158 +262,40 @@ impl Talk {
         }
     }
 
-    fn give_up_one(&mut self, desk: &mut Desk) {
-        let Some((number, sent)) = self.flights.give_up() else { return };
-        desk.recorder.lost(self.intended(desk, number, sent));
-        desk.given_up.insert((self.connection, number));
-        desk.tally.on_their_way -= 1;
-    }
-
     /// It is open no more; what was on its way on it will not come.
     fn end(&mut self, desk: &mut Desk) {
         desk.tally.on_their_way -= self.flights.len() as u64;
         desk.tally.open -= 1;
+        self.count_unsent(desk);
+        self.release_all(desk);
         self.state = State::Over;
         self.flights = Flights::default();
-        self.arrival = None;
-        desk.behind -= u64::from(std::mem::take(&mut self.behind));
+        self.aside = None;
+    }
+
+    /// Counts messages that are due and will never be sent.
+    fn count_unsent(&mut self, desk: &mut Desk) {
+        let behind = std::mem::take(&mut self.behind);
+        desk.behind -= u64::from(behind);
+        let next = self.flights.next_number();
+        for number in next..next + u64::from(behind) {
+            let due = self.intended(desk, number, 0);
+            desk.recorder.unsent(due);
+        }
     }
 
     #[inline]
-    fn stamp(&self, number: u64, time: u64) -> Stamp {
+    pub(super) fn stamp(&self, number: u64, time: u64) -> Stamp {
         Stamp { number, connection: self.connection, time }
     }
 
     /// When a message was to be sent: in a closed loop, when it was.
     #[inline]
-    fn intended(&self, desk: &Desk, number: u64, sent: u64) -> u64 {
+    pub(super) fn intended(&self, desk: &Desk, number: u64, sent: u64) -> u64 {
         match &desk.schedule {
             Some(schedule) => schedule.intended(self.position as usize, number),
             None => sent,
         }
-    }
-
-    #[inline]
-    fn sender<'a>(&'a self, desk: &'a Desk) -> Sender<'a> {
-        let Self { flights, connection, .. } = self;
-        Sender { contents: &desk.contents, flights, connection: *connection }
-    }
-
-    /// Takes a message, or a piece of one; whether it answered one of ours.
-    #[inline]
-    fn receive(&mut self, desk: &mut Desk, message: &Message<'_>, now: u64) -> bool {
-        if !desk.verify {
-            return message.ends && self.take_any(desk, message.payload.len(), now);
-        }
-        if message.is_whole() {
-            let echo = judge(self.sender(desk), message.kind, message.payload);
-            return self.take(desk, echo, message.payload.len(), now);
-        }
-        let arrival = self.arrival.take();
-        let mut arrival = arrival.unwrap_or_else(|| Box::new(Arrival::new(message.kind)));
-        arrival.take(self.sender(desk), message.payload);
-        if !message.ends {
-            self.arrival = Some(arrival);
-            return false;
-        }
-        let bytes = arrival.bytes();
-        let echo = arrival.end(&desk.contents);
-        self.take(desk, echo, bytes, now)
-    }
-
-    /// Takes bytes that nothing divides into messages but the size that they were sent with; how many of
-    /// ours they answered.
-    fn receive_bytes(&mut self, desk: &mut Desk, mut bytes: &[u8], now: u64) -> u32 {
-        let (whole, kind) = (desk.contents.bytes(), desk.contents.kind());
-        let mut answered = 0;
-        while !bytes.is_empty() {
-            let arrival = self.arrival.take();
-            let there = arrival.as_ref().map_or(0, |arrival| arrival.bytes());
-            let (piece, rest) = bytes.split_at(bytes.len().min(whole - there));
-            bytes = rest;
-            if piece.len() == whole {
-                let echo = judge(self.sender(desk), kind, piece);
-                answered += u32::from(self.take(desk, echo, whole, now));
-                continue;
-            }
-            let mut arrival = arrival.unwrap_or_else(|| Box::new(Arrival::new(kind)));
-            arrival.take(self.sender(desk), piece);
-            if arrival.bytes() < whole {
-                self.arrival = Some(arrival);
-                continue;
-            }
-            let echo = arrival.end(&desk.contents);
-            answered += u32::from(self.take(desk, echo, whole, now));
-        }
-        answered
-    }
-
-    /// Takes what came for the answer to the oldest, whatever it is.
-    fn take_any(&mut self, desk: &mut Desk, bytes: usize, now: u64) -> bool {
-        desk.recorder.arrived(now, bytes);
-        self.flights.oldest().is_some_and(|(number, _)| self.land(desk, number, now))
-    }
-
-    /// Counts an echo; whether it answered one of our messages.
-    #[inline]
-    fn take(&mut self, desk: &mut Desk, echo: Echo, bytes: usize, now: u64) -> bool {
-        desk.recorder.arrived(now, bytes);
-        match echo {
-            Echo::Intact(number) => self.land(desk, number, now),
-            _ => self.take_faulty(desk, echo, now),
-        }
-    }
-
-    #[inline(never)]
-    fn take_faulty(&mut self, desk: &mut Desk, echo: Echo, now: u64) -> bool {
-        match echo {
-            Echo::Intact(number) => self.land(desk, number, now),
-            Echo::OpcodeChanged(number) => {
-                let sent = self.flights.sent(number).unwrap_or(now);
-                desk.recorder.fault(Fault::OpcodeChanged, self.intended(desk, number, sent));
-                self.land(desk, number, now)
-            }
-            Echo::Corrupted(number) => {
-                // What cannot be recognized is taken for the echo of the oldest.
-                let oldest = self.flights.oldest().map(|(number, _)| number);
-                match number.or(oldest) {
-                    Some(number) => self.land_broken(desk, number),
-                    None => {
-                        desk.recorder.fault(Fault::Corrupted, now);
-                        false
-                    }
-                }
-            }
-            Echo::Past(number) => {
-                if desk.given_up.remove(&(self.connection, number)) {
-                    desk.tally.error("echo after the timeout".into());
-                } else {
-                    desk.recorder.fault(Fault::Duplicated, now);
-                }
-                false
-            }
-        }
-    }
-
-    #[inline]
-    fn land(&mut self, desk: &mut Desk, number: u64, now: u64) -> bool {
-        let Some(landed) = self.flights.land(number) else { return false };
-        desk.tally.on_their_way -= 1;
-        let intended = self.intended(desk, number, landed.sent);
-        desk.recorder.echoed(intended, landed.sent, now);
-        if landed.is_reordered {
-            desk.recorder.fault(Fault::Reordered, intended);
-        }
-        true
-    }
-
-    fn land_broken(&mut self, desk: &mut Desk, number: u64) -> bool {
-        let Some(landed) = self.flights.land(number) else { return false };
-        desk.tally.on_their_way -= 1;
-        let intended = self.intended(desk, number, landed.sent);
-        desk.recorder.answered_wrongly(intended);
-        desk.recorder.fault(Fault::Corrupted, intended);
-        true
     }
 }
 

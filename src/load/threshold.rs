@@ -3,11 +3,11 @@
 //! A threshold is the condition under which a run has failed. One that cannot be judged, because nothing was
 //! measured, has failed too: a gate must not open because nobody came.
 
-use super::compare::{COMPARED, Comparison};
 use super::metric::{METRICS, Metric};
 use super::outcome::Outcome;
-use super::render::quantity::{percent, signed_percent};
+use super::render::quantity::{count, percent, signed_percent};
 use super::result::Figure;
+use super::result::compare::{COMPARED, Comparison};
 use std::fmt;
 use std::str::FromStr;
 
@@ -68,19 +68,65 @@ impl Threshold {
         }
     }
 
-    /// The same for the change between two outcomes, of which `after` is what an absolute threshold is about.
-    /// A change must be more than chance to cross a threshold.
-    pub fn complaint_between(&self, comparison: &Comparison, after: &Outcome) -> Option<String> {
-        let Bound::Relative(bound) = self.bound else { return self.complaint(after) };
+    /// Why this outcome's figure cannot be believed, in a sentence; none if it can.
+    pub fn doubt(&self, outcome: &Outcome) -> Option<String> {
+        let (name, unit) = (self.metric.name, self.metric.unit);
+        outcome.not_believed.iter().any(|doubted| doubted == name).then(|| {
+            let value = self.metric.value(outcome).text(|value| unit.show(value));
+            format!(
+                "{self} cannot be judged: {name} is {value}, and stalls of the load generator may dominate it"
+            )
+        })
+    }
+
+    /// The same for a comparison. An absolute threshold is about each run of the second side. A change that is
+    /// not shown may yet be as large as the bound, if the runs tell only larger ones.
+    pub fn doubt_between(&self, comparison: &Comparison<'_>) -> Option<String> {
+        let Bound::Relative(bound) = self.bound else {
+            return comparison.sides[1].runs.iter().find_map(|run| self.doubt(run));
+        };
+        let change = comparison.change(self.metric.name)?;
+        let it = match &change.difference {
+            Err(reason) => return Some(format!("{self} cannot be judged: {reason}")),
+            Ok(it) if it.is_shown => return None,
+            Ok(it) => it,
+        };
+        let is_open = match self.operator.holds(0.0, bound) {
+            true => !self.operator.holds(it.change, bound),
+            false => bound != 0.0 && it.margin >= bound.abs(),
+        };
+        is_open.then(|| {
+            let more = match it.rounds_missing() {
+                0 => String::new(),
+                rounds => format!("; about {} more rounds would tell 5 %", count(rounds.into())),
+            };
+            let margin = percent(it.margin);
+            format!("{self} cannot be judged: these runs tell no change below ± {margin}{more}")
+        })
+    }
+
+    /// What is wrong with the second side of a comparison. A change must be more than chance to cross a
+    /// threshold, unless no change crosses it too.
+    pub fn complaint_between(&self, comparison: &Comparison<'_>) -> Option<String> {
+        let Bound::Relative(bound) = self.bound else { return self.complaint_of_runs(comparison) };
         let name = self.metric.name;
-        let change = comparison.change(name)?;
-        match &change.estimate {
-            Err(reason) => Some(format!("{self} cannot be judged: {reason}")),
-            Ok(it) => (it.is_shown && self.operator.holds(it.change, bound)).then(|| {
-                let (change, margin) = (signed_percent(it.change), percent(it.margin));
-                format!("{name} changed by {change} ± {margin}: crosses {self}")
-            }),
-        }
+        let it = comparison.change(name)?.difference.as_ref().ok()?;
+        let is_told = it.is_shown || self.operator.holds(0.0, bound);
+        (is_told && self.operator.holds(it.change, bound)).then(|| {
+            let (change, margin) = (signed_percent(it.change), percent(it.margin));
+            format!("{name} changed by {change} ± {margin}: crosses {self}")
+        })
+    }
+
+    /// The complaint about the first run of the second side that there is one about, and how many there are.
+    fn complaint_of_runs(&self, comparison: &Comparison<'_>) -> Option<String> {
+        let runs = &comparison.sides[1].runs;
+        let complaints: Vec<String> = runs.iter().filter_map(|run| self.complaint(run)).collect();
+        let first = complaints.first()?;
+        Some(match runs.len() {
+            1 => first.clone(),
+            all => format!("in {} of {all} runs of B, as in {first}", complaints.len()),
+        })
     }
 }
 
@@ -129,7 +175,11 @@ pub fn names() -> String {
 
 fn expected(metric: &Metric, bound: &str) -> String {
     let change = if COMPARED.contains(&metric.name) { ", or a change such as +5%" } else { "" };
-    format!("'{bound}' is no bound of {}: expected {}{change}", metric.name, metric.unit.examples())
+    format!(
+        "'{bound}' is not a valid threshold for {}: expected {}{change}",
+        metric.name,
+        metric.unit.examples()
+    )
 }
 
 /// `+5%` is 0.05.

@@ -2,25 +2,29 @@
 
 use super::address::{Address, Endpoint, Location};
 use super::network::Peer;
+use super::os::socket_file::{SocketFile, remove_if_dead};
 use super::socket_options::SocketOptions;
 use super::stream::SystemStream;
 use super::tls::Acceptor;
 use crate::limits::BACKLOG;
 use mio::net::{TcpListener, UnixListener};
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use rustix::io::Errno;
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+
+/// Ports that are tried until one is free at every address of a name: 16. Two in a row are rarely
+/// taken.
+const PORT_ATTEMPTS_MAX: u32 = 16;
 
 /// A bound socket that accepts connections.
 #[derive(Debug)]
 pub enum SystemListener {
     /// TCP, and what makes TLS of it.
     Tcp(TcpListener, Option<Acceptor>),
-    /// A Unix socket, and the file to remove when it closes, if that is ours to do.
-    Unix(UnixListener, Option<SocketFile>),
+    /// A Unix socket, and the file to remove before it closes, if that is ours to do.
+    Unix(Option<SocketFile>, UnixListener),
 }
 
 impl SystemListener {
@@ -37,7 +41,7 @@ impl SystemListener {
         options: &SocketOptions,
         acceptor: Option<&Acceptor>,
     ) -> io::Result<(Self, Address)> {
-        let mut last_error = io::Error::new(ErrorKind::NotFound, "the name has no address");
+        let mut last_error = no_address();
         for endpoint in address.resolve()? {
             match Self::bind_to(&endpoint, options, acceptor) {
                 Ok((listener, location)) => {
@@ -47,6 +51,52 @@ impl SystemListener {
             }
         }
         Err(last_error)
+    }
+
+    /// As [`bind`](Self::bind), but on each of the addresses that a name has on this machine, with
+    /// one port for all where 0 was asked for. There is at least one.
+    ///
+    /// # Errors
+    /// What the operating system says if an address of this machine is not to be had, or if there
+    /// is none.
+    pub fn bind_all(
+        address: &Address,
+        options: &SocketOptions,
+        acceptor: Option<&Acceptor>,
+    ) -> io::Result<Vec<(Self, Address)>> {
+        let mut endpoints: Vec<Endpoint> = Vec::new();
+        for endpoint in address.resolve()? {
+            if !endpoints.contains(&endpoint) {
+                endpoints.push(endpoint);
+            }
+        }
+        let several = endpoints.len() > 1;
+        let options = SocketOptions { only_v6: options.only_v6 || several, ..options.clone() };
+        let is_any_port = matches!(address.location, Location::Tcp(_, 0));
+        let attempts = if several && is_any_port { PORT_ATTEMPTS_MAX } else { 1 };
+        let mut attempt = 1;
+        loop {
+            match bind_each(address, &endpoints, &options, acceptor) {
+                // The port that is free at one address is not at another.
+                Err(error) if error.kind() == ErrorKind::AddrInUse && attempt < attempts => {
+                    attempt += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Lets other listeners have the same port, and share its connections, from now on
+    /// (`SO_REUSEPORT`). Until then nobody else could have it: bind with this first, and then
+    /// share.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn share_port(&self) -> io::Result<()> {
+        match self {
+            Self::Tcp(listener, _) => SockRef::from(listener).set_reuse_port(true),
+            Self::Unix(..) => Ok(()),
+        }
     }
 
     fn bind_to(
@@ -63,8 +113,8 @@ impl SystemListener {
             Endpoint::Unix(path) => {
                 remove_if_dead(path)?;
                 let listener = UnixListener::bind(path)?;
-                let file = Some(SocketFile(path.clone()));
-                Ok((Self::Unix(listener, file), Location::Unix(path.clone())))
+                let file = SocketFile::new(path)?;
+                Ok((Self::Unix(Some(file), listener), Location::Unix(path.clone())))
             }
         }
     }
@@ -87,7 +137,7 @@ impl SystemListener {
             Location::Unix(_) => {
                 let listener = std::os::unix::net::UnixListener::from(descriptor);
                 listener.set_nonblocking(true)?;
-                Self::Unix(UnixListener::from_std(listener), None)
+                Self::Unix(None, UnixListener::from_std(listener))
             }
         })
     }
@@ -102,7 +152,7 @@ impl SystemListener {
                 };
                 Ok((stream, address.into()))
             }
-            Self::Unix(listener, _) => {
+            Self::Unix(_, listener) => {
                 let (stream, _) = listener.accept()?;
                 Ok((SystemStream::Unix(stream), Peer::UNIX))
             }
@@ -112,7 +162,7 @@ impl SystemListener {
     pub(super) fn source(&mut self) -> &mut dyn mio::event::Source {
         match self {
             Self::Tcp(listener, _) => listener,
-            Self::Unix(listener, _) => listener,
+            Self::Unix(_, listener) => listener,
         }
     }
 }
@@ -121,20 +171,48 @@ impl AsFd for SystemListener {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Tcp(listener, _) => listener.as_fd(),
-            Self::Unix(listener, _) => listener.as_fd(),
+            Self::Unix(_, listener) => listener.as_fd(),
         }
     }
 }
 
-/// Removes the file of a Unix socket when its listener goes.
-#[derive(Debug)]
-pub struct SocketFile(PathBuf);
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        // If somebody else removed it there is nothing left to do.
-        let _ = std::fs::remove_file(&self.0);
+/// Binds each of the endpoints that is an address of this machine; all have the port that the first
+/// one got.
+fn bind_each(
+    address: &Address,
+    endpoints: &[Endpoint],
+    options: &SocketOptions,
+    acceptor: Option<&Acceptor>,
+) -> io::Result<Vec<(SystemListener, Address)>> {
+    let mut bound: Vec<(SystemListener, Address)> = Vec::new();
+    let mut last_error = no_address();
+    for endpoint in endpoints {
+        let mut endpoint = endpoint.clone();
+        if let Endpoint::Tcp(place) | Endpoint::Tls(place, _) = &mut endpoint
+            && let Some((_, Address { location: Location::Tcp(_, port), .. })) = bound.first()
+        {
+            place.set_port(*port);
+        }
+        match SystemListener::bind_to(&endpoint, options, acceptor) {
+            Ok((listener, location)) => {
+                bound.push((listener, Address { location, ..address.clone() }));
+            }
+            Err(error) if is_elsewhere(&error) => last_error = error,
+            Err(error) => return Err(error),
+        }
     }
+    if bound.is_empty() { Err(last_error) } else { Ok(bound) }
+}
+
+/// Whether an address cannot be bound because this machine does not have it, or not even its
+/// family.
+fn is_elsewhere(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::AddrNotAvailable
+        || Errno::from_io_error(error) == Some(Errno::AFNOSUPPORT)
+}
+
+fn no_address() -> io::Error {
+    io::Error::new(ErrorKind::NotFound, "the name has no address")
 }
 
 fn bind_tcp(address: SocketAddr, options: &SocketOptions) -> io::Result<std::net::TcpListener> {
@@ -143,7 +221,9 @@ fn bind_tcp(address: SocketAddr, options: &SocketOptions) -> io::Result<std::net
     // A server that is started again must not wait for the connections of its predecessor.
     socket.set_reuse_address(true)?;
     options.apply(&socket)?;
-    if address.is_ipv6() && address.ip().is_unspecified() {
+    if address.is_ipv6() && options.only_v6 {
+        socket.set_only_v6(true)?;
+    } else if address.is_ipv6() && address.ip().is_unspecified() {
         // `[::]` is every address of this machine, whatever the system's bindv6only says.
         socket.set_only_v6(false)?;
     }
@@ -153,25 +233,11 @@ fn bind_tcp(address: SocketAddr, options: &SocketOptions) -> io::Result<std::net
     Ok(socket.into())
 }
 
-/// Removes a socket file that nobody listens on any more, as a killed server leaves it.
-fn remove_if_dead(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::FileTypeExt;
-    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|data| data.file_type().is_socket());
-    if !is_socket {
-        return Ok(());
-    }
-    match UnixStream::connect(path) {
-        Err(error) if error.kind() == ErrorKind::ConnectionRefused => std::fs::remove_file(path),
-        _ => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::net::Keepalive;
     use mio::net::TcpStream;
-    use socket2::SockRef;
     use std::time::Duration;
 
     /// One connection that a listener with these options has accepted, behind both ends of it.

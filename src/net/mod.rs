@@ -13,6 +13,7 @@ mod flags;
 mod heap;
 pub mod listener;
 pub mod network;
+pub mod os;
 mod pacer;
 pub mod random;
 pub mod reactor;

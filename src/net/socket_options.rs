@@ -25,6 +25,8 @@ pub struct SocketOptions {
     pub backlog: Option<u32>,
     /// Whether other listeners may have the same port, and share its connections (`SO_REUSEPORT`).
     pub reuse_port: bool,
+    /// Whether a listener on `::` leaves IPv4 to another one (`IPV6_V6ONLY`).
+    pub only_v6: bool,
 }
 
 /// TCP keepalive (RFC 9293 §3.8.4).

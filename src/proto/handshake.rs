@@ -235,7 +235,7 @@ fn check_host(head: &Head<'_>, policy: &Policy) -> Result<(), Error> {
 }
 
 /// The host without its port, if the value is `uri-host [ ":" port ]` (RFC 9110 §7.2).
-fn host_name(value: &[u8]) -> Option<&[u8]> {
+pub(crate) fn host_name(value: &[u8]) -> Option<&[u8]> {
     let (name, port) = match value {
         [b'[', ..] => {
             let end = value.iter().position(|&byte| byte == b']')?;

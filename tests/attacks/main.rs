@@ -18,7 +18,7 @@
 //! | RUSTSEC-2025-0055, OSC 52 and 8: a peer's bytes in a log or on a terminal | `t_rustsec_2025_0055`, `t_osc_52`; `cli::printable` |
 //!
 //! Any origin and any host are served by default, for an echo has no authority that a page could borrow;
-//! `--origin` and `--host` restrict them, and that is what the two tests demand.
+//! `--allow-origin` and `--allow-host` restrict them, and that is what the two tests demand.
 //!
 //! | frames and compression | test |
 //! | --- | --- |
@@ -57,6 +57,10 @@
 //! | OOM | `t_oom` |
 //! | a panic in one connection | `panics` |
 //! | SIGPIPE | `t_sigpipe` |
+//! | a log or a stdout that nobody reads | `sockets::unread_output` |
+//! | a hangup without keys; signals during the start | `sockets::start_up` |
+//! | a worker that stands still, or can never start again | `sockets::workers` |
+//! | a pipe or device in the place of a key; the port or socket of another server | `sockets::start_up`, `sockets::listeners` |
 //! | descriptors that leak | `t_fd_leak` |
 //! | core dumps with secrets | `t_core_dump` |
 //!

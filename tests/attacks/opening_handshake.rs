@@ -276,7 +276,7 @@ fn t_websocket_smuggling() {
 }
 
 /// Pages of other origins (CSWSH): an echo has no ambient authority and serves them all by default; with
-/// `--origin`, exactly those that are listed, however they disguise themselves.
+/// `--allow-origin`, exactly those that are listed, however they disguise themselves.
 #[test]
 fn t_cwe_1385() {
     let listed = ["https://page.example", "http://[::1]:8080"].map(str::to_owned).to_vec();
@@ -314,7 +314,8 @@ fn t_cwe_1385() {
     assert!(judge("", &strict).is_ok(), "who has no origin is no page");
 }
 
-/// A name that resolves to us without being ours (DNS rebinding): with `--host`, only the listed names.
+/// A name that resolves to us without being ours (DNS rebinding): with `--allow-host`, only the
+/// listed names.
 #[test]
 fn t_dns_rebinding() {
     let policy = Policy { hosts: vec!["localhost".into(), "[::1]".into()], ..Policy::default() };

@@ -100,34 +100,119 @@ fn stdin_is_a_file_too() {
 #[test]
 fn several_are_merged() {
     let saved = Saved::new("merge");
-    let finished = saved.report(&["closed", "slower", "closed"], &["--merge", "--json", "-"]);
+    let finished = saved.report(&["closed", "slower"], &["--merge", "--json", "-"]);
     assert_ended(&finished, 0, &[]);
     let merged: Outcome = serde_json::from_str(&finished.stdout).expect("JSON");
-    assert_eq!((merged.runs, merged.histograms.latency.count()), (3, 2_400));
+    assert_eq!((merged.runs, merged.histograms.latency.count()), (2, 1_600));
     assert_ended(&saved.report(&["closed"], &["--merge"]), 0, &[]);
     saved.save("hold", &outcome::hold());
     assert_ended(&saved.report(&["closed", "hold"], &["--merge"]), 1, &["cannot be merged"]);
 }
 
 #[test]
-fn two_are_compared() {
+fn what_is_not_one_experiment_is_merged_only_by_force() {
+    let saved = Saved::new("force");
+    let mut other = outcome::closed(2, 8, 100, 180.0);
+    other.target = "ws://elsewhere/".into();
+    saved.save("other", &other);
+    let files = ["closed", "other"];
+    assert_ended(&saved.report(&files, &["--merge"]), 1, &["the targets differ", "--force"]);
+    let forced = saved.report(&files, &["--merge", "--force", "--json", "-"]);
+    assert_ended(&forced, 0, &[]);
+    let merged: Outcome = serde_json::from_str(&forced.stdout).expect("JSON");
+    assert!(merged.findings[0].starts_with("merged with --force although the targets differ"));
+    let twice = saved.report(&["closed", "closed"], &["--merge"]);
+    assert_ended(&twice, 1, &["is given twice"]);
+}
+
+/// Runs of two servers in turn: A of 180 µs, B of so many.
+fn save_rounds(saved: &Saved, usual_us: f64) -> [Vec<String>; 2] {
+    let mut names = [Vec::new(), Vec::new()];
+    for place in 0..12_i64 {
+        let side = usize::from([false, true, true, false][place as usize % 4]);
+        let mut run = outcome::closed(place as u64 + 1, 3, 3_000, [180.0, usual_us][side]);
+        let start: jiff::Timestamp = run.started_at.parse().expect("a time");
+        run.started_at = (start + jiff::SignedDuration::from_secs(place * 20)).to_string();
+        let name = format!("{}{}", ["a", "b"][side], names[side].len());
+        saved.save(&name, &run);
+        names[side].push(saved.path(&name));
+    }
+    names
+}
+
+fn compare(sides: &[Vec<String>; 2], runs: usize, arguments: &[&str]) -> Finished {
+    let [a, b] = sides.each_ref().map(|side| side.iter().map(String::as_str).take(runs));
+    let (a, b): (Vec<&str>, Vec<&str>) = (a.collect(), b.collect());
+    run(&[&["report", "--compare"], &a[..], &["--against"], &b[..], arguments].concat())
+}
+
+#[test]
+fn two_sides_are_compared() {
     let saved = Saved::new("compare");
-    let finished = saved.report(&["closed", "slower"], &["--compare"]);
+    let sides = save_rounds(&saved, 280.0);
+    let page = saved.path("page.html");
+    let finished = compare(&sides, 6, &["--html", &page]);
     assert_ended(&finished, 0, &[]);
     assert!(
-        finished.stdout.contains("p50 ") && finished.stdout.contains("slower by "),
+        finished.stdout.contains("p50 ") && finished.stdout.contains(" % slower ± "),
         "{finished:#?}"
     );
-    let crossed = saved.report(&["closed", "slower"], &["--compare", "--fail-if", "p50>+5%"]);
+    assert!(saved.read("page.html").contains("<h1>DIFFERENT</h1>"));
+    let crossed = compare(&sides, 6, &["--fail-if", "p50>+5%"]);
     assert_ended(&crossed, 3, &["p50 changed by +", "crosses p50>+5%"]);
-    assert!(crossed.stdout.contains("slower by "), "the table is printed first");
-    assert_ended(&saved.report(&["slower", "closed"], &["--compare", "--fail-if=p50>+5%"]), 0, &[]);
+    assert!(crossed.stdout.contains(" % slower ± "), "the table is printed first");
+    let [a, b] = sides;
+    assert_ended(&compare(&[b, a], 6, &["--fail-if=p50>+5%"]), 0, &[]);
+}
+
+#[test]
+fn few_runs_are_shown_side_by_side_and_judge_no_change() {
+    let saved = Saved::new("few");
+    let sides = save_rounds(&saved, 280.0);
+    let one = compare(&sides, 1, &[]);
+    assert_ended(&one, 0, &[]);
+    assert!(one.stdout.contains("one run each cannot tell"), "{}", one.stdout);
+    for (runs, words) in [(1, "one run each cannot tell"), (4, "4 runs are too few")] {
+        let finished = compare(&sides, runs, &["--fail-if", "p50>+5%"]);
+        assert_ended(&finished, 4, &["p50>+5% cannot be judged", words]);
+    }
+    assert_ended(&compare(&sides, 1, &["--fail-if", "p50>1us"]), 3, &["crosses p50>1us"]);
+}
+
+#[test]
+fn sides_that_are_not_valid_are_refused_or_accepted() {
+    let saved = Saved::new("sides");
+    let sides = save_rounds(&saved, 180.0);
+    let mut bound: Outcome = serde_json::from_str(&saved.read("b3")).expect("JSON");
+    bound.verdict = Verdict::GeneratorBound;
+    bound.verdict_reason = "it was busy".into();
+    saved.save("b3", &bound);
+    let refused = compare(&sides, 6, &[]);
+    assert_ended(&refused, 4, &["is GENERATOR-BOUND: it was busy", "--accept-invalid"]);
+    assert_eq!(refused.stdout, "");
+    assert_ended(&compare(&sides, 6, &["--accept-invalid"]), 0, &[]);
+}
+
+#[test]
+fn a_threshold_on_a_doubted_figure_cannot_be_judged() {
+    let saved = Saved::new("doubted");
+    let mut doubted = outcome::closed(1, 8, 100, 180.0);
+    doubted.valid_to = Some(90.0);
+    doubted.not_believed = vec!["p99".into()];
+    saved.save("doubted", &doubted);
+    let words = ["p99>1us cannot be judged", "stalls of the load generator"];
+    assert_ended(&saved.report(&["doubted"], &["--fail-if", "p99>1us"]), 4, &words);
+    let both = ["--fail-if", "p90>1us", "--fail-if", "p99>1us"];
+    assert_ended(&saved.report(&["doubted"], &both), 4, &words);
+    assert_ended(&saved.report(&["doubted"], &["--fail-if", "p90>1us"]), 3, &["crosses p90>1us"]);
+    let accepted = ["--accept-invalid", "--fail-if", "p99>1us"];
+    assert_ended(&saved.report(&["doubted"], &accepted), 3, &["crosses p99>1us"]);
 }
 
 #[test]
 fn thresholds_decide_before_the_verdict() {
     let saved = Saved::new("exit");
-    let mut bound = outcome::closed(1, 8, 100, 180.0);
+    let mut bound = outcome::closed(3, 8, 100, 180.0);
     bound.verdict = Verdict::GeneratorBound;
     bound.verdict_reason = "the generator was busy".into();
     saved.save("bound", &bound);
@@ -140,7 +225,6 @@ fn thresholds_decide_before_the_verdict() {
     assert_ended(&saved.report(&["bound"], &both), 3, &crossed);
     assert_ended(&saved.report(&["closed"], &["--fail-if", "errors>0"]), 0, &[]);
     assert_ended(&saved.report(&["closed", "bound"], &["--merge"]), 4, &["GENERATOR-BOUND"]);
-    assert_ended(&saved.report(&["bound", "closed"], &["--compare"]), 4, &["GENERATOR-BOUND"]);
 }
 
 #[test]
@@ -148,16 +232,19 @@ fn what_is_asked_wrongly_is_told_before_anything_is_read() {
     let twice: &[&str] = &["report", "a", "b"];
     assert_refused(twice, 2, &["2 files", "--merge", "--compare"]);
     assert_refused(&["report"], 2, &["<FILE>"]);
-    assert_refused(&["report", "--compare", "a"], 2, &["--compare takes two files, not 1"]);
-    assert_refused(&["report", "--compare", "--merge", "a", "b"], 2, &["--compare", "--merge"]);
+    assert_refused(&["report", "--compare", "a", "b"], 2, &["--against"]);
+    assert_refused(&["report", "--against", "a"], 2, &["--compare"]);
+    let merged: &[&str] = &["report", "--merge", "--compare", "a", "--against", "b"];
+    assert_refused(merged, 2, &["--compare", "--merge"]);
+    assert_refused(&["report", "a", "--force"], 2, &["--merge"]);
     assert_refused(&["report", "a", "--html", "-"], 2, &["--html -", "only --json"]);
     assert_refused(&["report", "a", "--hdr", "/nowhere/b"], 2, &["--hdr /nowhere/b", "directory"]);
-    let words = ["--fail-if p99>+5%", "--compare A B"];
+    let words = ["--fail-if p99>+5%", "--compare A... --against B..."];
     assert_refused(&["report", "a", "--fail-if", "p99>+5%"], 2, &words);
     let words = ["'p98>1ms'", "--fail-if", "'p98' is not measured", "p99.9", "server.cpu"];
     assert_refused(&["report", "a", "--fail-if", "p98>1ms"], 2, &words);
     let words = ["--json is for one result"];
-    assert_refused(&["report", "--compare", "a", "b", "--json", "-"], 2, &words);
+    assert_refused(&["report", "--json", "-", "--compare", "a", "--against", "b"], 2, &words);
 }
 
 #[test]
@@ -166,22 +253,35 @@ fn what_is_no_result_is_one_sentence() {
     let good = saved.read("closed");
     for (text, words) in [
         ("halloo", "is not JSON: "),
-        ("{}", "is no result of halloo: it has no schema_version"),
-        ("[1]", "is no result of halloo"),
-        ("{\"schema_version\":1}", "is no result of halloo: missing field"),
-        (&good.replace("\"schema_version\":1", "\"schema_version\":2"), "this halloo reads 1"),
-        (&good.replace("\"VALID\"", "\"FINE\""), "'FINE' is no verdict"),
-        (&good.replace("HISTF", "HISTX"), "no HdrHistogram"),
+        ("{}", "is not a result of halloo: it has no schema_version"),
+        ("[1]", "is not a result of halloo"),
+        ("{\"schema_version\":2}", "is not a result of halloo: missing field"),
+        ("{\"schema_version\":1}", "has schema_version 1: this halloo reads 2"),
+        (&good.replace("\"VALID\"", "\"FINE\""), "unknown variant `FINE`"),
+        (&good.replace("HISTF", "HISTX"), "not an HdrHistogram"),
+        (&good.replace("\"received\":800", "\"received\":700"), "contradicts itself: "),
+        (
+            &good.replace("\"sent\":800", "\"sent\":18446744073709551615"),
+            "messages.sent is 18446744073709551615, and sums of such counts overflow",
+        ),
     ] {
         saved.write("strange", text);
-        let finished = saved.report(&["strange"], &[]);
-        assert_ended(&finished, 1, &[&saved.path("strange"), words]);
-        assert_eq!(finished.stdout, "");
+        for arguments in [&[][..], &["--merge"], &["--html", &saved.path("page")]] {
+            let finished = saved.report(&["strange"], arguments);
+            assert_ended(&finished, 1, &[&saved.path("strange"), words]);
+            assert_eq!(finished.stdout, "");
+        }
+        let (strange, closed) = (saved.path("strange"), saved.path("closed"));
+        let finished = run(&["report", "--compare", &closed, "--against", &strange]);
+        assert_ended(&finished, 1, &[&strange, words]);
     }
+    saved.write("marked", &format!("\u{feff}{good}"));
+    assert_ended(&saved.report(&["marked"], &[]), 0, &[]);
     assert_ended(&saved.report(&["absent"], &[]), 1, &["absent' cannot be read: No such file"]);
     saved.write("bytes", "");
     fs::write(saved.0.join("bytes"), b"\xff\xfe").unwrap();
-    assert_ended(&saved.report(&["bytes"], &[]), 1, &["cannot be read"]);
+    assert_ended(&saved.report(&["bytes"], &[]), 1, &["is UTF-16 text: expected UTF-8"]);
+    assert_ended(&run(&["report", "/dev/zero"]), 1, &["'/dev/zero' is larger than 256 MiB"]);
 }
 
 #[test]

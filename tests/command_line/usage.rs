@@ -33,6 +33,12 @@ fn a_wrong_value_names_the_flag_the_value_and_what_would_do() {
         ("--auth-hash", "sha1", "sha256, md5"),
         ("--auth-encoding", "base64", "raw, hex"),
         ("--log-format", "xml", "text, json"),
+        ("--allow-origin", "https://x/", "write https://x"),
+        ("--allow-origin", "https://x:443", "write https://x"),
+        ("--allow-origin", "page.example", "https://page.example"),
+        ("--allow-host", "a:9527", "write a"),
+        ("--allow-host", "http://a", "echo.example"),
+        ("--subprotocol", "a b", "letters, digits"),
     ];
     for (flag, value, accepted) in cases {
         let argument = format!("{flag}={value}");

@@ -22,6 +22,7 @@ pub mod client_frames;
 pub mod deflate;
 pub mod extensions;
 pub mod line;
+pub mod report;
 pub mod request_head;
 pub mod response;
 pub mod server_frames;

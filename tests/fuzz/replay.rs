@@ -12,7 +12,7 @@ fn replay(target: &str, check: fn(&[u8])) {
     assert!(paths.len() >= 10, "{} files in {}", paths.len(), directory.display());
     for path in paths {
         let bytes = fs::read(&path).expect("it can be read");
-        assert!(bytes.len() <= 1024, "{} is longer than 1 KiB", path.display());
+        assert!(bytes.len() <= 2048, "{} is longer than 2 KiB", path.display());
         let name = path.display().to_string();
         if let Err(panic) = std::panic::catch_unwind(|| check(&bytes)) {
             eprintln!("the input was {name}");
@@ -49,6 +49,11 @@ fn extensions() {
 #[test]
 fn line() {
     replay("line", crate::line::check);
+}
+
+#[test]
+fn report() {
+    replay("report", crate::report::check);
 }
 
 #[test]

@@ -108,8 +108,8 @@ fn an_echo_after_its_timeout_is_late_and_not_doubled() {
     });
     let flags = "-c 1 -d 2s --warmup off --reply-timeout 500ms --accept-invalid";
     let outcome = bench(&server.url(), flags).outcome;
-    let late = outcome.errors.get("echo after the timeout").copied();
-    assert_eq!(late, Some(outcome.messages.lost), "{:?} {:?}", outcome.errors, outcome.messages);
+    let Messages { lost, late, .. } = outcome.messages;
+    assert_eq!((late, outcome.histograms.beyond), (lost, lost), "{:?}", outcome.messages);
     assert!(outcome.messages.lost > 0, "{:?}", outcome.messages);
     assert_eq!(outcome.messages.duplicated, 0);
 }

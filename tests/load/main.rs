@@ -22,4 +22,5 @@ mod secrets;
 mod signals;
 #[path = "../support/mod.rs"]
 mod support;
+mod unexpected;
 mod verdicts;

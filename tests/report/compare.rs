@@ -1,141 +1,216 @@
-//! Comparisons find what is there, and hardly ever what is not.
+//! Comparisons: what differs between two sides of runs, what cannot be told, and what is refused.
 
 use super::outcome;
-use halloo::load::Outcome;
-use halloo::load::compare::{COMPARED, Change, Comparison};
-use std::collections::BTreeMap;
+use super::outcome::Random;
+use halloo::load::outcome::Outcome;
+use halloo::load::render::{comparison, html};
+use halloo::load::result::compare::{COMPARED, Change, Comparison, Design, Refusal};
+use halloo::load::{Latency, Verdict};
 
-/// Enough for a p99 and few enough to be drawn from 200 times over in seconds.
-const INTERVALS: u32 = 12;
-const ECHOES: u32 = 150;
+/// Seconds from one run to the next.
+const STEP_S: i64 = 15;
 
-fn compare(before: &Outcome, after: &Outcome) -> Comparison {
-    Comparison::new(before, after).expect("they are of one kind")
+/// A run that begins in the given place of a series, and usually took so long. From run to run it differs by 1 %,
+/// within a run hardly.
+pub(super) fn run(place: i64, usual_us: f64) -> Outcome {
+    let mut random = Random::new(1_000 + place as u64);
+    let factor = (0.01 * random.normal()).exp();
+    let mut run = outcome::closed(place as u64 + 1, 3, 400, usual_us * factor);
+    let start: jiff::Timestamp = run.started_at.parse().expect("a time");
+    run.started_at = format!("{:.3}", start + jiff::SignedDuration::from_secs(place * STEP_S));
+    run.messages_per_second = 1e6 / (usual_us * factor);
+    let server = run.server.as_mut().expect("it was watched");
+    server.cpu_us_per_message = usual_us / 30.0 * factor;
+    run
 }
 
-fn change<'a>(comparison: &'a Comparison, name: &str) -> &'a Change {
+/// Sides that take turns: A B B A and so on.
+pub(super) fn rounds(count: i64, usual_us: [f64; 2]) -> [Vec<Outcome>; 2] {
+    let place = |round: i64, side: i64| 2 * round + (side + round) % 2;
+    [0, 1].map(|side| {
+        (0..count).map(|round| run(place(round, side), usual_us[side as usize])).collect()
+    })
+}
+
+fn compare<'a>(a: &'a [Outcome], b: &'a [Outcome]) -> Comparison<'a> {
+    Comparison::new(a, b, false).expect("they can be compared")
+}
+
+fn change<'a>(comparison: &'a Comparison<'_>, name: &str) -> &'a Change {
     comparison.change(name).unwrap_or_else(|| panic!("{name} is compared"))
 }
 
-#[test]
-fn the_same_is_hardly_ever_taken_for_different() {
-    const TRIALS: u64 = 200;
-    let mut shown: BTreeMap<&str, u64> = BTreeMap::new();
-    for trial in 0..TRIALS {
-        let before = outcome::closed(2 * trial + 1, INTERVALS, ECHOES, 180.0);
-        let after = outcome::closed(2 * trial + 2, INTERVALS, ECHOES, 180.0);
-        for change in compare(&before, &after).changes {
-            if change.estimate.is_ok_and(|estimate| estimate.is_shown) {
-                *shown.entry(change.metric.name).or_default() += 1;
-            }
-        }
-    }
-    println!("{shown:?}");
-    assert!(shown.values().all(|&times| times <= TRIALS / 10), "{shown:?}");
-    // A comparison that never shows anything would pass too: the interval is one of 95 %, not of 100 %.
-    assert!(shown.values().sum::<u64>() > 0);
-}
-
-#[test]
-fn five_percent_are_found() {
-    const TRIALS: u64 = 20;
-    let found = |name: &str| {
-        let trials = (0..TRIALS).filter(|trial| {
-            let before = outcome::closed(1_000 + trial, 20, 600, 180.0);
-            let after = outcome::closed(2_000 + trial, 20, 600, 171.0);
-            let comparison = compare(&before, &after);
-            let estimate = change(&comparison, name).estimate.as_ref().expect("it can be told");
-            estimate.is_shown && estimate.change < 0.0
-        });
-        trials.count() as u64
-    };
-    assert!(found("p50") >= TRIALS * 9 / 10);
-}
-
-#[test]
-fn the_interval_covers_the_true_change() {
-    const TRIALS: u64 = 40;
-    let covered = (0..TRIALS).filter(|trial| {
-        let before = outcome::closed(3_000 + trial, INTERVALS, ECHOES, 180.0);
-        let after = outcome::closed(4_000 + trial, INTERVALS, ECHOES, 216.0);
-        let comparison = compare(&before, &after);
-        let estimate = change(&comparison, "p50").estimate.as_ref().expect("it can be told");
-        (estimate.change - 0.2).abs() <= estimate.margin
-    });
-    assert!(covered.count() as u64 >= TRIALS * 17 / 20);
-}
-
-#[test]
-fn it_says_by_how_much_in_the_words_of_the_metric() {
-    let before = outcome::closed(1, 20, 600, 200.0);
-    let mut after = outcome::closed(2, 20, 600, 160.0);
-    for interval in &mut after.intervals {
-        interval.received *= 2;
-    }
-    let comparison = compare(&before, &after);
-    assert!(change(&comparison, "p50").sentence().starts_with("faster by 2"));
-    assert!(change(&comparison, "rate").sentence().starts_with("higher by 100.0 % ± "));
-    assert!(change(&comparison, "server.cpu_per_message").sentence().starts_with("cheaper by "));
-    let back = compare(&after, &before);
-    assert!(change(&back, "p50").sentence().starts_with("slower by 2"));
-    assert!(change(&back, "rate").sentence().starts_with("lower by 50.0 %"));
-    let same = compare(&before, &before);
-    let sentence = change(&same, "p50").sentence();
-    assert!(sentence.starts_with("no difference shown (+0.0 % ± "), "{sentence}");
-}
-
-#[test]
-fn the_same_two_give_the_same_answer() {
-    let (before, after) = (outcome::closed(1, 8, 50, 180.0), outcome::closed(2, 8, 50, 190.0));
-    let sentences = || {
-        let changes = compare(&before, &after).changes;
-        changes.iter().map(Change::sentence).collect::<Vec<_>>()
-    };
-    assert_eq!(sentences(), sentences());
-    assert_eq!(sentences().len(), COMPARED.len());
-}
-
 #[track_caller]
-fn assert_cannot_tell(comparison: &Comparison, name: &str, why: &str) {
+fn assert_cannot_tell(comparison: &Comparison<'_>, name: &str, why: &str) {
     let sentence = change(comparison, name).sentence();
     assert!(sentence.starts_with("cannot tell: ") && sentence.contains(why), "{name}: {sentence}");
 }
 
 #[test]
-fn what_cannot_be_told_is_said() {
-    let long = outcome::closed(1, 10, 50, 180.0);
-    let short = outcome::closed(2, 4, 50, 180.0);
-    for name in COMPARED {
-        assert_cannot_tell(&compare(&long, &short), name, "4 intervals are too few");
+fn what_differs_is_said_in_the_words_of_the_metric() {
+    let [a, b] = rounds(6, [200.0, 160.0]);
+    let there = compare(&a, &b);
+    assert_eq!(there.design, Design::Rounds);
+    for (name, words) in [
+        ("p50", ["B is 2", " % faster ± "]),
+        ("rate", ["B is 2", " % higher ± "]),
+        ("server.cpu_per_message", ["B is ", " % cheaper ± "]),
+    ] {
+        let sentence = change(&there, name).sentence();
+        assert!(words.iter().all(|words| sentence.contains(words)), "{name}: {sentence}");
     }
-    let few = "500 messages are too few, it takes 10,000";
-    assert_cannot_tell(&compare(&long, &long), "p99.9", few);
-    let open = outcome::open(50);
-    let both_open = compare(&open, &open);
-    assert_cannot_tell(&both_open, "rate", "given, not measured");
-    assert!(change(&both_open, "p50").estimate.is_ok());
-    let mixed = compare(&long, &open);
-    for name in ["p50", "p99", "mean", "rate"] {
-        assert_cannot_tell(&mixed, name, "one is an open loop, the other a closed one");
-    }
-    assert!(change(&mixed, "server.cpu_per_message").estimate.is_ok());
-    assert!(
-        mixed.notes.iter().any(|note| note.starts_with("the loads differ")),
-        "{:?}",
-        mixed.notes
-    );
-    let mut unwatched = long.clone();
-    unwatched.intervals[3].server_cpu = None;
-    assert_cannot_tell(&compare(&long, &unwatched), "server.cpu_per_message", "not measured");
-    let silent = outcome::closed(2, 10, 0, 180.0);
-    assert_cannot_tell(&compare(&long, &silent), "p50", "0 messages are too few");
-    assert!(Comparison::new(&long, &outcome::hold()).is_err());
+    let back = compare(&b, &a);
+    assert!(change(&back, "p50").sentence().contains(" % slower ± "));
+    assert!(change(&back, "rate").sentence().contains(" % lower ± "));
+    let text = comparison::render(&there);
+    assert!(text.contains("6 runs from 2026-11-27T09:10:35.123Z to "), "{text}");
+    assert!(text.contains("6 rounds, compared within each (paired t test)"), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
 }
 
 #[test]
-fn a_long_run_is_compared_in_blocks() {
-    let mut long = outcome::closed(1, 1, 200, 180.0);
-    long.intervals = std::iter::repeat_n(long.intervals[0].clone(), 1_001).collect();
-    let sentence = change(&compare(&long, &long), "p50").sentence();
-    assert!(sentence.starts_with("no difference shown"), "{sentence}");
+fn the_same_is_not_called_different_and_the_margin_is_said() {
+    let [a, b] = rounds(6, [200.0, 200.0]);
+    let same = compare(&a, &b);
+    let sentence = change(&same, "p50").sentence();
+    let words = "these differ by less than this machine can tell (± ";
+    assert!(sentence.starts_with(words), "{sentence}");
+    let sentences =
+        |it: &Comparison<'_>| it.changes.iter().map(Change::sentence).collect::<Vec<_>>();
+    assert_eq!(sentences(&same), sentences(&compare(&a, &b)), "the same every time");
+    assert_eq!(sentences(&same).len(), COMPARED.len());
+}
+
+#[test]
+fn sides_that_did_not_take_turns_are_compared_otherwise() {
+    let a: Vec<Outcome> = (0..6).map(|place| run(place, 200.0)).collect();
+    let b: Vec<Outcome> = (6..13).map(|place| run(place, 160.0)).collect();
+    let comparison = compare(&a, &b);
+    assert_eq!(comparison.design, Design::Separate);
+    assert!(change(&comparison, "p50").sentence().contains(" % faster ± "));
+    assert!(comparison.notes.iter().any(|note| note.contains("did not take turns")));
+    // The order in which files are named does not matter.
+    let [mut a, b] = rounds(5, [200.0, 160.0]);
+    a.reverse();
+    assert_eq!(compare(&a, &b).design, Design::Rounds);
+    let [mut a, b] = rounds(5, [200.0, 160.0]);
+    a[0].duration_s = 60.0;
+    let notes = compare(&a, &b).notes;
+    assert!(notes.iter().any(|note| note.contains("overlap in time")), "{notes:?}");
+}
+
+#[test]
+fn few_runs_cannot_tell_and_say_how_many_it_takes() {
+    let [a, b] = rounds(4, [200.0, 100.0]);
+    let one = compare(&a[..1], &b[..1]);
+    for name in COMPARED {
+        assert_eq!(change(&one, name).sentence(), "one run each cannot tell");
+    }
+    assert!(one.notes.iter().any(|note| note.contains("one run each cannot tell")));
+    let text = comparison::render(&one);
+    assert!(text.contains(" 200 µs") || text.contains(" 20"), "figures stand side by side: {text}");
+    assert_cannot_tell(&compare(&a, &b), "p50", "4 runs are too few, it takes 5 a side");
+    assert_cannot_tell(&compare(&a, &b[..2]), "p50", "2 runs are too few, it takes 5 a side");
+}
+
+#[test]
+fn what_varies_much_says_what_it_would_take() {
+    let [a, mut b] = rounds(5, [200.0, 200.0]);
+    for (run, factor) in b.iter_mut().zip([0.8, 1.3, 0.9, 1.2, 1.0]) {
+        run.messages_per_second *= factor;
+    }
+    let comparison = compare(&a, &b);
+    let note = comparison.notes.iter().find(|note| note.starts_with("to tell 5 %: about "));
+    assert!(note.expect("it is said").contains(" more rounds for rate"), "{note:?}");
+}
+
+#[test]
+fn what_cannot_be_compared_is_said_for_each_metric() {
+    let [a, b] = rounds(5, [200.0, 200.0]);
+    let mut open = b.clone();
+    open.iter_mut().for_each(|run| (run.load.depth, run.load.rate) = (None, Some(100.0)));
+    let mixed = compare(&a, &open);
+    for name in ["p50", "p99", "rate"] {
+        assert_cannot_tell(&mixed, name, "one is an open loop, the other a closed one");
+    }
+    assert!(change(&mixed, "server.cpu_per_message").difference.is_ok());
+    assert!(mixed.notes.iter().any(|note| note.starts_with("the loads differ")));
+    let mut other = a.clone();
+    other.iter_mut().for_each(|run| (run.load.depth, run.load.rate) = (None, Some(100.0)));
+    assert_cannot_tell(&compare(&other, &open), "rate", "given, not measured");
+
+    let spoilt = |spoil: fn(&mut Outcome)| {
+        let mut spoilt = b.clone();
+        spoil(&mut spoilt[3]);
+        spoilt
+    };
+    let doubted = spoilt(|run| run.not_believed = vec!["p99".into()]);
+    assert_cannot_tell(&compare(&a, &doubted), "p99", "it cannot be believed in 1 of 10 runs");
+    assert!(change(&compare(&a, &doubted), "p50").difference.is_ok());
+    let accepted = Comparison::new(&a, &doubted, true).expect("it is accepted");
+    assert!(change(&accepted, "p99").difference.is_ok());
+    let beyond = spoilt(|run| {
+        run.latency_us = Latency { p99: None, above_us: Some(5e6), ..run.latency_us };
+    });
+    assert_cannot_tell(&compare(&a, &beyond), "p99", "beyond the reply timeout in 1 of 10 runs");
+    assert!(comparison::render(&compare(&a, &beyond)).contains("> 5.00 s"));
+    let unwatched = spoilt(|run| run.server = None);
+    let name = "server.cpu_per_message";
+    assert_cannot_tell(&compare(&a, &unwatched), name, "it was not measured in 1 of 10 runs");
+    let still = spoilt(|run| run.messages_per_second = 0.0);
+    assert_cannot_tell(&compare(&a, &still), "rate", "it is 0 in 1 of 10 runs");
+}
+
+#[track_caller]
+fn assert_refused(a: &[Outcome], b: &[Outcome], words: &str) {
+    match Comparison::new(a, b, false) {
+        Err(Refusal::NotComparable(reason)) => assert!(reason.contains(words), "{reason}"),
+        other => panic!("{words}: {other:?}"),
+    }
+}
+
+#[test]
+fn what_is_not_valid_or_not_one_experiment_is_refused() {
+    let [a, b] = rounds(5, [200.0, 200.0]);
+    let mut bound = b.clone();
+    bound[2].verdict = Verdict::GeneratorBound;
+    bound[2].verdict_reason = "it was busy".into();
+    match Comparison::new(&a, &bound, false) {
+        Err(Refusal::NotValid(reason)) => {
+            assert!(reason.contains("GENERATOR-BOUND: it was busy"), "{reason}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(Comparison::new(&a, &bound, true).is_ok());
+    let mut lost = b.clone();
+    lost[2].verdict = Verdict::Lost;
+    assert!(Comparison::new(&a, &lost, false).is_ok(), "a finding is valid");
+
+    let mut twice = b.clone();
+    twice[1] = twice[0].clone();
+    assert_refused(&a, &twice, "is given twice");
+    assert_refused(&a, &a, "is given twice");
+    assert!(Comparison::new(&a[..1], &a[..1], false).is_ok(), "one beside itself is only shown");
+    let mut sizes = b.clone();
+    sizes[1].load.message_bytes = 65;
+    assert_refused(&a, &sizes, "the runs of B are not one experiment: the message sizes differ");
+    assert_refused(&a, &[outcome::hold()], "a bench and a hold");
+    assert_refused(&a, &[], "B has no run");
+    let timeless = Outcome { started_at: "noon".into(), ..b[0].clone() };
+    assert_refused(&a, &[timeless], "'noon'");
+}
+
+#[test]
+fn the_page_is_whole() {
+    let [a, b] = rounds(5, [200.0, 160.0]);
+    let page = html::render_comparison(&compare(&a, &b));
+    let counts = super::html::elements(&page);
+    assert_eq!(counts["circle"], COMPARED.len());
+    assert!(page.contains("<h1>DIFFERENT</h1>") && page.contains(" % faster ± "));
+    let one = html::render_comparison(&compare(&a[..1], &b[..1]));
+    super::html::elements(&one);
+    assert!(one.contains("<h1>CANNOT TELL</h1>") && !one.contains("<svg"));
+    let mut nasty = b.clone();
+    nasty.iter_mut().for_each(|run| run.command = "<script>".into());
+    assert!(!html::render_comparison(&compare(&a, &nasty)).contains("<script"));
 }

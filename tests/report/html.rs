@@ -9,7 +9,7 @@ const SCRIPT: &str = "<script>alert(\"1\")</script>'\"&lt;";
 
 /// Checks that every element is closed, in order. Returns how many there are of each name.
 #[track_caller]
-fn elements(page: &str) -> std::collections::BTreeMap<String, usize> {
+pub(super) fn elements(page: &str) -> std::collections::BTreeMap<String, usize> {
     let (mut open, mut counts) = (Vec::new(), std::collections::BTreeMap::new());
     let page = page.strip_prefix("<!doctype html>\n").expect("a document type");
     let mut rest = page;

@@ -7,7 +7,9 @@ mod html;
 mod merge;
 #[path = "../support/outcome.rs"]
 mod outcome;
+mod reading;
 mod schema;
 mod text;
 mod threshold;
+mod trials;
 mod verdicts;

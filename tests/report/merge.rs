@@ -1,7 +1,8 @@
 //! Several results made one: exactly, in any order, one beside the other or one after the other.
 
 use super::outcome;
-use halloo::load::merge::merge;
+use halloo::load::merge::{merge, merge_forced, merge_shares};
+use halloo::load::outcome::{ConnectPhase, Difference, Kind};
 use halloo::load::{Histogram, Outcome, Verdict};
 
 /// So many seconds later than the results of the samples.
@@ -111,7 +112,8 @@ fn merging_what_was_merged_is_merging_all() {
 
 #[test]
 fn counts_reasons_and_open_loops_add_up() {
-    let parts = [outcome::open(30), outcome::open(30)];
+    let mut parts = [outcome::open(30), outcome::open(30)];
+    parts[1].command += " # on another machine";
     let merged = merge(&parts).unwrap();
     assert_eq!(merged.connections.lost, 20);
     assert_eq!(merged.messages.reordered, 6);
@@ -134,14 +136,153 @@ fn ledgers_are_numbered_through() {
 }
 
 #[test]
-fn the_worst_verdict_is_that_of_all() {
+fn the_verdict_is_no_better_than_the_worst_and_its_sentence_is_about_the_sum() {
     let [one, mut two, mut three] = three();
     two.verdict = Verdict::RateNotReached;
     three.verdict = Verdict::GeneratorBound;
-    three.verdict_reason = "too slow".into();
+    three.verdict_reason = "the generator was late for 24 of 27 messages".into();
+    three.valid_to = Some(90.0);
+    three.not_believed = vec!["p99".into()];
     let merged = merge(&[one, two, three]).unwrap();
     assert_eq!(merged.verdict, Verdict::GeneratorBound);
-    assert_eq!(merged.verdict_reason, "too slow");
+    assert!(merged.verdict_reason.starts_with("1 of 3 parts had this verdict"), "{merged:?}");
+    assert!(!merged.verdict_reason.contains("24 of 27"), "{}", merged.verdict_reason);
+    assert_eq!((merged.valid_to, merged.not_believed), (Some(90.0), vec!["p99".into()]));
+}
+
+#[test]
+fn a_limit_that_a_part_met_counts_all_connections() {
+    let [mut one, two, _] = three();
+    one.connections.failed = 24;
+    one.verdict = Verdict::Ceiling;
+    one.ceiling = Some("backlog".into());
+    one.verdict_reason = "24 of 998 connections failed: raise the backlog".into();
+    let merged = merge(&[one, two]).unwrap();
+    assert_eq!((merged.verdict, merged.ceiling.as_deref()), (Verdict::Ceiling, Some("backlog")));
+    assert_eq!(merged.verdict_reason, "24 of 1,996 connections failed: raise the backlog");
+}
+
+#[test]
+fn everything_that_is_known_of_the_parts_is_known_of_the_sum() {
+    let [mut one, mut two, _] = three();
+    let mut histogram = Histogram::new();
+    histogram.record(1_000_000);
+    let phase = |name: &str| {
+        let latency_us = histogram.latency();
+        ConnectPhase { name: name.into(), latency_us, histogram: histogram.clone() }
+    };
+    one.connecting.phases = vec![phase("tcp"), phase("upgrade")];
+    two.connecting.phases = vec![phase("tcp"), phase("authentication")];
+    for (part, seconds) in [(&mut one, 1.0), (&mut two, 2.0)] {
+        part.histograms.beyond = 4;
+        part.messages.unasked = 3;
+        part.messages.misdelivered = 2;
+        part.stalls.lateness = histogram.clone();
+        part.stalls.run_delay_s = Some(seconds);
+        part.stalls.timeslices = Some(5);
+        part.findings = vec!["it was cold".into(), format!("it took {seconds}")];
+        part.intervals[0].histograms.beyond = 4;
+    }
+    two.interrupted = true;
+    two.planned_s = Some(60.0);
+    two.difference = Some(Difference { connection: 1, sent: None, received: "x".into() });
+    let merged = merge(&[one, two.clone()]).unwrap();
+    assert_eq!((merged.histograms.beyond, merged.intervals[0].histograms.beyond), (8, 8));
+    assert_eq!(merged.latency_us.max, None);
+    assert_eq!((merged.messages.unasked, merged.messages.misdelivered), (6, 4));
+    let stalls = &merged.stalls;
+    assert_eq!((stalls.lateness.count(), stalls.timeslices), (2, Some(10)));
+    assert_eq!((stalls.run_delay_s, stalls.watched_s), (Some(3.0), 20.0));
+    assert_eq!(merged.findings[..3], ["it was cold", "it took 1", "it took 2"]);
+    assert_eq!((merged.interrupted, merged.planned_s), (true, Some(60.0)));
+    assert_eq!(merged.difference, two.difference);
+    let phases: Vec<(&str, u64)> = merged
+        .connecting
+        .phases
+        .iter()
+        .map(|phase| (phase.name.as_str(), phase.histogram.count()))
+        .collect();
+    assert_eq!(phases, [("tcp", 2), ("upgrade", 1), ("authentication", 1)]);
+}
+
+#[test]
+fn what_is_not_one_experiment_is_refused_by_its_field_or_forced() {
+    let fields: [(&str, fn(&mut Outcome)); 9] = [
+        ("the kinds differ: a bench and a hold", |it| it.kind = Kind::Hold),
+        ("the targets differ: ws://10.0.0.7:9527/echo and ws://b/", |it| {
+            it.target = "ws://b/".into()
+        }),
+        ("the message sizes differ: 64 B and 65 B", |it| it.load.message_bytes = 65),
+        ("the verification differ", |it| it.load.verified = false),
+        ("the loads differ: a closed loop with 1 in flight and an open loop", |it| {
+            (it.load.depth, it.load.rate) = (None, Some(100.0));
+        }),
+        ("the loads differ: a closed loop with 1 in flight and a closed loop with 2", |it| {
+            it.load.depth = Some(2);
+        }),
+        ("the reply timeouts differ: 5.00 s and 1.00 s", |it| it.load.reply_timeout_s = 1.0),
+        ("the limits of loss differ: 1.0 % and 2.0 %", |it| it.load.lossy_above = 0.02),
+        ("the numbers of connections differ: 998 and 50", |it| it.connections.requested = 50),
+    ];
+    for (words, spoil) in fields {
+        let [one, mut two, _] = three();
+        spoil(&mut two);
+        let reason = merge(&[one.clone(), two.clone()]).expect_err(words);
+        assert!(reason.contains(words) && reason.contains("--force"), "{words}: {reason}");
+        let forced = merge_forced(&[one, two]).expect("it is forced");
+        let recorded = forced.findings.iter().any(|finding| finding.contains(words));
+        assert!(recorded, "{words}: {:?}", forced.findings);
+    }
+    let (one, mut two) = (outcome::open(30), outcome::open(30));
+    two.command.clear();
+    two.load.rate = Some(31.0);
+    assert!(merge(&[one, two]).unwrap_err().contains("the rates differ: 30.0/s and 31.0/s"));
+}
+
+#[test]
+fn the_same_run_counts_once() {
+    let [one, two, _] = three();
+    let twice = [one.clone(), two, one.clone()];
+    let reason = merge(&twice).unwrap_err();
+    assert!(reason.contains("2026-11-27T09:10:35.123Z is given twice"), "{reason}");
+    let forced = merge_forced(&twice).expect("it is forced");
+    assert!(forced.findings[0].contains("is given twice"));
+    // The shares of a run are known to be different.
+    let shares = merge_shares(&[one.clone(), one]).expect("they are shares");
+    assert_eq!(shares.findings, Vec::<String>::new());
+}
+
+#[test]
+fn shares_of_a_number_of_connections_are_one_experiment() {
+    let [one, mut two, _] = three();
+    two.connections.requested += 1;
+    assert!(merge(&[one, two]).is_ok());
+}
+
+#[test]
+fn counts_that_overflow_are_an_error() {
+    let spoils: [fn(&mut Outcome, u64); 8] = [
+        |it, count| it.messages.sent = count,
+        |it, count| it.messages.duplicated = count,
+        |it, count| it.connections.established = count,
+        |it, count| it.histograms.beyond = count,
+        |it, count| it.generator.late_sends = count,
+        |it, count| it.errors = [("reset".to_owned(), count)].into(),
+        |it, count| it.intervals[2].received = count,
+        |it, count| it.intervals[2].own_rss_kib = Some(count),
+    ];
+    for (index, spoil) in spoils.into_iter().enumerate() {
+        for count in [u64::MAX, u64::MAX / 2 + 1] {
+            let [mut one, mut two, three] = three();
+            spoil(&mut one, count);
+            spoil(&mut two, count);
+            let reason = merge(&[one, two, three]).expect_err("it overflows");
+            assert!(reason.contains("counts overflow"), "{index}: {reason}");
+        }
+    }
+    let [mut one, mut two, _] = three();
+    (one.runs, two.runs) = (u32::MAX, 1);
+    assert!(merge(&[one, two]).unwrap_err().contains("counts overflow"));
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Thresholds: what is understood, what is crossed, and what a wrong one is told.
 
+use super::compare::rounds;
 use super::outcome;
-use halloo::load::compare::Comparison;
 use halloo::load::metric::METRICS;
+use halloo::load::outcome::Outcome;
+use halloo::load::result::compare::Comparison;
 use halloo::load::threshold::Threshold;
 
 fn complaint(text: &str) -> Option<String> {
@@ -65,19 +67,22 @@ fn a_wrong_one_is_told_what_would_do() {
         ("p99", "expected a metric, <, <=, > or >="),
         ("p98>1ms", "'p98' is not measured; metrics are p50, "),
         (">1ms", "'' is not measured"),
-        ("p99>5", "'5' is no bound of p99: expected a time such as 200us, 5ms or 1s, or a change"),
+        (
+            "p99>5",
+            "'5' is not a valid threshold for p99: expected a time such as 200us, 5ms or 1s, or a change",
+        ),
         ("max>5", "expected a time such as 200us, 5ms or 1s"),
         ("errors>none", "expected a count such as 0"),
         ("rate<10ms", "expected a rate such as 500/s"),
         ("server.rss>1", "expected a size such as"),
         (
             "errors>+5%",
-            "changes are known of p50, p90, p99, p99.9, mean, rate, server.cpu_per_message",
+            "changes are known of p50, p90, p99, rate, server.cpu_per_message, not of errors",
         ),
         ("p99=5ms", "expected a metric"),
-        ("p99>-5ms", "'-5ms' is no bound"),
-        ("p99>+nan%", "no bound"),
-        ("p99>", "'' is no bound"),
+        ("p99>-5ms", "'-5ms' is not a valid threshold"),
+        ("p99>+nan%", "not a valid threshold"),
+        ("p99>", "'' is not a valid threshold"),
     ] {
         let error = text.parse::<Threshold>().expect_err(text);
         assert!(error.contains(words), "{text}: {error}");
@@ -103,26 +108,71 @@ fn every_metric_has_bounds_that_it_shows_and_reads() {
 }
 
 #[test]
+fn what_cannot_be_believed_is_doubted_before_it_is_judged() {
+    let doubted = Outcome { not_believed: vec!["p99".into()], ..outcome::open(10) };
+    let doubt = |text: &str| text.parse::<Threshold>().expect(text).doubt(&doubted);
+    let reason = doubt("p99>1s").expect("it is doubted, however far it is from the bound");
+    assert!(reason.starts_with("p99>1s cannot be judged: "), "{reason}");
+    assert!(reason.contains("and stalls of the load generator may dominate it"), "{reason}");
+    assert_eq!(doubt("p90>1us"), None);
+}
+
+/// Whether it cannot be judged, and whether it is crossed.
+fn judged(text: &str, sides: &[Vec<Outcome>; 2]) -> (Option<String>, Option<String>) {
+    let threshold: Threshold = text.parse().expect(text);
+    let comparison = Comparison::new(&sides[0], &sides[1], false).expect("they can be compared");
+    (threshold.doubt_between(&comparison), threshold.complaint_between(&comparison))
+}
+
+#[test]
 fn changes_must_be_more_than_chance() {
-    let before = outcome::closed(1, 20, 300, 180.0);
-    let slower = outcome::closed(2, 20, 300, 200.0);
-    let same = outcome::closed(3, 20, 300, 180.0);
-    let judge = |text: &str, after| {
-        let threshold: Threshold = text.parse().unwrap();
-        assert!(threshold.is_relative());
-        let comparison = Comparison::new(&before, after).unwrap();
-        threshold.complaint_between(&comparison, after)
-    };
-    let complaint = judge("p50>+5%", &slower).expect("11 % is more than 5 %");
+    let (slower, same) = (rounds(6, [180.0, 200.0]), rounds(6, [180.0, 180.0]));
+    let (doubt, complaint) = judged("p50>+5%", &slower);
+    let complaint = complaint.expect("11 % is more than 5 %");
     assert!(complaint.starts_with("p50 changed by +"), "{complaint}");
     assert!(complaint.ends_with(": crosses p50>+5%"), "{complaint}");
-    assert_eq!(judge("p50>+20%", &slower), None);
-    assert_eq!(judge("p50>+0%", &same), None, "a difference that is not shown is none");
-    assert_eq!(judge("rate<-3%", &slower), None);
-    let few = outcome::closed(3, 3, 300, 180.0);
-    assert!(judge("p50>+5%", &few).expect("3 intervals tell nothing").contains("too few"));
-    let absolute: Threshold = "p50>190us".parse().unwrap();
-    let comparison = Comparison::new(&before, &slower).unwrap();
-    assert!(absolute.complaint_between(&comparison, &slower).is_some());
-    assert!("p50>+5%".parse::<Threshold>().unwrap().complaint(&before).is_some());
+    assert_eq!(doubt, None);
+    for (text, sides) in [
+        ("p50>+20%", &slower),
+        ("p50>+0%", &same),
+        ("rate<-15%", &slower),
+        ("p50<+5%", &slower),
+        ("p50>+12%", &same),
+    ] {
+        assert_eq!(judged(text, sides), (None, None), "{text}");
+    }
+    // Who asks for a gain is not content with none.
+    assert!(judged("p50>-5%", &same).1.is_some());
+    assert_eq!(judged("p50>-5%", &rounds(6, [200.0, 180.0])), (None, None));
+    assert!("p50>+5%".parse::<Threshold>().unwrap().complaint(&same[0][0]).is_some());
+}
+
+#[test]
+fn a_change_that_these_runs_cannot_tell_is_doubted() {
+    let one = rounds(1, [180.0, 200.0]);
+    let (doubt, complaint) = judged("p50>+5%", &one);
+    let doubt = doubt.expect("one run each");
+    assert!(doubt.contains("p50>+5% cannot be judged: one run each cannot tell"), "{doubt}");
+    assert_eq!(complaint, None);
+    let mut noisy = rounds(5, [180.0, 180.0]);
+    for (run, factor) in noisy[1].iter_mut().zip([0.8, 1.3, 0.9, 1.2, 1.0]) {
+        run.messages_per_second *= factor;
+    }
+    let (doubt, complaint) = judged("rate<-5%", &noisy);
+    let doubt = doubt.expect("5 % cannot be told");
+    assert!(doubt.contains("tell no change below ± ") && doubt.contains(" more rounds"), "{doubt}");
+    assert_eq!(complaint, None);
+    assert_eq!(judged("rate<-95%", &noisy), (None, None), "95 % could be told");
+}
+
+#[test]
+fn an_absolute_threshold_is_about_each_run_of_the_second_side() {
+    let sides = rounds(5, [180.0, 200.0]);
+    let (_, complaint) = judged("p50>1us", &sides);
+    let complaint = complaint.expect("all cross it");
+    assert!(complaint.starts_with("in 5 of 5 runs of B, as in p50 is "), "{complaint}");
+    assert_eq!(judged("p50>1s", &sides), (None, None));
+    let mut doubted = sides.clone();
+    doubted[1][2].not_believed = vec!["p50".into()];
+    assert!(judged("p50>1s", &doubted).0.is_some());
 }

@@ -3,9 +3,11 @@
 use super::client::Client;
 use super::serve;
 use super::support::{Program, halloo};
-use std::net::TcpListener;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// A directory of its own, removed with what is in it.
 struct Directory(PathBuf);
@@ -81,6 +83,47 @@ fn a_socket_that_somebody_listens_on_is_left_alone() {
     Client::open(first.url()).echo(b"the first is unharmed");
 }
 
+/// A connect to it would wait as long as the queue is full.
+#[test]
+fn a_socket_whose_listener_is_busy_is_left_alone() {
+    let directory = Directory::new("busy");
+    let path = directory.path("socket");
+    let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None);
+    let socket = socket.expect("a socket");
+    let address = socket2::SockAddr::unix(&path).expect("a short path");
+    socket.bind(&address).and_then(|()| socket.listen(0)).expect("the directory is ours");
+    let queued = (0..2).map(|_| {
+        let client = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None);
+        let client = client.expect("a socket");
+        client.set_nonblocking(true).expect("it may be");
+        let is_full = client.connect(&address).is_err();
+        (client, is_full)
+    });
+    let queued: Vec<_> = queued.collect();
+    assert!(queued[1].1, "the queue is full");
+    let start = std::time::Instant::now();
+    let refused = Program::start(halloo().args(["serve", &url("unix", &path)])).wait();
+    assert_eq!(refused.code, Some(1), "{refused:#?}");
+    assert!(start.elapsed() < std::time::Duration::from_secs(5), "{:?}", start.elapsed());
+    assert!(path.exists(), "it is still there");
+}
+
+#[test]
+fn the_socket_of_a_successor_is_left_alone() {
+    for workers in ["1", "2"] {
+        let directory = Directory::new(&format!("successor-{workers}"));
+        let path = directory.path("socket");
+        let arguments = ["--workers", workers, &url("unix", &path)];
+        let first = serve(&arguments);
+        std::fs::remove_file(&path).expect("the directory is ours");
+        let second = serve(&arguments);
+        assert_eq!(first.stop().code, Some(0));
+        Client::open(second.url()).echo(b"the successor is unharmed");
+        assert_eq!(second.stop().code, Some(0));
+        assert!(!path.exists(), "its own it removes");
+    }
+}
+
 #[test]
 fn a_file_that_is_no_socket_is_left_alone() {
     let directory = Directory::new("file");
@@ -102,6 +145,47 @@ fn ipv6() {
         assert!(url.contains("://[::1]:") && !url.ends_with(":0"), "{url}");
         Client::open(url).echo(b"six");
     }
+}
+
+/// `localhost` is ::1 and 127.0.0.1 on most machines: clients take whichever they like better. Here
+/// it is a name with one address more, and one that this machine does not have.
+#[test]
+fn a_name_listens_on_all_its_addresses() {
+    let directory = Directory::new("hosts");
+    let hosts = directory.path("hosts");
+    let own = ["127.0.0.1", "127.0.0.2", "::1"].map(|it| it.parse::<IpAddr>().expect("one"));
+    let own = own.iter().filter(|&&address| TcpListener::bind((address, 0)).is_ok());
+    let own: Vec<IpAddr> = own.copied().collect();
+    let lines = own.iter().map(|address| format!("{address} manifold.test\n"));
+    let lines = lines.collect::<String>() + "192.0.2.1 manifold.test\n";
+    std::fs::write(&hosts, lines).expect("the directory is ours");
+    if !with_hosts(&hosts, "true").status().is_ok_and(|status| status.success()) {
+        return println!("skipped: no mount namespaces here");
+    }
+    for workers in ["1", "2"] {
+        let mut command = with_hosts(&hosts, env!("CARGO_BIN_EXE_halloo"));
+        command.args(["serve", "--workers", workers, "tcp://manifold.test:0"]);
+        let program = Program::start_server(&mut command);
+        let stdout = program.wait_for_stdout(|text| text.matches('\n').count() >= own.len());
+        let urls = stdout.lines().filter_map(|line| line.strip_prefix("listening tcp://"));
+        let places: BTreeSet<SocketAddr> = urls.filter_map(|url| url.parse().ok()).collect();
+        let port = places.first().expect("a place").port();
+        let expected = own.iter().map(|&address| SocketAddr::new(address, port)).collect();
+        assert_eq!(places, expected, "one line for each, and one port");
+        for place in places {
+            Client::open(&format!("tcp://{place}")).echo(b"here too");
+        }
+        program.terminate();
+        assert_eq!(program.wait().code, Some(0));
+    }
+}
+
+/// A program that sees this file in the place of /etc/hosts.
+fn with_hosts(hosts: &Path, program: &str) -> Command {
+    let script = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", script]).arg(hosts).arg(program);
+    command
 }
 
 #[test]

@@ -26,8 +26,10 @@ mod piecemeal;
 mod room;
 mod services;
 mod slow_readers;
+mod start_up;
 mod stopping;
 mod timeouts;
+mod unread_output;
 mod workers;
 
 use support::Server;

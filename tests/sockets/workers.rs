@@ -2,7 +2,7 @@
 
 use super::client::Client;
 use super::process::Process;
-use super::support::Server;
+use super::support::{KeyFile, Program, Server, halloo};
 use rustix::process::Signal;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -94,6 +94,68 @@ fn without_their_parent_they_end() {
 }
 
 #[test]
+fn a_worker_that_stands_still_is_killed_in_the_end() {
+    let arguments = ["--workers", "2", "--drain-timeout", "300ms", "ws://127.0.0.1:0"];
+    let server = Server::start(&arguments);
+    let workers = children(&server);
+    workers[0].signal(Signal::STOP);
+    let begun = Instant::now();
+    let finished = server.stop();
+    println!("with a worker that stands still, it took {:?}", begun.elapsed());
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    assert!(finished.stderr.contains("has not stopped in time and is killed"), "{finished:?}");
+    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+    assert!(workers.iter().all(|worker| worker.is_gone()));
+}
+
+#[test]
+fn a_second_signal_ends_workers_that_stand_still() {
+    for (second, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
+        let program = Program::start_server(halloo().args([
+            "serve",
+            "--workers",
+            "2",
+            "--drain-timeout",
+            "1h",
+            "ws://127.0.0.1:0",
+        ]));
+        program.wait_for_stdout(|stdout| stdout.contains('\n'));
+        let workers = children_of(program.pid());
+        workers[0].signal(Signal::STOP);
+        program.terminate();
+        assert!(workers[1].settles(Process::is_gone), "the other one stops");
+        Process::new(program.pid()).signal(second);
+        let begun = Instant::now();
+        let finished = program.wait();
+        assert_eq!(finished.code, Some(code), "{finished:?}");
+        assert!(finished.stderr.contains("a second signal: ending at once"), "{finished:?}");
+        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        assert!(workers[0].is_gone());
+    }
+}
+
+#[test]
+fn who_can_never_start_again_leaves_nobody_waiting() {
+    let key = KeyFile::new("a key that is long enough");
+    let arguments = ["--workers", "2", "--auth-key-file", key.path(), "tcp://127.0.0.1:0"];
+    let server = Server::start(&arguments);
+    let address = server.address().to_owned();
+    let [first, second] = children(&server)[..] else { panic!("two of them") };
+    std::fs::remove_file(key.path()).expect("it is our file");
+    first.signal(Signal::KILL);
+    server.wait_for_log("is given up");
+    // Every client is served by the other one, however often the kernel chooses.
+    for _ in 0..MANY {
+        assert_eq!(Client::connect(server.url()).read_exactly(32).len(), 32);
+    }
+    second.signal(Signal::KILL);
+    server.wait_for_log("no worker can be started any more");
+    let error = std::net::TcpStream::connect(&address).expect_err("nobody listens");
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
+    assert_eq!(server.finish().code, Some(1));
+}
+
+#[test]
 fn each_can_be_kept_on_a_processor() {
     let server = Server::start(&["--workers", "2", "--pin", "ws://127.0.0.1:0"]);
     for worker in children(&server) {
@@ -122,7 +184,10 @@ fn all_show_the_same_certificate() {
 
 /// The workers of a server.
 fn children(server: &Server) -> Vec<Process> {
-    let pid = server.pid();
+    children_of(server.pid())
+}
+
+fn children_of(pid: u32) -> Vec<Process> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
     let text = text.expect("the server runs");
     text.split_whitespace().map(|pid| Process::new(pid.parse().expect("a number"))).collect()

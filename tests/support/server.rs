@@ -77,6 +77,12 @@ impl Server {
         self.program.wait_for_stderr(|log| complete_lines_with(log, words) >= count)
     }
 
+    /// The end, which comes by itself.
+    #[track_caller]
+    pub(crate) fn finish(self) -> Finished {
+        self.program.wait()
+    }
+
     /// SIGTERM, and the end.
     #[track_caller]
     pub(crate) fn stop(self) -> Finished {

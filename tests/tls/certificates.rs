@@ -6,6 +6,7 @@ use super::stream::{Anybody, Stream, VERSIONS, config, config_of};
 use super::support::{KeyFile, Program, Server, halloo};
 use super::{ALL_FRAMINGS, serve};
 use sha2::{Digest, Sha256};
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 #[test]
@@ -71,4 +72,27 @@ fn a_server_that_cannot_show_itself_does_not_start() {
     let finished = Program::start(halloo().args(arguments)).wait();
     assert_eq!(finished.code, Some(2), "{finished:#?}");
     assert!(finished.stderr.contains("has no certificate"), "{finished:#?}");
+}
+
+/// The rule for every secret; a certificate is public.
+#[test]
+fn a_private_key_that_everybody_can_read_is_refused() {
+    let issued = Authority::shared().issue("127.0.0.1");
+    let set_mode = |file: &KeyFile, mode| {
+        let permissions = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(file.path(), permissions).expect("it is our file");
+    };
+    set_mode(&issued.cert_pem, 0o644);
+    for mode in [0o644, 0o604, 0o620, 0o641] {
+        set_mode(&issued.key_pem, mode);
+        let arguments = [&["serve"], &issued.flags()[..], &ALL_FRAMINGS[..1]].concat();
+        let finished = Program::start(halloo().args(arguments)).wait();
+        assert_eq!(finished.code, Some(2), "mode {mode:04o}: {finished:#?}");
+        for words in ["--tls-key", issued.key_pem.path(), "is open to others", "chmod 600"] {
+            assert!(finished.stderr.contains(words), "{words}: {finished:#?}");
+        }
+    }
+    set_mode(&issued.key_pem, 0o600);
+    let server = Server::start(&[&issued.flags()[..], &ALL_FRAMINGS[..1]].concat());
+    assert_eq!(server.stop().code, Some(0), "a public certificate is as it should be");
 }

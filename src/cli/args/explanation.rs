@@ -4,6 +4,7 @@ use super::environment::{value, variable};
 use super::suggestion::{Meant, flag};
 use crate::cli::Failure;
 use crate::cli::config_file::ConfigFile;
+use crate::cli::terminal::failure;
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use std::ffi::OsString;
@@ -33,9 +34,7 @@ pub(in crate::cli) fn explain(
         }
         _ => {}
     }
-    // Nobody is left to tell if stderr is gone.
-    let _ = error.print();
-    Failure::Printed(2)
+    failure::exit_with(arguments, &error)
 }
 
 fn suggest(error: &mut Error, commands: &Command, arguments: &[OsString]) {

@@ -1,8 +1,9 @@
-//! What surrounds the flags of every command: variables of the environment, and what may have been meant by
-//! what is none of them.
+//! Flags and what surrounds them: types of values, variables of the environment, and what may have been meant by
+//! an argument that is wrong.
 
 pub(super) mod environment;
 mod explanation;
+pub(super) mod policy;
 mod suggestion;
 
 pub(super) use explanation::explain;

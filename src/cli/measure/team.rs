@@ -9,7 +9,7 @@ use super::stop::StopSignal;
 use super::words::{Command, Going, Lines, Report, line};
 use crate::cli::Failure;
 use crate::load::machine::Place;
-use crate::load::merge::merge;
+use crate::load::merge::merge_shares;
 use crate::load::outcome::Kind;
 use crate::load::plan::Pace;
 use crate::load::run::Phase;
@@ -183,7 +183,7 @@ impl<'a> Team<'a> {
             _ => None,
         });
         let done: Vec<Outcome> = done.collect();
-        let mut merged = merge(&done).map_err(Failure::Runtime)?;
+        let mut merged = merge_shares(&done).map_err(Failure::Runtime)?;
         let labels = self.task.labels();
         (merged.command, merged.target) = (labels.command, labels.target);
         merged.runs = 1;

@@ -1,12 +1,16 @@
 //! `halloo serve`: its flags, and whether it is one process or several.
 
+mod place;
 mod server;
 mod supervisor;
 mod worker;
 
+use super::args::policy;
 use super::auth::AuthArgs;
 use super::deflate::DeflateArgs;
 use super::early_drop::{EarlyDropShares, early_drop_or_off};
+use super::process::signals;
+use super::terminal::stream;
 use super::tls::TlsServerArgs;
 use super::values::{
     OrOff, bytes, count, count_or_off, duration, duration_or_off, header_bytes, listen_address,
@@ -23,12 +27,15 @@ use crate::proto::handshake::Policy;
 use crate::proto::{self, Config, Role};
 use crate::service::{CloseAfter, Discard, Echo, Flood, HangUp, Service, Timestamp};
 use clap::{Args, ValueEnum};
-use log::{LevelFilter, info};
+use log::{LevelFilter, info, warn};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use server::Server;
-use std::io::{self, Write};
+use signal_hook_mio::v1_0::Signals;
 use std::time::Duration;
 use supervisor::Supervisor;
+
+/// How long a reader of stdout that is behind is waited for: 1 s.
+const ANNOUNCE_WAIT: Duration = Duration::from_secs(1);
 
 /// See the [module documentation](self).
 #[derive(Debug, Args)]
@@ -89,14 +96,16 @@ pub(super) struct ServeArgs {
     /// Ping a WebSocket that is silent for so long, and give it up after as long again [default: off]
     #[arg(long, value_name = "TIME", value_parser = duration_or_off)]
     ping_interval: Option<OrOff<Duration>>,
-    /// Serve only pages of this origin (repeatable; others get 403) [default: any]
-    #[arg(long, value_name = "ORIGIN")]
-    origin: Vec<String>,
-    /// Serve only under this host name (repeatable; others get 421) [default: any]
-    #[arg(long, value_name = "NAME")]
-    host: Vec<String>,
+    /// Serve only pages of this origin, as in https://page.example (repeatable; others get 403)
+    /// [default: any]
+    #[arg(long, value_name = "ORIGIN", value_parser = policy::origin)]
+    allow_origin: Vec<String>,
+    /// Serve only requests for this host name, whatever the port (repeatable; others get 421)
+    /// [default: any]
+    #[arg(long, value_name = "NAME", value_parser = policy::host)]
+    allow_host: Vec<String>,
     /// Take only this subprotocol (repeatable) [default: the first that is offered]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = policy::subprotocol)]
     subprotocol: Vec<String>,
     #[command(flatten)]
     deflate: DeflateArgs,
@@ -161,26 +170,32 @@ pub(super) fn run(arguments: &ServeArgs) -> Result<(), Failure> {
     let common = &arguments.common;
     let worker = arguments.workers.as_worker;
     logger::init(common.log_format, LevelFilter::Info, common.verbose, common.quiet, worker);
-    match (worker, arguments.workers.workers) {
-        (Some(index), _) => worker::run(arguments, index),
-        (None, 1) => serve_alone(arguments),
-        (None, workers) => Supervisor::start(arguments, workers)?.run(announce),
-    }
+    let signals = signals::receive()?;
+    let result = match (worker, arguments.workers.workers) {
+        (Some(index), _) => worker::run(arguments, index, signals),
+        (None, 1) => serve_alone(arguments, signals),
+        (None, workers) => {
+            Supervisor::start(arguments, workers, signals).and_then(|mut it| it.run())
+        }
+    };
+    log::logger().flush();
+    result
 }
 
-fn serve_alone(arguments: &ServeArgs) -> Result<(), Failure> {
+fn serve_alone(arguments: &ServeArgs, signals: Signals) -> Result<(), Failure> {
     if arguments.workers.pin {
         worker::pin(0).map_err(|error| Failure::Runtime(format!("--pin: {error}")))?;
     }
     let limits = arguments.limits()?;
     let options = arguments.socket_options(limits.connections_max);
     let tls = arguments.tls.load(&arguments.listen, None)?;
-    let mut server = Server::new(arguments, limits, tls)?;
+    let mut server = Server::new(arguments, limits, tls, signals)?;
+    let mut bound = Vec::new();
     for address in &arguments.listen {
-        let bound =
-            server.listen(address, |acceptor| SystemListener::bind(address, &options, acceptor))?;
-        announce(&bound);
+        let open = |acceptor: Option<&_>| SystemListener::bind_all(address, &options, acceptor);
+        bound.extend(server.listen(address, open)?);
     }
+    announce(&bound);
     let metrics = server.run()?;
     info!(messages = metrics.messages; "stopped after {} connections", metrics.ended_total());
     Ok(())
@@ -222,8 +237,8 @@ impl ServeArgs {
             },
             policy: Policy {
                 path: address.path.clone(),
-                origins: self.origin.clone(),
-                hosts: self.host.clone(),
+                origins: self.allow_origin.clone(),
+                hosts: self.allow_host.clone(),
                 subprotocols: self.subprotocol.clone(),
             },
             deflate: self.deflate.settings(),
@@ -322,9 +337,11 @@ fn raise_descriptor_limit() -> u64 {
     descriptors.saturating_sub(DESCRIPTORS_RESERVED).max(1)
 }
 
-/// Says on stdout that a listener is ready: scripts wait for this line.
-fn announce(address: &Address) {
-    let mut stdout = io::stdout().lock();
-    // If stdout is gone nobody waits for the line.
-    let _ = writeln!(stdout, "listening {address}").and_then(|()| stdout.flush());
+/// Prints where it listens: scripts wait for these lines. A full stdout that nobody reads must not
+/// keep the server from serving.
+fn announce(addresses: &[Address]) {
+    let lines: String = addresses.iter().map(|address| format!("listening {address}\n")).collect();
+    if !stream::stdout().write_within(lines.as_bytes(), ANNOUNCE_WAIT) {
+        warn!("stdout is not being read: could not print 'listening {}'", addresses[0]);
+    }
 }

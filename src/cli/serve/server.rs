@@ -12,9 +12,9 @@ use crate::net::{Address, Reactor, System, random};
 use crate::proto::Batch;
 use crate::proto::auth::Auth;
 use crate::service::Service;
-use log::{error, info};
+use log::{error, info, warn};
 use mio::unix::SourceFd;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::SIGHUP;
 use signal_hook_mio::v1_0::Signals;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -25,6 +25,9 @@ const SIGNALS: u32 = 0;
 
 /// The number of the channel to the parent.
 const PARENT: u32 = 1;
+
+/// What the log says when a second signal ends the wait for connections that drain.
+pub(super) const SECOND_SIGNAL: &str = "a second signal: ending at once";
 
 /// See the [module documentation](self).
 pub(super) struct Server<'a> {
@@ -44,31 +47,32 @@ impl<'a> Server<'a> {
         arguments: &'a ServeArgs,
         limits: Limits,
         tls: TlsServer,
+        mut signals: Signals,
     ) -> Result<Self, Failure> {
         let auth = arguments.auth.load()?;
         let network = System::new()?;
         let batch = Batch::new(RECEIVE_BUFFER_BYTES, random::from_system());
         let mut reactor = Reactor::new(network, arguments.service(), limits, batch);
-        let mut signals = Signals::new([SIGTERM, SIGINT])?;
-        if auth.is_some() || tls.can_reload() {
-            signals.add_signal(SIGHUP)?;
-        }
         reactor.network_mut().register_external(&mut signals, SIGNALS)?;
         Ok(Self { arguments, auth, tls, reactor, signals, parent: None, is_stopping: false })
     }
 
-    /// Serves a listener, which `open` makes with what TLS it needs; where it really listens.
+    /// Serves the listeners of an address, which `open` makes with the TLS they need. Returns where
+    /// they really listen.
     pub(super) fn listen(
         &mut self,
         address: &Address,
-        open: impl FnOnce(Option<&Acceptor>) -> io::Result<(SystemListener, Address)>,
-    ) -> Result<Address, Failure> {
+        open: impl FnOnce(Option<&Acceptor>) -> io::Result<Vec<(SystemListener, Address)>>,
+    ) -> Result<Vec<Address>, Failure> {
         let acceptor = self.tls.acceptor(address)?;
-        let (listener, bound) =
-            open(acceptor.as_ref()).map_err(|error| cannot_listen(address, &error))?;
+        let listeners = open(acceptor.as_ref()).map_err(|error| cannot_listen(address, &error))?;
         let whole_messages = self.reactor.service_mut().wants_whole_messages();
-        let config = self.arguments.config(address, self.auth.clone(), whole_messages);
-        self.reactor.listen(listener, Rc::new(config))?;
+        let config = Rc::new(self.arguments.config(address, self.auth.clone(), whole_messages));
+        let mut bound = Vec::new();
+        for (listener, address) in listeners {
+            self.reactor.listen(listener, Rc::clone(&config))?;
+            bound.push(address);
+        }
         Ok(bound)
     }
 
@@ -111,7 +115,10 @@ impl<'a> Server<'a> {
         for signal in self.signals.pending().collect::<Vec<_>>() {
             match signal {
                 SIGHUP => self.reload(),
-                _ if self.is_stopping => return Err(Failure::Signal(signal)),
+                _ if self.is_stopping => {
+                    warn!("{SECOND_SIGNAL}");
+                    return Err(Failure::Signal(signal));
+                }
                 _ => self.stop(),
             }
         }
@@ -128,12 +135,16 @@ impl<'a> Server<'a> {
 
     fn stop(&mut self) {
         self.is_stopping = true;
-        info!("stopping: {} connections to drain", self.reactor.connections());
+        let connections = self.reactor.connections();
+        info!("stopping: {connections} connections to drain; a second signal ends at once");
         self.reactor.drain();
     }
 
     /// Reads keys and certificates again, for connections to come: all of them, or none if one is bad.
     fn reload(&mut self) {
+        if !self.arguments.auth.is_on() && !self.tls.can_reload() {
+            return info!("SIGHUP: there are no keys or certificates to read again");
+        }
         let read = self.arguments.auth.load().and_then(|auth| Ok((auth, self.tls.reload()?)));
         match read {
             Ok((auth, renew)) => {

@@ -1,122 +1,115 @@
 //! The parent of several workers: it binds, starts them, watches them, and speaks for them.
 //!
-//! Each worker has a listener of its own on each TCP address (`SO_REUSEPORT`: the kernel spreads connections
-//! among them), and all share those on Unix sockets. The parent keeps every listener open: clients that come
-//! while a worker is started again wait in its queue, and are not lost.
+//! Each worker has a listener of its own on each TCP address (`SO_REUSEPORT`: the kernel spreads
+//! connections among them), and all share those on Unix sockets. The parent keeps every listener
+//! open: clients that come while a worker is started again wait in its queue, and are not lost. A
+//! worker that cannot be started again is given up, and its listeners are closed: clients go to the
+//! others, and none waits in vain.
 
-use super::ServeArgs;
-use super::server::cannot_listen;
-use super::worker::{Orders, READY, STOPPED};
+use super::place::{Death, Place};
+use super::server::{SECOND_SIGNAL, cannot_listen};
+use super::worker::Orders;
+use super::{ServeArgs, announce};
 use crate::cli::Failure;
 use crate::net::address::Location;
-use crate::net::channel::{Channel, DESCRIPTORS_MAX};
+use crate::net::channel::DESCRIPTORS_MAX;
 use crate::net::listener::SystemListener;
 use crate::net::{Address, SocketOptions};
 use log::{error, info, warn};
-use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
-use rustix::process::{Pid, Signal, kill_process};
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+use rustix::process::Signal;
+use signal_hook::consts::{SIGCHLD, SIGHUP};
 use signal_hook_mio::v1_0::Signals;
-use std::ffi::OsString;
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 /// The token of the signals; workers have theirs by number.
 const SIGNALS: Token = Token(usize::MAX);
 
-/// How long a dead worker's place stays empty the first time: 100 ms, doubled with each death in a row.
-const RESTART_WAIT_MIN: Duration = Duration::from_millis(100);
+/// How long workers may take beyond the drain timeout, until they are killed: 2 s. One that runs at
+/// all ends in time by itself.
+const DRAIN_GRACE: Duration = Duration::from_secs(2);
 
-/// The most it is doubled to: 10 s.
-const RESTART_WAIT_MAX: Duration = Duration::from_secs(10);
-
-/// A worker that lived so long died of something new: 10 s.
-const LIFE_THAT_COUNTS: Duration = Duration::from_secs(10);
+/// How long the kernel may take to end workers that were killed: 1 s. One in the middle of a system
+/// call that cannot be interrupted may take longer, and is left to init.
+const KILL_WAIT: Duration = Duration::from_secs(1);
 
 /// See the [module documentation](self).
 pub(super) struct Supervisor {
     orders: Orders,
-    /// For each address its listeners: one for each worker, or one for all.
-    listeners: Vec<Vec<SystemListener>>,
-    workers: Vec<Worker>,
+    /// For each address its listeners: one for each worker that is not given up, or one for all.
+    listeners: Vec<Vec<Option<SystemListener>>>,
+    places: Vec<Place>,
     poll: Poll,
     signals: Signals,
+    drain_timeout: Duration,
     is_announced: bool,
     is_stopping: bool,
+    /// When the remaining workers are killed, or once they were, are no longer waited for.
+    kill_at: Option<Instant>,
+    is_killed: bool,
     /// The signal that said to stop at once.
     ended_by: Option<i32>,
     connections: u64,
     messages: u64,
 }
 
-/// A place for a worker.
-struct Worker {
-    running: Option<Running>,
-    /// When it is started again, if it died.
-    restart_at: Option<Instant>,
-    restart_wait: Duration,
-}
-
-struct Running {
-    child: Child,
-    channel: Channel,
-    started_at: Instant,
-    is_ready: bool,
-}
-
 impl Supervisor {
     /// Binds every address for so many workers, and starts them.
-    pub(super) fn start(arguments: &ServeArgs, workers: u32) -> Result<Self, Failure> {
+    pub(super) fn start(
+        arguments: &ServeArgs,
+        workers: u32,
+        mut signals: Signals,
+    ) -> Result<Self, Failure> {
         // What is wrong with the flags is said once, and before anything is started.
         let limits = arguments.limits()?;
         drop(arguments.auth.load()?);
         let pem = arguments.tls.prepare(&arguments.listen)?;
         drop(arguments.tls.load(&arguments.listen, pem.as_ref().map(|pem| pem.as_str()))?);
-        if arguments.listen.len() > DESCRIPTORS_MAX {
-            let message = format!("workers can serve {DESCRIPTORS_MAX} addresses at once");
-            return Err(Failure::Usage(message));
-        }
-        let options =
-            SocketOptions { reuse_port: true, ..arguments.socket_options(limits.connections_max) };
+        let options = arguments.socket_options(limits.connections_max);
         let mut bound = Vec::new();
         let mut listeners = Vec::new();
         for address in &arguments.listen {
-            let (address, of_address) = bind(address, &options, workers)?;
-            bound.push(address);
-            listeners.push(of_address);
+            for (address, of_address) in bind(address, &options, workers)? {
+                bound.push(address);
+                listeners.push(of_address.into_iter().map(Some).collect());
+            }
+        }
+        if bound.len() > DESCRIPTORS_MAX {
+            let message = format!("workers can serve {DESCRIPTORS_MAX} addresses at once");
+            return Err(Failure::Usage(message));
         }
         let poll = Poll::new()?;
-        let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGCHLD])?;
+        signals.add_signal(SIGCHLD)?;
         poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
-        let vacant = || Worker { running: None, restart_at: None, restart_wait: RESTART_WAIT_MIN };
         let mut supervisor = Self {
             orders: Orders { addresses: bound, pem },
             listeners,
-            workers: (0..workers).map(|_| vacant()).collect(),
+            places: (0..workers as usize).map(Place::new).collect(),
             poll,
             signals,
+            drain_timeout: arguments.drain_timeout,
             is_announced: false,
             is_stopping: false,
+            kill_at: None,
+            is_killed: false,
             ended_by: None,
             connections: 0,
             messages: 0,
         };
-        for index in 0..supervisor.workers.len() {
+        for index in 0..supervisor.places.len() {
             supervisor.start_worker(index)?;
         }
         Ok(supervisor)
     }
 
-    /// Watches until it was told to stop and all workers have ended. Once every worker serves, `announce` is
-    /// told where.
-    pub(super) fn run(&mut self, announce: fn(&Address)) -> Result<(), Failure> {
+    /// Watches until it was told to stop and all workers have ended. Once every worker serves, it
+    /// announces where.
+    pub(super) fn run(&mut self) -> Result<(), Failure> {
         let mut events = Events::with_capacity(64);
-        while !(self.is_stopping && self.workers.iter().all(|worker| worker.running.is_none())) {
-            match self.poll.poll(&mut events, self.until_restart()) {
+        while !(self.is_stopping && self.places.iter().all(Place::is_empty)) {
+            match self.poll.poll(&mut events, self.until_due()) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 other => other?,
             }
@@ -126,11 +119,12 @@ impl Supervisor {
                     Token(index) => self.listen_to(index),
                 }
             }
-            if !self.is_announced && self.all_ready() {
+            if !self.is_announced && self.places.iter().all(Place::is_ready) {
                 self.is_announced = true;
-                self.orders.addresses.iter().for_each(announce);
+                announce(&self.orders.addresses);
             }
-            self.restart_due();
+            self.restart_due()?;
+            self.kill_due()?;
         }
         if let Some(signal) = self.ended_by {
             return Err(Failure::Signal(signal));
@@ -139,59 +133,38 @@ impl Supervisor {
         Ok(())
     }
 
-    fn all_ready(&self) -> bool {
-        self.workers.iter().all(|worker| worker.running.as_ref().is_some_and(|it| it.is_ready))
-    }
-
-    fn until_restart(&self) -> Option<Duration> {
-        let next = self.workers.iter().filter_map(|worker| worker.restart_at).min();
+    /// Time until the next restart or kill.
+    fn until_due(&self) -> Option<Duration> {
+        let next = self.places.iter().filter_map(Place::restart_at).chain(self.kill_at).min();
         next.map(|moment| moment.saturating_duration_since(Instant::now()))
     }
 
-    fn restart_due(&mut self) {
-        for index in 0..self.workers.len() {
-            let worker = &mut self.workers[index];
-            if worker.restart_at.is_none_or(|moment| moment > Instant::now()) {
+    fn restart_due(&mut self) -> Result<(), Failure> {
+        for index in 0..self.places.len() {
+            if self.places[index].restart_at().is_none_or(|moment| moment > Instant::now()) {
                 continue;
             }
-            worker.restart_at = None;
-            if let Err(error) = self.start_worker(index) {
-                error!("worker {index} could not be started: {error}");
-                self.workers[index].plan_restart();
+            if let Err(why) = self.start_worker(index) {
+                let death = self.places[index].plan_restart(true);
+                self.handle_death(index, &format!("could not be started ({why})"), death)?;
             }
         }
+        Ok(())
     }
 
     fn start_worker(&mut self, index: usize) -> io::Result<()> {
-        let (channel, theirs) = Channel::pair()?;
-        let child = worker_command(index).stdin(OwnedFd::from(theirs)).spawn()?;
-        let descriptors: Vec<BorrowedFd<'_>> = self
-            .listeners
-            .iter()
-            .map(|of_address| of_address[index % of_address.len()].as_fd())
-            .collect();
-        channel.send(&self.orders.encode(), &descriptors)?;
-        let descriptor = channel.as_raw_fd();
-        let registry = self.poll.registry();
-        registry.register(&mut SourceFd(&descriptor), Token(index), Interest::READABLE)?;
-        let running = Running { child, channel, started_at: Instant::now(), is_ready: false };
-        self.workers[index].running = Some(running);
-        Ok(())
+        let listeners = self.listeners.iter().filter_map(|of_address| {
+            of_address[index % of_address.len()].as_ref().map(SystemListener::as_fd)
+        });
+        let listeners: Vec<BorrowedFd<'_>> = listeners.collect();
+        self.places[index].start(&self.orders.encode(), &listeners, &self.poll)
     }
 
     /// Takes what a worker says.
     fn listen_to(&mut self, index: usize) {
-        let Some(running) = &mut self.workers[index].running else { return };
-        while let Ok(Some((words, _))) = running.channel.receive() {
-            let words = String::from_utf8_lossy(&words);
-            let mut words = words.split(' ');
-            let first = words.next();
-            running.is_ready |= first == Some(READY);
-            if first == Some(STOPPED) {
-                let mut count = || words.next().and_then(|word| word.parse().ok()).unwrap_or(0);
-                self.connections += count();
-                self.messages += count();
-            }
+        if let Some((connections, messages)) = self.places[index].read_messages() {
+            self.connections += connections;
+            self.messages += messages;
         }
     }
 
@@ -199,10 +172,11 @@ impl Supervisor {
         for signal in self.signals.pending().collect::<Vec<_>>() {
             match signal {
                 SIGCHLD => self.bury_the_dead()?,
-                SIGHUP => self.forward(Signal::HUP),
+                SIGHUP => self.places.iter_mut().for_each(Place::reload),
                 _ if self.is_stopping => {
+                    warn!("{SECOND_SIGNAL}");
                     self.ended_by = Some(signal);
-                    self.forward(Signal::TERM);
+                    self.kill();
                 }
                 _ => self.stop(),
             }
@@ -214,81 +188,95 @@ impl Supervisor {
         self.is_stopping = true;
         // From now on nobody waits in a queue that no worker empties.
         self.listeners.clear();
-        for worker in &mut self.workers {
-            worker.restart_at = None;
+        for place in &mut self.places {
+            place.cancel_restart();
+            place.signal(Signal::TERM);
         }
-        self.forward(Signal::TERM);
+        self.kill_at = Some(Instant::now() + self.drain_timeout + DRAIN_GRACE);
     }
 
-    fn forward(&self, signal: Signal) {
-        for running in self.workers.iter().filter_map(|worker| worker.running.as_ref()) {
-            // One that is gone already needs no signal: it was not waited for, so the number is still its.
-            let _ = kill_process(Pid::from_child(&running.child), signal);
+    /// Kills the remaining workers when their time is up, and stops waiting for them if even that
+    /// does not end them.
+    fn kill_due(&mut self) -> Result<(), Failure> {
+        let is_due = self.kill_at.is_some_and(|moment| moment <= Instant::now());
+        let left = || (0..self.places.len()).filter(|&index| !self.places[index].is_empty());
+        let Some(first) = left().next().filter(|_| is_due) else { return Ok(()) };
+        if self.is_killed {
+            let why = format!("worker {first} does not end, although it was killed");
+            return Err(self.ended_by.map_or(Failure::Runtime(why), Failure::Signal));
         }
+        for index in left() {
+            error!("worker {index} has not stopped in time and is killed");
+        }
+        self.kill();
+        Ok(())
+    }
+
+    fn kill(&mut self) {
+        self.is_killed = true;
+        self.kill_at = Some(Instant::now() + KILL_WAIT);
+        self.places.iter().for_each(|place| place.signal(Signal::KILL));
     }
 
     fn bury_the_dead(&mut self) -> Result<(), Failure> {
-        for index in 0..self.workers.len() {
-            let Some(running) = &mut self.workers[index].running else { continue };
-            let Ok(Some(status)) = running.child.try_wait() else { continue };
+        for index in 0..self.places.len() {
+            let Some(status) = self.places[index].exit_status() else { continue };
+            // After its end, so that no message is missed.
             self.listen_to(index);
-            let worker = &mut self.workers[index];
-            let Some(dead) = worker.running.take() else { continue };
-            if self.is_stopping {
-                if !status.success() {
-                    warn!("worker {index} ended with {status}");
-                }
-                continue;
+            let place = &mut self.places[index];
+            if let Some(death) = place.clear(status, self.is_stopping, self.is_announced) {
+                self.handle_death(index, &format!("died with {status}"), death)?;
             }
-            if !self.is_announced && !dead.is_ready {
-                self.stop();
-                return Err(Failure::Runtime(format!("worker {index} did not start: {status}")));
-            }
-            error!("worker {index} died with {status} and is started again");
-            if dead.started_at.elapsed() >= LIFE_THAT_COUNTS {
-                worker.restart_wait = RESTART_WAIT_MIN;
-            }
-            worker.plan_restart();
         }
         Ok(())
     }
-}
 
-impl Worker {
-    fn plan_restart(&mut self) {
-        self.restart_at = Some(Instant::now() + self.restart_wait);
-        self.restart_wait = (self.restart_wait * 2).min(RESTART_WAIT_MAX);
+    /// Logs a death with its cause, and gives up the place or the whole server where that follows.
+    fn handle_death(&mut self, index: usize, cause: &str, death: Death) -> Result<(), Failure> {
+        if matches!(death, Death::GivenUp) {
+            // Clients must not wait in its queues; those on Unix sockets belong to all workers.
+            for of_address in self.listeners.iter_mut().filter(|it| it.len() > 1) {
+                of_address[index] = None;
+            }
+        }
+        match death {
+            Death::BeforeService(failure) => {
+                self.stop();
+                return Err(failure);
+            }
+            death => error!("worker {index} {cause} and {death}"),
+        }
+        match self.places.iter().all(Place::is_given_up) {
+            true => Err(Failure::Runtime("no worker can be started any more".into())),
+            false => Ok(()),
+        }
     }
 }
 
-/// Binds an address as often as it takes, with the port that the first got.
+/// Binds an address for so many workers: what it is really bound to, and the listeners of each.
 fn bind(
     address: &Address,
     options: &SocketOptions,
     workers: u32,
-) -> Result<(Address, Vec<SystemListener>), Failure> {
-    let bind_one = |address: &Address| {
-        SystemListener::bind(address, options, None).map_err(|error| cannot_listen(address, &error))
+) -> Result<Vec<(Address, Vec<SystemListener>)>, Failure> {
+    let failure = |error: io::Error| cannot_listen(address, &error);
+    // The first listener binds without SO_REUSEPORT, so that it fails where another server has the
+    // port, and shares it with the other workers afterwards.
+    let first = SystemListener::bind_all(address, options, None).map_err(failure)?;
+    let options = SocketOptions {
+        reuse_port: true,
+        only_v6: options.only_v6 || first.len() > 1,
+        ..options.clone()
     };
-    let (first, bound) = bind_one(address)?;
-    let mut listeners = vec![first];
-    if matches!(bound.location, Location::Tcp(..)) {
-        for _ in 1..workers {
-            listeners.push(bind_one(&bound)?.0);
+    let for_all = |(first, bound): (SystemListener, Address)| {
+        let mut listeners = vec![first];
+        if matches!(bound.location, Location::Tcp(..)) {
+            listeners[0].share_port()?;
+            for _ in 1..workers {
+                listeners.push(SystemListener::bind(&bound, &options, None)?.0);
+            }
         }
-    }
-    Ok((bound, listeners))
-}
-
-/// This program with the same arguments, as worker number `index`.
-fn worker_command(index: usize) -> Command {
-    let mut arguments = std::env::args_os().skip(1).peekable();
-    arguments.next_if(|first| first == "serve");
-    // The program as it was when this process began, even if its file was replaced since.
-    let mut command = Command::new("/proc/self/exe");
-    command.arg0("halloo").arg("serve").arg(format!("--as-worker={index}"));
-    command.args(arguments.collect::<Vec<OsString>>());
-    // A Ctrl-C at the terminal is for the parent, which forwards it.
-    command.process_group(0);
-    command
+        Ok((bound, listeners))
+    };
+    first.into_iter().map(for_all).collect::<io::Result<_>>().map_err(failure)
 }

@@ -11,6 +11,7 @@ use crate::net::channel::Channel;
 use crate::net::listener::SystemListener;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use signal_hook_mio::v1_0::Signals;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use zeroize::Zeroizing;
@@ -51,7 +52,7 @@ impl Orders {
 }
 
 /// Serves as worker number `index`, until a signal or the end of the parent says stop.
-pub(super) fn run(arguments: &ServeArgs, index: u32) -> Result<(), Failure> {
+pub(super) fn run(arguments: &ServeArgs, index: u32, signals: Signals) -> Result<(), Failure> {
     let failure = |error: io::Error| Failure::Runtime(format!("worker {index}: {error}"));
     let parent = Channel::inherited(io::stdin().as_fd()).map_err(failure)?;
     let (orders, descriptors) = receive(&parent).map_err(failure)?;
@@ -59,10 +60,10 @@ pub(super) fn run(arguments: &ServeArgs, index: u32) -> Result<(), Failure> {
         pin(index as usize).map_err(failure)?;
     }
     let tls = arguments.tls.load(&orders.addresses, orders.pem.as_ref().map(|pem| pem.as_str()))?;
-    let mut server = Server::new(arguments, arguments.limits()?, tls)?;
+    let mut server = Server::new(arguments, arguments.limits()?, tls, signals)?;
     for (address, descriptor) in orders.addresses.iter().zip(descriptors) {
         server.listen(address, |acceptor| {
-            Ok((SystemListener::adopt(descriptor, address, acceptor)?, address.clone()))
+            Ok(vec![(SystemListener::adopt(descriptor, address, acceptor)?, address.clone())])
         })?;
     }
     server.follow(parent)?;

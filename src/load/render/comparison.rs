@@ -1,24 +1,26 @@
-//! What became of one outcome in another, as a table for a terminal.
+//! What differs between two sides of runs, as a table for a terminal.
 
-use super::super::compare::{Change, Comparison};
-use super::super::outcome::Outcome;
+use super::super::result::compare::{Change, Comparison, Side};
+use super::quantity::count;
 use super::table::Table;
 
+/// Columns of a figure.
+const FIGURE: usize = 11;
+
 /// The table, with a newline at its end.
-pub fn render(comparison: &Comparison, before: &Outcome, after: &Outcome) -> String {
+pub fn render(comparison: &Comparison<'_>) -> String {
     let mut table = Table::default();
-    for (name, outcome) in [("before", before), ("after", after)] {
-        table.row(name, &outcome.command);
-        table.row("", &format!("{}, {}", outcome.started_at, outcome.headline()));
+    let names = ["A", "B"];
+    for (name, side) in names.iter().zip(&comparison.sides) {
+        table.row(name, &side.first().command);
+        table.row("", &when(side));
     }
     table.gap();
-    table.row("", &format!("{:>11}{:>11}", "before", "after"));
+    let [a, b] = names;
+    table.row("", &format!("{a:>FIGURE$}{b:>FIGURE$}"));
     for change in &comparison.changes {
-        let value = |value: Option<f64>| {
-            value.map_or_else(|| "–".into(), |value| change.metric.unit.show(value))
-        };
-        let (one, other) = (value(change.before), value(change.after));
-        table.row(name(change), &format!("{one:>11}{other:>11}   {}", change.sentence()));
+        let [a, b] = figures(change);
+        table.row(name(change), &format!("{a:>FIGURE$}{b:>FIGURE$}   {}", change.sentence()));
     }
     table.gap();
     for note in &comparison.notes {
@@ -27,8 +29,24 @@ pub fn render(comparison: &Comparison, before: &Outcome, after: &Outcome) -> Str
     table.text
 }
 
+/// How many runs, since when, and what they are.
+pub(super) fn when(side: &Side<'_>) -> String {
+    match &side.runs[..] {
+        [only] => format!("{}, {}", only.started_at, only.headline()),
+        runs => {
+            let (first, last) = (&side.first().started_at, &runs[runs.len() - 1].started_at);
+            format!("{} runs from {first} to {last}", count(runs.len() as u64))
+        }
+    }
+}
+
+/// The figures of both sides, with their unit.
+pub(super) fn figures(change: &Change) -> [String; 2] {
+    change.figures.map(|figure| figure.text(|value| change.metric.unit.show(value)))
+}
+
 /// Short enough for its column.
-fn name(change: &Change) -> &'static str {
+pub(super) fn name(change: &Change) -> &'static str {
     match change.metric.name {
         "server.cpu_per_message" => "server CPU",
         name => name,

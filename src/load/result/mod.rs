@@ -2,9 +2,13 @@
 
 mod belief;
 mod cause;
+pub mod compare;
+pub(in crate::load) mod experiment;
 mod figure;
 mod losses;
+pub mod read;
 mod stalls;
+pub(in crate::load) mod sum;
 
 pub use belief::{Belief, FLOOR_US as STALL_FLOOR_US, PERCENTILES};
 pub use cause::{BUSY_CPU, Cause};

@@ -291,7 +291,6 @@ impl Run {
         labels: &Labels,
         watch: &mut dyn Watch,
     ) -> Result<Option<Outcome>, Stop> {
-        let unsent = self.generator().desk.behind;
         self.leave(watch)?;
         let Some(window) = self.window else { return Ok(None) };
         let end = self.generator().desk.recorder.window_end();
@@ -308,7 +307,6 @@ impl Run {
             tally: std::mem::take(&mut generator.desk.tally),
             phases: std::mem::take(&mut generator.desk.phases).finish(),
             record: generator.take_record(),
-            unsent,
             own_cpu: meter.own_cpu(),
             longest_turn: Duration::from_nanos(window.longest_turn),
             stalls,
@@ -465,6 +463,9 @@ impl Run {
             return Ok(());
         }
         let now = self.now();
+        for index in self.generator_mut().lose_patience(now) {
+            self.go_on(index, now);
+        }
         if now < self.next_look {
             return Ok(());
         }

@@ -25,7 +25,7 @@ impl Run {
         let pace = self.plan.pace;
         self.reactor.tell(id, |generator, outbox| match pace {
             _ if !generator.is_open(index) => generator.leave(index, outbox),
-            Pace::Closed { depth } => generator.fill(index, depth, now, outbox),
+            Pace::Closed { .. } => generator.fill(index, now, outbox),
             Pace::Open { .. } | Pace::Silent => {}
         });
     }
@@ -44,6 +44,7 @@ impl Run {
             }
             self.next_due += 1;
             if !self.generator().is_open(index) {
+                self.generator_mut().skip(due);
                 continue;
             }
             let is_behind = self.generator().behind(index) > 0;

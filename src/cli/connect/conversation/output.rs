@@ -3,9 +3,13 @@
 use super::{Conversation, Stop};
 use crate::cli::connect::reply::Print;
 use crate::cli::printable;
+use crate::cli::terminal::stream::stderr;
 use log::info;
 use std::io::{self, IsTerminal, Write};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How long a note waits for a reader of stderr that is behind: 1 s.
+const NOTE_WAIT: Duration = Duration::from_secs(1);
 
 /// Fields whose values are secrets, in lower case.
 const SECRET_FIELDS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
@@ -38,8 +42,7 @@ impl Conversation<'_> {
     /// Tells a person something that is not the server's.
     pub(super) fn note(&mut self, text: &str) -> Result<(), Stop> {
         self.prompt.hide()?;
-        // Nobody is left to tell if stderr is gone.
-        let _ = writeln!(io::stderr(), "halloo: {text}");
+        stderr().write_within(format!("halloo: {text}\n").as_bytes(), NOTE_WAIT);
         Ok(())
     }
 

@@ -2,6 +2,9 @@
 
 mod chart;
 mod charts;
+mod comparison;
+mod document;
+mod forest;
 mod markup;
 mod moments;
 mod page;
@@ -9,4 +12,5 @@ mod plot;
 mod steps;
 mod tables;
 
+pub use comparison::render_comparison;
 pub use page::render;

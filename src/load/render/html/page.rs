@@ -4,10 +4,9 @@ use super::super::super::outcome::{Kind, Outcome};
 use super::super::super::verdict::Verdict;
 use super::super::quantity::{count, length_s, per_second, time_us};
 use super::super::text::marked;
+use super::document::document;
 use super::markup::{escaped, section, with_flags};
 use super::{charts, tables};
-
-const STYLE: &str = include_str!("style.css");
 
 /// The page.
 pub fn render(outcome: &Outcome) -> String {
@@ -20,17 +19,7 @@ pub fn render(outcome: &Outcome) -> String {
         section("All figures", &tables::all(outcome)),
     ]
     .concat();
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-         <title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n{content}</main>\n\
-         <footer>{} · result format {}</footer>\n</body>\n</html>\n",
-        escaped(&title),
-        escaped(&outcome.program),
-        outcome.schema_version,
-    )
+    document(&title, &content, &outcome.program, outcome.schema_version)
 }
 
 fn header(outcome: &Outcome) -> String {

@@ -1,0 +1,3 @@
+//! What a process does about itself, whichever command it runs.
+
+pub(super) mod signals;

@@ -1,0 +1,9 @@
+//! Saved results, read as what they are: text of a stranger.
+
+mod agreement;
+mod histogram;
+mod result;
+mod survey;
+
+pub(in crate::load) use histogram::decode;
+pub use result::{RESULT_BYTES_MAX, parse};

@@ -1,0 +1,150 @@
+//! What is said of a sum of results: that it can be had, and whether it can be believed.
+
+use crate::load::judge::{Evidence, judge};
+use crate::load::latency::Histogram;
+use crate::load::outcome::{Histograms, Outcome};
+use crate::load::verdict::Verdict;
+
+/// What a sentence of the judge has before it names a limit of the machine, and what lifts it.
+const BEFORE_LIMIT: &str = " connections failed: ";
+
+/// Counts that come near 2^64 cannot be added up.
+///
+/// # Errors
+/// In a sentence: which of them overflow.
+pub(in crate::load) fn refuse_overflow(parts: &[&Outcome]) -> Result<(), String> {
+    let counts: Vec<Vec<(&str, u128)>> = parts.iter().map(|part| counts(part)).collect();
+    let Some(first) = counts.first() else { return Ok(()) };
+    for (index, (name, _)) in first.iter().enumerate() {
+        let sum: u128 = counts.iter().map(|part| part[index].1).sum();
+        if sum > u128::from(u64::MAX) {
+            return Err(format!("the counts overflow: {name} is more than 2^64 altogether"));
+        }
+    }
+    let of = |count: fn(&Outcome) -> u32| parts.iter().map(|part| u64::from(count(part))).sum();
+    let [runs, processes]: [u64; 2] = [of(|part| part.runs), of(|part| part.generator.processes)];
+    match runs.max(processes) > u64::from(u32::MAX) {
+        true => Err("the counts overflow: runs or processes are more than 2^32 altogether".into()),
+        false => Ok(()),
+    }
+}
+
+/// Every count that is added up, or a sum that is no smaller.
+fn counts(part: &Outcome) -> Vec<(&'static str, u128)> {
+    let (connections, messages) = (&part.connections, &part.messages);
+    let intervals = &part.intervals;
+    let wide = |counts: &[u64]| counts.iter().map(|&count| u128::from(count)).sum::<u128>();
+    let each = |of: fn(&crate::load::outcome::Interval) -> u64| {
+        intervals.iter().map(|interval| u128::from(of(interval))).sum::<u128>()
+    };
+    let named = |counts: &std::collections::BTreeMap<String, u64>| {
+        counts.values().map(|&count| u128::from(count)).sum::<u128>()
+    };
+    let both = |it: &Histograms| wide(&[it.latency.count(), it.uncorrected().count(), it.beyond]);
+    let phases = part.connecting.phases.iter().map(|phase| phase.histogram.count());
+    let numbers = part.ledger.iter().map(|loss| loss.connection);
+    vec![
+        (
+            "connections",
+            wide(&[
+                connections.requested,
+                connections.established,
+                connections.failed,
+                connections.lost,
+                numbers.max().unwrap_or(0),
+            ]),
+        ),
+        ("messages.sent", messages.sent.into()),
+        ("messages.received", messages.received.into()),
+        (
+            "messages",
+            wide(&[
+                messages.lost,
+                messages.unsent,
+                messages.late,
+                messages.duplicated,
+                messages.reordered,
+                messages.corrupted,
+                messages.opcode_changed,
+                messages.unasked,
+                messages.misdelivered,
+            ]),
+        ),
+        ("errors", named(&part.errors)),
+        ("endings", named(&part.endings)),
+        ("generator.late_sends", part.generator.late_sends.into()),
+        ("stalls.timeslices", part.stalls.timeslices.unwrap_or(0).into()),
+        ("stalls", wide(&[part.stalls.lateness.count(), part.stalls.late_sends.count()])),
+        ("histograms", both(&part.histograms)),
+        ("connecting.histogram", u128::from(part.connecting.histogram.count())),
+        ("connecting.phases", phases.map(u128::from).sum()),
+        ("intervals.connections", each(|it| it.connections)),
+        ("intervals.sent", each(|it| it.sent)),
+        ("intervals.received", each(|it| it.received)),
+        ("intervals.errors", each(|it| it.errors)),
+        ("intervals.own_rss_kib", each(|it| it.own_rss_kib.unwrap_or(0))),
+        ("intervals.stalls", each(|it| Histogram::count(&it.stalls))),
+        ("intervals.histograms", intervals.iter().map(|it| both(&it.histograms)).sum()),
+    ]
+}
+
+/// Judges a sum by its own figures. It is no better than the worst of its parts.
+pub(in crate::load) fn judge_sum(sum: &mut Outcome, parts: &[&Outcome]) {
+    let Some(worst) = parts.iter().rev().max_by_key(|part| part.verdict) else { return };
+    let alike = parts.iter().filter(|part| part.verdict == worst.verdict).count();
+    let share = format!("{alike} of {} parts", parts.len());
+    // What the judge said of a part is not about the sum: it says that anew.
+    sum.findings.retain(|finding| !is_charge(finding));
+    let findings = sum.findings.clone();
+    judge(sum, &Evidence::default());
+    if worst.verdict == Verdict::Ceiling
+        && sum.verdict <= worst.verdict
+        && sum.ceiling != worst.ceiling
+    {
+        sum.findings = findings;
+        judge(sum, &Evidence { wall: Some(limit(worst, &share)), ..Evidence::default() });
+    }
+    if sum.verdict < worst.verdict {
+        sum.verdict = worst.verdict;
+        sum.ceiling = worst.ceiling.clone();
+        sum.verdict_reason = format!(
+            "{share} had this verdict, which their sum does not show: {}",
+            sum.verdict_reason
+        );
+    }
+    let has_latency = |it: &Histograms| it.latency.count() > 0 || it.beyond > 0;
+    for part in parts.iter().filter(|part| has_latency(&part.histograms)) {
+        sum.valid_to = match (sum.valid_to, part.valid_to) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            _ => None,
+        };
+        for name in &part.not_believed {
+            if !sum.not_believed.contains(name) {
+                sum.not_believed.push(name.clone());
+            }
+        }
+    }
+}
+
+/// The limit that a part has met, which only it could see. How many connections failed is counted in the sum.
+fn limit(worst: &Outcome, share: &str) -> (String, String) {
+    let sentence = match worst.verdict_reason.split_once(BEFORE_LIMIT) {
+        Some((_, sentence)) => sentence.to_owned(),
+        None => format!("{share} met this limit"),
+    };
+    (worst.ceiling.clone().unwrap_or_default(), sentence)
+}
+
+/// Whether a finding is what the judge said beside the verdict: `LOSSY: …`.
+fn is_charge(finding: &str) -> bool {
+    let verdicts = [
+        Verdict::Lost,
+        Verdict::RateNotReached,
+        Verdict::Lossy,
+        Verdict::GeneratorBound,
+        Verdict::Ceiling,
+        Verdict::NotAnEcho,
+        Verdict::Misdelivered,
+    ];
+    verdicts.iter().any(|verdict| finding.starts_with(&format!("{verdict}: ")))
+}

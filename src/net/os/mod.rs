@@ -1,0 +1,3 @@
+//! What only the operating system can do.
+
+pub mod socket_file;

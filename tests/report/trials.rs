@@ -1,0 +1,75 @@
+//! Comparisons hardly ever call the same server different, and find what they say they could find.
+
+use super::outcome::Random;
+use halloo::load::result::compare::COMPARED;
+
+#[allow(dead_code, reason = "shared with the bench that records runs")]
+#[path = "../support/trials.rs"]
+mod drawing;
+
+use drawing::{Figures, Round, Tally, draw};
+
+const TRIALS: u32 = 1_000;
+
+/// Runs of one server: what they have in common drifts, each differs by `spread`, and the tails by more. Within a
+/// run nothing varies that a figure would show.
+fn synthetic(seed: u64, rounds: usize, spread: f64) -> Vec<Round> {
+    let mut random = Random::new(seed);
+    let mut drift = 0.0;
+    let mut run = |drift: f64| -> Figures {
+        let common = random.normal() * spread;
+        let mut of = |usual: f64, share: f64, own: f64| {
+            usual * (drift + common * share + random.normal() * own).exp()
+        };
+        let tail = spread * 2.0;
+        [
+            of(180.0, 1.0, spread / 4.0),
+            of(260.0, 1.0, spread / 2.0),
+            of(700.0, 1.0, tail),
+            of(90_000.0, -1.0, spread / 8.0),
+            of(6.3, 0.5, spread / 4.0),
+        ]
+    };
+    let mut all = Vec::new();
+    for round in 0..rounds {
+        drift += f64::from((round % 7) as u32).mul_add(0.004, -0.012);
+        all.push([run(drift), run(drift)]);
+    }
+    all
+}
+
+#[track_caller]
+fn assert_right(name: &str, rounds: &[Round]) {
+    let same = draw(rounds, TRIALS, 1, 0.0);
+    let changed = draw(rounds, TRIALS, 2, 0.1);
+    for (metric, (same, changed)) in COMPARED.iter().zip(same.iter().zip(&changed)) {
+        let percent = |count: u32| f64::from(count) * 100.0 / f64::from(TRIALS);
+        println!("{name} {metric}: {same:?} {changed:?}");
+        assert!(percent(same.different) <= 7.0, "{name} {metric}: {same:?}");
+        let Tally { possible, found, .. } = *changed;
+        assert!(found * 10 >= possible * 9, "{name} {metric}: {changed:?}");
+    }
+}
+
+#[test]
+fn runs_that_vary_more_from_run_to_run_than_within_are_not_called_different() {
+    for (seed, spread) in [(1, 0.005), (2, 0.02), (3, 0.05), (4, 0.15)] {
+        assert_right(&format!("spread {spread}"), &synthetic(seed, 400, spread));
+    }
+}
+
+#[test]
+fn a_quiet_machine_can_tell_ten_percent_and_a_noisy_one_says_that_it_cannot() {
+    let quiet = draw(&synthetic(1, 400, 0.005), TRIALS, 3, 0.1);
+    assert!(quiet.iter().take(2).all(|it| it.found > TRIALS * 9 / 10), "{quiet:?}");
+    let noisy = draw(&synthetic(1, 400, 0.3), TRIALS, 3, 0.1);
+    assert!(noisy.iter().all(|it| it.possible < TRIALS / 20), "{noisy:?}");
+}
+
+/// 80 runs of a second, recorded by the bench `compare` on a machine with two busy CPUs.
+#[test]
+fn runs_of_a_real_server_are_not_called_different() {
+    let rounds = drawing::rounds(include_str!("recorded_runs.csv")).expect("it was recorded");
+    assert!(rounds.len() >= 40, "{} rounds", rounds.len());
+    assert_right("recorded", &rounds);
+}

@@ -1,5 +1,6 @@
 //! Every bound the server keeps, in one place: unit, default, reason.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// Bytes of the one receive buffer of a reactor. 256 KiB: with 16 KiB a 16 KiB message costs two system
@@ -22,6 +23,12 @@ pub const ACCEPT_RETRY: Duration = Duration::from_millis(20);
 
 /// Connections that may wait to be accepted. 4096, what Linux allows by default (`somaxconn`).
 pub const BACKLOG: u32 = 4096;
+
+/// How long a limit on the head of an upgrade request may be, in bytes: 1 KiB, which holds what every browser
+/// sends, to 64 KiB, which is a quarter of the receive buffer. A head must be whole before it is looked at, so
+/// until then a connection owns as much; that counts toward its share of [`Limits::memory_bytes_max`]. Default
+/// 8 KiB ([`HEAD_BYTES_MAX`](crate::proto::http::HEAD_BYTES_MAX)).
+pub const HEAD_BYTES_RANGE: RangeInclusive<usize> = 1024..=64 * 1024;
 
 /// Descriptors that are not for connections: standard streams, poll, signals, listeners, reserve.
 pub const DESCRIPTORS_RESERVED: u64 = 32;

@@ -4,12 +4,17 @@
 mod support;
 
 mod command_line {
+    mod arguments;
     mod configuration;
     mod connecting;
     mod doctor;
+    mod fake;
     mod key_files;
     mod output;
+    mod refusals;
+    mod replies;
     mod report;
+    mod terminal;
     mod usage;
 
     use super::support::{Finished, Program, halloo};

@@ -9,7 +9,11 @@ use std::path::{Path, PathBuf};
 /// The longest key file: 4 KiB. A key is a secret, not a document.
 const KEY_FILE_BYTES_MAX: u64 = 4096;
 
-/// Flags that `serve` and `connect` share.
+/// The help of `--auth-key-file` for a client.
+pub(super) const CLIENT_HELP: &str = "Answer the server's challenge (HMAC) with the key in this file, minus one \
+    trailing newline. This proves knowledge of the key; it encrypts nothing";
+
+/// Flags that a server and its clients share, with the help of a server.
 #[derive(Debug, Args)]
 pub(super) struct AuthArgs {
     /// Authenticate by HMAC challenge-response with the key in this file, minus one trailing

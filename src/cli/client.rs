@@ -1,31 +1,40 @@
 //! The flags of every command that connects to a server, and the sentence for a server that does not let it.
 
 use super::Failure;
-use super::auth::AuthArgs;
+use super::auth::{self, AuthArgs};
+use super::ended::Ended;
 use super::redact;
 use super::tls::TlsClientArgs;
+use super::values::{connect_address, duration};
 use crate::net::{Address, Endpoint, System};
 use crate::proto::handshake::Offer;
-use crate::proto::http::is_token;
-use crate::proto::{CloseCode, Config, End, Error, Role, TlsFailure};
+use crate::proto::http::{RESPONSE_HEAD_BYTES_MAX, is_token};
+use crate::proto::{self, Config, Role};
 use clap::Args;
 use std::fmt::Display;
+use std::time::Duration;
 
 /// See the [module documentation](self).
 #[derive(Debug, Args)]
+#[command(mut_arg("auth_key_file", |arg| arg.help(auth::CLIENT_HELP)))]
 pub(super) struct ClientArgs {
     /// The server: ws://, tcp:// or line:// HOST:PORT, with TLS wss://, tls:// or line+tls://, or ws+unix:,
-    /// unix: or line+unix: and a path
-    #[arg(value_name = "URL")]
+    /// unix: or line+unix: and a path; HOST:PORT or PORT alone is ws://
+    #[arg(value_name = "URL", value_parser = connect_address)]
     pub(super) url: Address,
     #[command(flatten)]
     auth: AuthArgs,
-    /// Add a field to the upgrade request, as in 'Origin: http://localhost' (repeatable)
+    /// Send this field in the upgrade request, as in 'Origin: http://localhost', in place of one of the same name
+    /// (repeatable)
     #[arg(short = 'H', long, value_name = "NAME: VALUE", value_parser = header)]
     header: Vec<(String, String)>,
     /// Offer this subprotocol (repeatable, the preferred one first)
     #[arg(long, value_name = "NAME", value_parser = subprotocol)]
     subprotocol: Vec<String>,
+    /// Give up a connection that is not ready after this time: name, TCP, TLS, upgrade and authentication
+    /// together
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
+    pub(super) connect_timeout: Duration,
     #[command(flatten)]
     tls: TlsClientArgs,
 }
@@ -39,10 +48,25 @@ impl ClientArgs {
                 target: self.url.path.clone().unwrap_or_else(|| "/".into()),
                 host: self.url.host_field(),
                 subprotocols: self.subprotocol.clone(),
-                headers: self.header.clone(),
+                headers: self.headers(),
+            },
+            limits: proto::Limits {
+                head_bytes_max: RESPONSE_HEAD_BYTES_MAX,
+                ..proto::Limits::default()
             },
             ..Config::new(Role::Client, self.url.framing)
         })
+    }
+
+    /// The fields to send, with the user of the URL among them.
+    fn headers(&self) -> Vec<(String, String)> {
+        const NAME: &str = "Authorization";
+        let mut headers = self.header.clone();
+        let is_given = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(NAME));
+        if let Some(userinfo) = self.url.userinfo.as_ref().filter(|_| !is_given) {
+            headers.push((NAME.into(), userinfo.authorization()));
+        }
+        headers
     }
 
     /// The command as it can be typed again, without its secrets.
@@ -89,38 +113,14 @@ impl ClientArgs {
         redact::url(&self.url.to_string())
     }
 
-    /// Why a connection has ended that was needed, and what may help. `was_open` says whether it had got
-    /// through its handshakes, `was_answered` whether a message had come.
-    pub(super) fn why_ended(&self, end: End, was_open: bool, was_answered: bool) -> String {
-        let url = self.shown_url();
-        match end {
-            End::Refused | End::TimedOut | End::Transport if !was_open => self.cannot_connect(&end),
-            End::Failed(Error::HandshakeTimeout) => {
-                format!("{url} did not answer the upgrade request in time")
-            }
-            End::Failed(Error::HandshakeTruncated) => {
-                format!("{url} ended the connection in the opening handshake")
-            }
-            End::Failed(Error::AuthTimeout) => format!("{url} sent no challenge in time"),
-            End::Failed(Error::AuthTruncated) => {
-                format!("{url} ended the connection before its challenge was complete")
-            }
-            End::Peer if self.auth.is_on() && !was_answered => format!(
-                "{url} ended the connection without a reply: \
-                 if it should reply, check the key, --auth-hash and --auth-encoding"
-            ),
-            End::Peer => format!("{url} ended the connection without a reply"),
-            End::Tls(TlsFailure::UnknownIssuer) => format!(
-                "{url}: {end}: name its authority with --cacert, or believe it with --insecure"
-            ),
-            End::PeerWithCode(CloseCode::POLICY_VIOLATION) if self.auth.is_on() => {
-                format!(
-                    "{url} closed with code 1008: check the key, --auth-hash and --auth-encoding"
-                )
-            }
-            End::PeerWithCode(code) => format!("{url} closed with code {code}"),
-            _ => format!("{url}: {end}"),
-        }
+    /// Why a connection has ended that was needed, and what may help.
+    pub(super) fn explain(&self, ended: &Ended<'_>) -> String {
+        ended.explain(&self.url, self.auth.is_on(), self.connect_timeout)
+    }
+
+    /// Whether a key was given.
+    pub(super) fn has_key(&self) -> bool {
+        self.auth.is_on()
     }
 }
 

@@ -2,6 +2,7 @@
 //! and environment variables win.
 
 use super::Failure;
+use super::args::nearest;
 use super::secrets::read_file;
 use super::terminal::failure;
 use clap::{Arg, Command};
@@ -15,9 +16,27 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// The key for the positional LISTEN arguments.
 const LISTEN: &str = "listen";
 
+/// What a file says: names of flags, each with its values.
+#[derive(Debug)]
+pub(super) struct ConfigFile {
+    pub(super) path: PathBuf,
+    values: Vec<(String, Vec<String>)>,
+}
+
+impl ConfigFile {
+    /// Whether the file gives this flag this value.
+    pub(super) fn says(&self, key: &str, value: &str) -> bool {
+        let mut of_flag = self.values.iter().filter(|(known, _)| known == key);
+        of_flag.any(|(_, values)| values.iter().any(|it| it == value))
+    }
+}
+
 /// Makes the file's values the defaults of `command`, if the arguments or the environment name a file.
-pub(super) fn apply(command: Command, arguments: &[OsString]) -> Result<Command, Failure> {
-    let Some(path) = named_file(arguments) else { return Ok(command) };
+pub(super) fn apply(
+    command: Command,
+    arguments: &[OsString],
+) -> Result<(Command, Option<ConfigFile>), Failure> {
+    let Some(path) = named_file(arguments) else { return Ok((command, None)) };
     let failure =
         |message| Failure::Usage(format!("the config file '{}' {message}", path.display()));
     let bytes = read_file(&path, FILE_BYTES_MAX, |_| Ok(())).map_err(failure)?;
@@ -30,9 +49,7 @@ pub(super) fn apply(command: Command, arguments: &[OsString]) -> Result<Command,
     let mut values = Vec::new();
     for (key, value) in table {
         if !is_known(&command, &key) {
-            return Err(failure(format!(
-                "has an unknown name '{key}': it takes those of the flags"
-            )));
+            return Err(failure(unknown_name(&command, &key)));
         }
         let value = strings(&value).ok_or_else(|| {
             failure(format!(
@@ -41,14 +58,24 @@ pub(super) fn apply(command: Command, arguments: &[OsString]) -> Result<Command,
         })?;
         values.push((key, value));
     }
-    Ok(command.mut_subcommands(|command| {
+    let command = command.mut_subcommands(|command| {
         command.mut_args(|argument| {
             match values.iter().find(|(key, _)| is_called(&argument, key)) {
                 Some((_, value)) => argument.default_values(value),
                 None => argument,
             }
         })
-    }))
+    });
+    Ok((command, Some(ConfigFile { path, values })))
+}
+
+fn unknown_name(command: &Command, key: &str) -> String {
+    let arguments = command.get_subcommands().flat_map(Command::get_arguments);
+    let longs: Vec<&str> = arguments.filter_map(Arg::get_long).chain([LISTEN]).collect();
+    match nearest(key, longs.into_iter()) {
+        Some(near) => format!("has an unknown name '{key}': did you mean '{near}'?"),
+        None => format!("has an unknown name '{key}': it takes those of the flags"),
+    }
 }
 
 /// The file that `--config` or `HALLOO_CONFIG` names. Looked for before the arguments are parsed, because

@@ -4,10 +4,15 @@ use super::values::bytes;
 use crate::proto::deflate::Settings;
 use clap::{Args, ValueEnum};
 
-/// Flags that `serve` and `connect` share.
+/// The help of `--deflate` for a client.
+pub(super) const CLIENT_HELP: &str =
+    "Offer the server to compress WebSocket messages (permessage-deflate)";
+
+/// Flags that a server and its clients share, with the help of a server.
 #[derive(Debug, Args)]
 pub(super) struct DeflateArgs {
-    /// Compress WebSocket messages (permessage-deflate) with a client that offers it
+    /// Compress WebSocket messages (permessage-deflate) with clients that offer it; --max-memory bounds what
+    /// `takeover` keeps
     #[arg(long, value_name = "MODE", default_value = "shared")]
     deflate: Mode,
     /// Send smaller messages uncompressed, unless they answer a compressed one
@@ -19,7 +24,7 @@ pub(super) struct DeflateArgs {
 enum Mode {
     /// Each message alone, with state that all connections share
     Shared,
-    /// Messages may refer to earlier ones; up to 64 KiB for each connection, within --max-memory
+    /// Messages may refer to earlier ones, of which each connection keeps up to 64 KiB
     Takeover,
     /// Not agreed on
     Off,

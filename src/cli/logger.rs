@@ -46,6 +46,9 @@ pub(super) fn init(
         log::set_max_level(level);
         failure::set_format(format);
         std::panic::set_hook(Box::new(log_panic));
+        if worker.is_none() {
+            super::environment_warnings().iter().for_each(|warning| log::warn!("{warning}"));
+        }
     }
 }
 

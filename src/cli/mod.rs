@@ -8,6 +8,7 @@ mod connect;
 mod deflate;
 mod doctor;
 mod early_drop;
+mod ended;
 mod logger;
 mod measure;
 mod output;
@@ -25,7 +26,8 @@ mod terminal;
 mod tls;
 mod values;
 
-use clap::builder::BoolishValueParser;
+use crate::net::Address;
+use clap::parser::ValueSource;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use process::signals;
 use std::ffi::OsString;
@@ -86,6 +88,8 @@ enum Failure {
     Invalid(String),
     /// Exit code 128 and the signal's number.
     Signal(i32),
+    /// This exit code: what is to be said was said.
+    Printed(u8),
 }
 
 impl From<std::io::Error> for Failure {
@@ -102,6 +106,7 @@ impl std::fmt::Display for Failure {
             | Self::Check(message)
             | Self::Invalid(message) => formatter.write_str(message),
             Self::Signal(signal) => write!(formatter, "signal {signal}"),
+            Self::Printed(code) => write!(formatter, "exit code {code}"),
         }
     }
 }
@@ -109,9 +114,9 @@ impl std::fmt::Display for Failure {
 /// Runs the program with these arguments, the program's name first.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     signals::hold();
-    let arguments = measure::with_conducted(arguments.into_iter().collect());
-    let arguments = with_default_command(arguments);
-    let result = parse(&arguments).and_then(|cli| match cli.command {
+    let mut arguments = measure::with_conducted(arguments.into_iter().collect());
+    let named = name_command(&mut arguments);
+    let result = named.and_then(|()| parse(&arguments)).and_then(|cli| match cli.command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Connect(arguments) => connect::run(&arguments),
         Command::Bench(arguments) => measure::bench(&arguments),
@@ -121,6 +126,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     });
     let (message, code) = match result {
         Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Printed(code)) => return ExitCode::from(code),
         Err(Failure::Signal(signal)) => return ExitCode::from(128 + signal as u8),
         Err(Failure::Runtime(message)) => (message, 1),
         Err(Failure::Usage(message)) => (message, 2),
@@ -132,37 +138,40 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 /// `halloo`, `halloo URL` and `halloo --flag` are `halloo serve …`.
-fn with_default_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
+fn name_command(arguments: &mut Vec<OsString>) -> Result<(), Failure> {
     let commands = Cli::command();
     let first = arguments.get(1).and_then(|first| first.to_str()).unwrap_or_default();
     let is_command = commands.get_subcommands().any(|command| command.get_name() == first);
     let is_about_all = ["help", "-h", "--help", "-V", "--version"].contains(&first);
-    if !is_command && !is_about_all {
-        arguments.insert(1.min(arguments.len()), "serve".into());
+    if is_command || is_about_all {
+        return Ok(());
     }
-    arguments
+    if !first.is_empty() && !first.starts_with('-') && !Address::is_meant_by(first) {
+        return Err(Failure::Usage(args::unknown_command(&commands, first)));
+    }
+    arguments.insert(1.min(arguments.len()), "serve".into());
+    Ok(())
 }
 
 /// Flag over environment over file over default. Signals wait on for a server only.
 fn parse(arguments: &[OsString]) -> Result<Cli, Failure> {
-    let command = Cli::command().mut_subcommands(|command| command.mut_args(with_environment));
-    let command = config_file::apply(command, arguments)?;
-    let matches = command
-        .try_get_matches_from(arguments)
-        .unwrap_or_else(|error| failure::exit_with(arguments, &error));
+    let command = Cli::command().mut_subcommands(|it| it.mut_args(args::environment::bind));
+    let (command, file) = config_file::apply(command, arguments)?;
+    let matches = command.clone().try_get_matches_from(arguments);
+    let matches =
+        matches.map_err(|error| args::explain(error, &command, arguments, file.as_ref()))?;
     if matches.subcommand_name() != Some("serve") {
         signals::release();
     }
-    Cli::from_arg_matches(&matches).map_err(|error| Failure::Usage(error.to_string()))
+    let mut cli =
+        Cli::from_arg_matches(&matches).map_err(|error| Failure::Usage(error.to_string()))?;
+    if let (Command::Serve(serve), Some((_, matches))) = (&mut cli.command, matches.subcommand()) {
+        serve.add_port(matches.value_source("listen") == Some(ValueSource::CommandLine));
+    }
+    Ok(cli)
 }
 
-/// Every long flag `--a-b` is also the variable `HALLOO_A_B`. One without a value takes 1, yes or true.
-fn with_environment(argument: clap::Arg) -> clap::Arg {
-    let Some(long) = argument.get_long() else { return argument };
-    let name = format!("HALLOO_{}", long.to_uppercase().replace('-', "_"));
-    let argument = argument.env(name).hide_env(true);
-    match argument.get_action() {
-        ArgAction::SetTrue => argument.value_parser(BoolishValueParser::new()),
-        _ => argument,
-    }
+/// Sentences about variables that look like flags and are none.
+fn environment_warnings() -> Vec<String> {
+    args::environment::warnings(&Cli::command())
 }

@@ -1,5 +1,7 @@
-//! What a person types: lines of stdin, and the prompt that asks for them.
+//! What a person types, or a pipe brings: lines of stdin, and on a terminal the prompt that asks for them.
 
+use super::terminal::editor::{Editor, Entered};
+use super::terminal::mode::{RawMode, can_edit, columns};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{self, IsTerminal, Write};
 
@@ -15,48 +17,77 @@ pub(super) enum Input {
     Pending,
     /// The end.
     End,
+    /// Ctrl-C on a terminal where the system does not make a signal of it.
+    Interrupt,
+    /// A line that is longer than it may be.
+    TooLong,
 }
 
 /// Stdin, line by line, read only when it has something: it is never made non-blocking, because it may be
 /// shared with the shell.
 pub(super) struct Prompt {
-    typed: Vec<u8>,
+    lines: Lines,
     is_ended: bool,
+    /// The most bytes of a line.
+    line_bytes_max: u64,
+    /// A person is there to be asked.
     is_terminal: bool,
-    is_shown: bool,
+    /// The prompt of a terminal without a cursor that can be moved was written.
+    is_asked: bool,
+    terminal: Option<(RawMode, Editor)>,
 }
 
 impl Prompt {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(line_bytes_max: u64) -> Self {
         let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
-        Self { typed: Vec::new(), is_ended: false, is_terminal, is_shown: false }
+        // A terminal that cannot be asked for bytes is asked for lines.
+        let mode = (is_terminal && can_edit()).then(RawMode::enter).and_then(Result::ok);
+        Self {
+            lines: Lines::default(),
+            is_ended: false,
+            line_bytes_max,
+            is_terminal,
+            is_asked: false,
+            terminal: mode.map(|mode| (mode, Editor::new())),
+        }
+    }
+
+    /// Whether a person is there to be asked.
+    pub(super) fn is_terminal(&self) -> bool {
+        self.is_terminal
     }
 
     /// Asks for a line, if a person is there to be asked and was not yet.
     pub(super) fn show(&mut self) -> io::Result<()> {
-        if !self.is_terminal || std::mem::replace(&mut self.is_shown, true) {
+        if let Some((_, editor)) = &mut self.terminal {
+            let mut screen = String::new();
+            editor.show(columns(), &mut screen);
+            return write(&screen);
+        }
+        if !self.is_terminal || std::mem::replace(&mut self.is_asked, true) {
             return Ok(());
         }
-        let mut stdout = io::stdout().lock();
-        stdout.write_all(b">>> ").and_then(|()| stdout.flush())
+        write(">>> ")
     }
 
     /// Makes room where the prompt stands for something else to be printed.
     pub(super) fn hide(&mut self) -> io::Result<()> {
-        if std::mem::take(&mut self.is_shown) { io::stdout().write_all(b"\r") } else { Ok(()) }
+        if let Some((_, editor)) = &mut self.terminal {
+            let mut screen = String::new();
+            editor.hide(&mut screen);
+            return write(&screen);
+        }
+        if std::mem::take(&mut self.is_asked) { write("\n") } else { Ok(()) }
     }
 
     /// Takes the next line, if there is one.
     pub(super) fn next(&mut self) -> io::Result<Input> {
         loop {
-            if let Some(end) = memchr::memchr(b'\n', &self.typed) {
-                let rest = self.typed.split_off(end + 1);
-                let line = std::mem::replace(&mut self.typed, rest);
-                return Ok(self.line(&line));
+            if let Some(input) = self.take()? {
+                return Ok(input);
             }
             if self.is_ended {
-                let last = std::mem::take(&mut self.typed);
-                return Ok(if last.is_empty() { Input::End } else { self.line(&last) });
+                return Ok(Input::End);
             }
             if !is_ready()? {
                 return Ok(Input::Pending);
@@ -65,22 +96,105 @@ impl Prompt {
         }
     }
 
-    fn line(&mut self, line: &[u8]) -> Input {
-        // The person's own Return has moved to the next line.
-        self.is_shown = false;
-        Input::Line(super::printable::without_terminator(line).to_vec())
+    /// What has been read already.
+    fn take(&mut self) -> io::Result<Option<Input>> {
+        let Some((mode, editor)) = &mut self.terminal else {
+            let line = self.lines.next(self.is_ended);
+            let is_too_long = |bytes: usize| bytes as u64 > self.line_bytes_max;
+            return Ok(match line {
+                Some(line) if is_too_long(line.len()) => Some(Input::TooLong),
+                None if is_too_long(self.lines.rest_bytes()) => Some(Input::TooLong),
+                Some(line) => {
+                    // The person's own Return has moved to the next line.
+                    self.is_asked = false;
+                    Some(Input::Line(line))
+                }
+                None => None,
+            });
+        };
+        let mut screen = String::new();
+        let entered = editor.next(columns(), &mut screen);
+        write(&screen)?;
+        Ok(match entered {
+            None if editor.line_bytes() as u64 > self.line_bytes_max => Some(Input::TooLong),
+            None => None,
+            Some(Entered::Line(line)) if line.len() as u64 > self.line_bytes_max => {
+                Some(Input::TooLong)
+            }
+            Some(Entered::Line(line)) => Some(Input::Line(line.into_bytes())),
+            Some(Entered::Interrupt) => Some(Input::Interrupt),
+            Some(Entered::End) => Some(Input::End),
+            Some(Entered::Suspend) => {
+                mode.suspend()?;
+                Some(Input::Pending)
+            }
+        })
     }
 
     fn read(&mut self) -> io::Result<()> {
         let mut buffer = [0; READ_BYTES];
         match rustix::io::read(rustix::stdio::stdin(), &mut buffer) {
-            Ok(0) => self.is_ended = true,
-            Ok(count) => self.typed.extend_from_slice(&buffer[..count]),
+            // A terminal that has hung up fails to be read.
+            Ok(0) | Err(rustix::io::Errno::IO) => self.is_ended = true,
+            Ok(count) => match &mut self.terminal {
+                Some((_, editor)) => editor.type_bytes(&buffer[..count]),
+                None => self.lines.push(&buffer[..count]),
+            },
             Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => {}
             Err(error) => return Err(error.into()),
         }
         Ok(())
     }
+}
+
+/// Bytes that become lines. Each byte is looked at once and moved once, however many lines there are and however
+/// long they are.
+#[derive(Default)]
+struct Lines {
+    bytes: Vec<u8>,
+    /// The first `taken` bytes have been given out.
+    taken: usize,
+    /// No newline is in front of this one.
+    searched: usize,
+}
+
+impl Lines {
+    fn push(&mut self, bytes: &[u8]) {
+        self.bytes.drain(..self.taken);
+        self.searched -= self.taken;
+        self.taken = 0;
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Bytes of the line that is not whole yet.
+    fn rest_bytes(&self) -> usize {
+        self.bytes.len() - self.taken
+    }
+
+    /// The next line without its terminator; at the end of the input one without a terminator is one, too.
+    fn next(&mut self, is_ended: bool) -> Option<Vec<u8>> {
+        let start = self.taken;
+        let end = match memchr::memchr(b'\n', &self.bytes[self.searched..]) {
+            Some(at) => self.searched + at + 1,
+            None => {
+                self.searched = self.bytes.len();
+                if !is_ended || self.rest_bytes() == 0 {
+                    return None;
+                }
+                self.bytes.len()
+            }
+        };
+        (self.taken, self.searched) = (end, end);
+        Some(super::printable::without_terminator(&self.bytes[start..end]).to_vec())
+    }
+}
+
+fn write(text: &str) -> io::Result<()> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
 }
 
 /// Whether a read of stdin would not block.
@@ -91,5 +205,25 @@ fn is_ready() -> io::Result<bool> {
         Ok(ready) => Ok(ready > 0),
         Err(rustix::io::Errno::INTR) => Ok(false),
         Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_the_same_however_the_bytes_come() {
+        let bytes = b"one\n\ntwo\r\nthree";
+        for step in 1..=bytes.len() {
+            let (mut lines, mut found) = (Lines::default(), Vec::new());
+            for piece in bytes.chunks(step) {
+                lines.push(piece);
+                found.extend(std::iter::from_fn(|| lines.next(false)));
+            }
+            assert_eq!(lines.rest_bytes(), 5);
+            found.extend(std::iter::from_fn(|| lines.next(true)));
+            assert_eq!(found, [&b"one"[..], b"", b"two", b"three"]);
+        }
     }
 }

@@ -217,6 +217,7 @@ fn self_signed(addresses: &[Address]) -> Result<Zeroizing<String>, Failure> {
     for address in addresses {
         if let Location::Tcp(host, _) = &address.location
             && !names.contains(host)
+            && !host.is_empty()
         {
             names.push(host.clone());
         }

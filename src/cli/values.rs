@@ -1,13 +1,20 @@
 //! Values with units: `64KiB`, `10k`, `250ms`, `off`.
 
+use crate::limits::HEAD_BYTES_RANGE;
+use crate::net::Address;
+use crate::net::address::AddressError;
 use std::time::Duration;
 
-/// A number of bytes: `512`, `10kB`, `64KiB`.
+/// A number of bytes: `512`, `10kB`, `64KiB`, and `1M` for 1 MiB.
 pub(super) fn bytes(text: &str) -> Result<u64, String> {
-    const UNITS: [(&str, u64); 8] = [
+    const UNITS: [(&str, u64); 12] = [
         ("KiB", 1 << 10),
         ("MiB", 1 << 20),
         ("GiB", 1 << 30),
+        ("K", 1 << 10),
+        ("k", 1 << 10),
+        ("M", 1 << 20),
+        ("G", 1 << 30),
         ("kB", 1_000),
         ("MB", 1_000_000),
         ("GB", 1_000_000_000),
@@ -15,6 +22,13 @@ pub(super) fn bytes(text: &str) -> Result<u64, String> {
         ("", 1),
     ];
     with_unit(text, &UNITS, "a size such as 512, 10kB, 64KiB or 1MiB")
+}
+
+/// The bytes that the head of a request may have.
+pub(super) fn header_bytes(text: &str) -> Result<usize, String> {
+    let size = bytes(text).ok().and_then(|size| usize::try_from(size).ok());
+    let size = size.filter(|size| HEAD_BYTES_RANGE.contains(size));
+    size.ok_or_else(|| wanted("a size from 1KiB to 64KiB"))
 }
 
 /// A number of things: `200`, `10k`, `1M`.
@@ -36,17 +50,60 @@ pub(super) fn rate(text: &str) -> Result<f64, String> {
     }
 }
 
-/// A duration: `250ms`, `10s`, `5m`, `1h`.
+/// A duration: `250ms`, `10s`, `5m`, `1h`, `1m30s`.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
-    const WANTED: &str = "a duration such as 250ms, 10s, 5m or 1h";
-    let milliseconds = with_unit(text, &UNITS, WANTED)?;
+    const WANTED: &str = "a duration such as 250ms, 10s, 5m, 1h or 1m30s";
+    if text.parse::<f64>().is_ok_and(|number| number > 0.0)
+        && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+    {
+        return Err(format!("{}: {text}s?", wanted(WANTED)));
+    }
+    let mut milliseconds = 0_u64;
+    let mut smallest = u64::MAX;
+    for part in parts(text) {
+        let part_ms = with_unit(part, &UNITS, WANTED)?;
+        let unit = part.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').trim_start();
+        let factor = UNITS.iter().find(|(name, _)| *name == unit).map_or(0, |(_, factor)| *factor);
+        // `1m30s`, and not `30s1m` or `1s1s`.
+        if factor >= smallest {
+            return Err(wanted(WANTED));
+        }
+        smallest = factor;
+        milliseconds = milliseconds.saturating_add(part_ms);
+    }
     // A year is as good as forever, and leaves room to add to.
     const MILLISECONDS_MAX: u64 = 366 * 24 * 3_600_000;
     if milliseconds == 0 || milliseconds > MILLISECONDS_MAX {
         return Err(wanted(&format!("{WANTED}, above zero and at most a year")));
     }
     Ok(Duration::from_millis(milliseconds))
+}
+
+/// The parts of `1m30s`: each begins with a digit that follows a letter.
+fn parts(text: &str) -> Vec<&str> {
+    let is_start = |index: &usize| {
+        let before = text[..*index].chars().next_back();
+        before.is_some_and(char::is_alphabetic)
+            && text[*index..].starts_with(|c: char| c.is_ascii_digit())
+    };
+    let starts: Vec<usize> = text.char_indices().map(|(index, _)| index).filter(is_start).collect();
+    let ends = starts.iter().copied().chain([text.len()]);
+    [0].iter().chain(&starts).zip(ends).map(|(&start, end)| &text[start..end]).collect()
+}
+
+/// Where to connect to.
+pub(super) fn connect_address(text: &str) -> Result<Address, AddressError> {
+    text.parse().map(Address::to_connect_to)
+}
+
+/// Where to listen.
+pub(super) fn listen_address(text: &str) -> Result<Address, String> {
+    let address: Address = text.parse().map_err(|error: AddressError| error.to_string())?;
+    match address.userinfo {
+        None => Ok(address),
+        Some(_) => Err("an address to listen on has no user and password".into()),
+    }
 }
 
 /// Something that can be switched off.
@@ -100,10 +157,14 @@ mod tests {
         assert_eq!(bytes("64 B"), Ok(64));
         assert_eq!(bytes("1.5MiB"), Ok(1_572_864));
         assert_eq!(bytes("10kB"), Ok(10_000));
+        assert_eq!((bytes("1M"), bytes("4k"), bytes("2G")), (Ok(1 << 20), Ok(4096), Ok(2 << 30)));
+        assert_eq!((header_bytes("8KiB"), header_bytes("64K")), (Ok(8192), Ok(65_536)));
         assert_eq!(count("10k"), Ok(10_000));
         assert_eq!((rate("5k/s"), rate("0.5"), rate("1.5M")), (Ok(5e3), Ok(0.5), Ok(1.5e6)));
         assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
         assert_eq!(duration("1.5h"), Ok(Duration::from_secs(5_400)));
+        assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("1h1m1s1ms"), Ok(Duration::from_millis(3_661_001)));
         assert_eq!(duration_or_off("off"), Ok(OrOff(None)));
         assert_eq!(count_or_off("5"), Ok(OrOff(Some(5))));
     }
@@ -118,6 +179,15 @@ mod tests {
         }
         for text in ["0", "k/s", "-1", "5k/m"] {
             assert!(rate(text).unwrap_err().contains("5k/s"), "{text}");
+        }
+        for text in ["1m30", "30s1m", "1s1s", "1m 30s", "m30s", "1mm"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+        for text in ["10", "1.5"] {
+            assert!(duration(text).unwrap_err().ends_with(&format!(": {text}s?")), "{text}");
+        }
+        for text in ["0", "1023", "65KiB", "lots"] {
+            assert!(header_bytes(text).unwrap_err().contains("1KiB to 64KiB"), "{text}");
         }
         for text in ["10", "0s", "10 days", "off", "9000h"] {
             assert!(duration(text).unwrap_err().contains("250ms"), "{text}");

@@ -9,8 +9,9 @@ use super::recorder::{Record, Recorder};
 use super::schedule::Schedule;
 use super::talk::{Desk, State, Talk, Tally};
 use super::unknown::{PATIENCE, shortened};
+use crate::proto::response::SHOWN_BYTES_MAX;
 use crate::proto::{End, Framing, Message, Outbox};
-use crate::service::{Context, Milestone, Service};
+use crate::service::{Context, Handshake, Milestone, Service};
 use std::collections::HashMap;
 
 /// See the [module documentation](self).
@@ -19,6 +20,17 @@ pub(super) struct Generator {
     pub(super) desk: Desk,
     /// Of each attempt to connect, in their order.
     talks: Vec<Talk>,
+    /// What the last attempt was told, while none has succeeded.
+    pub(super) upgrade: Upgrade,
+}
+
+/// An upgrade that was asked for, and the response to it: why there is nothing to measure may stand in it.
+#[derive(Debug, Default)]
+pub struct Upgrade {
+    /// Whether the request was sent.
+    pub was_requested: bool,
+    /// The response, or its beginning.
+    pub response: Vec<u8>,
 }
 
 impl Generator {
@@ -52,11 +64,12 @@ impl Generator {
         };
         let mut talks = Vec::new();
         talks.reserve_exact(plan.connections as usize);
-        Self { desk, talks }
+        Self { desk, talks, upgrade: Upgrade::default() }
     }
 
     /// A connection is begun that was due at this time.
     pub(super) fn begin(&mut self, due: u64, now: u64) {
+        self.upgrade = Upgrade::default();
         if self.talks.is_empty() {
             self.desk.began_at = now;
         }
@@ -208,6 +221,19 @@ impl Service for Generator {
         if talk.state == State::Open {
             self.desk.has_heard = true;
             talk.on_message(&mut self.desk, &message, context.now, outbox);
+        }
+    }
+
+    fn on_handshake(&mut self, _context: &Context, bytes: Handshake<'_>) {
+        if self.desk.tally.established > 0 {
+            return;
+        }
+        match bytes {
+            Handshake::Sent(_) => self.upgrade.was_requested = true,
+            Handshake::Received(bytes) => {
+                let room = SHOWN_BYTES_MAX.saturating_sub(self.upgrade.response.len());
+                self.upgrade.response.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            }
         }
     }
 

@@ -1,11 +1,16 @@
-//! Addresses: framing and transport in one URL, such as `ws://127.0.0.1:9527/chat` or `line+unix:/run/x`.
+//! Addresses: framing and transport in one URL, such as `ws://127.0.0.1:9527/chat` or `line+unix:/run/x`, and the
+//! short forms `HOST:PORT`, `PORT` and `:PORT`.
+
+mod parse;
 
 use crate::proto::Framing;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
-use std::str::FromStr;
+use zeroize::Zeroizing;
 
 /// The schemes, as a message lists them.
 const SCHEMES: &str =
@@ -22,12 +27,19 @@ pub struct Address {
     pub tls: bool,
     /// Path and query of a WebSocket URL, if it has any.
     pub path: Option<String>,
+    /// `user:password` of a WebSocket URL, percent-decoded, if it has any. Never shown.
+    pub userinfo: Option<Userinfo>,
 }
+
+/// A user and password: a secret, which `Debug` does not print either.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Userinfo(Zeroizing<Vec<u8>>);
 
 /// A place as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
-    /// A host, by name or address and without brackets, and a port.
+    /// A host, by name or address and without brackets, and a port. Without a host it is every address of this
+    /// machine to listen on, and `localhost` to connect to.
     Tcp(String, u16),
     /// A Unix socket.
     Unix(PathBuf),
@@ -49,7 +61,27 @@ pub enum Endpoint {
 pub struct AddressError(String);
 
 impl Address {
-    /// The endpoints the name stands for, in the resolver's order.
+    /// Whether a word on the command line is meant as an address: it has `://` or the scheme of a Unix socket, ends
+    /// in `:DIGITS`, or is a port.
+    pub fn is_meant_by(word: &str) -> bool {
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let has_scheme = word.contains("://")
+            || word
+                .split_once(':')
+                .is_some_and(|(scheme, _)| parse::unix_framing(scheme).is_some());
+        has_scheme
+            || word.rsplit_once(':').is_some_and(|(_, port)| is_number(port))
+            || (is_number(word) && word.parse::<u16>().is_ok())
+    }
+
+    /// `ws://127.0.0.1:PORT`.
+    pub fn at_port(port: u16) -> Self {
+        let location = Location::Tcp(Ipv4Addr::LOCALHOST.to_string(), port);
+        Self { framing: Framing::WebSocket, location, tls: false, path: None, userinfo: None }
+    }
+
+    /// The endpoints the name stands for, in the resolver's order. Without a host, one that stands for every
+    /// address of this machine, IPv6 and IPv4.
     ///
     /// # Errors
     /// What the resolver says.
@@ -57,154 +89,70 @@ impl Address {
         match &self.location {
             Location::Unix(path) => Ok(vec![Endpoint::Unix(path.clone())]),
             Location::Tcp(host, port) => {
-                let addresses = (host.as_str(), *port).to_socket_addrs()?;
+                let addresses = match host.as_str() {
+                    "" => vec![SocketAddr::new(unspecified(), *port)],
+                    host => (host, *port).to_socket_addrs()?.collect(),
+                };
                 let endpoint = |address| match self.tls {
-                    true => Endpoint::Tls(address, host.clone()),
+                    true => Endpoint::Tls(address, without_zone(host).into()),
                     false => Endpoint::Tcp(address),
                 };
-                Ok(addresses.map(endpoint).collect())
+                Ok(addresses.into_iter().map(endpoint).collect())
             }
         }
+    }
+
+    /// The same as a client's: without a host it is this machine.
+    #[must_use]
+    pub fn to_connect_to(mut self) -> Self {
+        if let Location::Tcp(host, _) = &mut self.location
+            && host.is_empty()
+        {
+            *host = "localhost".into();
+        }
+        self
     }
 
     /// The value of a `Host` field for this address (RFC 9110 §7.2): the scheme's own port is left out.
     pub fn host_field(&self) -> String {
         match &self.location {
-            Location::Tcp(host, port) if *port == web_port(self.tls) => bracketed(host),
-            Location::Tcp(host, port) => format!("{}:{port}", bracketed(host)),
+            Location::Tcp(host, port) if *port == web_port(self.tls) => {
+                bracketed(without_zone(host))
+            }
+            Location::Tcp(host, port) => format!("{}:{port}", bracketed(without_zone(host))),
             Location::Unix(_) => "localhost".into(),
         }
     }
 }
 
-impl FromStr for Address {
-    type Err = AddressError;
-
-    fn from_str(text: &str) -> Result<Self, AddressError> {
-        if let Some((scheme, path)) = text.split_once(':')
-            && let Some(framing) = unix_framing(scheme)
-        {
-            return parse_unix(framing, path, text);
-        }
-        let Some((scheme, rest)) = text.split_once("://") else {
-            return Err(AddressError(format!(
-                "'{text}' has no scheme: one of {SCHEMES} as in ws://{}",
-                if text.contains(':') { text } else { "127.0.0.1:9527" }
-            )));
-        };
-        let (framing, tls) = match scheme {
-            "ws" => (Framing::WebSocket, false),
-            "wss" => (Framing::WebSocket, true),
-            "tcp" => (Framing::Raw, false),
-            "tls" => (Framing::Raw, true),
-            "line" => (Framing::Line, false),
-            "line+tls" => (Framing::Line, true),
-            _ => {
-                let message = format!("'{scheme}' is not a scheme: one of {SCHEMES}");
-                return Err(AddressError(message));
-            }
-        };
-        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-        let path = parse_path(framing, path, text)?;
-        let default_port = (framing == Framing::WebSocket).then_some(web_port(tls));
-        let (host, port) = parse_authority(scheme, authority, default_port, text)?;
-        Ok(Self { framing, location: Location::Tcp(host, port), tls, path })
+impl Userinfo {
+    /// The value of an `Authorization` field (RFC 7617 §2).
+    pub fn authorization(&self) -> String {
+        format!("Basic {}", STANDARD.encode(&*self.0))
     }
 }
 
-fn unix_framing(scheme: &str) -> Option<Framing> {
-    match scheme {
-        "ws+unix" => Some(Framing::WebSocket),
-        "unix" => Some(Framing::Raw),
-        "line+unix" => Some(Framing::Line),
-        _ => None,
+impl fmt::Debug for Userinfo {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Userinfo(***)")
     }
 }
 
-fn parse_unix(framing: Framing, path: &str, text: &str) -> Result<Address, AddressError> {
-    let named = path.trim_start_matches('/');
-    // `unix://x` is x; any other slashes in front say that the path is absolute, and one says it.
-    let path = match path.len() - named.len() {
-        0 | 2 => named,
-        slashes => &path[slashes - 1..],
-    };
-    if named.is_empty() {
-        return Err(AddressError(format!("'{text}' has no path, as in unix:/run/halloo.sock")));
-    }
-    Ok(Address { framing, location: Location::Unix(path.into()), tls: false, path: None })
-}
-
-fn parse_path(framing: Framing, path: &str, text: &str) -> Result<Option<String>, AddressError> {
-    // RFC 6455 §3: "Fragment identifiers are meaningless in the context of WebSocket URIs and MUST NOT be
-    // used on these URIs."
-    if path.contains('#') {
-        return Err(AddressError(format!(
-            "'{text}' has a fragment ('#'), which means nothing here"
-        )));
-    }
-    if let Some(bad) = path.chars().find(|&character| !character.is_ascii_graphic()) {
-        return Err(AddressError(format!("'{text}' has {bad:?} in its path: percent-encode it")));
-    }
-    match path {
-        "" | "/" => Ok(None),
-        _ if framing != Framing::WebSocket => {
-            Err(AddressError(format!("'{text}' has a path, which only ws:// and wss:// take")))
-        }
-        _ if path.starts_with('?') => Ok(Some(format!("/{path}"))),
-        _ => Ok(Some(path.into())),
+/// Every address of this machine: IPv6, which takes IPv4 along, unless this kernel is without it.
+fn unspecified() -> IpAddr {
+    match socket2::Socket::new(socket2::Domain::IPV6, socket2::Type::STREAM, None) {
+        Ok(_) => Ipv6Addr::UNSPECIFIED.into(),
+        Err(_) => Ipv4Addr::UNSPECIFIED.into(),
     }
 }
 
-fn parse_authority(
-    scheme: &str,
-    authority: &str,
-    default_port: Option<u16>,
-    text: &str,
-) -> Result<(String, u16), AddressError> {
-    if authority.contains('@') {
-        return Err(AddressError(format!("'{text}' has a user name, which nothing here uses")));
+/// The host without the zone of an IPv6 address. RFC 6874 §1: a zone has meaning on this machine only, and
+/// "Such URIs SHOULD NOT appear outside": neither `Host` nor a certificate has one.
+fn without_zone(host: &str) -> &str {
+    match host.split_once('%') {
+        Some((address, _)) if host.contains(':') => address,
+        _ => host,
     }
-    let (host, port) = match authority.strip_prefix('[') {
-        Some(rest) => {
-            let (host, port) = rest.split_once(']').unwrap_or((rest, "no closing bracket"));
-            if host.parse::<Ipv6Addr>().is_err() || !(port.is_empty() || port.starts_with(':')) {
-                let message = format!("'{text}' has no IPv6 address in its brackets");
-                return Err(AddressError(message));
-            }
-            (host, port.strip_prefix(':'))
-        }
-        None if authority.matches(':').count() > 1 => {
-            // `::1:9527` is itself an address, but whoever writes it means a port at its end.
-            let (host, port) = authority.rsplit_once(':').unwrap_or((authority, "PORT"));
-            let (host, port) = if host.parse::<Ipv6Addr>().is_ok() {
-                (host, port)
-            } else if authority.parse::<Ipv6Addr>().is_ok() {
-                (authority, "PORT")
-            } else {
-                return Err(AddressError(format!("'{text}' has more than one port")));
-            };
-            return Err(AddressError(format!(
-                "'{text}' has an IPv6 address without brackets: write {scheme}://[{host}]:{port}"
-            )));
-        }
-        None => {
-            authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port)))
-        }
-    };
-    if host.is_empty() {
-        return Err(AddressError(format!("'{text}' has no host, as in {scheme}://127.0.0.1:9527")));
-    }
-    if host.chars().any(|character| character.is_whitespace() || character.is_control()) {
-        return Err(AddressError(format!(
-            "{text:?} has a blank or a control character in its host"
-        )));
-    }
-    let port = match port {
-        Some(port) => port.parse().ok().filter(|_| port.bytes().all(|byte| byte.is_ascii_digit())),
-        None => default_port,
-    };
-    let missing = || AddressError(format!("'{text}' needs a port from 0 to 65535 after its host"));
-    Ok((host.into(), port.ok_or_else(missing)?))
 }
 
 /// The port that a WebSocket URL means without naming one (RFC 6455 §3).
@@ -231,7 +179,12 @@ impl fmt::Display for Address {
             (Location::Unix(path), _) => write!(formatter, "{scheme}+unix:{}", path.display()),
             (Location::Tcp(host, port), _) => {
                 let path = self.path.as_deref().unwrap_or_default();
-                write!(formatter, "{scheme}://{}:{port}{path}", bracketed(host))
+                // RFC 6874 §2: the '%' before a zone is itself encoded, and so is unambiguous.
+                let host = match without_zone(host) == host {
+                    true => bracketed(host),
+                    false => bracketed(&host.replacen('%', "%25", 1)),
+                };
+                write!(formatter, "{scheme}://{host}:{port}{path}")
             }
         }
     }
@@ -295,32 +248,57 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_with_what_would_be_right() {
-        for (text, part) in [
-            ("127.0.0.1:9527", "as in ws://127.0.0.1:9527"),
-            ("localhost", "has no scheme"),
-            ("http://a:1", "'http' is not a scheme"),
-            ("tcp://a", "needs a port"),
-            ("tcp://a:", "needs a port"),
-            ("tcp://a:65536", "needs a port"),
-            ("tcp://a:+1", "needs a port"),
-            ("ws://:9527", "has no host"),
-            ("ws://::1:9527", "write ws://[::1]:9527"),
-            ("tcp://2001:db8::1:80", "without brackets"),
-            ("ws://127.0.0.1:80:90", "more than one port"),
-            ("ws://[::1:9527", "no IPv6 address in its brackets"),
-            ("ws://[::1]9527", "no IPv6 address in its brackets"),
-            ("ws://[a]:9527", "no IPv6 address in its brackets"),
-            ("ws://u@a:1", "has a user name"),
-            ("ws://a:1/#x", "has a fragment"),
-            ("ws://a:1/a b", "percent-encode"),
-            ("tcp://a:1/x", "only ws:// and wss:// take"),
-            ("unix:", "has no path"),
-            ("unix:///", "has no path"),
-            ("ws://a\r\nX:1", "control character in its host"),
+    fn short_forms_and_schemes_in_any_case() {
+        for (short, long) in [
+            ("9527", "ws://127.0.0.1:9527"),
+            ("0", "ws://127.0.0.1:0"),
+            (":9527", "ws://:9527"),
+            ("localhost:9527", "ws://localhost:9527"),
+            ("[::1]:9527", "ws://[::1]:9527"),
+            ("WS://a:1", "ws://a:1"),
+            ("Tcp://a:1", "tcp://a:1"),
+            ("LINE+TLS://a:1", "line+tls://a:1"),
+            ("Ws+Unix:/run/x", "ws+unix:/run/x"),
+            ("tcp://:9527", "tcp://:9527"),
         ] {
-            let error = text.parse::<Address>().unwrap_err().to_string();
-            assert!(error.contains(part), "{text}: {error}");
+            assert!(Address::is_meant_by(short), "{short}");
+            assert_eq!(short.parse::<Address>().unwrap().to_string(), long);
         }
+        for word in ["srve", "man", "version", "localhost", "65536", "a:b", "a:", "", "127.0.0.1"] {
+            assert!(!Address::is_meant_by(word), "{word}");
+        }
+    }
+
+    #[test]
+    fn no_host_is_every_address_to_listen_on_and_this_machine_to_connect_to() {
+        let any: Address = ":0".parse().unwrap();
+        let [Endpoint::Tcp(address)] = any.resolve().unwrap()[..] else { panic!("one endpoint") };
+        assert!(address.ip().is_unspecified());
+        assert_eq!(any.to_connect_to().to_string(), "ws://localhost:0");
+    }
+
+    #[test]
+    fn a_zone_is_for_this_machine_and_nobody_else() {
+        for text in ["wss://[fe80::1%lo]:1", "wss://[fe80::1%25lo]:1"] {
+            let address: Address = text.parse().unwrap();
+            assert_eq!(address.host_field(), "[fe80::1]:1");
+            assert_eq!(address.to_string(), "wss://[fe80::1%25lo]:1");
+            if let Ok(endpoints) = address.resolve() {
+                let [Endpoint::Tls(SocketAddr::V6(at), name)] = &endpoints[..] else { panic!() };
+                assert_eq!((name.as_str(), at.scope_id() > 0), ("fe80::1", true));
+            }
+        }
+    }
+
+    #[test]
+    fn a_password_is_decoded_and_not_shown() {
+        let address: Address = "ws://me:p%40ss@a:1/x".parse().unwrap();
+        assert_eq!(
+            (address.to_string(), address.host_field()),
+            ("ws://a:1/x".into(), "a:1".into())
+        );
+        let userinfo = address.userinfo.as_ref().unwrap();
+        assert_eq!(userinfo.authorization(), "Basic bWU6cEBzcw==");
+        assert!(!format!("{address:?}").contains("ss@"), "{address:?}");
     }
 }

@@ -9,7 +9,7 @@ use crate::proto::{
     Batch, CloseCode, End, Error, Event, Framing, Outbox, Role, Session, Stage, Status, Step,
     TlsFailure,
 };
-use crate::service::{Context, Milestone, Service};
+use crate::service::{Context, Handshake, Milestone, Service};
 use log::info;
 use std::io::{self, ErrorKind};
 use std::num::NonZeroU64;
@@ -275,6 +275,9 @@ impl<T: Stream> Connection<T> {
                     shared.now = Some(clock());
                 }
                 self.flags.set(Flag::Heard, true);
+                if self.flags.has(Flag::Opening) {
+                    self.show_response(shared, count);
+                }
                 self.flags.set(Flag::Greedy, count >= SHARED_TURN_BYTES);
                 // Less than was asked for: there was no more. That saves the call that would say so.
                 self.flags.set(
@@ -292,6 +295,17 @@ impl<T: Stream> Connection<T> {
                 Some(failure) => self.refuse(failure),
                 None => self.break_off(end_of(&error)),
             },
+        }
+    }
+
+    /// Shows the service the last `count` bytes received, if they belong to the opening handshake.
+    fn show_response<S: Service>(&self, shared: &mut Shared<'_, S>, count: usize) {
+        let is_response = self.session.config().framing == Framing::WebSocket
+            && matches!(self.session.stage(), Stage::Handshake | Stage::Closing);
+        if is_response {
+            let unread = shared.batch.unread();
+            let bytes = Handshake::Received(&unread[unread.len() - count..]);
+            shared.service.on_handshake(&self.context(shared.now), bytes);
         }
     }
 
@@ -331,7 +345,13 @@ impl<T: Stream> Connection<T> {
             let before = self.session.stage();
             let by = match self.session.step(shared.batch) {
                 Ok(Status::Partial) => return,
-                Ok(Status::Complete(step)) if !step.has_event() => self.session.peer_end(),
+                Ok(Status::Complete(step)) if !step.has_event() => {
+                    if let Some(control) = step.control() {
+                        let context = context(self.id, step.messages(), shared.now);
+                        shared.service.on_control(&context, control);
+                    }
+                    self.session.peer_end()
+                }
                 Ok(Status::Complete(step)) => {
                     dispatch(step, self.id, shared.now, shared.service);
                     self.active = shared.now.map_or(0, tick);
@@ -392,6 +412,14 @@ impl<T: Stream> Connection<T> {
         let answers = shared.batch.answers();
         let has_answers = answers.iter().any(|part| !part.is_empty());
         let mut sent = 0;
+        if has_answers && self.flags.has(Flag::Opening) && self.session.stage() == Stage::Handshake
+        {
+            // It stands in one of the two parts.
+            for request in answers.into_iter().filter(|part| !part.is_empty()) {
+                let context = self.context(shared.now);
+                shared.service.on_handshake(&context, Handshake::Sent(request));
+            }
+        }
         if has_answers && self.flags.has(Flag::Writable) && !self.is_blocked() {
             match write(&mut self.stream, &mut self.flags, answers) {
                 Ok(count) => sent = count,
@@ -500,8 +528,7 @@ impl<T: Stream> Connection<T> {
     }
 
     pub(super) fn context(&self, now: Option<Moment>) -> Context {
-        let messages = self.session.messages();
-        Context { connection: self.id, messages, now: now.unwrap_or(0) }
+        context(self.id, self.session.messages(), now)
     }
 
     /// Marks it as standing in the reactor's queue; whether it did not before.
@@ -518,9 +545,13 @@ fn tick(moment: Moment) -> u32 {
     (moment >> TICK_SHIFT) as u32
 }
 
+fn context(connection: u64, messages: u32, now: Option<Moment>) -> Context {
+    Context { connection, messages, now: now.unwrap_or(0) }
+}
+
 /// Gives the service what a step brought.
 fn dispatch<S: Service>(step: Step<'_>, id: u64, now: Option<Moment>, service: &mut S) {
-    let context = Context { connection: id, messages: step.messages(), now: now.unwrap_or(0) };
+    let context = context(id, step.messages(), now);
     let (event, mut outbox) = step.unpack();
     match event {
         Some(Event::Message(message)) => {

@@ -223,6 +223,9 @@ fn bind_tcp(address: SocketAddr, options: &SocketOptions) -> io::Result<std::net
     options.apply(&socket)?;
     if address.is_ipv6() && options.only_v6 {
         socket.set_only_v6(true)?;
+    } else if address.is_ipv6() && address.ip().is_unspecified() {
+        // `[::]` is every address of this machine, whatever the system's bindv6only says.
+        socket.set_only_v6(false)?;
     }
     socket.bind(&SockAddr::from(address))?;
     let backlog = options.backlog.unwrap_or(BACKLOG);

@@ -143,6 +143,11 @@ impl Batch {
         self.assembled = message;
     }
 
+    /// The collected message.
+    pub(crate) fn assembled(&self) -> &[u8] {
+        &self.assembled
+    }
+
     /// Lends the collected message like [`lend`](Self::lend).
     pub(crate) fn lend_assembled(&mut self) -> (&mut [u8], Answers<'_>) {
         let answers = Answers {

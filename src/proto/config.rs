@@ -4,6 +4,7 @@ use super::Role;
 use super::auth::Auth;
 use super::deflate::Settings;
 use super::handshake::{Offer, Policy};
+use super::http::HEAD_BYTES_MAX;
 
 /// How bytes become messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +30,9 @@ pub struct Config {
     pub limits: Limits,
     /// Whether messages are collected until they are whole. A service says so, and pays.
     pub whole_messages: bool,
+    /// Whether messages still reach the service that arrive between our Close, or the end of our output, and
+    /// the peer's. RFC 6455 §1.4 lets a peer send until it has received our Close.
+    pub late_messages: bool,
     /// Which upgrade requests a WebSocket server takes.
     pub policy: Policy,
     /// What a WebSocket client asks for.
@@ -46,6 +50,7 @@ impl Config {
             auth: None,
             limits: Limits::default(),
             whole_messages: false,
+            late_messages: false,
             policy: Policy::default(),
             offer: Offer::default(),
             deflate: None,
@@ -64,10 +69,13 @@ pub struct Limits {
     /// The largest message, in bytes of payload. Default 64 MiB: room for what clients really send, and a
     /// bound on what one of them can make a collecting service hold.
     pub message_bytes_max: u64,
+    /// The longest head of the opening handshake, in bytes; at most 64 KiB. Default 8 KiB, see
+    /// [`HEAD_BYTES_MAX`].
+    pub head_bytes_max: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { message_bytes_max: 64 * 1024 * 1024 }
+        Self { message_bytes_max: 64 * 1024 * 1024, head_bytes_max: HEAD_BYTES_MAX }
     }
 }

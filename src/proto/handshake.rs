@@ -2,12 +2,21 @@
 
 use super::deflate::{Agreement, Settings, negotiation};
 use super::error::Error;
-use super::http::{Head, is_token};
-use base64::{Engine, engine::general_purpose::STANDARD};
+use super::http::{Head, is_token, skip_empty_line};
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use sha1::{Digest, Sha1};
 
 /// RFC 6455 §1.3: the string that is appended to the key before it is hashed.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// Decodes a key. RFC 4648 §3.5 lets a decoder refuse pad bits that are not zero; RFC 6455 §4.1 has them in its
+/// own example, "AQIDBAUGBwgJCgsMDQ4PEC==", so a server must not.
+const KEY_DECODER: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+);
 
 /// Bytes of the nonce in `Sec-WebSocket-Key` (RFC 6455 §4.1).
 pub const NONCE_BYTES: usize = 16;
@@ -60,6 +69,12 @@ pub fn accept(
     let (agreement, extension) = negotiation::accept(&head, deflate)?.unzip();
 
     let mut response = Vec::with_capacity(192);
+    if head.lists("Expect", "100-continue") {
+        // RFC 9110 §7.8: "If a server receives both an Upgrade and an Expect header field with the
+        // "100-continue" expectation (Section 10.1.1), the server MUST send a 100 (Continue) response before
+        // sending a 101 (Switching Protocols) response."
+        response.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+    }
     response.extend_from_slice(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
           Sec-WebSocket-Accept: ",
@@ -77,8 +92,9 @@ pub fn accept(
     Ok((response, agreement.unwrap_or_default()))
 }
 
-/// The HTTP response that refuses an upgrade. Nothing follows it: the connection closes.
-pub fn refusal(error: Error) -> Vec<u8> {
+/// The HTTP response that refuses the upgrade that `received` asks for, as far as it was received. Nothing
+/// follows it: the connection closes.
+pub fn refusal(error: Error, received: &[u8]) -> Vec<u8> {
     let status = error.http_status();
     let (phrase, extra) = match status {
         403 => ("Forbidden", ""),
@@ -98,29 +114,35 @@ pub fn refusal(error: Error) -> Vec<u8> {
     let connection = if status == 426 { "close, Upgrade" } else { "close" };
     let reason = error.reason();
     let length = reason.len() + 1;
+    // RFC 9110 §9.3.2: "The HEAD method is identical to GET except that the server MUST NOT send content in
+    // the response."
+    let is_head = skip_empty_line(received).starts_with(b"HEAD ");
+    let content = if is_head { String::new() } else { format!("{reason}\n") };
     format!(
         "HTTP/1.1 {status} {phrase}\r\nConnection: {connection}\r\n{extra}\
          Content-Type: text/plain; charset=utf-8\r\nContent-Length: {length}\r\n\
-         X-Content-Type-Options: nosniff\r\n\r\n{reason}\n"
+         X-Content-Type-Options: nosniff\r\n\r\n{content}"
     )
     .into_bytes()
 }
 
-/// A client's upgrade request.
+/// A client's upgrade request. A further field of the offer takes the place of ours of the same name.
 pub fn request(offer: &Offer, nonce: [u8; NONCE_BYTES], deflate: Option<Settings>) -> Vec<u8> {
-    let mut request = format!(
-        "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: {}\r\nSec-WebSocket-Version: 13\r\n",
-        offer.target,
-        offer.host,
-        STANDARD.encode(nonce)
-    );
-    if !offer.subprotocols.is_empty() {
-        request += &format!("Sec-WebSocket-Protocol: {}\r\n", offer.subprotocols.join(", "));
-    }
-    if let Some(settings) = deflate {
-        let extension = negotiation::offer(settings);
-        request += &format!("Sec-WebSocket-Extensions: {extension}\r\n");
+    let subprotocols = (!offer.subprotocols.is_empty()).then(|| offer.subprotocols.join(", "));
+    let ours = [
+        ("Host", Some(offer.host.clone())),
+        ("Upgrade", Some("websocket".into())),
+        ("Connection", Some("Upgrade".into())),
+        ("Sec-WebSocket-Key", Some(STANDARD.encode(nonce))),
+        ("Sec-WebSocket-Version", Some("13".into())),
+        ("Sec-WebSocket-Protocol", subprotocols),
+        ("Sec-WebSocket-Extensions", deflate.map(|settings| negotiation::offer(settings).into())),
+    ];
+    let mut request = format!("GET {} HTTP/1.1\r\n", offer.target);
+    for (name, value) in ours {
+        if let Some(value) = value.filter(|_| offer.given(name).next().is_none()) {
+            request += &format!("{name}: {value}\r\n");
+        }
     }
     for (name, value) in &offer.headers {
         request += &format!("{name}: {value}\r\n");
@@ -129,7 +151,35 @@ pub fn request(offer: &Offer, nonce: [u8; NONCE_BYTES], deflate: Option<Settings
     request.into_bytes()
 }
 
-/// Checks a server's answer to [`request`] (RFC 6455 §4.1, the numbered list at its end).
+impl Offer {
+    /// The values of the further fields of this name.
+    fn given(&self, name: &str) -> impl Iterator<Item = &str> {
+        let is_named = move |field: &&(String, String)| field.0.eq_ignore_ascii_case(name);
+        self.headers.iter().filter(is_named).map(|field| field.1.as_str())
+    }
+
+    /// Whether the request offers this subprotocol.
+    fn offers_subprotocol(&self, value: &[u8]) -> bool {
+        const NAME: &str = "Sec-WebSocket-Protocol";
+        let mut given =
+            self.given(NAME).flat_map(|value| value.split(',')).map(str::trim).peekable();
+        match given.peek() {
+            Some(_) => given.any(|name| name.as_bytes() == value),
+            None => self.subprotocols.iter().any(|name| name.as_bytes() == value),
+        }
+    }
+
+    /// What the request offers of compression: nothing, if its own list of extensions does not have it.
+    fn offers_deflate(&self, deflate: Option<Settings>) -> Option<Settings> {
+        let mut given = self.given("Sec-WebSocket-Extensions").peekable();
+        let is_offered =
+            given.peek().is_none() || given.any(|value| value.contains("permessage-deflate"));
+        deflate.filter(|_| is_offered)
+    }
+}
+
+/// Checks a server's response to [`request`] (RFC 6455 §4.1, the numbered list at its end). The response is
+/// final: its status is not one of those that [announce another](super::response::is_interim).
 ///
 /// # Errors
 /// The step of that list that fails.
@@ -146,16 +196,17 @@ pub fn verify(
     if !head.lists("Upgrade", "websocket") || !head.lists("Connection", "upgrade") {
         return Err(Error::UpgradeNotConfirmed);
     }
-    let expected = accept_value(STANDARD.encode(nonce).as_bytes());
+    let key = offer.given("Sec-WebSocket-Key").next();
+    let key = key.map_or_else(|| STANDARD.encode(nonce), str::to_owned);
+    let expected = accept_value(key.as_bytes());
     if head.only_value("Sec-WebSocket-Accept") != Some(expected.as_bytes()) {
         return Err(Error::AcceptMismatch);
     }
-    let agreement = negotiation::confirm(&head, deflate)?;
+    let agreement = negotiation::confirm(&head, offer.offers_deflate(deflate))?;
     let mut chosen = head.values("Sec-WebSocket-Protocol");
-    let is_offered = |value: &[u8]| offer.subprotocols.iter().any(|name| name.as_bytes() == value);
     match (chosen.next(), chosen.next()) {
         (None, _) => Ok(agreement),
-        (Some(value), None) if is_offered(value) => Ok(agreement),
+        (Some(value), None) if offer.offers_subprotocol(value) => Ok(agreement),
         _ => Err(Error::SubprotocolNotOffered),
     }
 }
@@ -219,7 +270,7 @@ pub(crate) fn host_name(value: &[u8]) -> Option<&[u8]> {
 fn check_target(target: &str, policy: &Policy) -> Result<(), Error> {
     let path_and_query = match target.split_once("://") {
         _ if target.starts_with('/') => target,
-        Some(("http" | "https" | "ws" | "wss", rest)) => {
+        Some((scheme, rest)) if is_web_scheme(scheme) => {
             rest.find(['/', '?']).map_or("/", |start| &rest[start..])
         }
         _ => return Err(Error::RequestMalformed),
@@ -232,6 +283,11 @@ fn check_target(target: &str, policy: &Policy) -> Result<(), Error> {
         Some(served) if served != path => Err(Error::PathNotServed),
         _ => Ok(()),
     }
+}
+
+/// RFC 3986 §3.1: "Although schemes are case-insensitive, the canonical form is lowercase".
+fn is_web_scheme(scheme: &str) -> bool {
+    ["http", "https", "ws", "wss"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
 }
 
 /// RFC 6455 §4.2.1, items 3, 4 and 6.
@@ -267,7 +323,7 @@ fn check_origin(head: &Head<'_>, policy: &Policy) -> Result<(), Error> {
 fn check_key<'a>(head: &Head<'a>) -> Result<&'a [u8], Error> {
     let key = head.only_value("Sec-WebSocket-Key").ok_or(Error::KeyInvalid)?;
     let mut nonce = [0; NONCE_BYTES + 2];
-    match STANDARD.decode_slice(key, &mut nonce) {
+    match KEY_DECODER.decode_slice(key, &mut nonce) {
         Ok(NONCE_BYTES) => Ok(key),
         _ => Err(Error::KeyInvalid),
     }
@@ -313,6 +369,8 @@ mod tests {
             ("HTTP/1.1", "HTTP/2.0", Error::HttpVersion),
             ("/chat", "chat", Error::RequestMalformed),
             ("/chat", "/chat#top", Error::RequestMalformed),
+            ("/chat", "/a b", Error::RequestMalformed),
+            ("/chat", "ftp://a/", Error::RequestMalformed),
             ("Host: a\r\n", "", Error::HostInvalid),
             ("Host: a\r\n", "Host: a\r\nHost: a\r\n", Error::HostInvalid),
             ("Host: a", "Host:", Error::HostInvalid),
@@ -330,7 +388,6 @@ mod tests {
             ("Version: 13", "Version: 8", Error::WebSocketVersion),
             ("dGhlIHNhbXBsZSBub25jZQ==", "c2hvcnQ=", Error::KeyInvalid),
             ("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ", Error::KeyInvalid),
-            ("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZR==", Error::KeyInvalid),
             ("Host: a", "Host: a\r\nSec-WebSocket-Protocol: a b", Error::SubprotocolInvalid),
             ("Host: a", "Host: a\r\n folded", Error::RequestMalformed),
             ("Host: a", "Host : a", Error::RequestMalformed),
@@ -349,6 +406,11 @@ mod tests {
             ("Host: a", "Host: [::1]:9527"),
             ("Host: a", "Host: a\r\nContent-Length: 0"),
             ("/chat", "http://a/chat?room=1"),
+            ("/chat", "WS://a/"),
+            ("/chat", "Https://a"),
+            // RFC 6455 §4.1: the value of the key if its bytes are 1 to 16.
+            ("dGhlIHNhbXBsZSBub25jZQ==", "AQIDBAUGBwgJCgsMDQ4PEC=="),
+            ("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZR=="),
             ("GET", "\r\nGET"),
             ("Connection: keep-alive, Upgrade", "Connection: a,,b\r\nConnection:UPGRADE"),
         ];
@@ -421,11 +483,63 @@ mod tests {
 
     #[test]
     fn a_refusal_closes_and_says_what_it_must() {
-        let refused = |error| String::from_utf8(refusal(error)).unwrap();
+        let refused = |error| String::from_utf8(refusal(error, b"GET ")).unwrap();
         assert!(refused(Error::MethodNotGet).contains("\r\nAllow: GET\r\n"));
         let upgrade = refused(Error::WebSocketVersion);
         assert!(upgrade.starts_with("HTTP/1.1 426 "));
         assert!(upgrade.contains("\r\nSec-WebSocket-Version: 13\r\n"));
         assert!(upgrade.contains("\r\nConnection: close"));
+    }
+
+    #[test]
+    fn a_refusal_of_head_has_no_content_and_says_how_much_it_would_be() {
+        let get = refusal(Error::UpgradeMissing, b"GET / HTTP/1.1\r\n\r\n");
+        let body = get.windows(4).position(|it| it == b"\r\n\r\n").unwrap() + 4;
+        for head in [&b"HEAD / HTTP/1.1\r\n\r\n"[..], b"\r\nHEAD / HTTP/1.1\r\n\r\n"] {
+            assert_eq!(refusal(Error::UpgradeMissing, head), get[..body]);
+        }
+    }
+
+    #[test]
+    fn who_expects_100_is_given_it_before_the_101() {
+        let response = answer(&GOOD.replacen("Host: a", "Host: a\r\nExpect: 100-continue", 1));
+        assert!(response.unwrap().starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 "));
+    }
+
+    #[test]
+    fn a_field_of_the_offer_replaces_ours_of_the_same_name() {
+        let shared = Settings { context_takeover: false, message_bytes_min: 0 };
+        let fields = [
+            ("host", "virtual.example"),
+            ("Sec-WebSocket-Key", "AQIDBAUGBwgJCgsMDQ4PEC=="),
+            ("Sec-WebSocket-Protocol", "x, v7"),
+            ("sec-websocket-extensions", "x-other"),
+            ("Cookie", "a"),
+            ("Cookie", "b"),
+        ];
+        let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        let offer = Offer {
+            target: "/".into(),
+            host: "a".into(),
+            subprotocols: vec!["v1".into()],
+            headers: fields.map(own).into(),
+        };
+        let request = request(&offer, [9; 16], Some(shared));
+        let text = String::from_utf8(request.clone()).unwrap().to_lowercase();
+        for (name, value) in fields {
+            let count = text.matches(&format!("\r\n{}:", name.to_lowercase())).count();
+            assert_eq!(count, if name == "Cookie" { 2 } else { 1 }, "{text}");
+            assert!(text.contains(&format!(": {}\r\n", value.to_lowercase())), "{text}");
+        }
+        let policy = Policy { subprotocols: vec!["v7".into()], ..Policy::default() };
+        let (response, _) = accept(&request, &policy, Some(shared)).unwrap();
+        assert!(verify(&response, &offer, [9; 16], Some(shared)).is_ok());
+        let extended = String::from_utf8(response).unwrap().replacen(
+            "\r\n\r\n",
+            "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
+            1,
+        );
+        let verified = verify(extended.as_bytes(), &offer, [9; 16], Some(shared));
+        assert_eq!(verified, Err(Error::ExtensionNotOffered));
     }
 }

@@ -1,14 +1,22 @@
 //! HTTP/1.1 heads: finding their end, and the strict rules of RFC 9112 on top of httparse.
 
-use super::Status;
 use super::error::Error;
+use super::{Status, response};
 use memchr::{memchr, memmem};
 
-/// The longest head, in bytes. Default 8 KiB, what common servers allow for a request line or field.
+/// The longest request head, in bytes, unless [`Limits`](super::Limits) say otherwise: 8 KiB, what common
+/// servers allow for a request line or field.
 pub const HEAD_BYTES_MAX: usize = 8 * 1024;
 
-/// The most header fields in a head.
+/// The longest response head that a client reads, in bytes: 64 KiB. Policies and cookies make heads of
+/// 10 KiB, and a client has only a few connections that open at the same time.
+pub const RESPONSE_HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// The most header fields in a request head.
 pub const HEADERS_MAX: usize = 100;
+
+/// The most header fields in a response head: a server that we chose may have more to say.
+const RESPONSE_HEADERS_MAX: usize = 256;
 
 /// One parsed head, borrowing from the received bytes.
 #[derive(Debug)]
@@ -31,7 +39,9 @@ impl<'a> Head<'a> {
         match request.parse(skip_empty_line(bytes)) {
             Ok(httparse::Status::Complete(_)) => {}
             Err(httparse::Error::TooManyHeaders) => return Err(Error::TooManyHeaders),
-            Err(httparse::Error::Version) => return Err(Error::HttpVersion),
+            Err(httparse::Error::Version) if names_a_version(bytes) => {
+                return Err(Error::HttpVersion);
+            }
             _ => return Err(Error::RequestMalformed),
         }
         if request.version != Some(1) {
@@ -47,13 +57,13 @@ impl<'a> Head<'a> {
     /// Parses a whole response head.
     ///
     /// # Errors
-    /// [`Error::ResponseMalformed`].
+    /// What [`response::refusal`] says of a head that is not one of HTTP/1.1.
     pub fn parse_response(bytes: &'a [u8]) -> Result<Self, Error> {
-        let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
+        let mut headers = [httparse::EMPTY_HEADER; RESPONSE_HEADERS_MAX];
         let mut response = httparse::Response::new(&mut headers);
         match response.parse(bytes) {
             Ok(httparse::Status::Complete(_)) if response.version == Some(1) => {}
-            _ => return Err(Error::ResponseMalformed),
+            _ => return Err(response::refusal(bytes, Error::ResponseMalformed)),
         }
         let status = response.code.unwrap_or_default();
         Ok(Self { target: "", status, fields: fields(response.headers) })
@@ -88,20 +98,23 @@ impl<'a> Head<'a> {
     }
 }
 
-/// Finds the end of a head: the number of bytes up to and with its empty line.
+/// Finds the end of a head of at most `head_bytes_max` bytes, no more than 64 KiB: the number of bytes up to
+/// and with its empty line.
 ///
 /// `searched` remembers how far an earlier call has looked, so that one byte at a time stays linear.
 /// What cannot become a head is refused as soon as it shows: control characters, a bare CR or LF, a
 /// first line without an HTTP version.
 ///
 /// # Errors
-/// `malformed` for those, [`Error::HeadTooLarge`] past [`HEAD_BYTES_MAX`].
+/// `malformed` for those, [`Error::HeadTooLarge`] past `head_bytes_max`.
 pub fn find_end(
     input: &[u8],
+    head_bytes_max: usize,
     searched: &mut u16,
     malformed: Error,
 ) -> Result<Status<usize>, Error> {
-    let window = &input[..input.len().min(HEAD_BYTES_MAX)];
+    debug_assert!(head_bytes_max <= 1 << 16, "`searched` counts up to there");
+    let window = &input[..input.len().min(head_bytes_max)];
     for index in usize::from(*searched)..window.len() {
         let byte = window[index];
         let previous = index.checked_sub(1).map(|before| window[before]);
@@ -129,7 +142,7 @@ pub fn find_end(
             return Err(malformed);
         }
     }
-    if input.len() >= HEAD_BYTES_MAX {
+    if input.len() >= head_bytes_max {
         return Err(Error::HeadTooLarge);
     }
     *searched = window.len() as u16;
@@ -142,9 +155,23 @@ pub fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(is_tchar)
 }
 
+/// Whether the request line is `method SP request-target SP HTTP-version` (RFC 9112 §3) with a version of the
+/// right form. With a blank in its target it is not: RFC 9112 §3.2, "No whitespace is allowed in the
+/// request-target."
+fn names_a_version(head: &[u8]) -> bool {
+    let line = skip_empty_line(head).split(|&byte| byte == b'\r').next().unwrap_or_default();
+    let mut parts = line.split(|&byte| byte == b' ');
+    // RFC 9112 §2.3: HTTP-version = HTTP-name "/" DIGIT "." DIGIT
+    let is_version = |part: &[u8]| {
+        matches!(part.strip_prefix(b"HTTP/"), Some([major, b'.', minor])
+            if major.is_ascii_digit() && minor.is_ascii_digit())
+    };
+    parts.nth(2).is_some_and(is_version) && parts.next().is_none()
+}
+
 /// RFC 9112 §2.2: a server "SHOULD ignore at least one empty line (CRLF) received prior to the
 /// request-line".
-fn skip_empty_line(bytes: &[u8]) -> &[u8] {
+pub(super) fn skip_empty_line(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\r\n").unwrap_or(bytes)
 }
 
@@ -153,7 +180,7 @@ fn fields<'a>(headers: &[httparse::Header<'a>]) -> Vec<(&'a str, &'a [u8])> {
 }
 
 /// Strips optional white space: RFC 9110 §5.6.3, OWS = *( SP / HTAB ).
-fn trim(value: &[u8]) -> &[u8] {
+pub(super) fn trim(value: &[u8]) -> &[u8] {
     let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
     let start = value.iter().position(|byte| !is_space(byte)).unwrap_or(value.len());
     let end = value.iter().rposition(|byte| !is_space(byte)).map_or(start, |last| last + 1);
@@ -165,7 +192,7 @@ mod tests {
     use super::*;
 
     fn find(input: &[u8]) -> Result<Status<usize>, Error> {
-        find_end(input, &mut 0, Error::RequestMalformed)
+        find_end(input, HEAD_BYTES_MAX, &mut 0, Error::RequestMalformed)
     }
 
     #[test]
@@ -174,7 +201,8 @@ mod tests {
         let head_bytes = input.len() - b"frames".len();
         let mut searched = 0;
         for cut in 0..head_bytes {
-            let status = find_end(&input[..cut], &mut searched, Error::RequestMalformed);
+            let status =
+                find_end(&input[..cut], HEAD_BYTES_MAX, &mut searched, Error::RequestMalformed);
             assert_eq!(status, Ok(Status::Partial), "{cut}");
         }
         assert_eq!(find(input), Ok(Status::Complete(head_bytes)));
@@ -206,5 +234,23 @@ mod tests {
         assert_eq!(find(&head), Ok(Status::Complete(HEAD_BYTES_MAX)));
         head.insert(20, b'a');
         assert_eq!(find(&head), Err(Error::HeadTooLarge));
+        let more = find_end(&head, 1 << 16, &mut 0, Error::RequestMalformed);
+        assert_eq!(more, Ok(Status::Complete(HEAD_BYTES_MAX + 1)));
+    }
+
+    #[test]
+    fn a_version_is_what_stands_third_and_last() {
+        for (line, error) in [
+            ("GET / HTTP/1.0", Error::HttpVersion),
+            ("GET / HTTP/2.0", Error::HttpVersion),
+            ("GET /a b HTTP/1.1", Error::RequestMalformed),
+            ("GET /a HTTP/2.0 HTTP/1.1", Error::RequestMalformed),
+            ("GET /a  HTTP/1.1", Error::RequestMalformed),
+            ("GET / HTTP/1.10", Error::RequestMalformed),
+            ("GET / HTTP/x.1", Error::RequestMalformed),
+        ] {
+            let head = format!("{line}\r\nHost: a\r\n\r\n");
+            assert_eq!(Head::parse_request(head.as_bytes()).map(drop), Err(error), "{line}");
+        }
     }
 }

@@ -20,6 +20,7 @@ mod link;
 pub mod mask;
 pub mod message;
 pub mod outbox;
+pub mod response;
 pub mod session;
 mod store;
 pub mod tls_failure;
@@ -34,7 +35,7 @@ pub use error::{CloseCode, Error};
 pub use link::Stage;
 pub use message::{Kind, Message};
 pub use outbox::Outbox;
-pub use session::{Event, Session, Step};
+pub use session::{Control, Event, Session, Step};
 pub use tls_failure::TlsFailure;
 
 /// Which side of the conversation an endpoint is on.

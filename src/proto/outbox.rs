@@ -83,7 +83,7 @@ impl Outbox<'_> {
     }
 
     /// Sends a ping, if no frame is half sent and the framing has pings.
-    pub(crate) fn ping(&mut self) {
+    pub fn ping(&mut self) {
         if self.link.is_websocket && self.link.may_send() && !self.link.is_mid_frame {
             self.push_frame(Opcode::Ping, &[]);
         }

@@ -13,8 +13,12 @@ pub enum TlsFailure {
     NoCertificate,
     /// Its certificate comes from nobody we trust.
     UnknownIssuer,
+    /// Its certificate names an issuer that we trust, and has another's signature.
+    WrongSignature,
     /// Its certificate is for another name.
     WrongName,
+    /// Its certificate names no host where names are looked for.
+    NoName,
     /// Its certificate was valid until some time ago.
     Expired,
     /// Its certificate will be valid only later.
@@ -40,6 +44,12 @@ impl fmt::Display for TlsFailure {
             Self::Incompatible => "no TLS version, cipher suite or protocol in common",
             Self::NoCertificate => "the peer gave no certificate",
             Self::UnknownIssuer => "the peer's certificate comes from an unknown issuer",
+            Self::WrongSignature => {
+                "the signature of the peer's certificate is not by the authority of this name that is trusted"
+            }
+            Self::NoName => {
+                "the peer's certificate has no subjectAltName: a common name (CN) alone names no host"
+            }
             Self::WrongName => "the peer's certificate is for another name",
             Self::Expired => "the peer's certificate has expired",
             Self::NotYetValid => "the peer's certificate is not valid yet",

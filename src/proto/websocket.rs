@@ -83,8 +83,8 @@ pub(crate) enum Received {
     Ping(Range<usize>),
     /// A pong.
     Pong,
-    /// The peer's Close, with its code if it gave one.
-    Close(Option<CloseCode>),
+    /// The peer's Close, with its code if it gave one, and its payload.
+    Close(Option<CloseCode>, Range<usize>),
 }
 
 /// The frame and the message in progress.
@@ -351,7 +351,7 @@ fn receive_control(
     Ok(Status::Complete(match header.opcode {
         Opcode::Ping => Received::Ping(place),
         Opcode::Pong => Received::Pong,
-        _ => Received::Close(close_code(batch.payload(place))?),
+        _ => Received::Close(close_code(batch.payload(place.clone()))?, place),
     }))
 }
 

@@ -14,7 +14,16 @@ pub use flood::Flood;
 pub use hang_up::HangUp;
 pub use timestamp::{LocalTime, Timestamp};
 
-use crate::proto::{End, Message, Outbox};
+use crate::proto::{Control, End, Message, Outbox};
+
+/// Bytes of an opening handshake, as a client sees them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handshake<'a> {
+    /// Our request.
+    Sent(&'a [u8]),
+    /// The next bytes of the response, and what may follow it.
+    Received(&'a [u8]),
+}
 
 /// What a service may know about the connection it is called for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +85,13 @@ pub trait Service {
     /// Everything sent so far has left for the kernel, and it takes more.
     fn on_writable(&mut self, _context: &Context, _outbox: &mut Outbox<'_>) {}
 
+    /// Bytes of the opening handshake pass on a connection that we make. After a response that was refused they
+    /// go on with its content.
+    fn on_handshake(&mut self, _context: &Context, _bytes: Handshake<'_>) {}
+
+    /// A server has sent a control frame on a connection that we make.
+    fn on_control(&mut self, _context: &Context, _control: Control<'_>) {}
+
     /// The connection ended. Called once for each connection, whether or not it ever opened.
     fn on_close(&mut self, _context: &Context, _end: End) {}
 }
@@ -111,6 +127,14 @@ impl<S: Service + ?Sized> Service for Box<S> {
 
     fn on_writable(&mut self, context: &Context, outbox: &mut Outbox<'_>) {
         (**self).on_writable(context, outbox);
+    }
+
+    fn on_handshake(&mut self, context: &Context, bytes: Handshake<'_>) {
+        (**self).on_handshake(context, bytes);
+    }
+
+    fn on_control(&mut self, context: &Context, control: Control<'_>) {
+        (**self).on_control(context, control);
     }
 
     fn on_close(&mut self, context: &Context, end: End) {

@@ -2,7 +2,7 @@
 
 use crate::client::Client;
 use crate::pair::Setup;
-use crate::support::{Program, halloo};
+use crate::support::{Program, Server, halloo};
 use crate::{serve, wire};
 use halloo::proto::deflate::Settings;
 use halloo::proto::handshake::{self, Offer, Policy};
@@ -202,6 +202,32 @@ fn t_cve_2018_12122() {
     let elapsed = start.elapsed().saturating_sub(connected);
     assert!(elapsed <= Duration::from_millis(1000 * SECONDS + 1_500), "{elapsed:?}");
     healthy.echo(b"still undisturbed");
+}
+
+/// A limit on heads that is lifted is still one, and what heads take until they are whole is charged: a hundred
+/// of them do not pass the limit on memory.
+#[test]
+fn t_header_limit_lifted() {
+    let cookie = |bytes| wire::request_with(&format!("Cookie: {}\r\n", "c".repeat(bytes)));
+    for (arguments, served, refused) in
+        [(&[][..], 7_900, 8_300), (&["--max-header-size", "64KiB"], 65_000, 65_600)]
+    {
+        let server = serve(&[arguments, &["ws://127.0.0.1:0"]].concat());
+        for (bytes, status) in [(served, "101"), (refused, "431")] {
+            let mut client = Client::connect(server.url());
+            client.write(&cookie(bytes));
+            let head = client.read_head();
+            assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{bytes}: {head}");
+        }
+    }
+    let limits = ["--max-header-size", "64KiB", "--max-memory", "1MiB", "ws://127.0.0.1:0"];
+    let server = Server::start(&limits);
+    let half = &cookie(60_000)[..50_000];
+    let mut clients: Vec<Client> = (0..100).map(|_| Client::connect(server.url())).collect();
+    // Those that are ended for it may be gone already.
+    clients.iter_mut().for_each(|client| drop(client.try_write(half)));
+    server.wait_for_logs("the server is out of memory for its peers", 75);
+    Client::open(server.url()).echo(b"served");
 }
 
 /// A second request hidden in a body: whatever announces a body is refused, and what follows is not a

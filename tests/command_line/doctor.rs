@@ -121,7 +121,7 @@ fn wrong_values_are_named() {
     assert_refused(&["doctor", "--source", "10.0.0"], 2, &["'10.0.0'", "expected addresses"]);
     let families = ["doctor", "--source", "::1", "ws://127.0.0.1:9527"];
     assert_refused(&families, 2, &["--source '::1'", "another family", "ws://127.0.0.1:9527"]);
-    assert_refused(&["doctor", "127.0.0.1:9527"], 2, &["ws://127.0.0.1:9527"]);
+    assert_refused(&["doctor", "localhost"], 2, &["'localhost'", "write HOST:PORT"]);
 }
 
 #[test]

@@ -24,6 +24,7 @@ pub mod extensions;
 pub mod line;
 pub mod report;
 pub mod request_head;
+pub mod response;
 pub mod server_frames;
 
 mod input;

@@ -62,6 +62,11 @@ fn request_head() {
 }
 
 #[test]
+fn response() {
+    replay("response", crate::response::check);
+}
+
+#[test]
 fn server_frames() {
     replay("server_frames", crate::server_frames::check);
 }

@@ -7,12 +7,14 @@ use halloo::proto::http::HEAD_BYTES_MAX;
 use halloo::proto::{Error, Framing, Stage};
 
 /// The one wrong thing about a request, its error, and the status that answers it.
-const REFUSED: [(&str, &str, Error, u16); 20] = [
+const REFUSED: [(&str, &str, Error, u16); 22] = [
     ("GET /", "POST /", Error::MethodNotGet, 405),
     ("HTTP/1.1", "HTTP/1.0", Error::HttpVersion, 505),
     ("HTTP/1.1", "HTTP/2.0", Error::HttpVersion, 505),
     ("GET / HTTP/1.1", "hello", Error::RequestMalformed, 400),
     ("GET / ", "GET /#top ", Error::RequestMalformed, 400),
+    ("GET / ", "GET /a b ", Error::RequestMalformed, 400),
+    ("GET / HTTP/1.1", "GET / HTTP/1.1 HTTP/1.1", Error::RequestMalformed, 400),
     ("\r\n", "\n", Error::RequestMalformed, 400),
     ("Host: halloo.test", "Host: a\rb", Error::RequestMalformed, 400),
     ("Host: halloo.test", "Host: a\0b", Error::RequestMalformed, 400),
@@ -121,6 +123,53 @@ fn each_refusal_has_its_status_and_closes() {
             assert!(response.contains(&format!("\r\nContent-Length: {}\r\n", body.len())));
             assert!(server.session().wants_shutdown());
             server.assert_idle();
+        }
+    }
+}
+
+#[test]
+fn a_refusal_of_head_has_no_content() {
+    for setup in Setup::new(Framing::WebSocket).everywhere() {
+        let mut server = setup.silent_server();
+        server.receive(&request_with("GET ", "HEAD "), setup.chunk);
+        assert_eq!(server.error(), Some(Error::MethodNotGet));
+        assert!(server.output().starts_with(b"HTTP/1.1 405 "));
+        assert_eq!(wire::behind_head(server.output()), b"");
+    }
+}
+
+#[test]
+fn interim_responses_are_passed_over() {
+    let interim = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n";
+    for setup in Setup::new(Framing::WebSocket).everywhere() {
+        let mut client = setup.silent_pair().client;
+        client.start();
+        let request = client.take_output();
+        let response = response_with(&request, "", "");
+        client.receive(&[interim.as_bytes(), &response].concat(), setup.chunk);
+        assert_eq!(client.events(), [Open]);
+    }
+}
+
+#[test]
+fn a_refusal_says_its_status_however_badly_it_is_written() {
+    let long = format!("HTTP/1.1 401 No\r\nA: {}\r\n\r\n", "a".repeat(12_000));
+    let cases = [
+        ("HTTP/1.0 404 Not Found\r\n\r\n", Error::UpgradeRefused(404)),
+        ("HTTP/1.1 302 Found\nLocation: ws://b\n\n", Error::UpgradeRefused(302)),
+        ("HTTP/1.1 403 Forbidden\r\nX: a\r\n b\r\n\r\n", Error::UpgradeRefused(403)),
+        ("HTTP/1.1 100 C\r\n\r\nHTTP/1.1 503 Busy\r\n\r\n", Error::UpgradeRefused(503)),
+        (&long, Error::UpgradeRefused(401)),
+        ("HTTP/1.1 101 S\nUpgrade: websocket\n\n", Error::ResponseMalformed),
+        ("SSH-2.0-OpenSSH\r\n", Error::ResponseMalformed),
+    ];
+    for setup in Setup::new(Framing::WebSocket).everywhere() {
+        for (response, error) in cases {
+            let mut client = setup.silent_pair().client;
+            client.start();
+            client.receive(response.as_bytes(), setup.chunk);
+            assert_eq!(client.error(), Some(error), "{response}");
+            client.assert_deaf();
         }
     }
 }

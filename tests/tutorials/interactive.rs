@@ -79,8 +79,8 @@ fn row_5_the_prompt_appears_on_a_terminal() {
 
 #[test]
 fn row_5_control_characters_do_not_reach_the_terminal() {
-    // The terminal shows what is typed as ^[ and the server sends it back as it is.
-    let screen = screen("red \u{1b}[31m\nquit\n");
+    // Escape sequences are keys; the server sends back what is sent as bytes: a colour.
+    let screen = screen("/binary 726564201b5b33316d\nquit\n");
     let reply = screen.lines().find(|line| line.starts_with('[')).unwrap_or_default();
     assert!(reply.contains("red ") && reply.contains("[31m"), "{screen:?}");
     assert!(!reply.contains('\u{1b}'), "{screen:?}");

@@ -19,7 +19,7 @@ pub(super) use conducted::with_conducted;
 pub(super) use hold::{HoldArgs, run as hold};
 
 use super::client::ClientArgs;
-use super::deflate::DeflateArgs;
+use super::deflate::{self, DeflateArgs};
 use super::output::OutputArgs;
 use super::progress::ProgressMode;
 use super::values::{count, duration, rate};
@@ -50,7 +50,7 @@ const INTERVALS_MAX: u32 = 600;
 
 /// Flags of both commands.
 #[derive(Debug, Args)]
-#[command(mut_arg("deflate", |arg| arg.default_value("off")))]
+#[command(mut_arg("deflate", |arg| arg.default_value("off").help(deflate::CLIENT_HELP)))]
 struct MeasureArgs {
     #[command(flatten)]
     client: ClientArgs,
@@ -65,9 +65,6 @@ struct MeasureArgs {
     /// Begin no more connections than this in a second [default: as many as go]
     #[arg(long, value_name = "RATE", value_parser = rate)]
     connect_rate: Option<f64>,
-    /// Give up a connection that is not open after this long: TCP, TLS, upgrade and authentication together
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
-    connect_timeout: Duration,
     /// How long an echo is waited for until its message is lost
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5s")]
     reply_timeout: Duration,
@@ -203,7 +200,7 @@ impl MeasureArgs {
             connect_rate: self.connect_rate,
             sources: self.source.clone(),
             verify: !self.no_verify,
-            connect_timeout: self.connect_timeout,
+            connect_timeout: self.client.connect_timeout,
             reply_timeout: self.reply_timeout,
             lossy_above: self.lossy_above,
             ..Plan::new(content)

@@ -2,6 +2,7 @@
 
 use super::Task;
 use crate::cli::Failure;
+use crate::cli::ended::Ended;
 use crate::cli::progress::{Glance as Shown, Progress};
 use crate::load::latency::Histogram;
 use crate::load::numbers::thousands;
@@ -89,7 +90,13 @@ pub(super) fn failure(task: &Task<'_>, stop: Stop, signal: Option<i32>) -> Failu
     let sentence = match (stop, signal) {
         (Stop::Asked, Some(signal)) => return Failure::Signal(signal),
         (Stop::Asked, None) => "stopped before anything was measured".into(),
-        (Stop::Ended { end, was_open }, _) => client.why_ended(end, was_open, false),
+        (Stop::Ended { end, was_open, upgrade }, _) => client.explain(&Ended {
+            end,
+            was_open,
+            was_requested: upgrade.was_requested,
+            response: &upgrade.response,
+            ..Ended::default()
+        }),
         (Stop::NotBegun(error), _) => client.cannot_connect(&error),
         (Stop::Poll(error), _) => format!("polling failed: {error}"),
     };

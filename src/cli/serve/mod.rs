@@ -12,7 +12,9 @@ use super::early_drop::{EarlyDropShares, early_drop_or_off};
 use super::process::signals;
 use super::terminal::stream;
 use super::tls::TlsServerArgs;
-use super::values::{OrOff, bytes, count, count_or_off, duration, duration_or_off};
+use super::values::{
+    OrOff, bytes, count, count_or_off, duration, duration_or_off, header_bytes, listen_address,
+};
 use super::{CommonArgs, Failure, logger};
 use crate::limits::{
     DESCRIPTORS_RESERVED, EarlyDrop, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES, Limits,
@@ -40,8 +42,11 @@ const ANNOUNCE_WAIT: Duration = Duration::from_secs(1);
 pub(super) struct ServeArgs {
     /// Where to listen; several serve at once. ws://, tcp:// and line:// take HOST:PORT (port 0: any), and
     /// so do wss://, tls:// and line+tls://, with TLS; ws+unix:, unix: and line+unix: take a path
-    #[arg(value_name = "LISTEN", default_value = "ws://127.0.0.1:9527")]
+    #[arg(value_name = "LISTEN", value_parser = listen_address, default_value = "ws://127.0.0.1:9527")]
     listen: Vec<Address>,
+    /// Listen on ws://127.0.0.1:N
+    #[arg(short, long, value_name = "N")]
+    port: Option<u16>,
     /// What is done with messages
     #[arg(long, value_name = "SERVICE", default_value = "echo")]
     service: ServiceName,
@@ -64,6 +69,9 @@ pub(super) struct ServeArgs {
     /// The largest message
     #[arg(long, value_name = "SIZE", value_parser = bytes, default_value = "64MiB")]
     max_message_size: u64,
+    /// The largest head of an upgrade request, 1KiB to 64KiB; a larger one is answered with 431
+    #[arg(long, value_name = "SIZE", value_parser = header_bytes, default_value = "8KiB")]
+    max_header_size: usize,
     /// The most memory that half-received messages and unsent answers of all connections may take
     #[arg(long, value_name = "SIZE", value_parser = bytes, default_value = "256MiB")]
     max_memory: u64,
@@ -194,6 +202,15 @@ fn serve_alone(arguments: &ServeArgs, signals: Signals) -> Result<(), Failure> {
 }
 
 impl ServeArgs {
+    /// Lets `--port` take the place of the default address, or stand beside those that were typed.
+    pub(super) fn add_port(&mut self, is_listen_typed: bool) {
+        let Some(port) = self.port else { return };
+        if !is_listen_typed {
+            self.listen.clear();
+        }
+        self.listen.push(Address::at_port(port));
+    }
+
     fn service(&self) -> Box<dyn Service> {
         let service: Box<dyn Service> = match self.service {
             ServiceName::Echo => Box::new(Echo),
@@ -214,7 +231,10 @@ impl ServeArgs {
         Config {
             auth,
             whole_messages,
-            limits: proto::Limits { message_bytes_max: self.max_message_size },
+            limits: proto::Limits {
+                message_bytes_max: self.max_message_size,
+                head_bytes_max: self.max_header_size,
+            },
             policy: Policy {
                 path: address.path.clone(),
                 origins: self.allow_origin.clone(),

@@ -164,5 +164,14 @@ pub(super) fn cannot_listen(address: &Address, error: &io::Error) -> Failure {
         io::ErrorKind::PermissionDenied => "; ports below 1024 are for root",
         _ => "",
     };
+    // A place that is not this machine's, or a name that nobody knows, is more likely one to talk to.
+    let elsewhere = match error.kind() {
+        io::ErrorKind::AddrNotAvailable => true,
+        _ => error.raw_os_error().is_none() && error.kind() != io::ErrorKind::AddrInUse,
+    };
+    let hint = match elsewhere {
+        true => format!("; to talk to it: halloo connect {address}"),
+        false => hint.into(),
+    };
     Failure::Runtime(format!("cannot listen on {address}: {error}{hint}"))
 }

@@ -153,7 +153,9 @@ impl Run {
             self.queue_watch = self.watch_queue();
             return Ok(());
         }
-        Err(Stop::Ended { end: end.expect("what has failed has ended"), was_open: false })
+        let upgrade = std::mem::take(&mut self.generator_mut().upgrade);
+        let end = end.expect("what has failed has ended");
+        Err(Stop::Ended { end, was_open: false, upgrade })
     }
 
     /// Watches the listener's accept queue, if it is on this machine and the system tells.

@@ -6,7 +6,7 @@ mod leaving;
 mod proving;
 mod sending;
 
-use super::generator::Generator;
+use super::generator::{Generator, Upgrade};
 use super::host::{Interference, QueueWatch};
 use super::latency::Histogram;
 use super::machine::{QueueCounters, Wall};
@@ -155,6 +155,8 @@ pub enum Stop {
         end: End,
         /// Whether it had got through its handshakes.
         was_open: bool,
+        /// What it was told in its opening handshake.
+        upgrade: Upgrade,
     },
     /// Not one could be begun.
     NotBegun(io::Error),
@@ -327,7 +329,9 @@ impl Run {
         let is_vain = !self.generator().desk.has_heard
             && (!self.plan.keeps_ledger || self.config.auth.is_some());
         match tally.last_end {
-            Some(end) if tally.open == 0 && is_vain => Err(Stop::Ended { end, was_open: true }),
+            Some(end) if tally.open == 0 && is_vain => {
+                Err(Stop::Ended { end, was_open: true, upgrade: Upgrade::default() })
+            }
             _ => Ok(tally.open > 0 && !watch.wants_stop()),
         }
     }

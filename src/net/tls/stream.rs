@@ -4,7 +4,7 @@ use crate::net::network::Stream;
 use crate::proto::TlsFailure;
 use log::debug;
 use mio::net::TcpStream;
-use rustls::{CertificateError, Connection, Error, InvalidMessage};
+use rustls::{CertificateError, Connection, Error, HandshakeType, InvalidMessage};
 use std::io::{self, ErrorKind, IoSlice, Read};
 use std::net::Shutdown;
 
@@ -252,11 +252,20 @@ impl Read for Nothing {
 fn failure_of(error: &Error) -> TlsFailure {
     match error {
         Error::InvalidMessage(InvalidMessage::InvalidContentType) => TlsFailure::NotTls,
+        // Our own first words: whoever sends them back is an echo.
+        Error::InappropriateHandshakeMessage { got_type: HandshakeType::ClientHello, .. } => {
+            TlsFailure::NotTls
+        }
         Error::PeerIncompatible(_) | Error::NoApplicationProtocol => TlsFailure::Incompatible,
         Error::NoCertificatesPresented => TlsFailure::NoCertificate,
         Error::AlertReceived(alert) => TlsFailure::Alert(u8::from(*alert)),
         Error::InvalidCertificate(error) => match error {
             CertificateError::UnknownIssuer => TlsFailure::UnknownIssuer,
+            CertificateError::BadSignature => TlsFailure::WrongSignature,
+            // RFC 9525 §2: "The Common Name RDN MUST NOT be used to identify a service".
+            CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {
+                TlsFailure::NoName
+            }
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 TlsFailure::WrongName
             }

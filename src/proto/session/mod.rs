@@ -8,7 +8,7 @@ mod opening;
 mod receiving;
 mod step;
 
-pub use step::{Event, Step};
+pub use step::{Control, Event, Step};
 
 use super::batch::{Answers, Batch};
 use super::config::{Config, Framing};
@@ -103,15 +103,21 @@ impl Session {
     /// What the end came too early for; then call [`fail`](Self::fail). Otherwise the session is closing,
     /// and the step may bring a last line.
     pub fn receive_eof<'b>(&'b mut self, batch: &'b mut Batch) -> Result<Step<'b>, Error> {
+        let is_deaf = self.is_deaf();
         match (self.link.stage, &mut self.receiver) {
             (Stage::Handshake, _) if batch.unread().is_empty() => Ok(self.nothing(batch)),
             (Stage::Handshake, _) => Err(Error::HandshakeTruncated),
             (Stage::Auth, _) => Err(Error::AuthTruncated),
             (Stage::Open, Receiver::WebSocket(_)) => Err(Error::ClosedAbnormally),
-            (Stage::Open, Receiver::Line(line)) => match line.finish(&self.unfinished) {
-                Some(piece) => self.found(batch, piece),
-                None => Ok(self.nothing(batch)),
-            },
+            (Stage::Open | Stage::Closing, Receiver::Line(line)) if !is_deaf => {
+                match line.finish(&self.unfinished) {
+                    Some(piece) => {
+                        let found = self.found(batch, piece)?;
+                        Ok(Step::new(self, batch, found))
+                    }
+                    None => Ok(self.nothing(batch)),
+                }
+            }
             _ => Ok(self.nothing(batch)),
         }
     }
@@ -119,10 +125,16 @@ impl Session {
     /// Queues the last words for an error (an HTTP answer, or a close frame with its code; nothing on
     /// line and raw framings) and is deaf from then on.
     pub fn fail(&mut self, error: Error, batch: &mut Batch) {
+        let is_refusal = self.link.stage == Stage::Handshake
+            && self.link.is_websocket
+            && self.link.role == Role::Server;
+        let refusal = is_refusal.then(|| handshake::refusal(error, batch.unread()));
         let mut outbox = self.outbox(batch);
         match outbox.link.stage {
-            Stage::Handshake if outbox.link.is_websocket && outbox.link.role == Role::Server => {
-                outbox.push_bytes(&handshake::refusal(error));
+            Stage::Handshake => {
+                if let Some(refusal) = refusal {
+                    outbox.push_bytes(&refusal);
+                }
             }
             Stage::Auth | Stage::Open if error != Error::ClosedAbnormally => {
                 outbox.push_close(Some(error.close_code()));
@@ -293,11 +305,15 @@ impl Session {
 
     /// Whether what comes in means nothing any more.
     fn is_deaf(&self) -> bool {
-        self.link.stage == Stage::Closing && (self.link.deaf || !self.link.is_websocket)
+        let has_end = self.link.is_websocket || self.config.late_messages;
+        self.link.stage == Stage::Closing && (self.link.deaf || !has_end)
     }
 
     /// Drops what was received in part: it will not be completed.
     pub(crate) fn forget_received(&mut self) {
+        if self.link.stage == Stage::Closing && !self.is_deaf() && self.config.late_messages {
+            return;
+        }
         self.unfinished.take_assembly();
         self.unfinished.take_nonce();
     }
@@ -337,7 +353,7 @@ impl Session {
     }
 
     /// What a step found: a piece for the service.
-    fn found<'b>(&'b mut self, batch: &'b mut Batch, mut piece: Piece) -> Result<Step<'b>, Error> {
+    fn found(&mut self, batch: &mut Batch, mut piece: Piece) -> Result<Found, Error> {
         if piece.compressed {
             let message = self.inflate(batch, &piece)?;
             piece.place = None;
@@ -348,7 +364,7 @@ impl Session {
         if piece.ends {
             self.messages = self.messages.saturating_add(1);
         }
-        Ok(Step::new(self, batch, Found::Piece(piece)))
+        Ok(Found::Piece(piece))
     }
 
     fn nothing<'b>(&'b mut self, batch: &'b mut Batch) -> Step<'b> {

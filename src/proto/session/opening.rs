@@ -4,10 +4,11 @@ use super::step::Found;
 use super::{Receiver, Session, Step};
 use crate::proto::auth::{Auth, CHALLENGE_BYTES, Encoding, UNAUTHENTICATED_BYTES_MAX};
 use crate::proto::handshake::{self, NONCE_BYTES};
+use crate::proto::http::{self, Head};
 use crate::proto::link::Stage;
 use crate::proto::message::Kind;
 use crate::proto::websocket::{Received, Rules};
-use crate::proto::{Batch, Config, Error, Framing, Role, Status, http};
+use crate::proto::{Batch, Config, Error, Framing, Role, Status, response};
 use std::rc::Rc;
 
 impl Session {
@@ -41,8 +42,14 @@ impl Session {
             Role::Server => Error::RequestMalformed,
             Role::Client => Error::ResponseMalformed,
         };
-        let found = http::find_end(batch.unread(), &mut self.early_bytes, malformed)?;
-        let Status::Complete(head_bytes) = found else { return Ok(Status::Partial) };
+        let head_bytes_max = self.config.limits.head_bytes_max;
+        let found =
+            http::find_end(batch.unread(), head_bytes_max, &mut self.early_bytes, malformed);
+        let found = found.map_err(|error| match role {
+            Role::Server => error,
+            Role::Client => response::refusal(batch.unread(), error),
+        });
+        let Status::Complete(head_bytes) = found? else { return Ok(Status::Partial) };
         let head = &batch.unread()[..head_bytes];
         match role {
             Role::Server => {
@@ -51,6 +58,11 @@ impl Session {
                 self.agreement = agreement;
                 batch.consume(head_bytes);
                 batch.open_answers().push(&response);
+            }
+            Role::Client if response::is_interim(Head::parse_response(head)?.status) => {
+                batch.consume(head_bytes);
+                self.early_bytes = 0;
+                return Ok(Status::Complete(self.nothing(batch)));
             }
             Role::Client => {
                 let nonce = self.unfinished.take_nonce().expect("the request was sent");
@@ -90,8 +102,8 @@ impl Session {
         };
         Ok(match status {
             Status::Partial => Status::Partial,
-            Status::Complete(false) => Status::Complete(self.nothing(batch)),
-            Status::Complete(true) => Status::Complete(self.open(batch)),
+            Status::Complete(Found::Open) => Status::Complete(self.open(batch)),
+            Status::Complete(found) => Status::Complete(Step::new(self, batch, found)),
         })
     }
 
@@ -100,7 +112,7 @@ impl Session {
         &mut self,
         batch: &mut Batch,
         auth: &Auth,
-    ) -> Result<Status<bool>, Error> {
+    ) -> Result<Status<Found>, Error> {
         let wanted = match self.link.role {
             Role::Server => auth.answer_bytes(),
             Role::Client => CHALLENGE_BYTES,
@@ -118,7 +130,7 @@ impl Session {
                 self.send_auth(batch, Kind::Binary, &answer);
             }
         }
-        Ok(Status::Complete(true))
+        Ok(Status::Complete(Found::Open))
     }
 
     /// Takes the one message that is due. Control frames may come in between.
@@ -126,16 +138,13 @@ impl Session {
         &mut self,
         batch: &mut Batch,
         auth: &Auth,
-    ) -> Result<Status<bool>, Error> {
+    ) -> Result<Status<Found>, Error> {
         let Status::Complete(received) = self.receive_auth_frame(batch)? else {
             return Ok(Status::Partial);
         };
         let piece = match received {
             Received::Piece(piece) => piece,
-            control => {
-                self.receive_control(batch, control);
-                return Ok(Status::Complete(false));
-            }
+            control => return Ok(Status::Complete(self.receive_control(batch, control))),
         };
         let payload = match piece.place {
             Some(place) => batch.payload(place).to_vec(),
@@ -155,7 +164,7 @@ impl Session {
             }
             Role::Client => return Err(Error::ChallengeMalformed),
         }
-        Ok(Status::Complete(true))
+        Ok(Status::Complete(Found::Open))
     }
 
     /// Takes a frame or a piece of one, and charges all of it as soon as its header is there: then the

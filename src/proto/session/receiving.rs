@@ -5,7 +5,7 @@ use super::{Receiver, Session, Step};
 use crate::proto::link::Stage;
 use crate::proto::message::{Kind, Piece};
 use crate::proto::websocket::{Received, Rules};
-use crate::proto::{Batch, CloseCode, Error, Status};
+use crate::proto::{Batch, CloseCode, Error, Role, Status};
 
 impl Session {
     #[inline]
@@ -29,6 +29,13 @@ impl Session {
     /// Steps through whatever is not one frame with a whole message.
     #[inline(never)]
     fn step_unfinished<'b>(&'b mut self, batch: &'b mut Batch) -> Result<Status<Step<'b>>, Error> {
+        Ok(match self.find_unfinished(batch)? {
+            Status::Partial => Status::Partial,
+            Status::Complete(found) => Status::Complete(Step::new(self, batch, found)),
+        })
+    }
+
+    fn find_unfinished(&mut self, batch: &mut Batch) -> Result<Status<Found>, Error> {
         let limit = self.config.limits.message_bytes_max;
         let whole_messages = self.config.whole_messages;
         let piece = match &mut self.receiver {
@@ -40,14 +47,13 @@ impl Session {
                 Status::Partial => Status::Partial,
                 Status::Complete(Received::Piece(piece)) => Status::Complete(Some(piece)),
                 Status::Complete(control) => {
-                    self.receive_control(batch, control);
-                    Status::Complete(None)
+                    return Ok(Status::Complete(self.receive_control(batch, control)));
                 }
             },
         };
         Ok(match piece {
             Status::Partial => Status::Partial,
-            Status::Complete(None) => Status::Complete(self.nothing(batch)),
+            Status::Complete(None) => Status::Complete(Found::Nothing),
             Status::Complete(Some(piece)) => Status::Complete(self.found(batch, piece)?),
         })
     }
@@ -65,19 +71,24 @@ impl Session {
             message_bytes_max: self.config.limits.message_bytes_max,
             whole_messages: self.config.whole_messages,
             compression: self.agreement.is_on(),
-            skip_data: self.link.close_sent,
+            skip_data: self.link.close_sent && !self.config.late_messages,
         }
     }
 
     /// Answers control frames. RFC 6455 §5.4: they "MAY be injected in the middle of a fragmented
     /// message", and do not touch it.
-    pub(super) fn receive_control(&mut self, batch: &mut Batch, received: Received) {
+    pub(super) fn receive_control(&mut self, batch: &mut Batch, received: Received) -> Found {
+        let is_client = self.link.role == Role::Client;
         match received {
             Received::Ping(place) => {
                 let (payload, answers) = batch.lend(place);
                 self.outbox_into(answers).pong(payload);
             }
-            Received::Close(code) => {
+            Received::Close(code, place) => {
+                if is_client {
+                    let reason = batch.payload(place).get(2..).unwrap_or_default().to_vec();
+                    batch.hold_assembled(reason);
+                }
                 // 5.5.1: "If an endpoint receives a Close frame and did not previously send a Close
                 // frame, the endpoint MUST send a Close frame in response."
                 self.outbox(batch).push_close(code);
@@ -86,9 +97,12 @@ impl Session {
                 self.link.deaf = true;
                 self.link.stage = Stage::Closing;
                 self.forget_received();
+                return if is_client { Found::Close } else { Found::Nothing };
             }
+            Received::Pong if is_client => return Found::Pong,
             Received::Pong | Received::Nothing | Received::Piece(_) => {}
         }
+        Found::Nothing
     }
 
     /// Reads on, only to see the peer's Close and then the end.
@@ -104,16 +118,17 @@ impl Session {
             batch.consume(unread);
             return Ok(Status::Complete(self.nothing(batch)));
         }
-        match self.receive_frame(batch) {
+        let found = match self.find_unfinished(batch) {
             Ok(Status::Partial) => return Ok(Status::Partial),
-            Ok(Status::Complete(control)) => self.receive_control(batch, control),
+            Ok(Status::Complete(found)) => found,
             // Nothing can be said about it any more.
             Err(_) => {
                 self.link.deaf = true;
                 self.forget_received();
+                Found::Nothing
             }
-        }
-        Ok(Status::Complete(self.nothing(batch)))
+        };
+        Ok(Status::Complete(Step::new(self, batch, found)))
     }
 }
 

@@ -16,6 +16,15 @@ pub enum Event<'a> {
     Message(Message<'a>),
 }
 
+/// A control frame of a server, which its client may want to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control<'a> {
+    /// A Pong.
+    Pong,
+    /// A Close, with the reason that follows its code.
+    Close(&'a str),
+}
+
 /// The outcome of a complete step. [`unpack`](Self::unpack) it to hear and to answer.
 pub struct Step<'a> {
     session: &'a mut Session,
@@ -34,6 +43,10 @@ pub(super) enum Found {
     Binary(Range<usize>),
     /// Any other message or piece. Without a place, it is the batch's assembled one.
     Piece(Piece),
+    /// A Pong, told to clients only.
+    Pong,
+    /// A Close, told to clients only. Its reason is the batch's assembled message.
+    Close,
 }
 
 impl<'a> Step<'a> {
@@ -45,7 +58,19 @@ impl<'a> Step<'a> {
     /// Whether there is an event, which the service should know of.
     #[inline]
     pub fn has_event(&self) -> bool {
-        !matches!(self.found, Found::Nothing)
+        !matches!(self.found, Found::Nothing | Found::Pong | Found::Close)
+    }
+
+    /// The control frame of a server that this step has taken.
+    pub fn control(&self) -> Option<Control<'_>> {
+        match self.found {
+            Found::Pong => Some(Control::Pong),
+            Found::Close => {
+                let reason = std::str::from_utf8(self.batch.assembled());
+                Some(Control::Close(reason.unwrap_or_default()))
+            }
+            _ => None,
+        }
     }
 
     /// Whole messages received so far, with the one at hand if it ends.
@@ -59,7 +84,7 @@ impl<'a> Step<'a> {
     pub fn unpack(self) -> (Option<Event<'a>>, Outbox<'a>) {
         let Self { session, batch, found } = self;
         let (message, answers) = match found {
-            Found::Nothing => return (None, session.outbox(batch)),
+            Found::Nothing | Found::Pong | Found::Close => return (None, session.outbox(batch)),
             Found::Open => return (Some(Event::Open), session.outbox(batch)),
             Found::Text(place) => lend_whole(batch, Kind::Text, place),
             Found::Binary(place) => lend_whole(batch, Kind::Binary, place),

@@ -1,0 +1,5 @@
+//! Responses of a server that refuses a client.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| halloo_fuzz::response::check(bytes));

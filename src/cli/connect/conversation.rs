@@ -1,0 +1,412 @@
+//! The conversation itself: lines out, messages in, until either side ends it.
+
+mod ending;
+mod output;
+
+use super::ConnectArgs;
+use super::command::{self, Request};
+use super::inbox::{Inbox, Incoming};
+use super::reply::{Print, RawReply};
+use crate::cli::Failure;
+use crate::cli::ended::{Ended, speaks_tls};
+use crate::cli::prompt::{Input, Prompt};
+use crate::limits::{Limits, RECEIVE_BUFFER_BYTES};
+use crate::net::{ConnectionId, Endpoint, Reactor, System, random};
+use crate::proto::{self, Batch, CloseCode, Config, Framing, Kind};
+use mio::unix::SourceFd;
+use std::io::{self, ErrorKind};
+use std::os::fd::AsRawFd;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// The number of stdin among the reactor's external sources.
+const STDIN: u32 = 0;
+
+/// How long the prompt waits for a reply, so that the two stand in their order: 1 s. A later one is printed above
+/// it.
+const PROMPT_WAIT: Duration = Duration::from_secs(1);
+
+/// Between the response to a challenge and our first line: 50 ms. A naive server reads once and takes all that it
+/// gets for the response.
+const AUTH_PAUSE: Duration = Duration::from_millis(50);
+
+/// Bytes of a challenge, as a server sends it to a client that has no key.
+const CHALLENGE_BYTES: usize = proto::auth::CHALLENGE_BYTES;
+
+/// Why a conversation cannot go on.
+pub(super) enum Stop {
+    Failed(String),
+    Output(io::Error),
+    Interrupted,
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+pub(super) struct Conversation<'a> {
+    arguments: &'a ConnectArgs,
+    config: Rc<Config>,
+    reactor: Reactor<System, Inbox>,
+    prompt: Prompt,
+    /// Where the server may be, and which of these places is tried or was found.
+    endpoints: Vec<Endpoint>,
+    endpoint: usize,
+    /// When this place is given up, because there is another to try.
+    attempt_until: Option<Instant>,
+    /// When a response that refuses the upgrade is no longer waited for to be whole.
+    refused_until: Option<Instant>,
+    /// The connection, unless the server has ended it.
+    connection: Option<ConnectionId>,
+    is_open: bool,
+    /// No line is sent before.
+    speak_at: Option<Instant>,
+    /// Messages of this connection, and of all of them.
+    received: u64,
+    received_in_all: u64,
+    /// The line that was given last, until its reply comes or is no longer waited for.
+    unanswered: Option<(Kind, Vec<u8>)>,
+    reply: RawReply,
+    /// A first message that looks like a challenge, and until when it may turn out to be something else.
+    challenge: Option<(Vec<u8>, Instant)>,
+    /// Until when a reply is waited for.
+    waiting_until: Option<Instant>,
+    /// The last wait was in vain: this server may be one that does not reply.
+    is_impatient: bool,
+    last_sent: Option<Instant>,
+    last_received: Option<Instant>,
+    pinged: Option<Instant>,
+    /// What the server's Close said, beside its code.
+    reason: String,
+    /// What is to be said of a clean end once nothing else is to be done.
+    notice: Option<String>,
+    /// The server ended the last connection as the protocol provides.
+    is_closed_cleanly: bool,
+    is_leaving: bool,
+}
+
+impl<'a> Conversation<'a> {
+    pub(super) fn new(arguments: &'a ConnectArgs) -> Result<Self, Failure> {
+        let failure = |error: io::Error| Failure::Runtime(error.to_string());
+        let start = Instant::now();
+        let config = arguments.client.config()?;
+        let config = Config {
+            limits: proto::Limits {
+                message_bytes_max: arguments.max_message_size,
+                ..config.limits
+            },
+            // A line is printed when it is whole; bare bytes when they come.
+            whole_messages: true,
+            late_messages: true,
+            deflate: arguments.deflate.settings(),
+            ..config
+        };
+        let endpoints = arguments.client.endpoints()?;
+        let batch = Batch::new(RECEIVE_BUFFER_BYTES, random::from_system());
+        let network = arguments.client.network()?;
+        // Looking up the name has taken its part of the time.
+        let timeout = arguments.client.connect_timeout.saturating_sub(start.elapsed());
+        let limits =
+            Limits { handshake_timeout: timeout, auth_timeout: timeout, ..Limits::default() };
+        let mut reactor = Reactor::new(network, Inbox::default(), limits, batch);
+        let stdin = io::stdin().as_raw_fd();
+        match reactor.network_mut().register_external(&mut SourceFd(&stdin), STDIN) {
+            // Files have no readiness to wait for: they are always ready.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
+            other => other.map_err(failure)?,
+        }
+        Ok(Self {
+            arguments,
+            config: Rc::new(config),
+            reactor,
+            prompt: Prompt::new(arguments.max_message_size),
+            endpoints,
+            endpoint: 0,
+            attempt_until: None,
+            refused_until: None,
+            connection: None,
+            is_open: false,
+            speak_at: None,
+            received: 0,
+            received_in_all: 0,
+            unanswered: None,
+            reply: RawReply::default(),
+            challenge: None,
+            waiting_until: None,
+            is_impatient: false,
+            last_sent: None,
+            last_received: None,
+            pinged: None,
+            reason: String::new(),
+            notice: None,
+            is_closed_cleanly: false,
+            is_leaving: false,
+        })
+    }
+
+    /// Lines out, replies in, until either ends.
+    pub(super) fn hold(&mut self) -> Result<(), Stop> {
+        self.connect()?;
+        loop {
+            if self.may_speak() {
+                self.prompt.show()?;
+                match self.prompt.next()? {
+                    Input::Line(line) => {
+                        if self.handle(line)? {
+                            return self.verdict();
+                        }
+                        continue;
+                    }
+                    Input::End => return self.finish(),
+                    Input::Interrupt => return Err(Stop::Interrupted),
+                    Input::TooLong => return Err(self.too_long()),
+                    Input::Pending => self.show_notice()?,
+                }
+            }
+            self.turn(None)?;
+        }
+    }
+
+    /// Does what a line asks for; whether that was the last of it.
+    fn handle(&mut self, line: Vec<u8>) -> Result<bool, Stop> {
+        let request = match self.arguments.no_commands {
+            true => Request::Send(line),
+            false => command::read(line, self.prompt.is_terminal()),
+        };
+        match request {
+            Request::Send(line) => {
+                let kind =
+                    if std::str::from_utf8(&line).is_ok() { Kind::Text } else { Kind::Binary };
+                self.say(kind, line)?;
+            }
+            Request::Binary(bytes) => self.say(Kind::Binary, bytes)?,
+            Request::Ping => self.ping()?,
+            Request::Wrong(why) => self.note(why)?,
+            Request::Quit => return self.leave(CloseCode::NORMAL).map(|()| true),
+            Request::Close(code) => return self.leave(code).map(|()| true),
+        }
+        Ok(false)
+    }
+
+    /// Whether it is our turn: not while a connection is being made or a reply is waited for.
+    fn may_speak(&self) -> bool {
+        self.waiting_until.is_none()
+            && self.speak_at.is_none()
+            && self.challenge.is_none()
+            && (self.is_open || self.connection.is_none())
+    }
+
+    /// Sends one line, on a new connection if the server has ended the last one.
+    fn say(&mut self, kind: Kind, line: Vec<u8>) -> Result<(), Stop> {
+        if line.is_empty() && self.config.framing == Framing::Raw {
+            return Ok(());
+        }
+        self.unanswered = Some((kind, line));
+        if self.connection.is_none() {
+            return self.connect();
+        }
+        self.send_unanswered()
+    }
+
+    /// Sends the line that was given last, if it still lacks its reply.
+    fn send_unanswered(&mut self) -> Result<(), Stop> {
+        let framing = self.config.framing;
+        let (Some(connection), Some((kind, line))) = (self.connection, &self.unanswered) else {
+            return Ok(());
+        };
+        let rest = self.reply.end();
+        self.reply.expect(line.len());
+        let terminator: &[u8] = if framing == Framing::Line { b"\n" } else { b"" };
+        self.reactor.tell(connection, |_, outbox| outbox.send(*kind, &[line, terminator]));
+        let now = Instant::now();
+        self.last_sent = Some(now);
+        let wait = match self.prompt.is_terminal() {
+            true => PROMPT_WAIT.min(self.arguments.reply_timeout),
+            false => self.arguments.reply_timeout,
+        };
+        if self.is_impatient {
+            self.unanswered = None;
+        } else {
+            self.waiting_until = Some(now + wait);
+        }
+        self.print_raw(rest)
+    }
+
+    fn ping(&mut self) -> Result<(), Stop> {
+        match self.connection.filter(|_| self.config.framing == Framing::WebSocket) {
+            None => self.note("/ping is for an open WebSocket"),
+            Some(connection) => {
+                self.pinged = Some(Instant::now());
+                self.reactor.tell(connection, |_, outbox| outbox.ping());
+                Ok(())
+            }
+        }
+    }
+
+    /// The input is at its end: waits for the first message, then until the server is silent or closes.
+    fn finish(&mut self) -> Result<(), Stop> {
+        let end = Instant::now();
+        let first_until = self.last_sent.unwrap_or(end) + self.arguments.reply_timeout;
+        while self.connection.is_some() {
+            let is_answered = self.last_received.is_some_and(|at| self.last_sent <= Some(at));
+            let until = match self.last_received.filter(|_| is_answered) {
+                Some(at) => at.max(end) + self.arguments.linger,
+                None => first_until,
+            };
+            if until <= Instant::now() {
+                break;
+            }
+            self.turn(Some(until))?;
+        }
+        self.leave(CloseCode::NORMAL)?;
+        self.verdict()
+    }
+
+    /// Says Close, and waits for the server's. Until then messages are printed.
+    fn leave(&mut self, code: CloseCode) -> Result<(), Stop> {
+        self.is_leaving = true;
+        let mut is_said = false;
+        while let Some(connection) = self.connection {
+            // A connection that is being made for the last line must open first.
+            if self.is_open && self.speak_at.is_none() && !is_said {
+                is_said = self.reactor.tell(connection, |_, outbox| outbox.close(code));
+            }
+            self.turn(None)?;
+        }
+        Ok(())
+    }
+
+    fn connect(&mut self) -> Result<(), Stop> {
+        self.is_open = false;
+        self.is_closed_cleanly = false;
+        self.received = 0;
+        self.reason.clear();
+        self.notice = None;
+        self.refused_until = None;
+        loop {
+            let number = self.reactor.metrics().opened + 1;
+            self.reactor.service_mut().begin(number);
+            let places = self.endpoints.len() - self.endpoint;
+            let share = self.arguments.client.connect_timeout / places as u32;
+            self.attempt_until = (places > 1).then(|| Instant::now() + share);
+            match self.reactor.connect(&self.endpoints[self.endpoint], Rc::clone(&self.config)) {
+                Ok(connection) => {
+                    self.connection = Some(connection);
+                    return Ok(());
+                }
+                Err(error) if places == 1 => {
+                    return Err(Stop::Failed(self.arguments.client.cannot_connect(&error)));
+                }
+                Err(_) => self.endpoint += 1,
+            }
+        }
+    }
+
+    /// Waits for something to happen, and handles it; no longer than until then.
+    fn turn(&mut self, until: Option<Instant>) -> Result<(), Stop> {
+        let moments = [
+            until,
+            self.waiting_until,
+            self.speak_at,
+            self.attempt_until,
+            self.refused_until,
+            self.reply.whole_at(),
+            self.challenge.as_ref().map(|(_, until)| *until),
+        ];
+        let next = moments.into_iter().flatten().min();
+        let timeout = next.map(|next| next.saturating_duration_since(Instant::now()));
+        self.reactor.turn(timeout, &mut |_stdin| {})?;
+        while let Some(event) = self.reactor.service_mut().next() {
+            match event {
+                Incoming::Opened => self.opened()?,
+                Incoming::Message(kind, message) => self.receive(kind, message)?,
+                Incoming::Pong => self.pong()?,
+                Incoming::Closing(reason) => self.reason = reason,
+                Incoming::Ended(end) => self.ended(end)?,
+            }
+        }
+        self.look_for_refusal()?;
+        self.handle_timeouts()
+    }
+
+    fn handle_timeouts(&mut self) -> Result<(), Stop> {
+        let now = Instant::now();
+        let reply = self.reply.pause(now);
+        self.take_reply(reply)?;
+        if self.challenge.as_ref().is_some_and(|(_, until)| *until <= now) {
+            return Err(self.wants_key());
+        }
+        if self.waiting_until.is_some_and(|until| until <= now) {
+            self.waiting_until = None;
+            self.unanswered = None;
+            self.is_impatient = !self.prompt.is_terminal();
+        }
+        if self.attempt_until.is_some_and(|until| until <= now) {
+            self.endpoint += 1;
+            return self.connect();
+        }
+        if self.speak_at.is_some_and(|at| at <= now) {
+            self.speak_at = None;
+            return self.send_unanswered();
+        }
+        Ok(())
+    }
+
+    fn opened(&mut self) -> Result<(), Stop> {
+        self.is_open = true;
+        self.attempt_until = None;
+        self.show_handshake();
+        if self.config.auth.is_some() {
+            self.speak_at = Some(Instant::now() + AUTH_PAUSE);
+            return Ok(());
+        }
+        self.send_unanswered()
+    }
+
+    /// Takes a message, whenever it comes.
+    fn receive(&mut self, kind: Kind, message: Vec<u8>) -> Result<(), Stop> {
+        let is_first = self.received == 0 && self.challenge.is_none();
+        if is_first && self.looks_like_challenge(kind, &message) {
+            self.challenge = Some((message, Instant::now() + self.arguments.linger));
+            return Ok(());
+        }
+        if is_first && self.config.framing != Framing::WebSocket && speaks_tls(&message) {
+            let ended = Ended { response: &message, ..Ended::default() };
+            return Err(Stop::Failed(self.arguments.client.explain(&ended)));
+        }
+        if let Some((first, _)) = self.challenge.take() {
+            self.take_message(&first)?;
+        }
+        self.take_message(&message)
+    }
+
+    fn take_message(&mut self, message: &[u8]) -> Result<(), Stop> {
+        let now = Instant::now();
+        self.received += 1;
+        self.received_in_all += 1;
+        self.last_received = Some(now);
+        if self.config.framing == Framing::Raw {
+            let reply = self.reply.receive(message, now);
+            return self.take_reply(reply);
+        }
+        self.answered();
+        self.print(message, true)
+    }
+
+    /// Prints bare bytes, which answer the line that was given last if they are a whole reply.
+    fn take_reply(&mut self, reply: Print) -> Result<(), Stop> {
+        if matches!(reply, Print::Whole(_)) {
+            self.answered();
+        }
+        self.print_raw(reply)
+    }
+
+    /// The line that was given last has its reply.
+    fn answered(&mut self) {
+        self.waiting_until = None;
+        self.unanswered = None;
+        self.is_impatient = false;
+    }
+}

@@ -1,0 +1,100 @@
+//! What the server did since the last look.
+
+use crate::proto::response::SHOWN_BYTES_MAX;
+use crate::proto::{Control, End, Kind, Message, Outbox};
+use crate::service::{Context, Handshake, Service};
+use std::collections::VecDeque;
+
+/// One thing that happened, in the order in which things happened.
+#[derive(Debug)]
+pub(super) enum Incoming {
+    Opened,
+    Message(Kind, Vec<u8>),
+    Pong,
+    /// The reason in the server's Close.
+    Closing(String),
+    Ended(End),
+}
+
+/// See the [module documentation](self). Of an older connection nothing counts any more.
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    incoming: VecDeque<Incoming>,
+    /// The number of the connection that counts; those before it do not.
+    connection: u64,
+    request: Vec<u8>,
+    response: Vec<u8>,
+}
+
+impl Inbox {
+    pub(super) fn next(&mut self) -> Option<Incoming> {
+        self.incoming.pop_front()
+    }
+
+    /// Forgets what was, because the connection with this number is about to be made.
+    pub(super) fn begin(&mut self, connection: u64) {
+        *self = Self { connection, ..Self::default() };
+    }
+
+    /// What the upgrade was asked with, once it was.
+    pub(super) fn request(&self) -> &[u8] {
+        &self.request
+    }
+
+    /// What came in answer to it, and the beginning of what followed.
+    pub(super) fn response(&self) -> &[u8] {
+        &self.response
+    }
+
+    fn is_current(&self, context: &Context) -> bool {
+        context.connection >= self.connection
+    }
+
+    fn push(&mut self, context: &Context, incoming: Incoming) {
+        if self.is_current(context) {
+            self.incoming.push_back(incoming);
+        }
+    }
+}
+
+impl Service for Inbox {
+    /// A server may write a reply out before it reads on.
+    fn reads_while_blocked(&self) -> bool {
+        true
+    }
+
+    fn on_open(&mut self, context: &Context, _outbox: &mut Outbox<'_>) {
+        self.push(context, Incoming::Opened);
+    }
+
+    fn on_message(&mut self, context: &Context, message: Message<'_>, _outbox: &mut Outbox<'_>) {
+        self.push(context, Incoming::Message(message.kind, message.payload.to_vec()));
+    }
+
+    fn on_handshake(&mut self, context: &Context, bytes: Handshake<'_>) {
+        if !self.is_current(context) {
+            return;
+        }
+        match bytes {
+            Handshake::Sent(request) => self.request = request.to_vec(),
+            Handshake::Received(bytes) => {
+                let room = SHOWN_BYTES_MAX.saturating_sub(self.response.len());
+                self.response.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            }
+        }
+    }
+
+    fn on_control(&mut self, context: &Context, control: Control<'_>) {
+        self.push(
+            context,
+            match control {
+                Control::Pong => Incoming::Pong,
+                Control::Close(reason) => Incoming::Closing(reason.into()),
+            },
+        );
+    }
+
+    fn on_close(&mut self, context: &Context, end: End) {
+        self.push(context, Incoming::Ended(end));
+    }
+}

@@ -1,0 +1,58 @@
+"""Runs a program on a terminal and types at it.
+
+Usage: terminal.py STEPS PROGRAM ARGUMENT...
+
+STEPS is a JSON list of [what to wait for on the screen, what to type then]; each wait looks behind the last one.
+Prints all that was on the screen, and ends with the program's exit code.
+"""
+import fcntl
+import json
+import os
+import pty
+import select
+import signal
+import struct
+import sys
+import termios
+
+
+def main(steps, command):
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.environ.update(TERM="xterm")
+        os.execv(command[0], command)
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    signal.signal(signal.SIGALRM, lambda *_: os.kill(pid, signal.SIGKILL))
+    signal.alarm(15)
+    screen, seen, ended = b"", 0, False
+
+    def look():
+        nonlocal screen
+        try:
+            piece = os.read(terminal, 65536)
+        except OSError:
+            piece = b""
+        screen += piece
+        return bool(piece)
+
+    for wanted, typed in steps:
+        wanted, typed = wanted.encode(), typed.encode()
+        while not ended and screen.find(wanted, seen) < 0:
+            ended = not look()
+        seen = max(seen, screen.find(wanted, seen) + len(wanted))
+        while typed and not ended:
+            # What is typed comes back: a terminal reads both ways.
+            readable, writable, _ = select.select([terminal], [terminal], [])
+            if readable:
+                ended = not look()
+            if writable and not ended:
+                typed = typed[os.write(terminal, typed[:256]):]
+    while look():
+        pass
+    sys.stdout.buffer.write(screen)
+    sys.stdout.flush()
+    status = os.waitpid(pid, 0)[1]
+    sys.exit(os.WEXITSTATUS(status) if os.WIFEXITED(status) else 1)
+
+
+main(json.loads(sys.argv[1]), sys.argv[2:])

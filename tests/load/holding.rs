@@ -51,7 +51,7 @@ fn more_connections_than_are_proved_at_once_are_all_proved() {
     // One that stops in the end is waited for on all of them at the same time.
     let pid = Pid::from_raw(server.pid() as i32).expect("a process id");
     let flags = "-c 1500 -d 3s --probe-every 1s --reply-timeout 2s";
-    let (begin, stopper) = (Instant::now(), stop_after(pid, Duration::from_millis(3_500)));
+    let (begin, stopper) = (Instant::now(), stop_after(pid, Duration::from_millis(2_500)));
     let outcome = hold(server.url(), flags).outcome;
     stopper.join().expect("it does not panic");
     assert_eq!(outcome.connections.lost, 1_500, "{}", outcome.verdict_reason);

@@ -77,6 +77,7 @@ impl<T: Stream> Connection<T> {
         self.flags.raise(Flag::Readable, readiness.readable | readiness.read_closed);
         self.flags.raise(Flag::Writable, readiness.writable);
         self.flags.raise(Flag::ReadClosed, readiness.read_closed);
+        self.flags.raise(Flag::Urgent, readiness.urgent);
     }
 
     /// Treats it as readable, to find out: a stop must not miss what has just arrived.
@@ -281,11 +282,13 @@ impl<T: Stream> Connection<T> {
                     Flag::Readable,
                     count == wanted
                         || self.flags.has(Flag::ReadClosed)
+                        || self.flags.has(Flag::Urgent)
                         || self.stream.may_hold_input(),
                 );
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 self.flags.set(Flag::Readable, false);
+                self.flags.set(Flag::Urgent, false);
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => match tls_failure(&error) {

@@ -177,6 +177,8 @@ pub struct Readiness {
     pub writable: bool,
     /// The peer has ended its output, or the stream is broken: behind the data there is an end to read.
     pub read_closed: bool,
+    /// An urgent mark is in the input (`MSG_OOB`). A read stops there, whatever is behind it.
+    pub urgent: bool,
 }
 
 /// Who is at the other end, in 18 bytes.

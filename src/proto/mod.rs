@@ -21,6 +21,7 @@ pub mod mask;
 pub mod message;
 pub mod outbox;
 pub mod session;
+mod spill;
 mod store;
 pub mod tls_failure;
 mod unfinished;

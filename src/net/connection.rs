@@ -403,7 +403,8 @@ impl<T: Stream> Connection<T> {
     /// not in the middle of a message.
     fn close_if_draining<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
         let is_heard = !self.flags.has(Flag::Readable) && !self.flags.has(Flag::InputLeft);
-        let is_done = is_heard && self.session.is_between_messages();
+        let is_done =
+            is_heard && self.session.is_between_messages() && !self.stream.is_inside_record();
         if shared.draining && is_done && self.session.stage() != Stage::Closing {
             self.end_with(End::Drained);
             self.session.close(CloseCode::GOING_AWAY, shared.batch);
@@ -429,8 +430,9 @@ impl<T: Stream> Connection<T> {
         *shared.bytes_sent += sent as u64;
         shared.batch.release_message();
         if let Err(error) = self.session.keep(shared.batch, sent) {
-            return self.break_off(End::Failed(error));
+            self.break_off(End::Failed(error));
         }
+        shared.batch.finish();
         self.shut_down_output();
     }
 
@@ -500,9 +502,11 @@ impl<T: Stream> Connection<T> {
         !self.session.pending().is_empty() || self.stream.unsent_bytes_max() > 0
     }
 
-    /// Bytes of heap that unfinished business takes: the session's, and what the stream holds back.
+    /// Bytes of heap that unfinished business takes: the session's, and what the stream holds of input and
+    /// output.
     pub(super) fn heap_bytes(&self) -> usize {
-        self.session.heap_bytes() + self.stream.unsent_bytes_max()
+        let of_stream = self.stream.unsent_bytes_max() + self.stream.held_bytes();
+        self.session.heap_bytes() + of_stream
     }
 
     /// Whether our Close is on its way, and the peer's is waited for.

@@ -159,3 +159,25 @@ pub(super) fn is_about_the_client(error: &io::Error) -> bool {
     ];
     Errno::from_io_error(error).is_some_and(|errno| errors.contains(&errno))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::{Framing, Role};
+
+    #[test]
+    fn each_door_at_which_somebody_waits_has_its_turn() {
+        let mut doorkeeper = Doorkeeper::new();
+        assert_eq!(doorkeeper.next_door(), None);
+        for latched in [true, false, true, true] {
+            let config = Rc::new(Config::new(Role::Server, Framing::Raw));
+            doorkeeper.doors.push(Door { listener: (), config, latched });
+        }
+        let mut next = || doorkeeper.next_door();
+        assert_eq!([next(), next(), next(), next()], [Some(0), Some(2), Some(3), Some(0)]);
+        doorkeeper.doors[2].latched = false;
+        assert_eq!(doorkeeper.next_door(), Some(3));
+        doorkeeper.retry_at = Some(1);
+        assert_eq!(doorkeeper.next_door(), None);
+    }
+}

@@ -224,7 +224,8 @@ impl<N: Network, S: Service> Reactor<N, S> {
                 Some(connection) => {
                     connection.latch(readiness);
                     if connection.wants_drive(service) && connection.enqueue() {
-                        let queue = if connection.is_over_budget() { &mut *bulk } else { &mut *ready };
+                        let queue =
+                            if connection.is_over_budget() { &mut *bulk } else { &mut *ready };
                         queue.push_back(readiness.token);
                     }
                 }
@@ -331,8 +332,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
     fn queue(&mut self, token: Token) {
         let Some(connection) = self.connections.find(token) else { return };
         if connection.enqueue() {
-            let queue =
-                if connection.is_over_budget() { &mut self.bulk } else { &mut self.ready };
+            let queue = if connection.is_over_budget() { &mut self.bulk } else { &mut self.ready };
             queue.push_back(token);
         }
     }

@@ -40,6 +40,8 @@ pub struct Batch {
     assembled: Store,
     random: Random,
     codec: Codec,
+    /// What had been done when the batch was finished.
+    finished_work: usize,
 }
 
 impl Batch {
@@ -53,6 +55,7 @@ impl Batch {
             assembled: Store::default(),
             random,
             codec: Codec::default(),
+            finished_work: 0,
         }
     }
 
@@ -63,11 +66,20 @@ impl Batch {
     pub fn begin(&mut self, tail: &[u8]) {
         assert!(tail.len() < self.bytes.len(), "a tail leaves room to read");
         self.bytes[..tail.len()].copy_from_slice(tail);
-        self.answers = 0..0;
+        self.finish();
+        self.finished_work = 0;
         self.unread = 0..tail.len();
+    }
+
+    /// Forgets everything, now that it is sent or kept, and gives large memory back. What was done is still
+    /// known.
+    pub fn finish(&mut self) {
+        self.finished_work = self.work();
+        self.codec.take_work();
+        self.answers = 0..0;
+        self.unread = 0..0;
         self.spill.clear();
         self.release_message();
-        self.codec.take_work();
     }
 
     /// Says how many bytes the next batches may need beside the buffer. By default there is no limit.
@@ -78,7 +90,7 @@ impl Batch {
     /// What this batch has done so far beyond reading: bytes of answers, and those that it compressed or
     /// decompressed.
     pub fn work(&self) -> usize {
-        self.answers.len() + self.spill.len() + self.codec.work()
+        self.finished_work + self.answers.len() + self.spill.len() + self.codec.work()
     }
 
     /// Whether it has done so much that the unread rest should wait for another batch, so that others have

@@ -112,12 +112,7 @@ impl Store {
     }
 
     #[cold]
-    fn grow(
-        &mut self,
-        additional: usize,
-        heap_bytes_max: usize,
-        room: usize,
-    ) -> Result<(), Error> {
+    fn grow(&mut self, additional: usize, heap_bytes_max: usize, room: usize) -> Result<(), Error> {
         let wanted = self.len().checked_add(additional).ok_or(Error::MemoryExhausted)?;
         match self {
             Self::Heap(heap) if wanted <= heap_bytes_max => {

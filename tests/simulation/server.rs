@@ -2,8 +2,8 @@
 
 use crate::agenda::Action;
 use crate::link::{Link, Place};
-use crate::turn::{BATCH_BYTES_MAX, PROGRESS_BYTES};
 use crate::plan::MILLISECOND;
+use crate::turn::{BATCH_BYTES_MAX, PROGRESS_BYTES};
 use crate::world::World;
 use rustix::io::Errno;
 use std::io;

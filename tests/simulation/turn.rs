@@ -49,7 +49,9 @@ impl World {
         let others = (0..self.links.len()).filter(|&other| other != at);
         let is_server = |other: &usize| self.links[*other].place == Place::Server;
         if !is_bulk(at) && others.filter(is_server).any(|it| is_bulk(it) && is_served(it)) {
-            self.violate(format!("link {at}: it is served behind one that had a whole turn before"));
+            self.violate(format!(
+                "link {at}: it is served behind one that had a whole turn before"
+            ));
         }
     }
 }

@@ -308,7 +308,8 @@ mod zlib {
             let bomb = deflate(&mut codec, &vec![0; BOMB_BYTES], 15).unwrap();
             assert!(bomb.len() < BOMB_BYTES / 32);
             let limit = BOMB_BYTES;
-            let mut inflate = |limit, room| codec.inflate(&bomb, &[], limit, room).map(|it| it.len());
+            let mut inflate =
+                |limit, room| codec.inflate(&bomb, &[], limit, room).map(|it| it.len());
             assert_eq!(inflate(limit, ROOM), Ok(BOMB_BYTES));
             assert_eq!(inflate(limit - 1, ROOM), Err(Error::MessageTooBig));
             assert_eq!(inflate(usize::MAX, 2 * limit), Ok(BOMB_BYTES));

@@ -12,12 +12,6 @@ pub const RECEIVE_BUFFER_BYTES: usize = 256 * 1024;
 /// only cost system calls, a fifth of the price of a message of 1 MiB.
 pub const SHARED_TURN_BYTES: usize = 64 * 1024;
 
-/// What one connection may have done for it in one turn: bytes of output that do not fit where the input was,
-/// and bytes that are compressed or decompressed. 1 MiB, which takes about a millisecond, so that nobody waits
-/// longer for one that sends compressed zeros. Input alone is bounded by [`RECEIVE_BUFFER_BYTES`]. One
-/// message is never divided: a large one may pass the bound, once, and then others go first.
-pub const BATCH_WORK_BYTES_MAX: usize = 1024 * 1024;
-
 /// What the connection at hand may need of memory even when [`Limits::memory_bytes_max`] is reached: 4 MiB. Like the
 /// buffer it is there once, whatever the number of connections. It is twice what the output of one batch
 /// comes to with its last message, so that only large messages can meet with a want of memory.

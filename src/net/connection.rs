@@ -4,9 +4,8 @@ use super::deadlines::Moment;
 use super::flags::{Flag, Flags};
 use super::network::{Peer, Readiness, Stream, Token};
 use super::slab::Tokened;
-use crate::limits::{
-    BATCH_WORK_BYTES_MAX, CLOSE_ANSWER_WAIT, Limits, PROGRESS_BYTES, SHARED_TURN_BYTES,
-};
+use crate::limits::{CLOSE_ANSWER_WAIT, Limits, PROGRESS_BYTES, SHARED_TURN_BYTES};
+use crate::proto::batch::BATCH_WORK_BYTES_MAX;
 use crate::proto::{
     Batch, CloseCode, End, Error, Event, Framing, Outbox, Role, Session, Stage, Status, Step,
     TlsFailure,

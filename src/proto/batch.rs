@@ -23,11 +23,16 @@ use super::frame::Header;
 use super::mask;
 use super::spill::Spill;
 use super::store::Store;
-use crate::limits::BATCH_WORK_BYTES_MAX;
 use std::ops::Range;
 
 /// Fills a slice with unpredictable bytes (masking keys, challenges).
 pub type Random = Box<dyn FnMut(&mut [u8])>;
+
+/// What one batch may do for its connection: bytes of output that do not fit where the input was, and bytes that are
+/// compressed or decompressed. 1 MiB, which takes about a millisecond, so that nobody waits longer for one that
+/// sends compressed zeros. One message is never divided: a large one may pass the bound, once, and then others
+/// go first.
+pub const BATCH_WORK_BYTES_MAX: usize = 1024 * 1024;
 
 /// See the [module documentation](self).
 pub struct Batch {

@@ -13,8 +13,17 @@ pub const RECEIVE_BUFFER_BYTES: usize = 256 * 1024;
 /// only cost system calls, a fifth of the price of a message of 1 MiB.
 pub const SHARED_TURN_BYTES: usize = 64 * 1024;
 
-/// Connections accepted from one listener in one turn. 64: enough that accepting is never the bottleneck,
-/// few enough that a storm of connects does not make the connected ones wait.
+/// What the connection at hand may need of memory even when [`Limits::memory_bytes_max`] is reached: 4 MiB. Like the
+/// buffer it is there once, whatever the number of connections. It is twice what the output of one batch
+/// comes to with its last message, so that only large messages can meet with a want of memory.
+pub const BATCH_MEMORY_BYTES: usize = 4 * 1024 * 1024;
+
+/// How much more of an unfinished message counts as activity: 64 KiB. Less must not, or one byte before each
+/// deadline would keep a connection for ever.
+pub const PROGRESS_BYTES: u64 = 64 * 1024;
+
+/// Connections accepted in one turn from all listeners together. 64: enough that accepting is never the
+/// bottleneck, few enough that a storm of connects does not make the connected ones wait.
 pub const ACCEPTS_PER_TURN: usize = 64;
 
 /// How long a listener that found no descriptor for a new connection waits, unless one closes earlier:
@@ -98,15 +107,18 @@ pub struct Limits {
     pub connections_per_address_max: Option<u32>,
     /// When connections are dropped by chance because too many have not been let in yet. Default never.
     pub early_drop: Option<EarlyDrop>,
-    /// Heap bytes that all connections together may own: half-received messages and unsent answers.
-    /// Default 256 MiB. When it is passed, the connection that owns most is ended.
+    /// Bytes that all connections together may own: half-received messages and unsent answers, in TLS too.
+    /// Default 256 MiB. When three quarters are passed, the connection that owns most is ended. The last quarter
+    /// is for the message at hand, decompressed and answered; one that needs more than is left ends its
+    /// connection.
     pub memory_bytes_max: usize,
     /// From the connect to the end of the opening handshake, whatever arrives meanwhile. Default 10 s:
     /// long for any client, short for who holds a connection open with a byte now and then.
     pub handshake_timeout: Duration,
     /// From the challenge to the whole answer, whatever arrives meanwhile. Default 10 s, as above.
     pub auth_timeout: Duration,
-    /// Without any message. Default none: an idle connection costs next to nothing.
+    /// Without a complete message, or [`PROGRESS_BYTES`] more of one. Default none: an idle connection costs next to
+    /// nothing.
     pub idle_timeout: Option<Duration>,
     /// Without a byte taken of answers that wait to be sent. Default 5 min: a peer that has not read for so
     /// long will not, and holds our memory and the kernel's. It is the kernel that takes, in steps of a third
@@ -119,6 +131,14 @@ pub struct Limits {
     pub drain_timeout: Duration,
     /// How long a WebSocket may be silent until it is pinged, and again until it is given up. Default none.
     pub ping_interval: Option<Duration>,
+}
+
+impl Limits {
+    /// Bytes that connections may own while none of them is served: three quarters of
+    /// [`memory_bytes_max`](Self::memory_bytes_max).
+    pub fn held_bytes_max(&self) -> usize {
+        self.memory_bytes_max - self.memory_bytes_max / 4
+    }
 }
 
 impl Default for Limits {

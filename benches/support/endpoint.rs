@@ -76,7 +76,7 @@ impl<S: Service> Endpoint<S> {
 
     fn send_all(&mut self) -> usize {
         let sent = self.batch.answers().iter().map(|part| part.len()).sum();
-        self.session.keep(&self.batch, sent);
+        self.session.keep(&self.batch, sent).expect("there is memory");
         sent
     }
 }

@@ -4,7 +4,8 @@ use super::deadlines::Moment;
 use super::flags::{Flag, Flags};
 use super::network::{Peer, Readiness, Stream, Token};
 use super::slab::Tokened;
-use crate::limits::{CLOSE_ANSWER_WAIT, Limits, SHARED_TURN_BYTES};
+use crate::limits::{CLOSE_ANSWER_WAIT, Limits, PROGRESS_BYTES, SHARED_TURN_BYTES};
+use crate::proto::batch::BATCH_WORK_BYTES_MAX;
 use crate::proto::{
     Batch, CloseCode, End, Error, Event, Framing, Outbox, Role, Session, Stage, Status, Step,
     TlsFailure,
@@ -31,7 +32,7 @@ pub struct Connection<T> {
     peer: Peer,
     /// When the reactor looks at it next; kept here so that it can be moved.
     deadline: Option<NonZeroU64>,
-    /// The tick of the last message, and once it is closing, of the first of our last words.
+    /// The tick of the last message, or of the last [`PROGRESS_BYTES`] of one, and once it is closing, of the first of our last words.
     active: u32,
     end: Option<End>,
     flags: Flags,
@@ -77,6 +78,7 @@ impl<T: Stream> Connection<T> {
         self.flags.raise(Flag::Readable, readiness.readable | readiness.read_closed);
         self.flags.raise(Flag::Writable, readiness.writable);
         self.flags.raise(Flag::ReadClosed, readiness.read_closed);
+        self.flags.raise(Flag::Urgent, readiness.urgent);
     }
 
     /// Treats it as readable, to find out: a stop must not miss what has just arrived.
@@ -89,14 +91,16 @@ impl<T: Stream> Connection<T> {
         if self.flags.has(Flag::Connecting) {
             return self.flags.has(Flag::Writable);
         }
-        let has_input = self.flags.has(Flag::Readable) && !self.flags.has(Flag::Eof);
+        let may_read = self.flags.has(Flag::Readable) && !self.flags.has(Flag::Eof);
+        let has_input = may_read || self.flags.has(Flag::InputLeft);
         if self.is_blocked() {
             return self.flags.has(Flag::Writable) || (has_input && service.reads_while_blocked());
         }
         has_input || self.wants_to_flood(service)
     }
 
-    /// Does what can be done now: sends what is pending, then reads once, answers, and writes once.
+    /// Does what can be done now: sends what is pending, then reads once, answers, and writes once. What a
+    /// full batch left unread comes first.
     ///
     /// Nothing is read while the peer has not taken what it was sent: that is the back-pressure, and it
     /// bounds what a connection holds to the answers to one batch. A service may bound it otherwise.
@@ -107,14 +111,20 @@ impl<T: Stream> Connection<T> {
             return;
         }
         shared.batch.begin(self.session.tail());
-        match self.flags.has(Flag::Opening) {
-            true => self.receive_while_opening(was_connecting, shared),
-            false => self.receive(shared),
+        if !self.flags.replace(Flag::InputLeft, false) {
+            match self.flags.has(Flag::Opening) {
+                true => self.receive_while_opening(was_connecting, shared),
+                false => self.receive(shared),
+            }
         }
         if self.stream.is_established() {
+            let units = self.progress_units();
             self.step_all(shared);
+            if self.session.stage() == Stage::Open && self.progress_units() > units {
+                self.active = shared.now.map_or(0, tick);
+            }
         }
-        if self.flags.has(Flag::Eof) {
+        if self.flags.has(Flag::Eof) && !self.flags.has(Flag::InputLeft) {
             self.receive_eof(shared);
         }
         if self.wants_to_flood(shared.service) {
@@ -150,6 +160,7 @@ impl<T: Stream> Connection<T> {
     /// Fails the session for something that its input did not bring.
     pub(super) fn fail<S: Service>(&mut self, error: Error, shared: &mut Shared<'_, S>) {
         self.end_with(End::Failed(error));
+        self.flags.set(Flag::InputLeft, false);
         shared.batch.begin(&[]);
         self.session.fail(error, shared.batch);
         self.send(shared);
@@ -264,8 +275,9 @@ impl<T: Stream> Connection<T> {
             return;
         }
         let free = shared.batch.free();
-        let wanted =
-            if shared.modest_waits { free.len().min(SHARED_TURN_BYTES) } else { free.len() };
+        // Of what expands, a whole buffer would only be carried from batch to batch.
+        let is_shared = shared.modest_waits || self.flags.has(Flag::OverBudget);
+        let wanted = if is_shared { free.len().min(SHARED_TURN_BYTES) } else { free.len() };
         match self.stream.read(&mut free[..wanted]) {
             Ok(0) => self.flags.set(Flag::Eof, true),
             Ok(count) => {
@@ -284,11 +296,13 @@ impl<T: Stream> Connection<T> {
                     Flag::Readable,
                     count == wanted
                         || self.flags.has(Flag::ReadClosed)
+                        || self.flags.has(Flag::Urgent)
                         || self.stream.may_hold_input(),
                 );
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 self.flags.set(Flag::Readable, false);
+                self.flags.set(Flag::Urgent, false);
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => match tls_failure(&error) {
@@ -339,9 +353,13 @@ impl<T: Stream> Connection<T> {
         self.session.abandon();
     }
 
-    /// Steps through everything that was received.
+    /// Steps through everything that was received, or until the batch is full.
     fn step_all<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
         loop {
+            if shared.batch.is_full() {
+                self.flags.set(Flag::InputLeft, !shared.batch.unread().is_empty());
+                return;
+            }
             let before = self.session.stage();
             let by = match self.session.step(shared.batch) {
                 Ok(Status::Partial) => return,
@@ -353,8 +371,11 @@ impl<T: Stream> Connection<T> {
                     self.session.peer_end()
                 }
                 Ok(Status::Complete(step)) => {
+                    let is_progress = step.is_progress();
                     dispatch(step, self.id, shared.now, shared.service);
-                    self.active = shared.now.map_or(0, tick);
+                    if is_progress {
+                        self.active = shared.now.map_or(0, tick);
+                    }
                     End::Service
                 }
                 Err(error) => {
@@ -400,7 +421,9 @@ impl<T: Stream> Connection<T> {
     /// Says goodbye once a stop was asked for, everything that had arrived is answered, and the peer is
     /// not in the middle of a message.
     fn close_if_draining<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
-        let is_done = !self.flags.has(Flag::Readable) && self.session.is_between_messages();
+        let is_heard = !self.flags.has(Flag::Readable) && !self.flags.has(Flag::InputLeft);
+        let is_done =
+            is_heard && self.session.is_between_messages() && !self.stream.is_inside_record();
         if shared.draining && is_done && self.session.stage() != Stage::Closing {
             self.end_with(End::Drained);
             self.session.close(CloseCode::GOING_AWAY, shared.batch);
@@ -409,6 +432,11 @@ impl<T: Stream> Connection<T> {
 
     /// Writes the answers of the batch, and leaves with the session what the kernel refuses.
     fn send<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
+        if shared.batch.take_exhaustion() {
+            self.end_with(End::Failed(Error::MemoryExhausted));
+            self.session.fail(Error::MemoryExhausted, shared.batch);
+        }
+        self.flags.set(Flag::OverBudget, shared.batch.work() >= BATCH_WORK_BYTES_MAX);
         let answers = shared.batch.answers();
         let has_answers = answers.iter().any(|part| !part.is_empty());
         let mut sent = 0;
@@ -427,7 +455,11 @@ impl<T: Stream> Connection<T> {
             }
         }
         *shared.bytes_sent += sent as u64;
-        self.session.keep(shared.batch, sent);
+        shared.batch.release_message();
+        if let Err(error) = self.session.keep(shared.batch, sent) {
+            self.break_off(End::Failed(error));
+        }
+        shared.batch.finish();
         self.shut_down_output();
     }
 
@@ -470,11 +502,17 @@ impl<T: Stream> Connection<T> {
         self.session.config().framing == Framing::WebSocket
     }
 
+    /// How far the message in progress has come, in steps that count as activity: whoever sends a large message
+    /// slowly is not idle, and whoever sends a byte now and then is.
+    fn progress_units(&self) -> u64 {
+        self.session.message_bytes() / PROGRESS_BYTES
+    }
+
     fn is_idle(&self, now: Moment, limits: &Limits) -> bool {
         limits.idle_timeout.is_some_and(|idle| self.silence(now) >= idle)
     }
 
-    /// How long no message came, or since when it is closing.
+    /// How long no message was completed, or since when it is closing.
     fn silence(&self, now: Moment) -> Duration {
         TICK * tick(now).wrapping_sub(self.active)
     }
@@ -491,9 +529,11 @@ impl<T: Stream> Connection<T> {
         !self.session.pending().is_empty() || self.stream.unsent_bytes_max() > 0
     }
 
-    /// Bytes of heap that unfinished business takes: the session's, and what the stream holds back.
+    /// Bytes of heap that unfinished business takes: the session's, and what the stream holds of input and
+    /// output.
     pub(super) fn heap_bytes(&self) -> usize {
-        self.session.heap_bytes() + self.stream.unsent_bytes_max()
+        let of_stream = self.stream.unsent_bytes_max() + self.stream.held_bytes();
+        self.session.heap_bytes() + of_stream
     }
 
     /// Whether our Close is on its way, and the peer's is waited for.
@@ -504,6 +544,11 @@ impl<T: Stream> Connection<T> {
     /// Whether it had much to say when it was last heard.
     pub(super) fn is_greedy(&self) -> bool {
         self.flags.has(Flag::Greedy)
+    }
+
+    /// Whether its last batch took all that it may take in one turn.
+    pub(super) fn is_over_budget(&self) -> bool {
+        self.flags.has(Flag::OverBudget)
     }
 
     /// Whether it is still to be let in.

@@ -26,6 +26,8 @@ pub(super) struct Door<L> {
 /// The doors of a reactor.
 pub(super) struct Doorkeeper<L> {
     pub(super) doors: Vec<Door<L>>,
+    /// The door at which clients are let in next.
+    next: usize,
     /// There was no room: no accepts before this moment, unless a connection ends.
     retry_at: Option<Moment>,
     /// Whether the lack of room was logged, once until there is room again.
@@ -36,7 +38,7 @@ pub(super) struct Doorkeeper<L> {
 
 impl<L> Doorkeeper<L> {
     pub(super) fn new() -> Self {
-        Self { doors: Vec::new(), retry_at: None, warned: false, entering: 0 }
+        Self { doors: Vec::new(), next: 0, retry_at: None, warned: false, entering: 0 }
     }
 
     /// Lets nobody in any more.
@@ -48,6 +50,20 @@ impl<L> Doorkeeper<L> {
     /// Whether an accept should be tried now.
     pub(super) fn wants_accept(&self) -> bool {
         self.retry_at.is_none() && self.doors.iter().any(|door| door.latched)
+    }
+
+    /// The door at which one client may be let in now; each that has some in its turn, so that a crowd at one keeps
+    /// nobody at another waiting.
+    pub(super) fn next_door(&mut self) -> Option<usize> {
+        if self.retry_at.is_some() {
+            return None;
+        }
+        let count = self.doors.len();
+        let index = (0..count)
+            .map(|offset| (self.next + offset) % count)
+            .find(|&index| self.doors[index].latched)?;
+        self.next = index + 1;
+        Some(index)
     }
 
     /// When accepting should be tried again, if it waits for room.
@@ -142,4 +158,26 @@ pub(super) fn is_about_the_client(error: &io::Error) -> bool {
         Errno::PERM,
     ];
     Errno::from_io_error(error).is_some_and(|errno| errors.contains(&errno))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::{Framing, Role};
+
+    #[test]
+    fn each_door_at_which_somebody_waits_has_its_turn() {
+        let mut doorkeeper = Doorkeeper::new();
+        assert_eq!(doorkeeper.next_door(), None);
+        for latched in [true, false, true, true] {
+            let config = Rc::new(Config::new(Role::Server, Framing::Raw));
+            doorkeeper.doors.push(Door { listener: (), config, latched });
+        }
+        let mut next = || doorkeeper.next_door();
+        assert_eq!([next(), next(), next(), next()], [Some(0), Some(2), Some(3), Some(0)]);
+        doorkeeper.doors[2].latched = false;
+        assert_eq!(doorkeeper.next_door(), Some(3));
+        doorkeeper.retry_at = Some(1);
+        assert_eq!(doorkeeper.next_door(), None);
+    }
 }

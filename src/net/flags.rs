@@ -39,6 +39,13 @@ pub(super) enum Flag {
     BrokenOff = 1 << 11,
     /// We make it, and it is not open yet: one deadline is for all that is to be done until then.
     Opening = 1 << 12,
+    /// An event said that an urgent mark is in the input. A read stops there, so that a short one is not a
+    /// sign of having read everything; only `WouldBlock` is.
+    Urgent = 1 << 13,
+    /// The last batch ended before its input did: complete messages may be left in the tail.
+    InputLeft = 1 << 14,
+    /// The last batch took all that a connection may take in one turn.
+    OverBudget = 1 << 15,
 }
 
 impl Flags {

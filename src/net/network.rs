@@ -99,6 +99,17 @@ pub trait Stream {
         false
     }
 
+    /// Whether a record of the transport's own has begun and not ended: the peer is in the middle of something.
+    fn is_inside_record(&self) -> bool {
+        false
+    }
+
+    /// An upper bound of the memory that the transport has taken for input which it has not given out; 0 if there
+    /// is none.
+    fn held_bytes(&self) -> usize {
+        0
+    }
+
     /// An upper bound of the bytes that were taken by a write and wait here to be sent; 0 if there are none.
     fn unsent_bytes_max(&self) -> usize {
         0
@@ -177,6 +188,8 @@ pub struct Readiness {
     pub writable: bool,
     /// The peer has ended its output, or the stream is broken: behind the data there is an end to read.
     pub read_closed: bool,
+    /// An urgent mark is in the input (`MSG_OOB`). A read stops there, whatever is behind it.
+    pub urgent: bool,
 }
 
 /// Who is at the other end, in 18 bytes.

@@ -7,8 +7,9 @@ use super::doorkeeper::{Door, Doorkeeper, is_about_the_client, is_shortage};
 use super::heap;
 use super::network::{Network, Peer, Stream, Subject, Token};
 use super::slab::{Slab, Tokened};
-use crate::limits::{ACCEPTS_PER_TURN, Limits};
+use crate::limits::{ACCEPTS_PER_TURN, BATCH_MEMORY_BYTES, Limits};
 use crate::metrics::Metrics;
+use crate::proto::batch::BATCH_WORK_BYTES_MAX;
 use crate::proto::{Batch, Config, End, Error, Framing, Outbox, Role, Session, Stage};
 use crate::service::Service;
 use log::{debug, error, info, trace};
@@ -36,8 +37,10 @@ pub struct Reactor<N: Network, S: Service> {
     limits: Limits,
     batch: Batch,
     connections: Slab<Connection<N::Stream>>,
-    /// Connections to drive, each at most once.
+    /// Connections to drive, each at most once, here or in `bulk`.
     ready: VecDeque<Token>,
+    /// The same for those that took a whole turn's work when they were last driven: they come behind all others.
+    bulk: VecDeque<Token>,
     deadlines: Deadlines,
     doorkeeper: Doorkeeper<N::Listener>,
     /// Connections by network, if there is a limit for each.
@@ -64,6 +67,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
             batch,
             connections: Slab::new(),
             ready: VecDeque::with_capacity(READY_KEPT),
+            bulk: VecDeque::new(),
             deadlines: Deadlines::default(),
             doorkeeper: Doorkeeper::new(),
             by_network: HashMap::new(),
@@ -130,6 +134,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
         let timeout = self.poll_timeout(timeout);
         self.poll(timeout, external)?;
         self.now = None;
+        let bulk = self.bulk.len();
         for _ in 0..self.ready.len() {
             let Some(token) = self.ready.pop_front() else { break };
             self.drive(token);
@@ -137,6 +142,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
         if self.ready.is_empty() {
             self.ready.shrink_to(READY_KEPT);
         }
+        self.drive_bulk(bulk);
         self.accept();
         if self.connections.reuse_freed() {
             heap::settle();
@@ -195,7 +201,8 @@ impl<N: Network, S: Service> Reactor<N, S> {
 
     /// How long a poll may wait: not at all while something is still to be done.
     fn poll_timeout(&mut self, timeout: Option<Duration>) -> Option<Duration> {
-        if !self.ready.is_empty() || self.doorkeeper.wants_accept() {
+        let has_ready = !self.ready.is_empty() || !self.bulk.is_empty();
+        if has_ready || self.doorkeeper.wants_accept() {
             return Some(Duration::ZERO);
         }
         let moments = [self.deadlines.next(), self.doorkeeper.retry_at(), self.drain_until];
@@ -206,7 +213,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
 
     /// Latches what the events say.
     fn poll(&mut self, timeout: Option<Duration>, external: &mut dyn FnMut(u32)) -> io::Result<()> {
-        let Self { network, connections, ready, service, doorkeeper, metrics, .. } = self;
+        let Self { network, connections, ready, bulk, service, doorkeeper, metrics, .. } = self;
         network.poll(timeout, &mut |readiness| match readiness.token.subject() {
             Subject::Listener(index) => {
                 if let Some(door) = doorkeeper.doors.get_mut(index) {
@@ -218,12 +225,31 @@ impl<N: Network, S: Service> Reactor<N, S> {
                 Some(connection) => {
                     connection.latch(readiness);
                     if connection.wants_drive(service) && connection.enqueue() {
-                        ready.push_back(readiness.token);
+                        let queue =
+                            if connection.is_over_budget() { &mut *bulk } else { &mut *ready };
+                        queue.push_back(readiness.token);
                     }
                 }
                 None => metrics.stale_events += 1,
             },
         })
+    }
+
+    /// Drives the first `count` of those that took a whole turn's work before, until they have taken another one
+    /// together: then whoever has become ready meanwhile goes first.
+    fn drive_bulk(&mut self, count: usize) {
+        let mut work = 0;
+        for _ in 0..count {
+            let Some(token) = self.bulk.pop_front() else { break };
+            self.drive(token);
+            work += self.batch.work();
+            if work >= BATCH_WORK_BYTES_MAX {
+                return;
+            }
+        }
+        if self.bulk.is_empty() {
+            self.bulk = VecDeque::new();
+        }
     }
 
     fn drive(&mut self, token: Token) {
@@ -249,6 +275,8 @@ impl<N: Network, S: Service> Reactor<N, S> {
         let awaited_close = connection.awaits_close();
         let sent_before = self.metrics.bytes_sent;
         let was_entering = connection.is_entering();
+        let room = self.limits.memory_bytes_max.saturating_sub(self.held_bytes);
+        self.batch.allow(room.saturating_add(BATCH_MEMORY_BYTES));
         let network = &mut self.network;
         let mut clock = || network.now().as_nanos() as Moment;
         let mut shared = Shared {
@@ -288,7 +316,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
         if self.connections.find(token).is_some_and(|it| it.wants_drive(&self.service)) {
             self.queue(token);
         }
-        if self.held_bytes > self.limits.memory_bytes_max {
+        if self.held_bytes > self.limits.held_bytes_max() {
             self.relieve_memory();
         }
     }
@@ -303,20 +331,18 @@ impl<N: Network, S: Service> Reactor<N, S> {
     }
 
     fn queue(&mut self, token: Token) {
-        if self.connections.find(token).is_some_and(Connection::enqueue) {
-            self.ready.push_back(token);
+        let Some(connection) = self.connections.find(token) else { return };
+        if connection.enqueue() {
+            let queue = if connection.is_over_budget() { &mut self.bulk } else { &mut self.ready };
+            queue.push_back(token);
         }
     }
 
-    /// Accepts from each listener in turn, within the budget.
+    /// Accepts within the budget, from one listener after the other.
     fn accept(&mut self) {
-        for index in 0..self.doorkeeper.doors.len() {
-            for _ in 0..ACCEPTS_PER_TURN {
-                if !self.doorkeeper.doors[index].latched || self.doorkeeper.retry_at().is_some() {
-                    break;
-                }
-                self.accept_one(index);
-            }
+        for _ in 0..ACCEPTS_PER_TURN {
+            let Some(index) = self.doorkeeper.next_door() else { return };
+            self.accept_one(index);
         }
     }
 

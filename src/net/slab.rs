@@ -15,6 +15,9 @@ pub(super) trait Tokened {
 /// glibc gives back less of its heap once it was given back something that it had mapped.
 const CHUNK_SLOTS: usize = 512;
 
+/// So many values or more are a crowd: 64, which have several megabytes of memory if they speak TLS.
+const CROWD_MIN: usize = 64;
+
 /// See the [module documentation](self).
 #[derive(Debug)]
 pub(super) struct Slab<T> {
@@ -66,7 +69,7 @@ impl<T: Tokened> Slab<T> {
     }
 
     /// Makes the freed slots usable. Each time that half of the values have gone, memory is given back; whether
-    /// that was a crowd, of more than one chunk.
+    /// that was a crowd.
     pub(super) fn reuse_freed(&mut self) -> bool {
         if self.freed.is_empty() {
             return false;
@@ -75,7 +78,7 @@ impl<T: Tokened> Slab<T> {
         if self.len() > self.peak / 2 {
             return false;
         }
-        let was_crowd = self.peak > CHUNK_SLOTS;
+        let was_crowd = self.peak >= CROWD_MIN;
         self.give_back();
         self.peak = self.len();
         was_crowd

@@ -73,6 +73,20 @@ impl Stream for SystemStream {
         }
     }
 
+    fn is_inside_record(&self) -> bool {
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => false,
+            Self::Tls(stream) => stream.is_inside_record(),
+        }
+    }
+
+    fn held_bytes(&self) -> usize {
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => 0,
+            Self::Tls(stream) => stream.held_bytes(),
+        }
+    }
+
     fn unsent_bytes_max(&self) -> usize {
         match self {
             Self::Tcp(_) | Self::Unix(_) => 0,

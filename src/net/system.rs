@@ -128,6 +128,7 @@ impl Network for System {
                 readable: event.is_readable() || event.is_error(),
                 writable: event.is_writable() || event.is_error(),
                 read_closed: event.is_read_closed(),
+                urgent: is_urgent(event),
             });
         }
         Ok(())
@@ -138,8 +139,7 @@ impl Network for System {
     }
 
     fn register(&mut self, stream: &mut SystemStream, token: Token) -> io::Result<()> {
-        let both = Interest::READABLE | Interest::WRITABLE;
-        self.poll.registry().register(stream.source(), mio_token(token), both)
+        self.poll.registry().register(stream.source(), mio_token(token), INTEREST)
     }
 
     fn accept(&mut self, listener: &mut SystemListener) -> io::Result<(SystemStream, Peer)> {
@@ -212,6 +212,27 @@ fn choose_port_late(socket: &Socket) -> io::Result<()> {
 #[cfg(not(target_os = "linux"))]
 fn choose_port_late(_socket: &Socket) -> io::Result<()> {
     Ok(())
+}
+
+/// What is asked about a stream: whether it can be read and written, and where the system says that, whether
+/// there is an urgent mark.
+#[cfg(target_os = "linux")]
+const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE).add(Interest::PRIORITY);
+
+#[cfg(not(target_os = "linux"))]
+const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE);
+
+/// Whether an urgent mark is in the input. epoll_ctl(2): "EPOLLPRI: There is an exceptional condition on the
+/// file descriptor", and of a socket that is out-of-band data (tcp(7)).
+#[cfg(target_os = "linux")]
+fn is_urgent(event: &mio::event::Event) -> bool {
+    event.is_priority()
+}
+
+/// Elsewhere there might be one at any time.
+#[cfg(not(target_os = "linux"))]
+fn is_urgent(_event: &mio::event::Event) -> bool {
+    true
 }
 
 fn mio_token(token: Token) -> mio::Token {

@@ -8,7 +8,11 @@
 //! Reading consumes from the left edge of *unread*; answers grow into the space that leaves. A masked
 //! frame is four bytes longer than its echo, so an echo always fits where its frame stood, and a payload
 //! is unmasked right where the answer to it would put it: an echo only writes a header in front of it.
-//! What does not fit goes to `spill`, and after the first such byte everything does, so order is kept.
+//! What does not fit goes to the *spill*, and after the first such byte everything does, so order is kept.
+//!
+//! A few bytes of input can ask for very much: compressed zeros are a thousandth of what they stand for. So a
+//! batch counts what it does ([`Batch::is_full`]), and everything that it needs beside its buffer is taken from
+//! the room that it was given ([`Batch::allow`]).
 //!
 //! Invariant: `answers.start <= answers.end <= unread.start <= unread.end <= capacity`.
 //! A reactor owns one batch for all its connections; between drives it holds nothing of any of them.
@@ -17,13 +21,18 @@ use super::deflate::codec::Codec;
 use super::error::Error;
 use super::frame::Header;
 use super::mask;
+use super::spill::Spill;
+use super::store::Store;
 use std::ops::Range;
 
 /// Fills a slice with unpredictable bytes (masking keys, challenges).
 pub type Random = Box<dyn FnMut(&mut [u8])>;
 
-/// Spill space above this is given back after the batch that needed it: 1 MiB.
-const SPILL_BYTES_KEPT: usize = 1024 * 1024;
+/// What one batch may do for its connection: bytes of output that do not fit where the input was, and bytes that are
+/// compressed or decompressed. 1 MiB, which takes about a millisecond, so that nobody waits longer for one that
+/// sends compressed zeros. One message is never divided: a large one may pass the bound, once, and then others
+/// go first.
+pub const BATCH_WORK_BYTES_MAX: usize = 1024 * 1024;
 
 /// See the [module documentation](self).
 pub struct Batch {
@@ -31,11 +40,13 @@ pub struct Batch {
     answers: Range<usize>,
     unread: Range<usize>,
     /// Answers that found no room in front of the unread bytes. They follow `answers`.
-    spill: Vec<u8>,
-    /// The message that a session collected over several reads, while it is lent to the service.
-    assembled: Vec<u8>,
+    spill: Spill,
+    /// The message that a session collected over several reads or decompressed, while it is lent to the service.
+    assembled: Store,
     random: Random,
     codec: Codec,
+    /// What had been done when the batch was finished.
+    finished_work: usize,
 }
 
 impl Batch {
@@ -45,10 +56,11 @@ impl Batch {
             bytes: vec![0; capacity].into_boxed_slice(),
             answers: 0..0,
             unread: 0..0,
-            spill: Vec::new(),
-            assembled: Vec::new(),
+            spill: Spill::default(),
+            assembled: Store::default(),
             random,
             codec: Codec::default(),
+            finished_work: 0,
         }
     }
 
@@ -59,11 +71,56 @@ impl Batch {
     pub fn begin(&mut self, tail: &[u8]) {
         assert!(tail.len() < self.bytes.len(), "a tail leaves room to read");
         self.bytes[..tail.len()].copy_from_slice(tail);
-        self.answers = 0..0;
+        self.finish();
+        self.finished_work = 0;
         self.unread = 0..tail.len();
+    }
+
+    /// Forgets everything, now that it is sent or kept, and gives large memory back. What was done is still
+    /// known.
+    pub fn finish(&mut self) {
+        self.finished_work = self.work();
+        self.codec.take_work();
+        self.answers = 0..0;
+        self.unread = 0..0;
         self.spill.clear();
-        self.spill.shrink_to(SPILL_BYTES_KEPT);
-        self.assembled = Vec::new();
+        self.release_message();
+    }
+
+    /// Says how many bytes the next batches may need beside the buffer. By default there is no limit.
+    pub fn allow(&mut self, room: usize) {
+        self.spill.set_room(room);
+    }
+
+    /// What this batch has done so far beyond reading: bytes of answers, and those that it compressed or
+    /// decompressed.
+    pub fn work(&self) -> usize {
+        self.finished_work + self.answers.len() + self.spill.len() + self.codec.work()
+    }
+
+    /// Whether it has done so much that the unread rest should wait for another batch, so that others have
+    /// their turn and the answers can be sent: [`BATCH_WORK_BYTES_MAX`], or all that there was room for.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        // What is in the buffer cannot be too much.
+        (self.spill.len() + self.codec.work() >= BATCH_WORK_BYTES_MAX || self.spill.is_exhausted())
+            // A tail must leave room to read.
+            && self.unread.len() < self.bytes.len()
+    }
+
+    /// Whether answers had no room and are lost: the session cannot go on. Says so once.
+    pub fn take_exhaustion(&mut self) -> bool {
+        self.spill.take_exhaustion()
+    }
+
+    /// Gives back the memory of the message that was lent last.
+    pub fn release_message(&mut self) {
+        self.hold_assembled(Store::default());
+    }
+
+    /// How many bytes may still be needed beside the buffer.
+    pub(crate) fn room(&self) -> usize {
+        self.spill.room_beside()
     }
 
     /// Where a read may put its bytes; report them with [`filled`](Self::filled).
@@ -84,7 +141,7 @@ impl Batch {
 
     /// The answers so far, in two parts that follow each other.
     pub fn answers(&self) -> [&[u8]; 2] {
-        [&self.bytes[self.answers.clone()], &self.spill]
+        [&self.bytes[self.answers.clone()], self.spill.bytes()]
     }
 
     /// Gives up `count` bytes from the front of the unread ones.
@@ -139,7 +196,8 @@ impl Batch {
 
     /// Takes over a collected message, to be lent. It is freed with the next one, or when the batch begins
     /// anew.
-    pub(crate) fn hold_assembled(&mut self, message: Vec<u8>) {
+    pub(crate) fn hold_assembled(&mut self, message: Store) {
+        self.spill.count_beside(message.len());
         self.assembled = message;
     }
 
@@ -167,13 +225,20 @@ impl Batch {
         place: Range<usize>,
         history: &[u8],
         limit: usize,
-    ) -> Result<Vec<u8>, Error> {
-        self.codec.inflate(&self.bytes[place], history, limit)
+    ) -> Result<Store, Error> {
+        let room = self.room();
+        self.codec.inflate(&self.bytes[place], history, limit, room)
     }
 
-    /// The compressing and decompressing state that all sessions share.
-    pub(crate) fn codec(&mut self) -> &mut Codec {
-        &mut self.codec
+    /// Decompresses a message that was collected.
+    pub(crate) fn inflate_assembled(
+        &mut self,
+        message: &[u8],
+        history: &[u8],
+        limit: usize,
+    ) -> Result<Store, Error> {
+        let room = self.room();
+        self.codec.inflate(message, history, limit, room)
     }
 
     /// The place for answers that belong to no payload.
@@ -194,7 +259,7 @@ pub(crate) struct Answers<'a> {
     /// Bytes of the lent payload that stand directly behind `front`: none if it was assembled elsewhere.
     payload_bytes: usize,
     range: &'a mut Range<usize>,
-    spill: &'a mut Vec<u8>,
+    spill: &'a mut Spill,
     random: &'a mut Random,
     pub(crate) codec: &'a mut Codec,
 }
@@ -204,8 +269,35 @@ impl Answers<'_> {
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         match self.room(bytes.len()) {
             Some(room) => room.copy_from_slice(bytes),
-            None => self.spill.extend_from_slice(bytes),
+            None => self.spill.push(&[bytes]),
         }
+    }
+
+    /// Appends two parts, or, if there is not enough room, none.
+    pub(crate) fn push_both(&mut self, first: &[u8], second: &[u8]) {
+        match self.room(first.len() + second.len()) {
+            Some(room) => {
+                let (place, behind) = room.split_at_mut(first.len());
+                place.copy_from_slice(first);
+                behind.copy_from_slice(second);
+            }
+            None => self.spill.push(&[first, second]),
+        }
+    }
+
+    /// How many bytes compressing may need.
+    pub(crate) fn room_beside(&self) -> usize {
+        self.spill.room_beside()
+    }
+
+    /// Takes so many bytes of the room, or gives them back.
+    pub(crate) fn count_beside(&mut self, bytes: usize, is_needed: bool) {
+        self.spill.add_beside(bytes, is_needed);
+    }
+
+    /// Says that answers are lost, for want of memory.
+    pub(crate) fn exhaust(&mut self) {
+        self.spill.exhaust();
     }
 
     /// Appends a frame: its header, and the parts of its payload without a gap, masked if the header has a key.
@@ -223,13 +315,10 @@ impl Answers<'_> {
                 }
                 payload
             }
-            None => {
-                self.spill.reserve(header_bytes + header.payload_len as usize);
-                self.spill.extend_from_slice(&header.encode());
-                let start = self.spill.len();
-                parts.iter().for_each(|part| self.spill.extend_from_slice(part));
-                &mut self.spill[start..]
-            }
+            None => match self.spill.push_frame(header, parts) {
+                Some(payload) => payload,
+                None => return,
+            },
         };
         if let Some(key) = header.masking_key {
             mask::apply(payload, key);

@@ -20,6 +20,11 @@ impl Line {
         self.consumed > 0
     }
 
+    /// Bytes of the line in progress.
+    pub(crate) fn message_bytes(&self) -> u64 {
+        self.consumed
+    }
+
     /// Consumes a line, or the part of one that is there. `None` if it was only collected.
     pub(crate) fn receive(
         &mut self,
@@ -47,7 +52,7 @@ impl Line {
         if lend && unfinished.assembly_len() == 0 {
             return Ok(Status::Complete(Some(Piece::unframed(Some(place), begins, ends))));
         }
-        unfinished.assemble(batch.payload(place));
+        unfinished.assemble(batch.payload(place), batch.room())?;
         Ok(Status::Complete(ends.then(|| Piece::unframed(None, true, true))))
     }
 

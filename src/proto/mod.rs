@@ -22,6 +22,7 @@ pub mod message;
 pub mod outbox;
 pub mod response;
 pub mod session;
+mod spill;
 mod store;
 pub mod tls_failure;
 mod unfinished;

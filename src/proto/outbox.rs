@@ -43,10 +43,10 @@ impl Outbox<'_> {
             return self.push_compressed(message.kind, &[message.payload]);
         }
         if !self.answers.adopt(message.answer.as_ref(), message.payload.len()) {
-            if let Some(header) = message.answer {
-                self.answers.push(&header.encode());
+            match message.answer {
+                Some(header) => self.answers.push_both(&header.encode(), message.payload),
+                None => self.answers.push(message.payload),
             }
-            self.answers.push(message.payload);
         }
         self.link.is_mid_frame = !message.ends_frame;
     }
@@ -128,15 +128,21 @@ impl Outbox<'_> {
         let takeover = self.agreement.send_takeover();
         let history = if takeover { Some(&*self.unfinished.sent_history()) } else { None };
         let bits = self.agreement.send_window_bits();
-        let Some(compressed) = self.answers.codec.deflate(parts, history, bits) else {
-            return self.push_frame(kind.opcode(), parts);
+        let room = self.answers.room_beside();
+        let compressed = match self.answers.codec.deflate(parts, history, bits, room) {
+            Ok(Some(compressed)) => compressed,
+            Ok(None) => return self.push_frame(kind.opcode(), parts),
+            Err(_) => return self.answers.exhaust(),
         };
         let header = Header::new(true, kind.opcode(), 0);
+        self.answers.count_beside(compressed.len(), true);
         self.push_with(Header { rsv1: true, ..header }, &[&compressed]);
+        self.answers.count_beside(compressed.len(), false);
         self.answers.codec.reuse(compressed);
         if takeover {
-            for part in parts {
-                self.unfinished.sent_history().extend(part);
+            let history = self.unfinished.sent_history();
+            if parts.iter().any(|part| history.extend(part).is_err()) {
+                self.answers.exhaust();
             }
         }
     }

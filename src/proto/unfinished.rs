@@ -1,6 +1,7 @@
 //! The heap a connection owns, and only while something is unfinished.
 
 use super::deflate::History;
+use super::error::Error;
 use super::store::Store;
 
 /// What one connection must remember between two batches. Idle, it is a null pointer.
@@ -10,9 +11,9 @@ pub(crate) struct Unfinished(Option<Box<Parts>>);
 #[derive(Debug, Default)]
 struct Parts {
     /// Received bytes that are not yet a whole head, frame header, control frame or answer.
-    tail: Vec<u8>,
+    tail: Store,
     /// The decoded part of a message that must be whole before it can be lent.
-    assembly: Vec<u8>,
+    assembly: Store,
     /// Bytes for the peer that the kernel has refused so far; the first `sent` are gone.
     backlog: Store,
     sent: usize,
@@ -25,16 +26,24 @@ struct Parts {
 
 impl Unfinished {
     pub(crate) fn tail(&self) -> &[u8] {
-        self.0.as_ref().map_or(&[], |parts| &parts.tail)
+        self.0.as_ref().map_or(&[], |parts| &*parts.tail)
     }
 
-    pub(crate) fn keep_tail(&mut self, tail: &[u8]) {
-        if !tail.is_empty() {
-            let parts = self.0.get_or_insert_default();
-            parts.tail.clear();
-            parts.tail.extend_from_slice(tail);
-        } else if let Some(parts) = &mut self.0 {
-            parts.tail = Vec::new();
+    pub(crate) fn keep_tail(&mut self, tail: &[u8]) -> Result<(), Error> {
+        if tail.is_empty() {
+            self.drop_tail();
+        } else {
+            let kept = &mut self.0.get_or_insert_default().tail;
+            // A short tail must not hide that a long one was kept where it is.
+            kept.clear(tail.len().saturating_mul(4));
+            kept.extend(tail, usize::MAX)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn drop_tail(&mut self) {
+        if let Some(parts) = &mut self.0 {
+            parts.tail = Store::default();
         }
     }
 
@@ -42,13 +51,15 @@ impl Unfinished {
         self.0.as_ref().map_or(0, |parts| parts.assembly.len())
     }
 
-    pub(crate) fn assemble(&mut self, piece: &[u8]) {
-        if !piece.is_empty() {
-            self.0.get_or_insert_default().assembly.extend_from_slice(piece);
+    /// Adds to the message that is collected, if it needs no more than `room` bytes.
+    pub(crate) fn assemble(&mut self, piece: &[u8], room: usize) -> Result<(), Error> {
+        match piece {
+            [] => Ok(()),
+            piece => self.0.get_or_insert_default().assembly.extend(piece, room),
         }
     }
 
-    pub(crate) fn take_assembly(&mut self) -> Vec<u8> {
+    pub(crate) fn take_assembly(&mut self) -> Store {
         self.0.as_mut().map(|parts| std::mem::take(&mut parts.assembly)).unwrap_or_default()
     }
 
@@ -56,9 +67,11 @@ impl Unfinished {
         self.0.as_ref().map_or(&[], |parts| &parts.backlog[parts.sent..])
     }
 
-    pub(crate) fn keep_backlog(&mut self, bytes: &[u8]) {
-        if !bytes.is_empty() {
-            self.0.get_or_insert_default().backlog.extend(bytes);
+    pub(crate) fn keep_backlog(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        match bytes {
+            [] => Ok(()),
+            // The batch that made them has counted them already.
+            bytes => self.0.get_or_insert_default().backlog.extend(bytes, usize::MAX),
         }
     }
 

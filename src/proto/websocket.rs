@@ -94,8 +94,10 @@ pub(crate) enum Received {
 pub(crate) struct WebSocket {
     /// Payload bytes of the data frame in progress that were not consumed yet.
     remaining: u64,
-    /// Payload bytes of the message in progress plus its frame charges, counting announced ones.
-    charged: u64,
+    /// Payload bytes of the message in progress, counting announced ones.
+    announced: u64,
+    /// Frames of the message in progress after its first.
+    continuations: u32,
     /// Rotated so that it applies to the next byte.
     masking_key: Option<[u8; 4]>,
     utf8: Utf8,
@@ -117,6 +119,11 @@ impl WebSocket {
     /// Whether a message has begun and not ended.
     pub(crate) fn is_in_message(&self) -> bool {
         self.message.is_some()
+    }
+
+    /// Payload bytes of the message in progress that were received.
+    pub(crate) fn message_bytes(&self) -> u64 {
+        self.announced - self.remaining
     }
 
     /// Takes the frame at the front of `batch` if it is a whole uncompressed message and all there: where
@@ -210,11 +217,11 @@ impl WebSocket {
     }
 
     fn begin_frame(&mut self, header: Header, message_bytes_max: u64) -> Result<(), Error> {
-        let charge = match (header.opcode, self.message) {
+        let continuations = match (header.opcode, self.message) {
             // 5.4: a message consists of "a single frame with the FIN bit clear and an opcode other than
             // 0, followed by zero or more frames with the FIN bit clear and the opcode set to 0"
             (Opcode::Continuation, None) => return Err(Error::ContinuationUnexpected),
-            (Opcode::Continuation, Some(_)) => FRAME_CHARGE_BYTES,
+            (Opcode::Continuation, Some(_)) => self.continuations.saturating_add(1),
             // 5.4: "The fragments of one message MUST NOT be interleaved between the fragments of another"
             (_, Some(_)) => return Err(Error::MessageInterrupted),
             _ => 0,
@@ -222,7 +229,8 @@ impl WebSocket {
         if self.message.is_none() {
             self.compressed = header.rsv1;
         }
-        let charged = self.charged.saturating_add(charge).saturating_add(header.payload_len);
+        let announced = self.announced.saturating_add(header.payload_len);
+        let charged = announced.saturating_add(FRAME_CHARGE_BYTES * u64::from(continuations));
         let limit = match self.compressed {
             true => message_bytes_max.saturating_add(message_bytes_max / 8 + DEFLATE_SLACK_BYTES),
             false => message_bytes_max,
@@ -230,7 +238,8 @@ impl WebSocket {
         if charged > limit {
             return Err(Error::MessageTooBig);
         }
-        self.charged = charged;
+        self.announced = announced;
+        self.continuations = continuations;
         self.message = self.message.or(Some(match header.opcode {
             Opcode::Text => Kind::Text,
             _ => Kind::Binary,
@@ -274,7 +283,7 @@ impl WebSocket {
         if delivery != Delivery::Skip {
             self.validate(kind, batch.payload(place.clone()), ends)?;
             if !in_place {
-                unfinished.assemble(batch.payload(place.clone()));
+                unfinished.assemble(batch.payload(place.clone()), batch.room())?;
             }
         }
         let begins = !self.message_begun;
@@ -331,7 +340,8 @@ impl WebSocket {
         if self.frame_fin {
             self.message = None;
             self.message_begun = false;
-            self.charged = 0;
+            self.announced = 0;
+            self.continuations = 0;
         }
     }
 }

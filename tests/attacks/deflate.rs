@@ -44,6 +44,16 @@ fn bomb(units: usize) -> Vec<u8> {
     vec![unit; units].join(&FLUSH[..])
 }
 
+/// A message of so many zeros, as small as it gets.
+pub(crate) fn bomb_of(first: u8, bytes: usize) -> Vec<u8> {
+    let mut deflater = Compress::new(Compression::best(), false);
+    let mut payload = Vec::with_capacity(bytes / 100 + 1_000);
+    let zeros = vec![0; bytes];
+    deflater.compress_vec(&zeros, &mut payload, FlushCompress::Sync).expect("there is room");
+    assert_eq!(deflater.total_in(), bytes as u64);
+    wire::masked(first, payload.strip_suffix(&FLUSH).expect("it is flushed"))
+}
+
 /// A client that was granted compression.
 fn open(url: &str) -> Client {
     let mut client = Client::connect(url);

@@ -31,6 +31,11 @@
 //! | CVE-2018-1000518, CVE-2026-54490, Tornado 2391: bombs | `t_cve_2018_1000518` |
 //! | CVE-2026-1526: bombs in fragments; exactly the limit | `t_cve_2026_1526` |
 //! | RUSTSEC-2024-0401, CVE-2022-37434, CVE-2026-29035: the decompressor itself | `t_rustsec_2024_0401`; `fuzz::deflate` |
+//! | responses of one read that are counted only when all are there | `t_bombs_and_max_memory`, `t_bombs_in_a_memory_cgroup`, `tls::memory` |
+//! | copies of what is collected whole | `t_collected_messages_and_max_memory` |
+//! | less memory than was promised | `t_ulimit_below_max_memory` |
+//! | starvation by compressed zeros | `t_starvation_by_inflation`; `simulation` |
+//! | limits near the largest number | `t_largest_values` |
 //! | Node 8871, ws 1202: compressing state for each connection | `t_node_8871` |
 //! | CRIME, BREACH: a secret and a stranger's text in one window | `t_crime_breach`; `pair::deflate` |
 //! | RFC 6455 §10.3: unmasked frames, keys that can be foreseen | `t_rfc_6455_10_3` |
@@ -45,6 +50,10 @@
 //! | accept storm, accept starvation | `t_accept_storm` |
 //! | lost wake-up of edges | `simulation`, where a lost event is found; `sockets::one_edge` |
 //! | starvation by a busy connection | `t_busy_connection_starvation` |
+//! | a read that stops at an urgent mark | `t_urgent_mark`; `simulation` |
+//! | a byte now and then, to be never idle | `t_idle_trickle`; `simulation` |
+//! | crowds at many listeners | `simulation`; `net::doorkeeper` |
+//! | half a TLS handshake, half a record | `tls::memory` |
 //! | RUSTSEC-2024-0019: an event for who had the slot before | `simulation`; `net::slab` |
 //! | RUSTSEC-2025-0047, RUSTSEC-2026-0007, RUSTSEC-2025-0057: packages and hashers | `t_rustsec_2025_0047` |
 //! | slow readers, zero windows | `sockets::timeouts::who_takes_none_of_its_answers_is_given_up` |
@@ -110,6 +119,8 @@ mod auth;
 #[cfg(feature = "deflate")]
 mod deflate;
 mod frames;
+#[cfg(feature = "deflate")]
+mod memory;
 mod opening_handshake;
 mod server_process;
 mod tcp;

@@ -79,6 +79,68 @@ fn t_busy_connection_starvation() {
     assert!(longest < Duration::from_millis(500), "{longest:?}");
 }
 
+/// A byte out of band: a read stops at its mark, and what is behind it is read too, though no event says so.
+#[test]
+fn t_urgent_mark() {
+    let server = serve(&["line://127.0.0.1:0"]);
+    let process = process_of(&server);
+    for urgent in [&b"!"[..], b"!!"] {
+        let mut client = Client::open(server.url());
+        client.echo(b"before");
+        process.while_stopped(|| {
+            let crate::stream::Stream::Tcp(stream) = client.stream() else { panic!("it is TCP") };
+            let mut stream = stream;
+            for line in [&b"one\n"[..], b"two\n", b"three\n"] {
+                stream.write_all(line).expect("a socket");
+                SockRef::from(stream).send_out_of_band(&urgent[..1]).expect("TCP has it");
+            }
+            stream.write_all(b"four\n").expect("a socket");
+            // All of it is there before the server looks.
+            std::thread::sleep(Duration::from_millis(50));
+        });
+        let mut heard = Vec::new();
+        while !heard.ends_with(b"four\n") {
+            heard.extend(client.read_exactly(1));
+        }
+        // A mark that is overtaken by the next one leaves its byte in the line.
+        let lines = String::from_utf8_lossy(&heard).replace('!', "");
+        assert_eq!(lines, "one\ntwo\nthree\nfour\n");
+    }
+}
+
+/// An empty fragment or a byte before each deadline: who completes nothing is idle. Whoever sends a large message
+/// slowly is not.
+#[test]
+fn t_idle_trickle() {
+    const PAUSE: Duration = Duration::from_millis(250);
+    let server = Server::start(&["--idle-timeout", "1s", "ws://127.0.0.1:0", "line://127.0.0.1:0"]);
+    let [websocket, line] = server.urls() else { panic!("two of them") };
+    let empty = wire::masked(wire::NEXT, b"");
+    let first = wire::masked(wire::FIRST_BINARY, b"x");
+    let large = wire::masked(wire::BINARY, &vec![b'x'; 12 * 70_000]);
+    let mut slow = Client::open(websocket);
+    let mut trickles = [
+        (Client::open(websocket), first.clone(), empty),
+        (Client::open(websocket), first, wire::masked(wire::NEXT, b"x")),
+        (Client::open(websocket), wire::masked_header(wire::BINARY, 1_000), b"x".to_vec()),
+        (Client::open(websocket), Vec::new(), wire::masked(wire::PONG, b"x")),
+        (Client::open(line), Vec::new(), b"x".to_vec()),
+    ];
+    for (client, begin, _) in &mut trickles {
+        client.write(begin);
+    }
+    for part in large.chunks(70_000) {
+        for (client, _, more) in &mut trickles {
+            let _ = client.try_write(more);
+        }
+        slow.write(part);
+        std::thread::sleep(PAUSE);
+    }
+    let log = server.wait_for_logs("ended: ", trickles.len());
+    assert_eq!(log.matches("no message for too long").count(), trickles.len(), "{log}");
+    slow.read_exactly(12 * 70_000);
+}
+
 /// Ten thousand clients that connect and reset: their number is not the number of log lines, and nothing is
 /// left of them.
 #[test]

@@ -230,7 +230,7 @@ impl Endpoint {
             room -= count;
             sent += count;
         }
-        self.session.keep(&self.batch, sent);
+        self.session.keep(&self.batch, sent).expect("there is memory");
     }
 
     /// One write of what could not be sent before.

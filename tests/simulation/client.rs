@@ -33,6 +33,14 @@ pub(crate) enum Step {
     /// Sends so many tiny pings at once.
     Pings(usize),
     Pong(usize),
+    /// Sends many messages at once, each of which is nothing in its compressed form. Only where both sides
+    /// agreed to compress.
+    Bombs {
+        count: usize,
+        bytes: usize,
+    },
+    /// Sends a byte out of band, which leaves an urgent mark between what was said and what follows.
+    Urgent,
     /// Begins the closing handshake.
     Close(Option<u16>),
     /// Sends what no rule allows.
@@ -51,6 +59,8 @@ impl Step {
             Self::Ping(_) => "say ping",
             Self::Pings(_) => "say pings",
             Self::Pong(_) => "say pong",
+            Self::Bombs { .. } => "say bombs",
+            Self::Urgent => "say urgent",
             Self::Close(_) => "say close",
             Self::Garbage(_) => "say garbage",
             Self::HalfClose => "half-close",

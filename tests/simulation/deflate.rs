@@ -25,7 +25,7 @@ impl Offer {
         Self {
             server_no_context_takeover: random.one_in(4),
             client_no_context_takeover: random.one_in(4),
-            server_max_window_bits: random.one_in(4).then(|| random.between(8, 15) as u8),
+            server_max_window_bits: random.one_in(4).then(|| random.pick(&[8, 8, 9, 12, 14, 15])),
             has_client_max_window_bits: random.one_in(2),
         }
     }

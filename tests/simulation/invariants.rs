@@ -33,10 +33,15 @@ impl World {
         }
     }
 
-    pub(crate) fn note_message(&mut self, id: u64, bytes: usize) {
+    pub(crate) fn note_message(&mut self, id: u64, bytes: usize, ends: bool) {
         let at = self.registered[id as usize - 1];
         self.trace.record(self.now, "message", at, bytes as i64);
-        self.links[at].facts.last_message_at = self.now;
+        if ends {
+            let facts = &mut self.links[at].facts;
+            facts.last_message_at = self.now;
+            facts.bytes_unfinished = 0;
+        }
+        self.note_lent(at, bytes);
         if self.links[at].facts.opened_at.is_none() {
             self.violate(format!("link {at}: a message before it opened"));
         }
@@ -175,7 +180,7 @@ impl World {
             let since = facts.last_write_at.max(facts.blocked_at);
             return Some(since + nanoseconds(limits.write_timeout) + close);
         }
-        Some(facts.last_message_at + nanoseconds(limits.idle_timeout?))
+        Some(facts.last_message_at.max(facts.progress_at) + nanoseconds(limits.idle_timeout?))
     }
 
     /// The same for a connection that our side made, and that is not made or not open yet, but for the time
@@ -194,7 +199,8 @@ impl World {
         }
         // An event may have said too early that it is connected, and what is said waits.
         if client.is_answered() {
-            return Some(facts.last_message_at + nanoseconds(limits.idle_timeout?));
+            let heard_at = facts.last_message_at.max(facts.progress_at);
+            return Some(heard_at + nanoseconds(limits.idle_timeout?));
         }
         Some(facts.asked_at + nanoseconds(limits.write_timeout))
     }

@@ -80,6 +80,8 @@ pub(crate) struct Link {
     /// What has arrived is kept from the server for a while.
     pub(crate) hidden: bool,
     pub(crate) delivering: bool,
+    /// Behind how many of the client's bytes the urgent mark is, if there is one.
+    pub(crate) urgent_at: Option<usize>,
 
     /// Written by the server, and not read by the client.
     pub(crate) outbound: Bytes,
@@ -110,6 +112,13 @@ pub(crate) struct Link {
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
     pub(crate) bytes_read: usize,
+    /// What was read since the service was last told of the end of a message.
+    pub(crate) bytes_unfinished: usize,
+    /// The last read that may have been progress inside of a long message.
+    pub(crate) progress_at: u64,
+    /// Bytes of messages that the service was lent in this turn, and in the last.
+    pub(crate) bytes_lent: usize,
+    pub(crate) bytes_lent_before: usize,
     pub(crate) accepted_at: u64,
     /// When our side was connected.
     pub(crate) connected_at: Option<u64>,
@@ -160,6 +169,7 @@ impl Link {
             fin_arrived: false,
             hidden: false,
             delivering: false,
+            urgent_at: None,
             outbound: Bytes::default(),
             room,
             choked: false,
@@ -178,6 +188,22 @@ impl Link {
     /// Whether a read would not block.
     pub(crate) fn is_readable(&self) -> bool {
         !self.hidden && (!self.inbound.is_empty() || self.fin_arrived || self.dead)
+    }
+
+    /// Puts an urgent mark behind what was said so far. A later mark takes the place of an earlier one.
+    pub(crate) fn mark_urgent(&mut self) {
+        self.urgent_at = Some(self.facts.bytes_read + self.inbound.len() + self.unsent.len());
+    }
+
+    /// How many bytes from here to the urgent mark, where a read stops that has brought something.
+    pub(crate) fn bytes_to_mark(&self) -> Option<usize> {
+        self.urgent_at?.checked_sub(self.facts.bytes_read).filter(|&count| count > 0)
+    }
+
+    /// Whether the urgent mark has arrived and was not read past.
+    fn is_urgent(&self) -> bool {
+        let arrived = self.facts.bytes_read + self.inbound.len();
+        self.urgent_at.is_some_and(|mark| self.facts.bytes_read <= mark && mark < arrived)
     }
 
     /// How many bytes a write would take.
@@ -219,7 +245,9 @@ impl Link {
         }
         let read_closed = readable && (self.fin_arrived || self.dead);
         let token = self.token?;
-        (readable || writable).then_some(Readiness { token, readable, writable, read_closed })
+        let urgent = !self.hidden && self.is_urgent();
+        let event = Readiness { token, readable, writable, read_closed, urgent };
+        (readable || writable).then_some(event)
     }
 
     /// The connection is no more; `error` is what the server is told first.

@@ -24,6 +24,7 @@ mod server;
 mod service;
 mod simulation;
 mod trace;
+mod turn;
 mod waiting;
 mod websocket;
 mod world;

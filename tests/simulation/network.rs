@@ -165,6 +165,7 @@ impl crate::world::World {
             return Err(Errno::MFILE.into());
         }
         let at = self.doors[door].queue.pop_front().expect("it is not empty");
+        self.note_accept();
         self.descriptors_used += 1;
         self.idle_spins = 0;
         let link = &mut self.links[at];

@@ -98,7 +98,7 @@ impl Plan {
             rates: rates(random),
             descriptors: if random.one_in(6) { random.between(1, 6) } else { 1000 },
             latency: random.pick(&[1_000, 100_000, MILLISECOND, 50 * MILLISECOND]),
-            clients: if has_calls { random.between(0, 6) } else { random.between(1, 10) },
+            clients: clients(random, has_calls),
             hosts,
             addresses: random.between(1, 4),
             arrivals,
@@ -114,6 +114,15 @@ impl Plan {
     /// Whether a connection may be ended for the memory it owns.
     pub(crate) fn is_short_of_memory(&self) -> bool {
         self.limits.memory_bytes_max < 1 << 20
+    }
+}
+
+/// How many clients come: rarely a crowd, of which more wait than one turn may accept.
+fn clients(random: &mut Random, has_calls: bool) -> usize {
+    match has_calls {
+        true => random.between(0, 6),
+        false if random.one_in(200) => random.between(150, 250),
+        false => random.between(1, 10),
     }
 }
 

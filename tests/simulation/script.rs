@@ -29,6 +29,10 @@ pub(crate) fn write(
             3 if framing == Framing::WebSocket && !is_bytewise && random.one_in(5) => {
                 Step::Pings(random.between(50, 3000))
             }
+            4 if framing == Framing::WebSocket && !is_bytewise && most > 400_000 => {
+                Step::Bombs { count: random.between(10, 60), bytes: random.between(1_000, 100_000) }
+            }
+            5 if random.one_in(3) => Step::Urgent,
             2 if framing == Framing::Line => Step::PartialLine(random.between(1, 50)),
             _ => message(random, is_bytewise, most),
         };

@@ -3,6 +3,7 @@
 use crate::agenda::Action;
 use crate::link::{Link, Place};
 use crate::plan::MILLISECOND;
+use crate::turn::{BATCH_BYTES_MAX, PROGRESS_BYTES};
 use crate::world::World;
 use rustix::io::Errno;
 use std::io;
@@ -74,6 +75,7 @@ impl World {
         if self.links[at].write_blocked {
             self.violate(format!("link {at}: it reads though its answers are not taken"));
         }
+        self.check_others_first(at);
         let result = self.try_read(at, buffer);
         self.note("read", at, &result);
         let Ok(count) = result else { return result };
@@ -86,6 +88,10 @@ impl World {
             return result;
         }
         link.facts.bytes_read += count;
+        link.facts.bytes_unfinished += count;
+        if link.facts.bytes_unfinished >= PROGRESS_BYTES {
+            link.facts.progress_at = self.now;
+        }
         if link.facts.farewell_at.is_none() {
             link.facts.heard_at = self.now;
         }
@@ -112,6 +118,8 @@ impl World {
             return if is_over { Ok(0) } else { Err(Errno::AGAIN.into()) };
         }
         let mut count = available.min(buffer.len());
+        // tcp(7): a read stops at the urgent mark, whatever is behind it.
+        count = link.bytes_to_mark().map_or(count, |bytes| count.min(bytes));
         match self.hitch() {
             Some(Hitch::Interrupted) => return Err(Errno::INTR.into()),
             Some(Hitch::WouldBlock) => {
@@ -132,6 +140,10 @@ impl World {
 
     pub(crate) fn server_write(&mut self, at: usize, parts: [&[u8]; 2]) -> io::Result<usize> {
         self.spend();
+        let offered = parts[0].len() + parts[1].len();
+        if offered > BATCH_BYTES_MAX {
+            self.violate(format!("link {at}: {offered} bytes are written at once"));
+        }
         let result = self.try_write(at, parts);
         self.note("write", at, &result);
         if self.links[at].server_fin {

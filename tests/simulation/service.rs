@@ -80,7 +80,8 @@ impl Service for Observed {
     }
 
     fn on_message(&mut self, context: &Context, message: Message<'_>, outbox: &mut Outbox<'_>) {
-        self.world.borrow_mut().note_message(context.connection, message.payload.len());
+        let bytes = message.payload.len();
+        self.world.borrow_mut().note_message(context.connection, bytes, message.ends);
         let called = self.world.borrow().called(context.connection);
         if let Some(at) = called {
             self.world.borrow_mut().note_heard(at, message.kind, message.payload);

@@ -11,6 +11,7 @@ const SPINS_MAX: u32 = 2_000;
 impl World {
     /// Waits for at most `timeout` nanoseconds, and returns what is to be reported.
     pub(crate) fn wait(&mut self, timeout: Option<u64>) -> Vec<Readiness> {
+        self.begin_turn();
         self.catch_up();
         self.is_quiet = false;
         self.check_before_sleep(timeout);
@@ -114,13 +115,15 @@ impl World {
                 if writable {
                     self.links[at].facts.told_at.get_or_insert(self.now);
                 }
-                events.push(Readiness { token, readable, writable, read_closed: false });
+                let [read_closed, urgent] = [false; 2];
+                events.push(Readiness { token, readable, writable, read_closed, urgent });
             }
         }
         if self.random.one_in(rate) && !self.closed_tokens.is_empty() {
             let token = self.random.pick(&self.closed_tokens);
             self.tally.stale_events += 1;
-            events.push(Readiness { token, readable: true, writable: true, read_closed: true });
+            let [readable, writable, read_closed, urgent] = [true; 4];
+            events.push(Readiness { token, readable, writable, read_closed, urgent });
         }
         if self.random.one_in(rate) {
             let door = self.random.between(0, self.doors.len() - 1);
@@ -160,5 +163,6 @@ impl World {
 }
 
 fn only_readable(token: Token) -> Readiness {
-    Readiness { token, readable: true, writable: false, read_closed: false }
+    let [writable, read_closed, urgent] = [false; 3];
+    Readiness { token, readable: true, writable, read_closed, urgent }
 }

@@ -257,6 +257,14 @@ impl Conversation {
                 let payload = code.map(|code| code.to_be_bytes().to_vec()).unwrap_or_default();
                 frame(true, CLOSE, &payload, random)
             }
+            Step::Bombs { count, bytes } if self.deflate.is_some() => {
+                let mut output = Vec::new();
+                for _ in 0..count {
+                    let bomb = self.say_compressed(vec![0; bytes], said + output.len(), random);
+                    output.extend(bomb);
+                }
+                output
+            }
             Step::Garbage(bytes) => {
                 self.is_tolerant = true;
                 match random.between(0, 3) {
@@ -290,6 +298,20 @@ impl Conversation {
         let whole = compressed.as_deref().unwrap_or(&payload);
         let (output, pings) = fragments(Role::Client, opcode, whole, frames, random);
         self.pings.extend(pings);
+        self.expect_response(first_opcode, payload, said, said + output.len());
+        output
+    }
+
+    /// One frame, compressed as nearly to nothing as that goes.
+    fn say_compressed(&mut self, payload: Vec<u8>, said: usize, random: &mut Random) -> Vec<u8> {
+        let Some(deflate) = &mut self.deflate else { return Vec::new() };
+        let output = frame(true, BINARY | RSV1, &deflate.deflate(&payload), random);
+        self.expect_response(BINARY, payload, said, said + output.len());
+        output
+    }
+
+    /// Remembers a message that stands between these two places in all that was said.
+    fn expect_response(&mut self, opcode: u8, payload: Vec<u8>, begin: usize, end: usize) {
         self.said_messages += 1;
         let is_answered = match self.serving {
             Serving::Discard | Serving::Flood => false,
@@ -297,11 +319,10 @@ impl Conversation {
             Serving::Echo | Serving::Timestamp => true,
         };
         if is_answered {
-            self.messages.push_back((first_opcode, payload));
-            self.begins.push(said);
-            self.ends.push(said + output.len());
+            self.messages.push_back((opcode, payload));
+            self.begins.push(begin);
+            self.ends.push(end);
         }
-        output
     }
 
     /// Takes frames from the server. Returns what is said to them at once.

@@ -72,6 +72,8 @@ pub(crate) struct World {
     pub(crate) halts_when_quiet: bool,
     /// Polls in a row that were told not to wait and brought nothing, without a byte moved in between.
     pub(crate) idle_spins: u32,
+    /// Connections that were accepted in this turn.
+    pub(crate) accepts: usize,
     pub(crate) sabotage: Option<Sabotage>,
     pub(crate) violation: Option<String>,
 }
@@ -102,6 +104,7 @@ impl World {
             is_quiet: false,
             halts_when_quiet: true,
             idle_spins: 0,
+            accepts: 0,
             sabotage,
             violation: None,
         };
@@ -281,8 +284,14 @@ impl World {
                 return;
             }
             Step::HalfClose => self.end_output(at),
+            Step::Urgent => self.links[at].mark_urgent(),
             Step::Vanish => self.vanish(at),
             other => {
+                if matches!(other, Step::Bombs { .. }) {
+                    // Megabytes come back: in small bites they would take most of the time of all seeds.
+                    self.clients[at].read_bytes = self.clients[at].read_bytes.max(65_536);
+                    self.links[at].room = self.links[at].room.max(65_536);
+                }
                 self.clients[at].say(&other, &mut self.random);
                 self.send_from(at);
             }

@@ -83,6 +83,12 @@ impl Server {
         self.program.wait()
     }
 
+    /// SIGTERM.
+    #[allow(dead_code, reason = "each test binary uses a part of this")]
+    pub(crate) fn terminate(&self) {
+        self.program.terminate();
+    }
+
     /// SIGTERM, and the end.
     #[track_caller]
     pub(crate) fn stop(self) -> Finished {

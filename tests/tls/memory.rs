@@ -1,7 +1,9 @@
 //! Large messages, slow readers, and what a connection costs.
 
 use super::client::Client;
-use super::{process_of, serve};
+use super::stream::tcp;
+use super::{process_of, serve, wire};
+use std::io::Write;
 use std::time::Duration;
 
 const MIB: usize = 1 << 20;
@@ -82,6 +84,102 @@ fn the_limit_of_memory_holds_for_those_who_do_not_read() {
     assert!(log.matches("ended: ").count() < CLIENTS, "the others go on");
     drop(clients);
     server.wait_for_logs("ended: ", CLIENTS);
+}
+
+/// A ClientHello of the largest size, but for its last byte: what the server holds of it is charged, and who
+/// says it all is served.
+#[test]
+fn the_limit_of_memory_holds_for_half_a_handshake() {
+    const CLIENTS: usize = 1_000;
+    let server = serve(&["--max-memory", "8MiB", "tls://127.0.0.1:0"]);
+    let hello = [&[1, 0, 0xfd, 0xe8][..], &[0; 64_900]].concat();
+    let record = |part: &[u8]| {
+        let len = (part.len() as u16).to_be_bytes();
+        [&[22, 3, 1][..], &len, part].concat()
+    };
+    let records: Vec<u8> = hello.chunks(16_000).flat_map(record).collect();
+    let attackers: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let mut socket = tcp(server.url());
+            // One that was ended already may have gone.
+            let _ = socket.write_all(&records);
+            socket
+        })
+        .collect();
+    server.wait_for_logs("ended: the server is out of memory for its peers", CLIENTS - 200);
+    let most_mib = process_of(&server).memory_kib_max() / 1024;
+    println!("{CLIENTS} halves of a handshake, within 8 MiB: {most_mib} MiB at most");
+    assert!(most_mib <= 8 + 32, "{most_mib} MiB");
+    Client::open(server.url()).echo(b"still served");
+    drop(attackers);
+}
+
+/// A record that was begun, and its end does not come: it is charged, it is no activity, and a stop waits for it
+/// as for half a message.
+#[test]
+fn half_a_record_is_a_message_in_progress() {
+    const CLIENTS: usize = 300;
+    let flags = ["--max-memory", "4MiB", "--idle-timeout", "3s", "--drain-timeout", "1s"];
+    let server = serve(&[&flags[..], &["tls://127.0.0.1:0"]].concat());
+    let begun: Vec<Client> = (0..CLIENTS)
+        .map(|_| {
+            let mut client = Client::open(server.url());
+            client.echo(b"x");
+            let record = client.stream_mut().ciphertext(&[b'x'; 16_000]);
+            let _ = client.stream().tcp().write_all(&record[..record.len() - 1]);
+            client
+        })
+        .collect();
+    server.wait_for_logs("ended: the server is out of memory for its peers", CLIENTS / 4);
+    let log = server.wait_for_logs("ended: ", CLIENTS);
+    assert!(log.contains("no message for too long"), "{log}");
+    drop(begun);
+    let mut begun = Client::open(server.url());
+    let record = begun.stream_mut().ciphertext(b"the end of it comes late");
+    let (first, rest) = record.split_at(20);
+    begun.stream().tcp().write_all(first).expect("the server reads");
+    std::thread::sleep(Duration::from_millis(200));
+    server.terminate();
+    std::thread::sleep(Duration::from_millis(200));
+    begun.stream().tcp().write_all(rest).expect("it waits for it");
+    assert_eq!(begun.read_exactly(24), b"the end of it comes late");
+}
+
+/// Compressed zeros through TLS, from clients that do not read: nothing more than without it.
+#[cfg(feature = "deflate")]
+#[test]
+fn the_limit_of_memory_holds_for_bombs() {
+    const LIMIT_MIB: u64 = 64;
+    for unit in [20 * MIB, 64 * 1024] {
+        let server = serve(&["--max-memory", "64MiB", "wss://127.0.0.1:0"]);
+        let mut deflater = flate2::Compress::new(flate2::Compression::best(), false);
+        let mut payload = Vec::with_capacity(unit / 100 + 1_000);
+        let flush = flate2::FlushCompress::Sync;
+        deflater.compress_vec(&vec![0; unit], &mut payload, flush).expect("there is room");
+        payload.truncate(payload.len() - 4);
+        let bomb = wire::masked(wire::BINARY | 0x40, &payload);
+        let offer = "permessage-deflate; server_max_window_bits=8";
+        let field = format!("Sec-WebSocket-Extensions: {offer}\r\n");
+        let mut clients: Vec<Client> = (0..8)
+            .map(|_| {
+                let mut client = Client::connect(server.url());
+                client.write(&wire::request_with(&field));
+                client.read_head();
+                client
+            })
+            .collect();
+        for client in &mut clients {
+            client.stream().tcp().set_write_timeout(Some(Duration::from_millis(300))).expect("one");
+            for _ in 0..4 {
+                let _ = client.try_write(&bomb);
+            }
+        }
+        std::thread::sleep(Duration::from_millis(500));
+        let most_mib = process_of(&server).memory_kib_max() / 1024;
+        println!("bombs of {} KiB, within {LIMIT_MIB} MiB: {most_mib} MiB at most", unit / 1024);
+        assert!(most_mib <= LIMIT_MIB + 32, "{most_mib} MiB");
+        Client::open(server.url()).echo(b"still served");
+    }
 }
 
 fn pattern(size: usize) -> Vec<u8> {

@@ -1,5 +1,6 @@
 //! `halloo serve`: its flags, and whether it is one process or several.
 
+mod address_space;
 mod place;
 mod server;
 mod supervisor;
@@ -58,7 +59,8 @@ pub(super) struct ServeArgs {
     /// Connections at once [default: what the process can really hold]
     #[arg(long, value_name = "N", value_parser = count)]
     max_connections: Option<u32>,
-    /// Connections at once from one IPv4 address or IPv6 /64 network [default: off]
+    /// Limit connections at once from one IPv4 address or IPv6 /64 network; with --workers each worker allows
+    /// its share, rounded up [default: off]
     #[arg(long, value_name = "N", value_parser = count_or_off)]
     max_connections_per_ip: Option<OrOff<u32>>,
     /// Drop new connections by chance while too many are not yet through their opening handshake and
@@ -72,7 +74,8 @@ pub(super) struct ServeArgs {
     /// The largest head of an upgrade request, 1KiB to 64KiB; a larger one is answered with 431
     #[arg(long, value_name = "SIZE", value_parser = header_bytes, default_value = "8KiB")]
     max_header_size: usize,
-    /// The most memory that half-received messages and unsent answers of all connections may take
+    /// Limit the memory of half-received messages, unsent responses and the message at hand, of all
+    /// connections; with --workers each worker has an equal share, and closes who needs more with 1013
     #[arg(long, value_name = "SIZE", value_parser = bytes, default_value = "256MiB")]
     max_memory: u64,
     /// From the connect to the end of the opening handshake, whatever arrives meanwhile
@@ -81,7 +84,7 @@ pub(super) struct ServeArgs {
     /// From the challenge to the whole answer, whatever arrives meanwhile
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
     auth_timeout: Duration,
-    /// Without any message [default: off]
+    /// Close a connection that completes no message, or 64 KiB of a long one, for this long [default: off]
     #[arg(long, value_name = "TIME", value_parser = duration_or_off)]
     idle_timeout: Option<OrOff<Duration>>,
     /// Without a byte taken of answers that wait to be sent
@@ -155,7 +158,7 @@ enum Profile {
 struct WorkerArgs {
     /// Serve with so many single-threaded processes that share the port. Limits that are counts or sizes
     /// are for all of them together
-    #[arg(long, value_name = "N", value_parser = count, default_value = "1")]
+    #[arg(long, value_name = "N", value_parser = worker_count, default_value = "1")]
     workers: u32,
     /// Keep each process on a processor of its own
     #[arg(long)]
@@ -266,8 +269,7 @@ impl ServeArgs {
                 .max_connections_per_ip
                 .and_then(|limit| limit.0)
                 .map(share),
-            memory_bytes_max: usize::try_from(self.max_memory / u64::from(workers))
-                .unwrap_or(usize::MAX),
+            memory_bytes_max: address_space::at_most(self.max_memory / u64::from(workers)),
             handshake_timeout: self.handshake_timeout,
             auth_timeout: self.auth_timeout,
             idle_timeout: self.idle_timeout.and_then(|timeout| timeout.0),
@@ -311,6 +313,13 @@ impl ServeArgs {
             },
         }
     }
+}
+
+/// A number of workers: more than there are processors in any machine are a slip of the keys.
+fn worker_count(text: &str) -> Result<u32, String> {
+    const MOST: u32 = 1024;
+    let workers = count(text)?;
+    if workers <= MOST { Ok(workers) } else { Err(format!("expected at most {MOST} workers")) }
 }
 
 /// An equal share, for each connection and direction, of the memory at which the kernel begins to press

@@ -6,6 +6,7 @@
 mod accept;
 mod connect;
 mod identity;
+mod records;
 mod stream;
 
 pub use accept::Acceptor;

@@ -1,5 +1,6 @@
 //! One TLS connection over TCP.
 
+use super::records::Records;
 use crate::net::network::Stream;
 use crate::proto::TlsFailure;
 use log::debug;
@@ -20,7 +21,12 @@ const UNSENT_BYTES_MAX: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct TlsStream {
     socket: TcpStream,
-    tls: Connection,
+    /// `None` once nothing is to be said or heard any more: what it had taken of memory is given back.
+    tls: Option<Connection>,
+    /// What it holds of the peer's input.
+    records: Records,
+    /// Plaintext in it that had no room in a buffer.
+    plaintext_bytes: usize,
     /// The last read left something that a read can bring: in the socket or here.
     may_hold_input: bool,
     /// What the peer did wrong. Everything it sends from then on is thrown away.
@@ -45,7 +51,9 @@ impl TlsStream {
         tls.set_buffer_limit(Some(UNSENT_BYTES_MAX));
         Self {
             socket,
-            tls,
+            tls: Some(tls),
+            records: Records::default(),
+            plaintext_bytes: 0,
             may_hold_input: false,
             failure: None,
             is_failed: false,
@@ -80,19 +88,25 @@ impl TlsStream {
     fn decrypt(&mut self, buffer: &mut [u8], start: usize, received: usize) -> usize {
         let (mut next, end) = (start, start + received);
         let mut decrypted = 0;
-        while next < end {
-            match self.tls.read_tls(&mut &buffer[next..end]) {
+        while next < end
+            && let Some(tls) = &mut self.tls
+        {
+            let was_handshaking = tls.is_handshaking();
+            match tls.read_tls(&mut &buffer[next..end]) {
                 // It takes no more after close_notify: "Any data received after a closure alert has been
                 // received MUST be ignored" (RFC 8446 §6.1).
                 Ok(0) => break,
-                Ok(taken) => next += taken,
+                Ok(taken) => {
+                    self.records.receive(&buffer[next..next + taken]);
+                    next += taken;
+                }
                 // It has no room, which cannot be: all that it decrypts is taken. But nothing may be lost.
                 Err(error) => {
                     self.fail(&Error::General(error.to_string()));
                     break;
                 }
             }
-            let state = match self.tls.process_new_packets() {
+            let state = match tls.process_new_packets() {
                 Ok(state) => state,
                 Err(error) => {
                     self.fail(&error);
@@ -100,23 +114,22 @@ impl TlsStream {
                 }
             };
             let waiting = state.plaintext_bytes_to_read();
-            let taken = self.take_plaintext(&mut buffer[decrypted..next]);
+            let has_answer = tls.wants_write();
+            let is_established = was_handshaking && !tls.is_handshaking();
+            let taken = take_plaintext(tls, &mut buffer[decrypted..next]);
+            if taken > 0 || has_answer || is_established {
+                self.records.forget_whole();
+            }
             decrypted += taken;
+            self.plaintext_bytes = waiting - taken;
             self.may_hold_input |= taken < waiting || state.peer_has_closed();
         }
         // TLS keeps the room of its largest record until it next looks for input: 20 KiB of an idle
         // connection, measured. So it looks, finds nothing, and keeps 4 KiB.
-        let _ = self.tls.read_tls(&mut Nothing);
-        decrypted
-    }
-
-    /// Takes what is decrypted, as far as there is room.
-    fn take_plaintext(&mut self, buffer: &mut [u8]) -> usize {
-        let mut taken = 0;
-        while let Ok(count @ 1..) = self.tls.reader().read(&mut buffer[taken..]) {
-            taken += count;
+        if let Some(tls) = &mut self.tls {
+            let _ = tls.read_tls(&mut Nothing);
         }
-        taken
+        decrypted
     }
 
     fn fail(&mut self, error: &Error) {
@@ -128,11 +141,23 @@ impl TlsStream {
     /// The socket has ended. RFC 8446 §6.1: "If a transport-level close is received prior to a
     /// close_notify, the receiver cannot know that all the data that was sent has been received."
     fn receive_eof(&mut self) -> io::Result<usize> {
-        if self.tls.is_handshaking() {
+        if self.is_handshaking() {
             return Ok(0);
         }
         self.is_failed = true;
         Err(io::Error::new(ErrorKind::InvalidData, TlsFailure::Truncated))
+    }
+
+    /// Whether there is no session yet, and will be one if nothing fails.
+    fn is_handshaking(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.is_handshaking())
+    }
+
+    /// Gives back what TLS has taken, once nothing is to be said or heard any more.
+    fn release(&mut self) {
+        self.tls = None;
+        self.records = Records::default();
+        self.plaintext_bytes = 0;
     }
 
     /// Throws away what a failed peer still sends, until it ends.
@@ -154,7 +179,10 @@ impl Stream for TlsStream {
         } else if let Some(failure) = self.failure {
             self.is_failed = true;
             return Err(io::Error::new(ErrorKind::InvalidData, failure));
-        } else if let Ok(count) = self.tls.reader().read(buffer) {
+        } else if let Some(tls) = &mut self.tls
+            && let Ok(count) = tls.reader().read(buffer)
+        {
+            self.plaintext_bytes = self.plaintext_bytes.saturating_sub(count);
             return Ok(count);
         }
         self.receive(buffer)
@@ -164,16 +192,17 @@ impl Stream for TlsStream {
         let total = parts[0].len() + parts[1].len();
         // Only the last words of a session that never began come so early: nobody could read them. And after
         // a fatal alert "both parties MUST immediately close the connection" (RFC 8446 §6.2).
-        if self.tls.is_handshaking() || self.failure.is_some() {
+        if self.is_handshaking() || self.failure.is_some() {
             return Ok(total);
         }
         self.flush()?;
         let mut taken = 0;
         while taken < total {
+            let Some(tls) = &mut self.tls else { return Ok(total) };
             let first = &parts[0][taken.min(parts[0].len())..];
             let second = &parts[1][taken.saturating_sub(parts[0].len())..];
             let rest = [IoSlice::new(first), IoSlice::new(second)];
-            taken += io::Write::write_vectored(&mut self.tls.writer(), &rest)?;
+            taken += io::Write::write_vectored(&mut tls.writer(), &rest)?;
             match self.flush() {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
@@ -186,11 +215,13 @@ impl Stream for TlsStream {
     fn shutdown_write(&mut self) -> io::Result<()> {
         if self.output == Output::Open {
             // After a fatal alert of ours it says nothing.
-            self.tls.send_close_notify();
+            if let Some(tls) = &mut self.tls {
+                tls.send_close_notify();
+            }
             self.output = Output::Ending;
         }
         // A handshake that we have given up must not go on, whatever the peer still sends.
-        self.is_failed |= self.tls.is_handshaking();
+        self.is_failed |= self.is_handshaking();
         match self.flush() {
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
             other => other,
@@ -202,7 +233,15 @@ impl Stream for TlsStream {
     }
 
     fn is_established(&self) -> bool {
-        !self.tls.is_handshaking()
+        self.tls.as_ref().is_some_and(|tls| !tls.is_handshaking())
+    }
+
+    fn is_inside_record(&self) -> bool {
+        self.records.is_inside() && self.is_established()
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.records.held_bytes() + self.plaintext_bytes
     }
 
     fn may_hold_input(&self) -> bool {
@@ -210,18 +249,24 @@ impl Stream for TlsStream {
     }
 
     fn unsent_bytes_max(&self) -> usize {
-        if self.tls.wants_write() && self.output != Output::Ended { UNSENT_BYTES_MAX } else { 0 }
+        let has_unsent = self.tls.as_ref().is_some_and(|tls| tls.wants_write());
+        if has_unsent && self.output != Output::Ended { UNSENT_BYTES_MAX } else { 0 }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        while self.unsent_bytes_max() > 0 {
-            match self.tls.write_tls(&mut self.socket) {
+        while self.unsent_bytes_max() > 0
+            && let Some(tls) = &mut self.tls
+        {
+            match tls.write_tls(&mut self.socket) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 other => _ = other?,
             }
         }
         if self.output == Output::Ending {
             self.output = Output::Ended;
+            if self.is_failed {
+                self.release();
+            }
             self.socket.shutdown(Shutdown::Write)?;
         }
         Ok(())
@@ -232,12 +277,22 @@ impl Drop for TlsStream {
     /// Says close_notify, if that was not said before: RFC 8446 §6.1, "Each party MUST send a
     /// \"close_notify\" alert before closing its write side of the connection".
     fn drop(&mut self) {
-        if !self.tls.is_handshaking() && self.output == Output::Open && self.failure.is_none() {
-            self.tls.send_close_notify();
+        let is_due = self.output == Output::Open && self.failure.is_none();
+        if let Some(tls) = self.tls.as_mut().filter(|tls| is_due && !tls.is_handshaking()) {
+            tls.send_close_notify();
             // A peer that does not take it now will not get it.
             let _ = self.flush();
         }
     }
+}
+
+/// Takes what is decrypted, as far as there is room.
+fn take_plaintext(tls: &mut Connection, buffer: &mut [u8]) -> usize {
+    let mut taken = 0;
+    while let Ok(count @ 1..) = tls.reader().read(&mut buffer[taken..]) {
+        taken += count;
+    }
+    taken
 }
 
 /// A source that has nothing now.

@@ -9,6 +9,7 @@ pub(crate) use zlib::Codec;
 mod zlib {
     use crate::proto::deflate::History;
     use crate::proto::error::Error;
+    use crate::proto::store::Store;
     use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
     /// 7.2.2: what a sender removes from the end of a message, and a receiver appends.
@@ -18,10 +19,14 @@ mod zlib {
     /// is cut short it does not.
     const PROBE: [u8; 5] = [0x01, 0x00, 0x00, 0xff, 0xff];
 
+    /// The largest window: 2^15 bytes (RFC 1951 §2).
+    const WINDOW_BYTES: usize = 1 << 15;
+
     /// Output space that is made at once: 16 KiB.
     const OUTPUT_BYTES: usize = 16 * 1024;
 
-    /// Output space that is kept between messages: 256 KiB.
+    /// Output space that is kept between messages: 256 KiB. Larger output gets pages of its own, which go back to
+    /// the system with it.
     const OUTPUT_BYTES_KEPT: usize = 256 * 1024;
 
     /// The fastest level: an echo server is not asked for the smallest answer.
@@ -36,47 +41,62 @@ mod zlib {
         inflater: Option<Decompress>,
         deflaters: [Option<Compress>; 7],
         /// Where a message is compressed to; kept from one to the next.
-        output: Vec<u8>,
+        output: Store,
+        /// Bytes that were compressed, and bytes that came out of decompressing, since this was last taken.
+        work: usize,
     }
 
     impl Codec {
         /// Decompresses one message.
         ///
         /// # Errors
-        /// [`Error::MessageTooBig`] as soon as the output passes `limit`, [`Error::DeflateInvalid`].
+        /// [`Error::MessageTooBig`] as soon as the output passes `limit`, [`Error::MemoryExhausted`] as soon
+        /// as it needs more than `room`, [`Error::DeflateInvalid`].
         pub(crate) fn inflate(
             &mut self,
             message: &[u8],
             history: &[u8],
             limit: usize,
-        ) -> Result<Vec<u8>, Error> {
+            room: usize,
+        ) -> Result<Store, Error> {
             let inflater =
                 self.inflater.get_or_insert_with(|| Decompress::new_with_window_bits(false, 15));
-            let mut stream = Stream { inflater, history, limit, output: Vec::new(), ended: true };
-            stream.inflate(message)?;
-            // A sender whose last block has BFINAL may leave out the empty one behind it, and some send
-            // an empty message as nothing at all, since zlib has nothing to flush for it.
-            if !stream.ended {
-                stream.inflate(&TAIL)?;
-                stream.inflate(&PROBE)?;
-            }
-            if stream.ended { Ok(stream.output) } else { Err(Error::DeflateInvalid) }
+            let output = Store::default();
+            let mut stream = Stream { inflater, history, limit, room, output, ended: true };
+            let result = stream.inflate_all(message);
+            self.work = self.work.saturating_add(stream.output.len());
+            result.map(|()| stream.output)
+        }
+
+        /// How much was compressed and decompressed since this was called last, in bytes.
+        pub(crate) fn take_work(&mut self) -> usize {
+            std::mem::take(&mut self.work)
+        }
+
+        /// As [`take_work`](Self::take_work), and goes on counting.
+        pub(crate) fn work(&self) -> usize {
+            self.work
         }
 
         /// Compresses one message with a window of so many bits, if that can be done. Give the result
         /// back with [`reuse`](Self::reuse).
+        ///
+        /// # Errors
+        /// [`Error::MemoryExhausted`] if the result needs more than `room`.
         pub(crate) fn deflate(
             &mut self,
             parts: &[&[u8]],
             history: Option<&History>,
             window_bits: u8,
-        ) -> Option<Vec<u8>> {
+            room: usize,
+        ) -> Result<Option<Store>, Error> {
             let bytes: usize = parts.iter().map(|part| part.len()).sum();
             // zlib has no window of 8 bits. Without history, what is no longer than it needs no more.
             let fits = window_bits >= WINDOW_BITS_MIN || (bytes <= 256 && history.is_none());
             if !fits {
-                return None;
+                return Ok(None);
             }
+            self.work = self.work.saturating_add(bytes);
             let bits = window_bits.max(WINDOW_BITS_MIN);
             let deflater =
                 self.deflaters[usize::from(bits - WINDOW_BITS_MIN)].get_or_insert_with(|| {
@@ -84,24 +104,25 @@ mod zlib {
                 });
             deflater.reset();
             if let Some(history) = history.filter(|history| !history.bytes().is_empty()) {
-                deflater.set_dictionary(history.bytes()).ok()?;
+                if deflater.set_dictionary(history.bytes()).is_err() {
+                    return Ok(None);
+                }
             }
             let mut output = std::mem::take(&mut self.output);
-            output.clear();
+            output.clear(OUTPUT_BYTES_KEPT);
             for part in parts {
-                deflate_all(deflater, part, &mut output, FlushCompress::None)?;
+                deflate_all(deflater, part, &mut output, FlushCompress::None, room)?;
             }
-            deflate_all(deflater, &[], &mut output, FlushCompress::Sync)?;
+            deflate_all(deflater, &[], &mut output, FlushCompress::Sync, room)?;
             debug_assert!(output.ends_with(&TAIL), "a sync flush ends with an empty stored block");
             output.truncate(output.len() - TAIL.len());
-            Some(output)
+            Ok(Some(output))
         }
 
         /// Keeps the space of a message that was sent for the next one, unless it is large.
-        pub(crate) fn reuse(&mut self, output: Vec<u8>) {
-            if output.capacity() <= OUTPUT_BYTES_KEPT {
-                self.output = output;
-            }
+        pub(crate) fn reuse(&mut self, mut output: Store) {
+            output.clear(OUTPUT_BYTES_KEPT);
+            self.output = output;
         }
     }
 
@@ -110,13 +131,25 @@ mod zlib {
         inflater: &'a mut Decompress,
         history: &'a [u8],
         limit: usize,
-        output: Vec<u8>,
+        room: usize,
+        output: Store,
         /// The stream has ended, or has not begun. 7.2.3.4: a block with BFINAL ends the stream, but not
         /// the message; what follows may still refer to what came before.
         ended: bool,
     }
 
     impl Stream<'_> {
+        fn inflate_all(&mut self, message: &[u8]) -> Result<(), Error> {
+            self.inflate(message)?;
+            // A sender whose last block has BFINAL may leave out the empty one behind it, and some send
+            // an empty message as nothing at all, since zlib has nothing to flush for it.
+            if !self.ended {
+                self.inflate(&TAIL)?;
+                self.inflate(&PROBE)?;
+            }
+            if self.ended { Ok(()) } else { Err(Error::DeflateInvalid) }
+        }
+
         fn inflate(&mut self, mut input: &[u8]) -> Result<(), Error> {
             while !input.is_empty() {
                 if std::mem::take(&mut self.ended) {
@@ -130,27 +163,49 @@ mod zlib {
 
         fn begin(&mut self) -> Result<(), Error> {
             self.inflater.reset(false);
-            let mut window = History::default();
-            window.extend(self.history);
-            window.extend(&self.output);
-            if window.bytes().is_empty() {
-                return Ok(());
+            if self.output.is_empty() {
+                return self.refer_to(self.history);
             }
-            self.inflater.set_dictionary(window.bytes()).map_err(|_| Error::DeflateInvalid)?;
+            let window_bytes = self.output.len().min(WINDOW_BYTES);
+            let older_bytes = self.history.len().min(WINDOW_BYTES - window_bytes);
+            let older = &self.history[self.history.len() - older_bytes..];
+            let newer = &self.output[self.output.len() - window_bytes..];
+            self.refer_to(&[older, newer].concat())
+        }
+
+        /// Lets what follows refer to these bytes.
+        fn refer_to(&mut self, window: &[u8]) -> Result<(), Error> {
+            if !window.is_empty() {
+                self.inflater.set_dictionary(window).map_err(|_| Error::DeflateInvalid)?;
+            }
             Ok(())
         }
 
         /// Decompresses once; how many bytes of the input that took.
         fn inflate_some(&mut self, input: &[u8]) -> Result<usize, Error> {
             let filled = self.output.len();
-            // One byte past the limit is room enough to find out that it is passed. The space doubles here,
-            // and must not double once more behind the limit.
-            self.output.reserve_exact((self.limit + 1 - filled).min(OUTPUT_BYTES.max(filled)));
+            // The space doubles here, and must not double once more behind the limit, or the room. One byte past
+            // the limit is enough to find out that it is passed.
+            let allowed = (self.limit - filled).saturating_add(1);
+            let room = self.room.saturating_sub(filled);
+            let wanted = OUTPUT_BYTES.max(filled).min(allowed).min(room.max(1));
+            self.output.reserve(wanted, OUTPUT_BYTES_KEPT, room)?;
             let before = self.inflater.total_in();
-            let status = self
-                .inflater
-                .decompress_vec(input, &mut self.output, FlushDecompress::Sync)
-                .map_err(|_| Error::DeflateInvalid)?;
+            let status = match &mut self.output {
+                Store::Heap(output) => {
+                    self.inflater.decompress_vec(input, output, FlushDecompress::Sync)
+                }
+                Store::Pages { pages, len } => {
+                    let before = self.inflater.total_out();
+                    let place = &mut pages[*len..];
+                    let place_bytes = place.len().min(wanted);
+                    let place = &mut place[..place_bytes];
+                    let status = self.inflater.decompress(input, place, FlushDecompress::Sync);
+                    *len += (self.inflater.total_out() - before) as usize;
+                    status
+                }
+            };
+            let status = status.map_err(|_| Error::DeflateInvalid)?;
             if self.output.len() > self.limit {
                 return Err(Error::MessageTooBig);
             }
@@ -165,17 +220,32 @@ mod zlib {
     fn deflate_all(
         deflater: &mut Compress,
         mut input: &[u8],
-        output: &mut Vec<u8>,
+        output: &mut Store,
         flush: FlushCompress,
-    ) -> Option<()> {
+        room: usize,
+    ) -> Result<(), Error> {
         loop {
-            output.reserve(OUTPUT_BYTES);
+            let room = room.saturating_sub(output.len());
+            output.reserve(OUTPUT_BYTES, OUTPUT_BYTES_KEPT, room)?;
             let before = deflater.total_in();
-            deflater.compress_vec(input, output, flush).ok()?;
+            let (status, has_space) = match output {
+                Store::Heap(output) => {
+                    let status = deflater.compress_vec(input, output, flush);
+                    (status, output.len() < output.capacity())
+                }
+                Store::Pages { pages, len } => {
+                    let before = deflater.total_out();
+                    let status = deflater.compress(input, &mut pages[*len..], flush);
+                    *len += (deflater.total_out() - before) as usize;
+                    (status, *len < pages.len())
+                }
+            };
+            // Anything can be compressed; only a stream that has ended takes no more.
+            status.map_err(|_| Error::DeflateInvalid)?;
             input = &input[(deflater.total_in() - before) as usize..];
             // Room that is left over means that nothing more wants to come out.
-            if input.is_empty() && output.len() < output.capacity() {
-                return Some(());
+            if input.is_empty() && has_space {
+                return Ok(());
             }
         }
     }
@@ -192,8 +262,15 @@ mod zlib {
 
         const HELLO: [u8; 7] = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
 
+        /// Room for anything.
+        const ROOM: usize = usize::MAX;
+
         fn inflate(message: &[u8]) -> Result<Vec<u8>, Error> {
-            Codec::default().inflate(message, &[], 1 << 20)
+            Codec::default().inflate(message, &[], 1 << 20, ROOM).map(|output| output.to_vec())
+        }
+
+        fn deflate(codec: &mut Codec, message: &[u8], bits: u8) -> Option<Vec<u8>> {
+            codec.deflate(&[message], None, bits, ROOM).unwrap().map(|output| output.to_vec())
         }
 
         #[test]
@@ -207,7 +284,8 @@ mod zlib {
                 [0xf2, 0x48, 0x05, 0x00, 0x00, 0x00, 0xff, 0xff, 0xca, 0xc9, 0xc9, 0x07, 0x00];
             assert_eq!(inflate(&two_blocks).unwrap(), b"Hello");
             let second = [0xf2, 0x00, 0x11, 0x00, 0x00];
-            assert_eq!(Codec::default().inflate(&second, b"Hello", 9).unwrap(), b"Hello");
+            let output = Codec::default().inflate(&second, b"Hello", 9, ROOM).unwrap();
+            assert_eq!(output[..], *b"Hello");
             assert_eq!(inflate(&[0x00]).unwrap(), b"");
             assert_eq!(inflate(&[]).unwrap(), b"");
         }
@@ -216,7 +294,7 @@ mod zlib {
         fn what_is_cut_short_or_nonsense_is_refused() {
             let mut codec = Codec::default();
             let text: Vec<u8> = (0..NUMBERS).flat_map(|i| (i * i).to_le_bytes()).collect();
-            let whole = codec.deflate(&[&text], None, 15).unwrap();
+            let whole = deflate(&mut codec, &text, 15).unwrap();
             for cut in [1, 10, whole.len() / 2, whole.len() - 2] {
                 assert_eq!(inflate(&whole[..cut]), Err(Error::DeflateInvalid), "{cut}");
             }
@@ -227,11 +305,15 @@ mod zlib {
         #[test]
         fn the_limit_is_on_the_output_to_the_byte() {
             let mut codec = Codec::default();
-            let bomb = codec.deflate(&[&vec![0; BOMB_BYTES]], None, 15).unwrap();
+            let bomb = deflate(&mut codec, &vec![0; BOMB_BYTES], 15).unwrap();
             assert!(bomb.len() < BOMB_BYTES / 32);
             let limit = BOMB_BYTES;
-            assert_eq!(codec.inflate(&bomb, &[], limit).unwrap().len(), BOMB_BYTES);
-            assert_eq!(codec.inflate(&bomb, &[], limit - 1), Err(Error::MessageTooBig));
+            let mut inflate =
+                |limit, room| codec.inflate(&bomb, &[], limit, room).map(|it| it.len());
+            assert_eq!(inflate(limit, ROOM), Ok(BOMB_BYTES));
+            assert_eq!(inflate(limit - 1, ROOM), Err(Error::MessageTooBig));
+            assert_eq!(inflate(usize::MAX, 2 * limit), Ok(BOMB_BYTES));
+            assert_eq!(inflate(limit, limit / 4), Err(Error::MemoryExhausted));
         }
 
         #[test]
@@ -243,7 +325,7 @@ mod zlib {
                 .collect();
             for bits in 8..=15 {
                 for text in &texts {
-                    let message = codec.deflate(&[text], None, bits);
+                    let message = deflate(&mut codec, text, bits);
                     assert_eq!(message.is_none(), bits == 8 && text.len() > 256);
                     let Some(message) = message else { continue };
                     let mut receiver = Decompress::new_with_window_bits(false, bits.max(9));
@@ -254,9 +336,10 @@ mod zlib {
             }
             let mut history = History::default();
             for text in &texts {
-                let message = codec.deflate(&[text], Some(&history), 15).unwrap();
-                assert_eq!(&codec.inflate(&message, history.bytes(), 1 << 20).unwrap(), text);
-                history.extend(text);
+                let message = codec.deflate(&[text], Some(&history), 15, ROOM).unwrap().unwrap();
+                let output = codec.inflate(&message, history.bytes(), 1 << 20, ROOM).unwrap();
+                assert_eq!(output[..], text[..]);
+                history.extend(text).unwrap();
             }
         }
     }
@@ -266,6 +349,7 @@ mod zlib {
 mod without {
     use crate::proto::deflate::History;
     use crate::proto::error::Error;
+    use crate::proto::store::Store;
 
     /// Stands in where compression is not built in, and is never agreed on.
     #[derive(Debug, Default)]
@@ -277,8 +361,17 @@ mod without {
             _message: &[u8],
             _history: &[u8],
             _limit: usize,
-        ) -> Result<Vec<u8>, Error> {
+            _room: usize,
+        ) -> Result<Store, Error> {
             Err(Error::DeflateInvalid)
+        }
+
+        pub(crate) fn take_work(&mut self) -> usize {
+            0
+        }
+
+        pub(crate) fn work(&self) -> usize {
+            0
         }
 
         pub(crate) fn deflate(
@@ -286,10 +379,11 @@ mod without {
             _parts: &[&[u8]],
             _history: Option<&History>,
             _window_bits: u8,
-        ) -> Option<Vec<u8>> {
-            None
+            _room: usize,
+        ) -> Result<Option<Store>, Error> {
+            Ok(None)
         }
 
-        pub(crate) fn reuse(&mut self, _output: Vec<u8>) {}
+        pub(crate) fn reuse(&mut self, _output: Store) {}
     }
 }

@@ -8,6 +8,9 @@
 pub(crate) mod codec;
 pub(crate) mod negotiation;
 
+use super::error::Error;
+use super::store::Store;
+
 /// Whether and how a server or client agrees to compress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
@@ -55,18 +58,21 @@ impl Agreement {
 
 /// The end of what was sent or received: what later messages may refer to.
 #[derive(Debug, Default)]
-pub(crate) struct History(Vec<u8>);
+pub(crate) struct History(Store);
 
 impl History {
     /// The largest window: 2^15 bytes (RFC 1951 §2).
     const BYTES_MAX: usize = 1 << 15;
 
     /// Adds a message.
-    pub(crate) fn extend(&mut self, message: &[u8]) {
+    ///
+    /// # Errors
+    /// [`Error::MemoryExhausted`], and the history is of no more use.
+    pub(crate) fn extend(&mut self, message: &[u8]) -> Result<(), Error> {
         let kept = message.len().min(Self::BYTES_MAX);
         let dropped = (self.0.len() + kept).saturating_sub(Self::BYTES_MAX);
-        self.0.drain(..dropped);
-        self.0.extend_from_slice(&message[message.len() - kept..]);
+        self.0.drop_front(dropped);
+        self.0.extend(&message[message.len() - kept..], usize::MAX)
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -85,11 +91,11 @@ mod tests {
     #[test]
     fn a_history_is_the_last_32_kib() {
         let mut history = History::default();
-        history.extend(&[1; 20_000]);
-        history.extend(&[2; 20_000]);
+        history.extend(&[1; 20_000]).unwrap();
+        history.extend(&[2; 20_000]).unwrap();
         assert_eq!(history.bytes().len(), 32_768);
         assert_eq!(history.bytes()[..12_768], [1; 12_768]);
-        history.extend(&[3; 50_000]);
+        history.extend(&[3; 50_000]).unwrap();
         assert_eq!(history.bytes(), [3; 32_768]);
     }
 }

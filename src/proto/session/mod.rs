@@ -20,6 +20,7 @@ use super::line::Line;
 use super::link::{Link, Stage};
 use super::message::{Kind, Piece};
 use super::outbox::Outbox;
+use super::store::Store;
 use super::unfinished::Unfinished;
 use super::websocket::WebSocket;
 use super::{Role, Status};
@@ -215,6 +216,15 @@ impl Session {
         }
     }
 
+    /// Bytes of the message in progress that were received so far; 0 between messages.
+    pub fn message_bytes(&self) -> u64 {
+        match &self.receiver {
+            Receiver::WebSocket(websocket) => websocket.message_bytes(),
+            Receiver::Line(line) => line.message_bytes(),
+            Receiver::Raw => 0,
+        }
+    }
+
     /// Whether we should end our output once everything is sent. A WebSocket client leaves that to the
     /// server: RFC 6455 §7.1.1, "the underlying TCP connection, in most normal cases, SHOULD be closed first
     /// by the server". A server waits for the Close that answers its own, or clients that take an end of
@@ -242,7 +252,7 @@ impl Session {
         debug_assert!(self.awaits_close(), "only who waits can give up");
         self.link.deaf = true;
         self.forget_received();
-        self.unfinished.keep_tail(&[]);
+        self.unfinished.drop_tail();
         self.unfinished.release();
     }
 
@@ -286,16 +296,20 @@ impl Session {
     }
 
     /// Ends a batch: keeps what is unread, and of the answers what was not among the first `sent` bytes.
-    pub fn keep(&mut self, batch: &Batch, sent: usize) {
+    ///
+    /// # Errors
+    /// [`Error::MemoryExhausted`]: what is kept has gaps. [`abandon`](Self::abandon) it.
+    pub fn keep(&mut self, batch: &Batch, sent: usize) -> Result<(), Error> {
         let tail = if self.is_deaf() { &[] } else { batch.unread() };
-        self.unfinished.keep_tail(tail);
+        self.unfinished.keep_tail(tail)?;
         let mut sent = sent;
         for answers in batch.answers() {
             let gone = sent.min(answers.len());
-            self.unfinished.keep_backlog(&answers[gone..]);
+            self.unfinished.keep_backlog(&answers[gone..])?;
             sent -= gone;
         }
         self.unfinished.release();
+        Ok(())
     }
 
     /// Bytes of heap this session owns: zero unless something is unfinished.
@@ -331,23 +345,25 @@ impl Session {
     }
 
     /// Decompresses a message that is all there.
-    fn inflate(&mut self, batch: &mut Batch, piece: &Piece) -> Result<Vec<u8>, Error> {
-        let limit = usize::try_from(self.config.limits.message_bytes_max).unwrap_or(usize::MAX - 1);
+    fn inflate(&mut self, batch: &mut Batch, piece: &Piece) -> Result<Store, Error> {
+        let limit = usize::try_from(self.config.limits.message_bytes_max).unwrap_or(usize::MAX);
         let takeover = self.agreement.receive_takeover();
         let assembled = self.unfinished.take_assembly();
         let history = match takeover {
             true => self.unfinished.received_history().bytes(),
             false => &[],
         };
+        // The one before is answered.
+        batch.release_message();
         let message = match piece.place.clone() {
             Some(place) => batch.inflate(place, history, limit)?,
-            None => batch.codec().inflate(&assembled, history, limit)?,
+            None => batch.inflate_assembled(&assembled, history, limit)?,
         };
         if piece.kind == Kind::Text && std::str::from_utf8(&message).is_err() {
             return Err(Error::InvalidUtf8);
         }
         if takeover {
-            self.unfinished.received_history().extend(&message);
+            self.unfinished.received_history().extend(&message)?;
         }
         Ok(message)
     }

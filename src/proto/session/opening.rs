@@ -148,7 +148,7 @@ impl Session {
         };
         let payload = match piece.place {
             Some(place) => batch.payload(place).to_vec(),
-            None => self.unfinished.take_assembly(),
+            None => self.unfinished.take_assembly().to_vec(),
         };
         match self.link.role {
             Role::Server => {

@@ -4,6 +4,7 @@ use super::step::Found;
 use super::{Receiver, Session, Step};
 use crate::proto::link::Stage;
 use crate::proto::message::{Kind, Piece};
+use crate::proto::store::Store;
 use crate::proto::websocket::{Received, Rules};
 use crate::proto::{Batch, CloseCode, Error, Role, Status};
 
@@ -87,7 +88,7 @@ impl Session {
             Received::Close(code, place) => {
                 if is_client {
                     let reason = batch.payload(place).get(2..).unwrap_or_default().to_vec();
-                    batch.hold_assembled(reason);
+                    batch.hold_assembled(Store::Heap(reason));
                 }
                 // 5.5.1: "If an endpoint receives a Close frame and did not previously send a Close
                 // frame, the endpoint MUST send a Close frame in response."

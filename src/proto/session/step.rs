@@ -73,6 +73,16 @@ impl<'a> Step<'a> {
         }
     }
 
+    /// Whether the peer got somewhere: the session is open, or a message is complete.
+    #[inline]
+    pub fn is_progress(&self) -> bool {
+        match &self.found {
+            Found::Nothing | Found::Pong | Found::Close => false,
+            Found::Open | Found::Text(_) | Found::Binary(_) => true,
+            Found::Piece(piece) => piece.ends,
+        }
+    }
+
     /// Whole messages received so far, with the one at hand if it ends.
     #[inline]
     pub fn messages(&self) -> u32 {

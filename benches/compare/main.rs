@@ -6,6 +6,12 @@
 //! cargo bench --bench compare -- draw DIRECTORY/runs.csv    # 1,000 trials, without and with 10 % added
 //! ```
 
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program that reports to a person"
+)]
+
 mod record;
 #[allow(dead_code, reason = "shared with the tests of reports")]
 #[path = "../../tests/support/trials.rs"]

@@ -5,6 +5,9 @@ use halloo::load::merge::{merge, merge_forced, merge_shares};
 use halloo::load::outcome::{ConnectPhase, Difference, Kind};
 use halloo::load::{Histogram, Outcome, Verdict};
 
+/// Makes a result differ from what it was.
+type Spoil = fn(&mut Outcome);
+
 /// So many seconds later than the results of the samples.
 fn later(outcome: Outcome, seconds: i64) -> Outcome {
     let start: jiff::Timestamp = outcome.started_at.parse().expect("a time");
@@ -207,10 +210,10 @@ fn everything_that_is_known_of_the_parts_is_known_of_the_sum() {
 
 #[test]
 fn what_is_not_one_experiment_is_refused_by_its_field_or_forced() {
-    let fields: [(&str, fn(&mut Outcome)); 9] = [
+    let fields: [(&str, Spoil); 9] = [
         ("the kinds differ: a bench and a hold", |it| it.kind = Kind::Hold),
         ("the targets differ: ws://10.0.0.7:9527/echo and ws://b/", |it| {
-            it.target = "ws://b/".into()
+            it.target = "ws://b/".into();
         }),
         ("the message sizes differ: 64 B and 65 B", |it| it.load.message_bytes = 65),
         ("the verification differ", |it| it.load.verified = false),

@@ -44,7 +44,6 @@ fn assert_right(name: &str, rounds: &[Round]) {
     let changed = draw(rounds, TRIALS, 2, 0.1);
     for (metric, (same, changed)) in COMPARED.iter().zip(same.iter().zip(&changed)) {
         let percent = |count: u32| f64::from(count) * 100.0 / f64::from(TRIALS);
-        println!("{name} {metric}: {same:?} {changed:?}");
         assert!(percent(same.different) <= 7.0, "{name} {metric}: {same:?}");
         let Tally { possible, found, .. } = *changed;
         assert!(found * 10 >= possible * 9, "{name} {metric}: {changed:?}");

@@ -31,7 +31,7 @@ pub(crate) fn rounds(csv: &str) -> Result<Vec<Round>, String> {
 }
 
 fn figures(line: &str) -> Result<Figures, String> {
-    let fields = line.split(',').skip(2).map(|field| field.parse::<f64>());
+    let fields = line.split(',').skip(2).map(str::parse::<f64>);
     let fields: Result<Vec<f64>, _> = fields.collect();
     let fields = fields.map_err(|error| format!("'{line}': {error}"))?;
     fields.try_into().map_err(|_| format!("'{line}': expected {} figures", COMPARED.len()))

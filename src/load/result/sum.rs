@@ -62,6 +62,7 @@ fn counts(part: &Outcome) -> Vec<(&'static str, u128)> {
                 messages.lost,
                 messages.unsent,
                 messages.late,
+                messages.untimed,
                 messages.duplicated,
                 messages.reordered,
                 messages.corrupted,

@@ -289,7 +289,7 @@ mod tests {
     fn more_rounds_tell_smaller_changes() {
         let ratio = [1.0, 1.1, 0.95, 1.05, 0.9];
         let some = values(&[100.0; 5], &ratio.map(|ratio| 100.0 * ratio));
-        let it = differences(&[some.clone()], Design::Rounds)[0];
+        let it = differences(std::slice::from_ref(&some), Design::Rounds)[0];
         assert!(!it.is_shown && it.detectable > 0.05 && it.rounds_missing() > 5, "{it:?}");
         let times = (it.rounds_missing() as usize + 5).div_ceil(5);
         let many = Values { a: some.a.repeat(times), b: some.b.repeat(times), ..some };

@@ -2,6 +2,7 @@
 
 use super::findings::of_messages;
 use super::judge::{Evidence, judge};
+use super::latency::Histogram;
 use super::machine::Wall;
 use super::outcome::{
     ConnectPhase, Connecting, Connections, Environment, Generator, Kind, Load, Messages, Outcome,
@@ -95,7 +96,8 @@ impl Measured {
             Pace::Silent => (None, None),
         };
         let reply_timeout_s = plan.reply_timeout.as_secs_f64();
-        let connecting_s = self.connecting.as_secs_f64().max(f64::MIN_POSITIVE);
+        let open = tally.established;
+        let connecting = connecting(self.connecting, open, tally.connecting, self.phases);
         Outcome {
             schema_version: SCHEMA_VERSION,
             kind: labels.kind,
@@ -132,13 +134,7 @@ impl Measured {
                 failed: tally.failed,
                 lost: tally.lost,
             },
-            connecting: Connecting {
-                duration_s: self.connecting.as_secs_f64(),
-                per_second: tally.established as f64 / connecting_s,
-                latency_us: tally.connecting.latency(),
-                histogram: tally.connecting,
-                phases: self.phases,
-            },
+            connecting,
             messages: record.messages,
             messages_per_second: record.echoed as f64 / seconds,
             bytes_per_second: record.echoed_bytes as f64 / seconds,
@@ -162,4 +158,16 @@ impl Measured {
             runs: 1,
         }
     }
+}
+
+/// How connecting went: how long it took in all, how many opened, and how long each took, as a whole and by steps.
+fn connecting(
+    time: Duration,
+    established: u64,
+    histogram: Histogram,
+    phases: Vec<ConnectPhase>,
+) -> Connecting {
+    let duration_s = time.as_secs_f64();
+    let per_second = established as f64 / duration_s.max(f64::MIN_POSITIVE);
+    Connecting { duration_s, per_second, latency_us: histogram.latency(), histogram, phases }
 }

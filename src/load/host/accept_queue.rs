@@ -212,7 +212,8 @@ mod diag {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(target_os = "linux")]
+#[cfg(test)]
 mod tests {
     use super::*;
     use socket2::{Domain, Socket, Type};

@@ -101,7 +101,7 @@ fn wrong(latency: &Latency) -> Option<String> {
     let is_wrong = |measured: f64, computed: f64| (measured / computed - 1.0).abs() > TOLERANCE;
     let all: Vec<String> = figures
         .into_iter()
-        .map(|(name, measured, computed)| (name, measured.unwrap(), computed))
+        .map(|(name, measured, computed)| (name, measured.expect("there were echoes"), computed))
         .filter(|&(_, measured, computed)| is_wrong(measured, computed))
         .map(|(name, measured, computed)| format!("{name}: {measured} µs, not {computed} µs"))
         .collect();

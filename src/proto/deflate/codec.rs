@@ -103,10 +103,10 @@ mod zlib {
                     Compress::new_with_window_bits(Compression::new(LEVEL), false, bits)
                 });
             deflater.reset();
-            if let Some(history) = history.filter(|history| !history.bytes().is_empty()) {
-                if deflater.set_dictionary(history.bytes()).is_err() {
-                    return Ok(None);
-                }
+            if let Some(history) = history.filter(|history| !history.bytes().is_empty())
+                && deflater.set_dictionary(history.bytes()).is_err()
+            {
+                return Ok(None);
             }
             let mut output = std::mem::take(&mut self.output);
             output.clear(OUTPUT_BYTES_KEPT);

@@ -28,11 +28,13 @@ pub(super) struct Slab<T> {
     freed: Vec<u32>,
     /// The most values there were since memory was last given back.
     peak: usize,
+    /// A crowd came, and some of it is still here.
+    has_crowd: bool,
 }
 
 impl<T: Tokened> Slab<T> {
     pub(super) fn new() -> Self {
-        Self { chunks: Vec::new(), free: Vec::new(), freed: Vec::new(), peak: 0 }
+        Self { chunks: Vec::new(), free: Vec::new(), freed: Vec::new(), peak: 0, has_crowd: false }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -69,7 +71,7 @@ impl<T: Tokened> Slab<T> {
     }
 
     /// Makes the freed slots usable. Each time that half of the values have gone, memory is given back; whether
-    /// that was a crowd.
+    /// they were part of a crowd.
     pub(super) fn reuse_freed(&mut self) -> bool {
         if self.freed.is_empty() {
             return false;
@@ -78,10 +80,12 @@ impl<T: Tokened> Slab<T> {
         if self.len() > self.peak / 2 {
             return false;
         }
-        let was_crowd = self.peak >= CROWD_MIN;
+        // Of a crowd the last few hold as much back as the first.
+        let has_crowd = self.has_crowd || self.peak >= CROWD_MIN;
         self.give_back();
         self.peak = self.len();
-        was_crowd
+        self.has_crowd = has_crowd && self.peak > 0;
+        has_crowd
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {

@@ -106,7 +106,9 @@ fn the_limit_of_memory_holds_for_half_a_handshake() {
             socket
         })
         .collect();
-    server.wait_for_logs("ended: the server is out of memory for its peers", CLIENTS - 200);
+    // Not each of them has a line in the log.
+    server.wait_for_log("ended: the server is out of memory for its peers");
+    assert!(process_of(&server).settles(|it| it.descriptors() < 200), "most are ended");
     let most_mib = process_of(&server).memory_kib_max() / 1024;
     println!("{CLIENTS} halves of a handshake, within 8 MiB: {most_mib} MiB at most");
     assert!(most_mib <= 8 + 32, "{most_mib} MiB");

@@ -34,7 +34,11 @@ impl Measured {
     pub(crate) fn assert_verdict(&self, verdict: &str, words: &[&str]) {
         let outcome = &self.outcome;
         let reason = &outcome.verdict_reason;
-        assert_eq!(outcome.headline(), verdict, "{reason}");
+        // To which percentile is the machine's affair.
+        match verdict {
+            "VALID" => assert_eq!(outcome.verdict, Verdict::Valid, "{reason}"),
+            _ => assert_eq!(outcome.headline(), verdict, "{reason}"),
+        }
         for word in words {
             assert!(reason.contains(word), "no {word:?} in {reason:?}");
         }

@@ -47,7 +47,7 @@ fn a_server_that_is_silent_or_leaves() {
         let _ = BufReader::new(stream).lines().find(Result::is_err);
     });
     let url = silent.url();
-    let sentence = format!("{url} did not answer the upgrade request in time");
+    let sentence = format!("{url} did not respond to the upgrade request within 300ms");
     expect_sentence(&url, "--connect-timeout 300ms", &sentence);
     let leaves = Foreign::start_bare("ws", |_, _| {});
     let url = leaves.url();
@@ -120,7 +120,7 @@ fn a_wrong_value_names_the_flag_the_value_and_what_would_do() {
             assert!(finished.stderr.contains(word), "{flags}: no {word:?} in {finished:#?}");
         }
     }
-    let finished = run("bench", "127.0.0.1:9527", "");
+    let finished = run("bench", "http://127.0.0.1:9527", "");
     assert_eq!(finished.code, Some(2), "{finished:#?}");
     assert!(finished.stderr.contains("ws://127.0.0.1:9527"), "{finished:#?}");
 }

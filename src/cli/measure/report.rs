@@ -4,10 +4,9 @@ use super::Task;
 use crate::cli::Failure;
 use crate::cli::ended::Ended;
 use crate::cli::progress::{Glance as Shown, Progress};
+use crate::cli::terminal::stream;
 use crate::load::latency::Histogram;
-use crate::load::numbers::thousands;
 use crate::load::run::{Phase, Stop};
-use std::io::{self, Write};
 use std::time::Duration;
 
 /// Shows how a run goes.
@@ -15,8 +14,8 @@ pub(super) struct Show {
     progress: Progress,
     /// How long the window is, if that is known.
     duration: Option<Duration>,
-    /// What was done when it was looked at last, and the connections that were open.
-    last: (Phase, u64),
+    /// What was done when it was looked at last.
+    phase: Phase,
 }
 
 /// How it goes, in one process or in several.
@@ -32,11 +31,11 @@ pub(super) struct State<'a> {
 impl Show {
     pub(super) fn new(task: &Task<'_>) -> Self {
         let progress = Progress::new(task.arguments.progress, None);
-        Self { progress, duration: task.duration, last: (Phase::default(), 0) }
+        Self { progress, duration: task.duration, phase: Phase::default() }
     }
 
     pub(super) fn show(&mut self, state: &State<'_>) {
-        self.last = (state.phase, state.connections);
+        self.phase = state.phase;
         let total = match state.phase {
             Phase::Measuring => self.duration,
             _ => None,
@@ -63,12 +62,10 @@ impl Show {
     /// Says that a signal ended a run before there was anything to report.
     pub(super) fn say_interrupted(&mut self) {
         self.progress.finish();
-        let (phase, connections) = (name(self.last.0), thousands(self.last.1));
+        let phase = name(self.phase);
+        let line = format!("halloo: interrupted while {phase}: nothing was measured\n");
         // Nobody is left to tell if stderr is gone.
-        let _ = writeln!(
-            io::stderr(),
-            "halloo: interrupted while {phase}, with {connections} connections open: nothing was measured"
-        );
+        let _ = stream::stderr().write_line(line.as_bytes());
     }
 }
 

@@ -187,6 +187,7 @@ impl<'a> Team<'a> {
         let labels = self.task.labels();
         (merged.command, merged.target) = (labels.command, labels.target);
         merged.runs = 1;
+        merged.planned_s = self.task.duration.map(|duration| duration.as_secs_f64());
         merged.interrupted = done.iter().any(|it| it.interrupted);
         if let Pace::Open { rate } = self.task.plan.pace {
             merged.load.rate = Some(rate);

@@ -393,11 +393,11 @@ impl<T: Stream> Connection<T> {
             if after == Stage::Open && before != after {
                 // Silence counts from here: what came before was not for the session.
                 self.flags.set(Flag::Heard, false);
-                self.flags.set(Flag::Opening, false);
             }
             // A service may hang up as soon as it opens: what is past Auth with an event was let in.
             if before < Stage::Open && after >= Stage::Open && by == End::Service {
                 self.flags.set(Flag::Entering, false);
+                self.flags.set(Flag::Opening, false);
                 if before == Stage::Auth {
                     info!(peer:% = self.peer; "#{} authenticated", self.id);
                 }

@@ -100,9 +100,14 @@ impl World {
                         && has_passed(accepted_at, limits.handshake_timeout)
                 }
                 Error::AuthTimeout => {
+                    // What our side makes has one deadline until it is open.
+                    let wait = match client.host() {
+                        Some(_) => limits.auth_timeout.min(limits.handshake_timeout),
+                        None => limits.auth_timeout,
+                    };
                     link.facts.opened_at.is_none()
                         && client.has_auth()
-                        && has_passed(accepted_at, limits.auth_timeout)
+                        && has_passed(accepted_at, wait)
                 }
                 Error::IdleTimeout => limits
                     .idle_timeout
@@ -360,7 +365,11 @@ impl World {
         let drain = nanoseconds(limits.drain_timeout);
         let is_cut_off = lingered + SLACK >= nanoseconds(limits.close_timeout)
             || self.stopped_at.is_some_and(|stopped_at| closed_at + SLACK >= stopped_at + drain)
-            || self.plan.is_short_of_memory();
+            || self.plan.is_short_of_memory()
+            // What our side makes has one deadline until it is open, whatever it waits for.
+            || (client.host().is_some()
+                && facts.opened_at.is_none()
+                && closed_at + SLACK >= facts.accepted_at + nanoseconds(limits.handshake_timeout));
         if facts.eof_at.is_none() && is_orderly(end) && !link.broken && !is_cut_off {
             return Err(format!("closed {lingered} ns after the last words: {end:?}"));
         }

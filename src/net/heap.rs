@@ -10,16 +10,16 @@ const KEPT_ASIDE: usize = 7;
 
 /// How many pieces of a size are tried: those that are kept aside, and enough others that some of them are near the
 /// beginning, wherever the heap takes them from.
-const TRIED: usize = 6 * KEPT_ASIDE;
+const TRIED: usize = 16 * KEPT_ASIDE;
 
 /// The sizes of which pieces are replaced, in bytes: all that glibc keeps aside, in steps of 16. TLS has pieces of
-/// each.
+/// each. All together 240 KiB, once, may stay aside.
 const SIZES: std::ops::RangeInclusive<usize> = 24..=1032;
 
 /// To free so much at once has the heap look for what it can give back.
 const LOOK_BYTES: usize = 64 * 1024;
 
-/// Has the pieces that are kept aside be the ones nearest to the heap's beginning. It takes some 100 µs.
+/// Has the pieces that are kept aside be the ones nearest to the heap's beginning. It takes some 200 µs.
 pub(super) fn settle() {
     for bytes in SIZES.step_by(16) {
         // The first ones are those that were kept aside.

@@ -13,7 +13,7 @@ const KEPT_ASIDE: usize = 7;
 const TRIED: usize = 16 * KEPT_ASIDE;
 
 /// The sizes of which pieces are replaced, in bytes: all that glibc keeps aside, in steps of 16. TLS has pieces of
-/// each.
+/// each. All together 240 KiB, once, may stay aside.
 const SIZES: std::ops::RangeInclusive<usize> = 24..=1032;
 
 /// To free so much at once has the heap look for what it can give back.

@@ -100,12 +100,14 @@ impl World {
                         && has_passed(accepted_at, limits.handshake_timeout)
                 }
                 Error::AuthTimeout => {
-                    // What we call has one deadline until it is open, from when the call began.
-                    let is_late = client.host().is_some()
-                        && has_passed(accepted_at, limits.handshake_timeout);
+                    // What our side makes has one deadline until it is open.
+                    let wait = match client.host() {
+                        Some(_) => limits.auth_timeout.min(limits.handshake_timeout),
+                        None => limits.auth_timeout,
+                    };
                     link.facts.opened_at.is_none()
                         && client.has_auth()
-                        && (is_late || has_passed(accepted_at, limits.auth_timeout))
+                        && has_passed(accepted_at, wait)
                 }
                 Error::IdleTimeout => limits
                     .idle_timeout
@@ -364,6 +366,7 @@ impl World {
         let is_cut_off = lingered + SLACK >= nanoseconds(limits.close_timeout)
             || self.stopped_at.is_some_and(|stopped_at| closed_at + SLACK >= stopped_at + drain)
             || self.plan.is_short_of_memory()
+            // What our side makes has one deadline until it is open, whatever it waits for.
             || (client.host().is_some()
                 && facts.opened_at.is_none()
                 && closed_at + SLACK >= facts.accepted_at + nanoseconds(limits.handshake_timeout));

@@ -188,7 +188,9 @@ mod zlib {
             // the limit is enough to find out that it is passed.
             let allowed = (self.limit - filled).saturating_add(1);
             let room = self.room.saturating_sub(filled);
-            let wanted = OUTPUT_BYTES.max(filled).min(allowed).min(room.max(1));
+            let doubled = OUTPUT_BYTES.max(filled);
+            let is_nearly_all = doubled.saturating_add(OUTPUT_BYTES) >= allowed;
+            let wanted = if is_nearly_all { allowed } else { doubled }.min(room.max(1));
             self.output.reserve(wanted, OUTPUT_BYTES_KEPT, room)?;
             let before = self.inflater.total_in();
             let status = match &mut self.output {

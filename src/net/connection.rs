@@ -398,7 +398,6 @@ impl<T: Stream> Connection<T> {
             if before < Stage::Open && after >= Stage::Open && by == End::Service {
                 self.flags.set(Flag::Opening, false);
                 self.flags.set(Flag::Entering, false);
-                self.flags.set(Flag::Opening, false);
                 if before == Stage::Auth {
                     info!(peer:% = self.peer; "#{} authenticated", self.id);
                 }

@@ -41,7 +41,8 @@ pub fn judge(outcome: &mut Outcome, evidence: &Evidence) {
             outcome.findings.push(sentence);
         }
     }
-    let belief = Belief::new(&outcome.latency_us, &outcome.stalls, outcome.messages.sent);
+    let sent = outcome.messages.sent;
+    let belief = Belief::new(&outcome.histograms, &outcome.latency_us, &outcome.stalls, sent);
     let has_latency = outcome.histograms.latency.count() > 0 || outcome.histograms.beyond > 0;
     outcome.valid_to = belief.valid_to.filter(|_| has_latency);
     outcome.not_believed = if has_latency { belief.not_believed } else { Vec::new() };

@@ -165,12 +165,7 @@ impl Histogram {
         if all == 0 {
             return Latency::default();
         }
-        let at = |quantile: f64| {
-            let rank = ((quantile * all as f64).ceil() as u64).clamp(1, all);
-            // Half a rank less, so that rounding cannot reach the next one.
-            let quantile = (rank as f64 - 0.5) / count as f64;
-            (rank <= count).then(|| microseconds(self.nanoseconds_at(quantile)))
-        };
+        let at = |quantile| self.quantile_with(beyond, quantile);
         let (min, max, mean) = match &self.0 {
             Form::Counting(counting) => (counting.min(), counting.max(), counting.mean()),
             Form::Packed(packed) => (packed.min(), packed.max(), packed.mean()),
@@ -192,6 +187,16 @@ impl Histogram {
             above_us: is_bound,
             mean_above_us: is_bound.map(|_| hundredths(mean_above)),
         }
+    }
+
+    /// The time in µs that this part, 0 to 1, of these times and `beyond` longer ones did not exceed; none if it is
+    /// one of those, or there are none.
+    pub fn quantile_with(&self, beyond: u64, quantile: f64) -> Option<f64> {
+        let (count, all) = (self.count(), self.count().saturating_add(beyond));
+        let rank = ((quantile * all as f64).ceil() as u64).clamp(1, all.max(1));
+        // Half a rank less, so that rounding cannot reach the next one.
+        let quantile = (rank as f64 - 0.5) / count.max(1) as f64;
+        (rank <= count).then(|| microseconds(self.nanoseconds_at(quantile)))
     }
 
     /// As the text that it is saved as, and that a `.hlog` file has.

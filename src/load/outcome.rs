@@ -377,6 +377,12 @@ impl Histograms {
         self.uncorrected().latency_with(self.beyond, reply_timeout_s * 1e6)
     }
 
+    /// The time in µs that this part of all messages, 0 to 1, did not exceed; none if it lies beyond the reply
+    /// timeout, or nothing was counted.
+    pub fn quantile_us(&self, quantile: f64) -> Option<f64> {
+        self.latency.quantile_with(self.beyond, quantile)
+    }
+
     /// The times from when messages really were sent.
     pub fn uncorrected(&self) -> &Histogram {
         self.uncorrected.as_ref().unwrap_or(&self.latency)

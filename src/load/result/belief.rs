@@ -103,7 +103,8 @@ fn delayed(stalls: &Stalls, sent: u64) -> f64 {
     let late_sends = above(&stalls.late_sends, UNNOTICED_US) as f64 / sent.max(1) as f64;
     let beats = stalls.lateness.count().max(1) as f64;
     let late_beats = above(&stalls.lateness, UNNOTICED_US) as f64 / beats;
-    late_sends + late_beats.max(stalls.share_longer(UNNOTICED_US)).max(stalls.queued_beyond(SWITCH_US))
+    late_sends
+        + late_beats.max(stalls.share_longer(UNNOTICED_US)).max(stalls.queued_beyond(SWITCH_US))
 }
 
 /// Whether this percentile could be another one without the messages that were delayed.
@@ -147,7 +148,10 @@ impl Stalls {
 
     /// The share of the time that lay in stalls of more than so many µs.
     pub fn share_longer(&self, microseconds: f64) -> f64 {
-        let longer = self.lateness.counts().filter(|&(nanoseconds, _)| nanoseconds as f64 > microseconds * 1e3);
+        let longer = self
+            .lateness
+            .counts()
+            .filter(|&(nanoseconds, _)| nanoseconds as f64 > microseconds * 1e3);
         let stalled_s = longer.map(|(nanoseconds, count)| nanoseconds as f64 / 1e9 * count as f64);
         stalled_s.sum::<f64>() / self.watched_s.max(f64::MIN_POSITIVE)
     }

@@ -78,9 +78,10 @@ impl Batch {
 
     /// Forgets everything, now that it is sent or kept, and gives large memory back. What was done is still
     /// known.
+    #[inline]
     pub fn finish(&mut self) {
         self.finished_work = self.work();
-        self.codec.take_work();
+        self.codec.forget_work();
         self.answers = 0..0;
         self.unread = 0..0;
         self.spill.clear();
@@ -114,8 +115,11 @@ impl Batch {
     }
 
     /// Gives back the memory of the message that was lent last.
+    #[inline]
     pub fn release_message(&mut self) {
-        self.hold_assembled(Store::default());
+        if self.spill.has_beside() {
+            self.hold_assembled(Store::default());
+        }
     }
 
     /// How many bytes may still be needed beside the buffer.
@@ -196,6 +200,7 @@ impl Batch {
 
     /// Takes over a collected message, to be lent. It is freed with the next one, or when the batch begins
     /// anew.
+    #[inline(never)]
     pub(crate) fn hold_assembled(&mut self, message: Store) {
         self.spill.count_beside(message.len());
         self.assembled = message;

@@ -12,6 +12,8 @@ const BYTES_KEPT: usize = 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Spill {
     bytes: Store,
+    /// How many bytes there are: every message asks whether there are any.
+    len: usize,
     /// What the batch may need beside its buffer, in bytes.
     room: usize,
     /// What it needs beside these bytes: the message that is lent.
@@ -22,14 +24,18 @@ pub(crate) struct Spill {
 
 impl Default for Spill {
     fn default() -> Self {
-        Self { bytes: Store::default(), room: usize::MAX, beside: 0, is_exhausted: false }
+        Self { bytes: Store::default(), len: 0, room: usize::MAX, beside: 0, is_exhausted: false }
     }
 }
 
 impl Spill {
     /// Forgets the bytes.
+    #[inline]
     pub(crate) fn clear(&mut self) {
-        self.bytes.clear(BYTES_KEPT);
+        if self.len > 0 {
+            self.bytes.clear(BYTES_KEPT);
+            self.len = 0;
+        }
         self.is_exhausted = false;
     }
 
@@ -46,18 +52,28 @@ impl Spill {
         self.beside = if is_needed { self.beside + bytes } else { self.beside - bytes };
     }
 
+    #[inline]
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes
+        if self.is_empty() { &[] } else { &self.bytes }
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.bytes.len()
+        self.len
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.len == 0
     }
 
+    /// Whether something beside is counted.
+    #[inline]
+    pub(crate) fn has_beside(&self) -> bool {
+        self.beside > 0
+    }
+
+    #[inline]
     pub(crate) fn is_exhausted(&self) -> bool {
         self.is_exhausted
     }
@@ -72,17 +88,20 @@ impl Spill {
 
     /// How many bytes there is still room for.
     pub(crate) fn room_beside(&self) -> usize {
-        self.room.saturating_sub(self.beside).saturating_sub(self.bytes.len())
+        self.room.saturating_sub(self.beside).saturating_sub(self.len)
     }
 
     /// Appends the parts, or none of them.
+    #[inline(never)]
     pub(crate) fn push(&mut self, parts: &[&[u8]]) {
         if self.reserve(parts.iter().map(|part| part.len()).sum()) {
             parts.iter().for_each(|part| self.bytes.append(part));
+            self.len = self.bytes.len();
         }
     }
 
     /// Appends a frame that is not yet masked; its payload.
+    #[inline(never)]
     pub(crate) fn push_frame(&mut self, header: &Header, parts: &[&[u8]]) -> Option<&mut [u8]> {
         let payload_bytes = usize::try_from(header.payload_len).ok()?;
         if !self.reserve(header.encoded_len().saturating_add(payload_bytes)) {
@@ -91,13 +110,14 @@ impl Spill {
         self.bytes.append(&header.encode());
         let start = self.bytes.len();
         parts.iter().for_each(|part| self.bytes.append(part));
+        self.len = self.bytes.len();
         Some(&mut self.bytes[start..])
     }
 
     /// Makes space for so many bytes more, if there is room.
     fn reserve(&mut self, bytes: usize) -> bool {
         // What the peer does not take at once is copied to where it waits: then each byte is there twice.
-        let room_for_copy = (self.room / 2).saturating_sub(self.bytes.len());
+        let room_for_copy = (self.room / 2).saturating_sub(self.len);
         let room = self.room_beside().min(room_for_copy);
         let reserve = |it: &mut Self| it.bytes.reserve(bytes, BYTES_KEPT, room);
         if self.is_exhausted || reserve(self) == Err(Error::MemoryExhausted) {

@@ -25,20 +25,22 @@ struct Parts {
 }
 
 impl Unfinished {
+    /// Whether there is no heap.
+    #[inline]
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.0.is_none()
+    }
+
     pub(crate) fn tail(&self) -> &[u8] {
         self.0.as_ref().map_or(&[], |parts| &*parts.tail)
     }
 
+    #[inline(never)]
     pub(crate) fn keep_tail(&mut self, tail: &[u8]) -> Result<(), Error> {
-        if tail.is_empty() {
-            self.drop_tail();
-        } else {
-            let kept = &mut self.0.get_or_insert_default().tail;
-            // A short tail must not hide that a long one was kept where it is.
-            kept.clear(tail.len().saturating_mul(4));
-            kept.extend(tail, usize::MAX)?;
-        }
-        Ok(())
+        let kept = &mut self.0.get_or_insert_default().tail;
+        // A short tail must not hide that a long one was kept where it is.
+        kept.clear(tail.len().saturating_mul(4));
+        kept.extend(tail, usize::MAX)
     }
 
     pub(crate) fn drop_tail(&mut self) {
@@ -52,6 +54,7 @@ impl Unfinished {
     }
 
     /// Adds to the message that is collected, if it needs no more than `room` bytes.
+    #[inline(never)]
     pub(crate) fn assemble(&mut self, piece: &[u8], room: usize) -> Result<(), Error> {
         match piece {
             [] => Ok(()),
@@ -67,12 +70,10 @@ impl Unfinished {
         self.0.as_ref().map_or(&[], |parts| &parts.backlog[parts.sent..])
     }
 
+    #[inline(never)]
     pub(crate) fn keep_backlog(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        match bytes {
-            [] => Ok(()),
-            // The batch that made them has counted them already.
-            bytes => self.0.get_or_insert_default().backlog.extend(bytes, usize::MAX),
-        }
+        // The batch that made them has counted them already.
+        self.0.get_or_insert_default().backlog.extend(bytes, usize::MAX)
     }
 
     /// Forgets the first `written` bytes of the backlog. A cursor moves; the bytes do not.

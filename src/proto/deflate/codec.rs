@@ -42,7 +42,7 @@ mod zlib {
         deflaters: [Option<Compress>; 7],
         /// Where a message is compressed to; kept from one to the next.
         output: Store,
-        /// Bytes that were compressed, and bytes that came out of decompressing, since this was last taken.
+        /// Bytes that were compressed, and bytes that came out of decompressing, in this batch.
         work: usize,
     }
 
@@ -68,12 +68,14 @@ mod zlib {
             result.map(|()| stream.output)
         }
 
-        /// How much was compressed and decompressed since this was called last, in bytes.
-        pub(crate) fn take_work(&mut self) -> usize {
-            std::mem::take(&mut self.work)
+        /// Begins to count anew what is done.
+        #[inline]
+        pub(crate) fn forget_work(&mut self) {
+            self.work = 0;
         }
 
-        /// As [`take_work`](Self::take_work), and goes on counting.
+        /// How much was compressed and decompressed, in bytes.
+        #[inline]
         pub(crate) fn work(&self) -> usize {
             self.work
         }
@@ -368,9 +370,7 @@ mod without {
             Err(Error::DeflateInvalid)
         }
 
-        pub(crate) fn take_work(&mut self) -> usize {
-            0
-        }
+        pub(crate) fn forget_work(&mut self) {}
 
         pub(crate) fn work(&self) -> usize {
             0

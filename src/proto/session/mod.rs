@@ -301,11 +301,21 @@ impl Session {
     /// [`Error::MemoryExhausted`]: what is kept has gaps. [`abandon`](Self::abandon) it.
     pub fn keep(&mut self, batch: &Batch, sent: usize) -> Result<(), Error> {
         let tail = if self.is_deaf() { &[] } else { batch.unread() };
-        self.unfinished.keep_tail(tail)?;
+        let answers = batch.answers();
+        let is_all_sent = sent == answers[0].len() + answers[1].len();
+        if tail.is_empty() && is_all_sent && self.unfinished.is_nothing() {
+            return Ok(());
+        }
+        match tail {
+            [] => self.unfinished.drop_tail(),
+            tail => self.unfinished.keep_tail(tail)?,
+        }
         let mut sent = sent;
-        for answers in batch.answers() {
+        for answers in answers {
             let gone = sent.min(answers.len());
-            self.unfinished.keep_backlog(&answers[gone..])?;
+            if gone < answers.len() {
+                self.unfinished.keep_backlog(&answers[gone..])?;
+            }
             sent -= gone;
         }
         self.unfinished.release();
@@ -345,6 +355,7 @@ impl Session {
     }
 
     /// Decompresses a message that is all there.
+    #[inline(never)]
     fn inflate(&mut self, batch: &mut Batch, piece: &Piece) -> Result<Store, Error> {
         let limit = usize::try_from(self.config.limits.message_bytes_max).unwrap_or(usize::MAX);
         let takeover = self.agreement.receive_takeover();
@@ -375,12 +386,18 @@ impl Session {
             piece.place = None;
             batch.hold_assembled(message);
         } else if piece.place.is_none() {
-            batch.hold_assembled(self.unfinished.take_assembly());
+            self.hand_over_assembly(batch);
         }
         if piece.ends {
             self.messages = self.messages.saturating_add(1);
         }
         Ok(Found::Piece(piece))
+    }
+
+    /// Gives the batch what was collected.
+    #[inline(never)]
+    fn hand_over_assembly(&mut self, batch: &mut Batch) {
+        batch.hold_assembled(self.unfinished.take_assembly());
     }
 
     fn nothing<'b>(&'b mut self, batch: &'b mut Batch) -> Step<'b> {

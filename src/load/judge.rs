@@ -277,7 +277,8 @@ fn interrupted(outcome: &Outcome) -> String {
     }
 }
 
-fn valid(outcome: &Outcome) -> String {
+/// The sentence of a run that nothing speaks against.
+pub(super) fn valid(outcome: &Outcome) -> String {
     let mut sentence = match outcome.kind {
         Kind::Hold if outcome.load.rate.is_none() => format!(
             "{} connections were held for {} in silence and none was seen to end; ",

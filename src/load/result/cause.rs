@@ -17,7 +17,7 @@ const MOST_THROTTLED: f64 = 0.3;
 /// A beat that was late by more than this, in µs, was not late by a timer: 50 ms.
 const STOPPED_US: f64 = 50_000.0;
 
-/// See the [module documentation](self).
+/// Why the load generator did not run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Cause {
     /// The quota of a control group was used up for this long, in s.

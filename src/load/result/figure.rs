@@ -1,6 +1,6 @@
 //! A figure that may be known, known only to exceed something, or absent.
 
-/// See the [module documentation](self).
+/// A figure that may be known, known only to exceed something, or absent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Figure {
     /// Nothing was measured.

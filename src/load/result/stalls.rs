@@ -3,7 +3,7 @@
 use crate::load::latency::Histogram;
 use serde::{Deserialize, Serialize};
 
-/// See the [module documentation](self). Of several processes, their sum.
+/// How long the load generator did not run. Of several processes, their sum.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stalls {
     /// How late each beat of the event loop was, in ns. A beat that was on time is not counted.

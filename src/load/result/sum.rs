@@ -1,6 +1,6 @@
 //! What is said of a sum of results: that it can be had, and whether it can be believed.
 
-use crate::load::judge::{Evidence, judge};
+use crate::load::judge::{Evidence, judge, valid};
 use crate::load::latency::Histogram;
 use crate::load::outcome::{Histograms, Outcome};
 use crate::load::verdict::Verdict;
@@ -125,7 +125,16 @@ pub(in crate::load) fn judge_sum(sum: &mut Outcome, parts: &[&Outcome]) {
             }
         }
     }
+    let place = |name: &String| IN_ORDER.iter().position(|other| other == name);
+    sum.not_believed.sort_by_key(place);
+    if sum.verdict == Verdict::Valid {
+        sum.verdict_reason = valid(sum);
+    }
 }
+
+/// Figures that may not be believed, in the order of a report.
+const IN_ORDER: [&str; 9] =
+    ["p50", "p90", "p99", "p99.9", "p99.99", "max", "mean", "rate", "throughput"];
 
 /// The limit that a part has met, which only it could see. How many connections failed is counted in the sum.
 fn limit(worst: &Outcome, share: &str) -> (String, String) {

@@ -20,7 +20,7 @@ const TIME_RESOLUTION_US: f64 = 0.01;
 /// Why one run on a side is not compared.
 const ONE_RUN: &str = "one run each cannot tell";
 
-/// See the [module documentation](self).
+/// How the runs of one side differ from those of the other.
 #[derive(Debug, Clone)]
 pub struct Comparison<'a> {
     /// The first side, and the second, which is compared with it.

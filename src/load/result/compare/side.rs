@@ -7,7 +7,7 @@ use crate::load::result::Figure;
 use crate::load::result::experiment::disagreement;
 use jiff::Timestamp;
 
-/// See the [module documentation](self).
+/// One side of a comparison.
 #[derive(Debug, Clone)]
 pub struct Side<'a> {
     /// The runs, the earliest first. There is at least one.

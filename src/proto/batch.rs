@@ -71,19 +71,26 @@ impl Batch {
     pub fn begin(&mut self, tail: &[u8]) {
         assert!(tail.len() < self.bytes.len(), "a tail leaves room to read");
         self.bytes[..tail.len()].copy_from_slice(tail);
-        self.finish();
-        self.finished_work = 0;
+        self.answers = 0..0;
         self.unread = 0..tail.len();
+        self.forget();
+        self.finished_work = 0;
     }
 
     /// Forgets everything, now that it is sent or kept, and gives large memory back. What was done is still
     /// known.
     #[inline]
     pub fn finish(&mut self) {
-        self.finished_work = self.work();
-        self.codec.forget_work();
+        self.finished_work = self.spill.len() + self.codec.work();
         self.answers = 0..0;
         self.unread = 0..0;
+        self.forget();
+    }
+
+    /// Forgets what is beside the buffer.
+    #[inline]
+    fn forget(&mut self) {
+        self.codec.forget_work();
         self.spill.clear();
         self.release_message();
     }
@@ -93,10 +100,11 @@ impl Batch {
         self.spill.set_room(room);
     }
 
-    /// What this batch has done so far beyond reading: bytes of answers, and those that it compressed or
-    /// decompressed.
+    /// What this batch has done so far beyond reading: bytes of answers that found no room where the input was, and
+    /// those that it compressed or decompressed.
+    #[inline]
     pub fn work(&self) -> usize {
-        self.finished_work + self.answers.len() + self.spill.len() + self.codec.work()
+        self.finished_work + self.spill.len() + self.codec.work()
     }
 
     /// Whether it has done so much that the unread rest should wait for another batch, so that others have

@@ -268,6 +268,21 @@ fn what_is_beyond_the_timeout_shows_as_a_bound_everywhere() {
 }
 
 #[test]
+fn what_is_rare_is_shown_where_it_happened() {
+    let mut outcome = quiet();
+    assert!(!halloo::load::render::text::render(&outcome).contains("unasked"));
+    (outcome.messages.unasked, outcome.messages.misdelivered) = (4_711, 1);
+    (outcome.messages.late, outcome.messages.unsent) = (2, 3);
+    let text = halloo::load::render::text::render(&outcome);
+    let row = "1 misdelivered   4,711 unasked   2 after the timeout   3 never sent\n";
+    assert!(text.contains(row), "{text}");
+    let page = halloo::load::render::html::render(&outcome);
+    for name in ["Misdelivered", "Unasked", "After the timeout", "Never sent"] {
+        assert!(page.contains(name), "{name}");
+    }
+}
+
+#[test]
 fn nothing_that_speaks_against_a_run_outweighs_what_is_worse() {
     // Everything at once.
     let mut outcome = failed("connection refused");

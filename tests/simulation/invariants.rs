@@ -366,10 +366,13 @@ impl World {
         let is_cut_off = lingered + SLACK >= nanoseconds(limits.close_timeout)
             || self.stopped_at.is_some_and(|stopped_at| closed_at + SLACK >= stopped_at + drain)
             || self.plan.is_short_of_memory()
-            // What our side makes has one deadline until it is open, whatever it waits for.
+            // What our side makes has one deadline until it is open, whatever it waits for: that of its
+            // first step, which without an opening handshake is authentication.
             || (client.host().is_some()
                 && facts.opened_at.is_none()
-                && closed_at + SLACK >= facts.accepted_at + nanoseconds(limits.handshake_timeout));
+                && closed_at + SLACK
+                    >= facts.accepted_at
+                        + nanoseconds(limits.auth_timeout.min(limits.handshake_timeout)));
         if facts.eof_at.is_none() && is_orderly(end) && !link.broken && !is_cut_off {
             return Err(format!("closed {lingered} ns after the last words: {end:?}"));
         }

@@ -156,6 +156,16 @@ fn messages(outcome: &Outcome, table: &mut Table) {
             ]),
         );
     }
+    let rare = [
+        ("misdelivered", it.misdelivered),
+        ("unasked", it.unasked),
+        ("after the timeout", it.late),
+        ("never sent", it.unsent),
+    ];
+    let rare: Vec<(&str, u64)> = rare.into_iter().filter(|&(_, number)| number > 0).collect();
+    if !rare.is_empty() {
+        table.row("", &counts(&rare));
+    }
     let rate = marked(outcome, "rate", per_second(outcome.messages_per_second));
     let throughput = bytes(outcome.bytes_per_second);
     table.row("rate", &format!("{rate}, {throughput}/s of payload"));

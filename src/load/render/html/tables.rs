@@ -158,6 +158,7 @@ fn connections(outcome: &Outcome) -> String {
 fn messages(outcome: &Outcome) -> String {
     let it = &outcome.messages;
     let verified = |number: u64| outcome.load.verified.then(|| count(number));
+    let some = |number: u64| (number > 0).then(|| count(number));
     pairs(
         "Messages",
         &[
@@ -168,6 +169,10 @@ fn messages(outcome: &Outcome) -> String {
             ("Reordered", verified(it.reordered)),
             ("Corrupted", verified(it.corrupted)),
             ("Opcode changed", verified(it.opcode_changed)),
+            ("Misdelivered", some(it.misdelivered)),
+            ("Unasked", some(it.unasked)),
+            ("After the timeout", some(it.late)),
+            ("Never sent", some(it.unsent)),
             ("Rate", Some(per_second(outcome.messages_per_second))),
             ("Payload", Some(format!("{}/s", bytes(outcome.bytes_per_second)))),
         ],

@@ -6,6 +6,7 @@ use super::batch::Batch;
 use super::error::Error;
 use super::message::Piece;
 use super::unfinished::Unfinished;
+use std::ops::Range;
 
 /// The line in progress.
 #[derive(Debug, Default)]
@@ -26,6 +27,7 @@ impl Line {
     }
 
     /// Consumes a line, or the part of one that is there. `None` if it was only collected.
+    #[inline(always)]
     pub(crate) fn receive(
         &mut self,
         batch: &mut Batch,
@@ -52,7 +54,7 @@ impl Line {
         if lend && unfinished.assembly_len() == 0 {
             return Ok(Status::Complete(Some(Piece::unframed(Some(place), begins, ends))));
         }
-        unfinished.assemble(batch.payload(place), batch.room())?;
+        collect(batch, unfinished, place)?;
         Ok(Status::Complete(ends.then(|| Piece::unframed(None, true, true))))
     }
 
@@ -64,4 +66,10 @@ impl Line {
         // What was streamed has begun already; what was collected begins and ends here.
         Some(Piece::unframed(None, unfinished.assembly_len() > 0, true))
     }
+}
+
+/// Keeps what is lent with the rest of its line. Most lines come whole, so it is not in their way.
+#[inline(never)]
+fn collect(batch: &Batch, unfinished: &mut Unfinished, place: Range<usize>) -> Result<(), Error> {
+    unfinished.assemble(batch.payload(place), batch.room())
 }

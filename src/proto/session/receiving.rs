@@ -36,6 +36,8 @@ impl Session {
         })
     }
 
+    /// What a step finds there. It is inlined, for what is found is large, and would be copied for each message.
+    #[inline(always)]
     fn find_unfinished(&mut self, batch: &mut Batch) -> Result<Status<Found>, Error> {
         let limit = self.config.limits.message_bytes_max;
         let whole_messages = self.config.whole_messages;

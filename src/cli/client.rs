@@ -1,6 +1,7 @@
 //! The flags of every command that connects to a server, and the sentence for a server that does not let it.
 
 use super::Failure;
+use super::args::policy::subprotocol;
 use super::auth::{self, AuthArgs};
 use super::ended::Ended;
 use super::redact;
@@ -135,9 +136,4 @@ fn header(text: &str) -> Result<(String, String), String> {
         return Err("the value of a field has no control characters".into());
     }
     Ok((name.into(), value.into()))
-}
-
-fn subprotocol(text: &str) -> Result<String, String> {
-    let message = "a subprotocol is letters, digits and !#$%&'*+-.^_`|~";
-    is_token(text.as_bytes()).then(|| text.into()).ok_or_else(|| message.into())
 }

@@ -2,9 +2,9 @@
 //! full.
 
 use super::foreign::Foreign;
-use super::measured::{bench, hold, run, start};
+use super::measured::{bench, hold, run};
 use super::peer::{Peer, Wire};
-use super::support::{KeyFile, Server, halloo};
+use super::support::{KeyFile, Server};
 use halloo::load::Outcome;
 use socket2::{Domain, Socket, Type};
 use std::io::{Read, Write};
@@ -114,10 +114,8 @@ fn the_timeout_bounds_everything_that_is_to_be_done() {
     {
         for command in ["bench", "hold"] {
             let flags = format!("-c 3 -d 1s --connect-timeout 500ms {flags}");
-            // Timed without the wait for a test that measures alone.
-            let begun = Instant::now();
-            let finished = start(halloo().arg(command), &server.url(), &flags).wait();
-            let took = begun.elapsed();
+            let finished = run(command, &server.url(), &flags);
+            let took = finished.took;
             assert_eq!(finished.code, Some(1), "{name}: {finished:#?}");
             assert!((0.5..1.5).contains(&took.as_secs_f64()), "{name}, {command}: {took:?}");
         }

@@ -1,9 +1,9 @@
 //! `halloo hold` on servers that stop: each connection is proved once more at the end, and what is lost is a finding.
 
 use super::foreign::Foreign;
-use super::measured::{Measured, hold, run};
+use super::measured::{Measured, among_others, hold, run, start};
 use super::peer::Wire;
-use super::support::Server;
+use super::support::{Server, halloo};
 use halloo::load::outcome::EndedBy;
 use rustix::process::{Pid, Signal, kill_process};
 use std::sync::OnceLock;
@@ -51,11 +51,15 @@ fn more_connections_than_are_proved_at_once_are_all_proved() {
     // One that stops in the end is waited for on all of them at the same time.
     let pid = Pid::from_raw(server.pid() as i32).expect("a process id");
     let flags = "-c 1500 -d 3s --probe-every 1s --reply-timeout 2s";
-    let (begin, stopper) = (Instant::now(), stop_after(pid, Duration::from_millis(2_500)));
-    let outcome = hold(server.url(), flags).outcome;
+    let among_others = among_others();
+    let stopper = stop_after(pid, Duration::from_millis(2_500));
+    let Measured { outcome, took, .. } = Measured::of(
+        start(halloo().arg("hold"), server.url(), &format!("{flags} --json -")).wait(),
+    );
+    drop(among_others);
     stopper.join().expect("it does not panic");
     assert_eq!(outcome.connections.lost, 1_500, "{}", outcome.verdict_reason);
-    assert!(begin.elapsed() < Duration::from_secs(15), "{:?}", begin.elapsed());
+    assert!(took < Duration::from_secs(15), "{took:?}");
 }
 
 fn stop_after(pid: Pid, wait: Duration) -> thread::JoinHandle<()> {

@@ -4,7 +4,8 @@ use super::foreign::Foreign;
 use super::support::{Finished, Program, halloo};
 use halloo::load::{Outcome, Verdict};
 use std::process::Command;
-use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 /// How often a measurement is made that something else on the machine has disturbed.
 const ATTEMPTS_MAX: usize = 5;
@@ -16,6 +17,8 @@ static MACHINE: RwLock<()> = RwLock::new(());
 pub(crate) struct Measured {
     pub(crate) code: Option<i32>,
     pub(crate) stderr: String,
+    /// How long the program ran. A test times by this: it may have to wait for another that measures alone.
+    pub(crate) took: Duration,
     pub(crate) outcome: Outcome,
 }
 
@@ -23,10 +26,10 @@ impl Measured {
     /// Reads the JSON on stdout.
     #[track_caller]
     pub(crate) fn of(finished: Finished) -> Self {
-        let Finished { code, stdout, stderr } = finished;
+        let Finished { code, stdout, stderr, took } = finished;
         let outcome = serde_json::from_str(&stdout)
             .unwrap_or_else(|error| panic!("{error}, exit code {code:?}: {stdout}{stderr}"));
-        Self { code, stderr, outcome }
+        Self { code, stderr, took, outcome }
     }
 
     /// Asserts this verdict, with all these words in its sentence, and that stderr says them.
@@ -67,7 +70,7 @@ pub(crate) fn hold(url: &str, flags: &str) -> Measured {
 /// Either, to its end, whatever it says.
 #[track_caller]
 pub(crate) fn run(command: &str, url: &str, flags: &str) -> Finished {
-    let _among_others = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
+    let _among_others = among_others();
     start(halloo().arg(command), url, flags).wait()
 }
 
@@ -79,6 +82,11 @@ pub(crate) fn start(command: &mut Command, url: &str, flags: &str) -> Program {
         arguments.extend(["--progress", "none"]);
     }
     Program::start(command.args(arguments).arg(url))
+}
+
+/// Until it is dropped no test measures alone.
+pub(crate) fn among_others() -> RwLockReadGuard<'static, ()> {
+    MACHINE.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Until it is dropped no other test measures.

@@ -233,7 +233,8 @@ fn a_start_that_fails_is_one_line_of_json_where_that_is_the_format() {
     // `Program` clears the environment.
     let output = command.stdin(Stdio::null()).output().expect("it runs");
     let stderr = String::from_utf8(output.stderr).expect("text");
-    let finished = Finished { code: output.status.code(), stdout: String::new(), stderr };
+    let (code, took) = (output.status.code(), Duration::ZERO);
+    let finished = Finished { code, stdout: String::new(), stderr, took };
     assert_failure_in_json(&finished, 2, "--frobnicate");
     let plain = run(&["serve", "--log-format", "text", "--frobnicate"]);
     assert!(plain.stderr.starts_with("error: "), "{plain:#?}");

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Kills the program when the time is up. Disarmed before the program is reaped, so that the process id
 /// cannot have come to mean another one.
@@ -36,6 +36,7 @@ impl Watchdog {
 /// A child process, with its output collected and its input held open.
 pub(crate) struct Program {
     name: String,
+    started: Instant,
     child: Child,
     stdin: Option<ChildStdin>,
     stdout: Collected,
@@ -52,6 +53,8 @@ pub(crate) struct Finished {
     pub(crate) stdout: String,
     /// All it wrote to stderr.
     pub(crate) stderr: String,
+    /// How long it ran.
+    pub(crate) took: Duration,
 }
 
 impl Program {
@@ -82,6 +85,7 @@ impl Program {
         let stderr = Collected::start(child.stderr.take().expect("stderr is piped"));
         Self {
             name: format!("{command:?}"),
+            started: Instant::now(),
             stdin: child.stdin.take(),
             stdout,
             stderr,
@@ -151,6 +155,7 @@ impl Program {
         let is_killed = self.await_exit();
         let status = self.child.wait().expect("it is our child");
         let finished = Finished {
+            took: self.started.elapsed(),
             code: status.code(),
             stdout: self.stdout.finish(),
             stderr: self.stderr.finish(),

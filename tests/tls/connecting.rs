@@ -89,7 +89,7 @@ fn expect_echo(arguments: &[&str]) {
 /// Exit code 1, nothing on stdout, and one sentence that has these words.
 #[track_caller]
 fn expect_refusal(arguments: &[&str], words: &str) {
-    let Finished { code, stdout, stderr } = connect(arguments, "hello\n");
+    let Finished { code, stdout, stderr, .. } = connect(arguments, "hello\n");
     let is_clear = stderr.lines().count() == 1 && stderr.contains(words);
     assert!(code == Some(1) && stdout.is_empty() && is_clear, "{code:?} {stdout} {stderr}");
 }

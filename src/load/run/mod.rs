@@ -32,6 +32,9 @@ const SENDS_PER_TURN: usize = 64;
 /// How often what goes on is shown: 10 times a second.
 const TICK: Duration = Duration::from_millis(100);
 
+/// A tick that is due this soon is done at once, and spares a wake-up: 2 ms.
+const TICK_EARLY: Duration = Duration::from_millis(2);
+
 /// How often echoes that take too long are looked for while one may take so long: 50 times, so that one is found
 /// 2 % late at most. It is a look at every connection.
 const LOOKS_PER_TIMEOUT: u32 = 50;
@@ -449,7 +452,7 @@ impl Run {
         self.reactor.turn(Some(wait), &mut |number| watch.external(number))?;
         let woke = nanoseconds(self.reactor.network_mut().awake_since());
         self.heartbeat.after_wait(woke);
-        if self.now() >= self.next_tick {
+        if self.now() + nanoseconds(TICK_EARLY) >= self.next_tick {
             self.next_tick = self.now() + nanoseconds(TICK);
             self.look_after(phase)?;
             self.show(phase, phase_start, watch);

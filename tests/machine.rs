@@ -2,8 +2,8 @@
 //! sentence that says so, and the wall behind an error.
 
 use halloo::load::host::AcceptQueue;
-use halloo::load::machine::{Machine, Place, Plan, QueueCounters, Route, Wall};
-use halloo::load::outcome::Environment;
+use halloo::load::host::{Machine, Place, Plan, QueueCounters, Route, Wall};
+use halloo::load::result::outcome::Environment;
 use halloo::net::Endpoint;
 use std::fs;
 use std::io;

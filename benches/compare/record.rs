@@ -1,8 +1,8 @@
 //! Records runs of the same server as if two were compared: A B B A and so on, each with a server of its own.
 
 use halloo::load::Outcome;
-use halloo::load::metric::Metric;
 use halloo::load::result::compare::COMPARED;
+use halloo::load::result::metric::Metric;
 use halloo::load::result::read::parse;
 use std::fmt::Write as _;
 use std::fs;

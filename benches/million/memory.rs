@@ -1,6 +1,6 @@
 //! Where the kernel's memory is.
 
-use halloo::load::usage::kernel_bytes;
+use halloo::load::host::usage::kernel_bytes;
 use std::collections::BTreeMap;
 use std::fs;
 

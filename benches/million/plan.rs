@@ -1,6 +1,6 @@
 //! How many processes and addresses it takes, and whether the machine allows it.
 
-use halloo::load::machine::{self, Machine, Place, Wall};
+use halloo::load::host::{self, Machine, Place, Wall};
 use halloo::load::sources::Sources;
 
 /// More processes than this are no way to hold connections.
@@ -44,12 +44,12 @@ impl Plan {
     }
 
     fn walls(&self, machine: &Machine) -> Vec<Wall> {
-        machine.walls(&machine::Plan {
+        machine.walls(&host::Plan {
             connections: Some(self.connections.into()),
             processes: self.processes,
             sources: self.sources.parse().as_ref().map_or(1, Sources::len),
             place: Place::Loopback4,
-            ..machine::Plan::default()
+            ..host::Plan::default()
         })
     }
 }

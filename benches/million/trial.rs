@@ -5,7 +5,7 @@ use crate::memory::{self, Memory};
 use crate::options::Wish;
 use crate::plan::Plan;
 use crate::server::Server;
-use halloo::load::machine::Machine;
+use halloo::load::host::Machine;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io;
 use std::process::{ExitCode, ExitStatus};

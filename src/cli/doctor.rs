@@ -2,9 +2,9 @@
 
 use super::values::{bytes, count};
 use super::{CommonArgs, Failure, logger};
-use crate::load::machine::{ControlGroupLimit, Machine, Place, Plan, Wall};
-use crate::load::numbers::{size, thousands};
+use crate::load::host::{ControlGroupLimit, Machine, Place, Plan, Wall};
 use crate::load::sources::Sources;
+use crate::load::units::{size, thousands};
 use crate::net::{Address, Endpoint};
 use clap::Args;
 use log::LevelFilter;

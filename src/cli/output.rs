@@ -5,7 +5,7 @@ use super::{Failure, printable};
 use crate::load::Outcome;
 use crate::load::render::{comparison, hlog, html, text};
 use crate::load::result::compare::{Comparison, Refusal};
-use crate::load::threshold::Threshold;
+use crate::load::result::threshold::Threshold;
 use clap::Args;
 use std::fs;
 use std::io::{self, ErrorKind, Write};
@@ -41,7 +41,7 @@ struct GateArgs {
 }
 
 fn fail_if_help() -> String {
-    let names = crate::load::threshold::names();
+    let names = crate::load::result::threshold::names();
     format!(
         "Exit with 3 if this is so, as in 'p99>5ms', 'errors>0', 'rate<100k/s' (repeatable); {names}"
     )

@@ -2,8 +2,9 @@
 
 use super::output::OutputArgs;
 use super::{CommonArgs, Failure, logger, printable};
+use crate::load::Outcome;
+use crate::load::result::merge;
 use crate::load::result::read::{RESULT_BYTES_MAX, parse};
-use crate::load::{Outcome, merge};
 use clap::Args;
 use log::LevelFilter;
 use std::fs::File;

@@ -3,7 +3,7 @@
 //! An address has only so many ports for connections to one place; more addresses have more. They are kept as
 //! ranges, so a network of millions takes no more memory than one address.
 
-use super::numbers::thousands;
+use super::units::thousands;
 use std::fmt;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv6Addr, UdpSocket};

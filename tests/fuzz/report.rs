@@ -1,9 +1,9 @@
 //! Saved results: what is read is shown, merged and compared, and never a panic.
 
 use halloo::load::Histogram;
-use halloo::load::merge::merge_forced;
 use halloo::load::render::{comparison, hlog, html, text};
 use halloo::load::result::compare::Comparison;
+use halloo::load::result::merge::merge_forced;
 use halloo::load::result::read::parse;
 
 /// Text that begins like a histogram is also decoded alone: what is decoded is encoded as the same.

@@ -3,7 +3,7 @@
 use super::foreign::Foreign;
 use super::measured::{bench, run, undisturbed};
 use super::peer::{Peer, Whole, Wire};
-use halloo::load::outcome::Messages;
+use halloo::load::result::outcome::Messages;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;

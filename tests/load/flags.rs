@@ -44,7 +44,7 @@ fn several_processes_add_up_exactly() {
     assert_eq!((outcome.generator.processes, outcome.runs), (3, 1));
     assert_eq!(outcome.histograms.latency.count(), 1_000);
     assert_eq!(outcome.connecting.histogram.count(), 10);
-    let by_interval = |of: fn(&halloo::load::outcome::Interval) -> u64| {
+    let by_interval = |of: fn(&halloo::load::result::outcome::Interval) -> u64| {
         outcome.intervals.iter().map(of).sum::<u64>()
     };
     assert_eq!(by_interval(|interval| interval.sent), 1_000);

@@ -4,7 +4,7 @@ use super::foreign::Foreign;
 use super::measured::{Measured, among_others, hold, run, start};
 use super::peer::Wire;
 use super::support::{Server, halloo};
-use halloo::load::outcome::EndedBy;
+use halloo::load::result::outcome::EndedBy;
 use rustix::process::{Pid, Signal, kill_process};
 use std::sync::OnceLock;
 use std::thread;

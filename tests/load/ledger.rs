@@ -4,7 +4,7 @@ use super::foreign::Foreign;
 use super::measured::{hold, run};
 use super::peer::Wire;
 use super::support::Server;
-use halloo::load::outcome::{EndedBy, Loss};
+use halloo::load::result::outcome::{EndedBy, Loss};
 use std::thread;
 use std::time::Duration;
 

@@ -3,7 +3,7 @@
 use super::foreign::Foreign;
 use super::measured::{Measured, bench};
 use super::peer::{Whole, Wire};
-use halloo::load::outcome::Messages;
+use halloo::load::result::outcome::Messages;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::thread;

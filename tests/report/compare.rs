@@ -2,9 +2,9 @@
 
 use super::outcome;
 use super::outcome::Random;
-use halloo::load::outcome::Outcome;
 use halloo::load::render::{comparison, html};
 use halloo::load::result::compare::{COMPARED, Change, Comparison, Design, Refusal};
+use halloo::load::result::outcome::Outcome;
 use halloo::load::{Latency, Verdict};
 
 /// Seconds from one run to the next.

@@ -1,8 +1,8 @@
 //! The page needs nothing but itself, is well-formed, and nothing of a stranger gets out of its place.
 
 use super::outcome;
-use halloo::load::outcome::{EndedBy, Loss};
 use halloo::load::render::html;
+use halloo::load::result::outcome::{EndedBy, Loss};
 use halloo::load::{Outcome, Verdict};
 
 const SCRIPT: &str = "<script>alert(\"1\")</script>'\"&lt;";
@@ -119,7 +119,7 @@ fn a_long_run_has_no_more_points_than_fit() {
     outcome.intervals.clear();
     for second in 0..1_000_u32 {
         let start_s = f64::from(second);
-        outcome.intervals.push(halloo::load::outcome::Interval { start_s, ..one.clone() });
+        outcome.intervals.push(halloo::load::result::outcome::Interval { start_s, ..one.clone() });
     }
     let page = html::render(&outcome);
     let counts = elements(&page);

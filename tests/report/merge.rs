@@ -1,8 +1,8 @@
 //! Several results made one: exactly, in any order, one beside the other or one after the other.
 
 use super::outcome;
-use halloo::load::merge::{merge, merge_forced, merge_shares};
-use halloo::load::outcome::{ConnectPhase, Difference, Kind};
+use halloo::load::result::merge::{merge, merge_forced, merge_shares};
+use halloo::load::result::outcome::{ConnectPhase, Difference, Kind};
 use halloo::load::{Histogram, Outcome, Verdict};
 
 /// Makes a result differ from what it was.

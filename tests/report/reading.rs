@@ -2,9 +2,9 @@
 
 use super::outcome;
 use halloo::load::Outcome;
-use halloo::load::merge::merge_forced;
 use halloo::load::render::{hlog, html, text};
 use halloo::load::result::compare::Comparison;
+use halloo::load::result::merge::merge_forced;
 use halloo::load::result::read::parse;
 use proptest::prelude::*;
 use serde_json::{Value, json};

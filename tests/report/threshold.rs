@@ -2,10 +2,10 @@
 
 use super::compare::rounds;
 use super::outcome;
-use halloo::load::metric::METRICS;
-use halloo::load::outcome::Outcome;
 use halloo::load::result::compare::Comparison;
-use halloo::load::threshold::Threshold;
+use halloo::load::result::metric::METRICS;
+use halloo::load::result::outcome::Outcome;
+use halloo::load::result::threshold::Threshold;
 
 fn complaint(text: &str) -> Option<String> {
     text.parse::<Threshold>()

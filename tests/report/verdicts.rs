@@ -1,8 +1,8 @@
 //! The judge on recorded evidence: each row of the table in docs/measuring.md has its verdict.
 
 use super::outcome;
-use halloo::load::judge::{Evidence, judge};
-use halloo::load::outcome::{Connections, Difference, EndedBy, Kind, Loss};
+use halloo::load::result::judge::{Evidence, judge};
+use halloo::load::result::outcome::{Connections, Difference, EndedBy, Kind, Loss};
 use halloo::load::{Histogram, Outcome};
 
 /// A row: what happened, and what is said beside the verdict.

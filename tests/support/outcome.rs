@@ -1,10 +1,10 @@
 //! Results of load tests that never were: what the tests of the reports show, save and compare.
 
-use halloo::load::outcome::{
+use halloo::load::result::Stalls;
+use halloo::load::result::outcome::{
     Connecting, Connections, EndedBy, Environment, Generator, Histograms, Interval, Kind, Load,
     Loss, Memory, Messages, Outcome, PERCENTILE_MAX, SCHEMA_VERSION, Server,
 };
-use halloo::load::result::Stalls;
 use halloo::load::{Histogram, Latency, Verdict};
 use std::collections::BTreeMap;
 

@@ -3,8 +3,8 @@
 use super::{MeasureArgs, Task, interval};
 use crate::cli::Failure;
 use crate::cli::values::{OrOff, bytes, count, duration, duration_or_off, rate};
-use crate::load::outcome::Kind;
 use crate::load::plan::{Content, Pace, Plan, WindowEnd};
+use crate::load::result::outcome::Kind;
 use crate::proto::Framing;
 use clap::Args;
 use std::time::Duration;

@@ -6,8 +6,8 @@ use super::report::{Show, State, failure};
 use super::stop::StopSignal;
 use crate::cli::Failure;
 use crate::load::Outcome;
-use crate::load::machine::Place;
-use crate::load::outcome::Kind;
+use crate::load::host::Place;
+use crate::load::result::outcome::Kind;
 use crate::load::run::{Glance, Run, Stop, Watch};
 use jiff::Timestamp;
 

@@ -4,8 +4,8 @@
 use super::{MeasureArgs, Task, interval};
 use crate::cli::Failure;
 use crate::cli::values::{OrOff, bytes, count, duration, duration_or_off};
-use crate::load::outcome::Kind;
 use crate::load::plan::{Pace, Plan, WindowEnd};
+use crate::load::result::outcome::Kind;
 use clap::Args;
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! What connections take of memory: looked at before there are any, and when all are up.
 
-use crate::load::outcome::Memory;
-use crate::load::usage::{kernel_bytes, private_bytes};
+use crate::load::host::usage::{kernel_bytes, private_bytes};
+use crate::load::result::outcome::Memory;
 
 /// What is held at a moment, in bytes.
 #[derive(Debug, Clone, Copy)]

@@ -5,7 +5,7 @@ use crate::cli::Failure;
 use crate::cli::ended::Ended;
 use crate::cli::progress::{Glance as Shown, Progress};
 use crate::cli::terminal::stream;
-use crate::load::latency::Histogram;
+use crate::load::result::histogram::Histogram;
 use crate::load::run::{Phase, Stop};
 use std::time::Duration;
 

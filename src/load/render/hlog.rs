@@ -2,8 +2,8 @@
 //!
 //! Values are nanoseconds, and `Interval_Max` is in milliseconds, as tools that plot logs expect.
 
-use super::super::latency::Histogram;
-use super::super::outcome::Outcome;
+use crate::load::result::histogram::Histogram;
+use crate::load::result::outcome::Outcome;
 use jiff::Timestamp;
 
 /// Nanoseconds of a millisecond, the unit of `Interval_Max`.

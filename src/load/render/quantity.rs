@@ -1,7 +1,7 @@
 //! Quantities as people read them: three significant digits, thousands apart, and always a unit.
 
 /// A count: `1,234,567`.
-pub use super::super::numbers::thousands as count;
+pub use crate::load::units::thousands as count;
 
 /// Three significant digits, and all those before the point: `0.123`, `1.23`, `12.3`, `123`, `1,234`.
 pub fn significant(number: f64) -> String {

@@ -1,13 +1,13 @@
 //! An outcome as a table for a terminal: the verdict first, then only what there is, at most
 //! [`WIDTH`](super::table::WIDTH) columns wide.
 
-use super::super::latency::Latency;
-use super::super::outcome::{EndedBy, Environment, Load, Loss, Outcome};
 use super::super::result::{STALL_FLOOR_US, Stalls};
 use super::quantity::{
     bytes, count, cpus, length_s, memory_kib, per_second, percent, significant, time_us,
 };
 use super::table::Table;
+use crate::load::result::histogram::Latency;
+use crate::load::result::outcome::{EndedBy, Environment, Load, Loss, Outcome};
 use std::collections::BTreeMap;
 
 /// The table, with a newline at its end.

@@ -18,9 +18,9 @@
 //! not below that of `Q - a`; the two may lie 5 % or 50 µs apart. `benches/truth` compares what is believed so
 //! with a capture of the wire.
 
+use super::histogram::{Histogram, Latency};
+use super::outcome::Histograms;
 use super::{Figure, Stalls};
-use crate::load::latency::{Histogram, Latency};
-use crate::load::outcome::Histograms;
 
 /// The percentiles that are judged, ascending.
 pub const PERCENTILES: [f64; 5] = [50.0, 90.0, 99.0, 99.9, 99.99];

@@ -1,7 +1,7 @@
 //! Why the load generator did not run, and what helps.
 
+use super::outcome::Outcome;
 use super::{STALL_FLOOR_US, Stalls};
-use crate::load::outcome::Outcome;
 use crate::load::render::quantity::{length_s, percent, time_us};
 use std::fmt;
 

@@ -1,6 +1,6 @@
 //! Whether two results are runs of one experiment, so that they can be added up or stand for each other.
 
-use crate::load::outcome::{Kind, Load, Outcome};
+use super::outcome::{Kind, Load, Outcome};
 use crate::load::render::quantity::{bytes, count, length_s, per_second, percent};
 
 /// In which field they differ, as a sentence; none if they are runs of one experiment.

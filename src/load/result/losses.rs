@@ -1,8 +1,8 @@
 //! Lost connections in a sentence: who ended them, how, and when.
 
-use crate::load::numbers::thousands;
-use crate::load::outcome::{EndedBy, Loss};
+use super::outcome::{EndedBy, Loss};
 use crate::load::render::quantity::length_s;
+use crate::load::units::thousands;
 use std::collections::BTreeMap;
 
 /// Kinds of loss that a sentence names; the rest is one number.

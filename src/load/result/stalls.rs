@@ -1,6 +1,6 @@
 //! How long the load generator did not run: the evidence for or against its own figures.
 
-use crate::load::latency::Histogram;
+use super::histogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 /// How long the load generator did not run. Of several processes, their sum.

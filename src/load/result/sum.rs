@@ -1,9 +1,9 @@
 //! What is said of a sum of results: that it can be had, and whether it can be believed.
 
-use crate::load::judge::{Evidence, judge, valid};
-use crate::load::latency::Histogram;
-use crate::load::outcome::{Histograms, Outcome};
-use crate::load::verdict::Verdict;
+use super::histogram::Histogram;
+use super::judge::{Evidence, judge, valid};
+use super::outcome::{Histograms, Outcome};
+use super::verdict::Verdict;
 
 /// What a sentence of the judge has before it names a limit of the machine, and what lifts it.
 const BEFORE_LIMIT: &str = " connections failed: ";
@@ -34,7 +34,7 @@ fn counts(part: &Outcome) -> Vec<(&'static str, u128)> {
     let (connections, messages) = (&part.connections, &part.messages);
     let intervals = &part.intervals;
     let wide = |counts: &[u64]| counts.iter().map(|&count| u128::from(count)).sum::<u128>();
-    let each = |of: fn(&crate::load::outcome::Interval) -> u64| {
+    let each = |of: fn(&super::outcome::Interval) -> u64| {
         intervals.iter().map(|interval| u128::from(of(interval))).sum::<u128>()
     };
     let named = |counts: &std::collections::BTreeMap<String, u64>| {

@@ -9,7 +9,7 @@
 //! them in a second would take more than the 1 % of a core that the beat may cost.
 
 use crate::load::host::RunQueue;
-use crate::load::latency::Histogram;
+use crate::load::result::histogram::Histogram;
 
 /// Our own work of less than this is not a stall: 1 ms. It is a batch of messages, which takes as long in any
 /// client.

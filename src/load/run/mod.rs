@@ -1,20 +1,23 @@
 //! A run in one process: connect, warm up, measure, wait for the last echoes, leave.
 
-mod connecting;
+mod close;
+mod connect;
 mod heartbeat;
-mod leaving;
-mod proving;
-mod sending;
+mod prove;
+mod send;
+mod summary;
 
-use super::generator::{Generator, Upgrade};
+pub use summary::Labels;
+
+use super::generator::Generator;
+pub use super::generator::Upgrade;
+use super::host::Meter;
 use super::host::{Interference, QueueWatch};
-use super::latency::Histogram;
-use super::machine::{QueueCounters, Wall};
-use super::measured::{Labels, Measured};
-use super::meter::Meter;
-use super::outcome::{Interval, Outcome};
+use super::host::{QueueCounters, Wall};
 use super::plan::{Plan, WindowEnd};
 use super::result::Stalls;
+use super::result::histogram::Histogram;
+use super::result::outcome::{Interval, Outcome};
 use crate::limits::{Limits, RECEIVE_BUFFER_BYTES};
 use crate::net::{ConnectionId, Endpoint, Network, Reactor, System, random};
 use crate::proto::{Batch, Config, End};
@@ -24,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
+use summary::Measured;
 
 /// Messages that are sent, connections that are told something, before what came in is looked at again: 64,
 /// less than half a millisecond's worth.
@@ -196,7 +200,7 @@ impl Run {
             memory_bytes_max: usize::MAX,
             handshake_timeout: plan.connect_timeout,
             auth_timeout: plan.connect_timeout,
-            close_timeout: leaving::close_timeout(&plan),
+            close_timeout: close::close_timeout(&plan),
             ..Limits::default()
         };
         let batch = Batch::new(RECEIVE_BUFFER_BYTES, random::from_system());

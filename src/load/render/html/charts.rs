@@ -1,13 +1,13 @@
 //! Which charts there are, and what they show of an outcome.
 
-use super::super::super::latency::Histogram;
-use super::super::super::outcome::Outcome;
 use super::super::quantity::{cpus, length_s, memory_kib, per_second, significant, time_us};
 use super::chart::{Scale, linear, logarithmic, multiples, time_step};
 use super::markup::escaped;
 use super::moments::{Moment, moments};
 use super::plot::{Axis, FULL, HALF, Hint, Plot, Series, legend};
 use super::steps;
+use crate::load::result::histogram::Histogram;
+use crate::load::result::outcome::Outcome;
 
 /// Points of the percentile curve.
 const CURVE_POINTS: u32 = 240;

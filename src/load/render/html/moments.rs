@@ -1,6 +1,6 @@
 //! The window as so few pieces that a chart can show them: neighbours are added up, exactly.
 
-use super::super::super::outcome::{Interval, Outcome};
+use crate::load::result::outcome::{Interval, Outcome};
 
 /// Pieces of a chart: 300, more than it has room for.
 const PIECES_MAX: usize = 300;

@@ -1,12 +1,12 @@
 //! The page: verdict and command first, then the figures that matter most, charts, tables.
 
-use super::super::super::outcome::{Kind, Outcome};
-use super::super::super::verdict::Verdict;
 use super::super::quantity::{count, length_s, per_second, time_us};
 use super::super::text::marked;
 use super::document::document;
 use super::markup::{escaped, section, with_flags};
 use super::{charts, tables};
+use crate::load::result::outcome::{Kind, Outcome};
+use crate::load::result::verdict::Verdict;
 
 /// The page.
 pub fn render(outcome: &Outcome) -> String {

@@ -1,8 +1,8 @@
 //! How many connections were open, as steps: each loss is drawn at its moment, and not as a slope over the interval in
 //! which it fell.
 
-use super::super::super::outcome::Outcome;
 use super::moments::Moment;
+use crate::load::result::outcome::Outcome;
 
 /// Steps that a chart has room for: 1,000. Losses that are closer than this part of the window are one step.
 const STEPS_MAX: f64 = 1_000.0;

@@ -1,7 +1,5 @@
 //! Every figure of an outcome, in tables.
 
-use super::super::super::latency::Latency;
-use super::super::super::outcome::{EndedBy, Outcome};
 use super::super::quantity::{
     bytes, count, cpus, length_s, memory_kib, per_second, percent, time_us,
 };
@@ -10,6 +8,8 @@ use super::super::text::{
     stalls, window,
 };
 use super::markup::{bars, escaped, grid, pairs};
+use crate::load::result::histogram::Latency;
+use crate::load::result::outcome::{EndedBy, Outcome};
 
 /// Lost connections that are listed one by one.
 const LOSSES: usize = 200;

@@ -3,14 +3,14 @@
 use super::difference::{Design, Difference, RUNS_MIN, Values, differences};
 use super::notes::notes;
 use super::side::{Side, design};
-use crate::load::metric::{Metric, Unit};
-use crate::load::outcome::Outcome;
 use crate::load::render::quantity::{count, percent};
 use crate::load::result::Figure;
 use crate::load::result::experiment::is_same_run;
+use crate::load::result::metric::{Metric, Unit};
+use crate::load::result::outcome::Outcome;
 use std::fmt;
 
-/// What is compared, by its name among the [metrics](crate::load::metric::METRICS).
+/// What is compared, by its name among the [metrics](crate::load::result::metric::METRICS).
 pub const COMPARED: [&str; 5] = ["p50", "p90", "p99", "rate", "server.cpu_per_message"];
 
 /// Times are exact to three significant digits, and to the hundredth of a microsecond.

@@ -4,9 +4,9 @@
 use super::comparison::Change;
 use super::difference::{CHANGE_WANTED, Design, RUNS_MIN};
 use super::side::{Side, do_overlap};
-use crate::load::outcome::{Kind, Outcome};
 use crate::load::render::quantity::{count, length_s, percent};
 use crate::load::result::experiment::load_in_words;
+use crate::load::result::outcome::{Kind, Outcome};
 
 pub(super) fn notes(sides: &[Side<'_>; 2], design: Design, changes: &[Change]) -> Vec<String> {
     let mut notes = differing(sides);

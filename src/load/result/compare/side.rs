@@ -1,10 +1,10 @@
 //! One of the two sides of a comparison: what its runs have in common, and how they lie in time.
 
 use super::difference::Design;
-use crate::load::metric::Metric;
-use crate::load::outcome::Outcome;
 use crate::load::result::Figure;
 use crate::load::result::experiment::disagreement;
+use crate::load::result::metric::Metric;
+use crate::load::result::outcome::Outcome;
 use jiff::Timestamp;
 
 /// One side of a comparison.

@@ -1,7 +1,7 @@
 //! Whether the figures of a result agree with the histograms and counts that they were computed from.
 
-use crate::load::latency::{Histogram, Latency};
-use crate::load::outcome::{Histograms, Outcome};
+use crate::load::result::histogram::{Histogram, Latency};
+use crate::load::result::outcome::{Histograms, Outcome};
 
 /// Figures may differ by what rounding to the hundredth of a microsecond leaves, in µs.
 const ROUNDING_US: f64 = 0.011;

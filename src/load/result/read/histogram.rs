@@ -3,7 +3,7 @@
 //! It may come from a stranger. It is decoded step by step, so that it takes no more memory than the steps
 //! that occur, whatever lengths it claims.
 
-use crate::load::packed::{NANOSECONDS_MAX, lower};
+use crate::load::result::packed::{NANOSECONDS_MAX, lower};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use flate2::bufread::ZlibDecoder;

@@ -2,7 +2,7 @@
 
 use super::agreement::check;
 use super::survey::survey;
-use crate::load::outcome::{Outcome, SCHEMA_VERSION};
+use crate::load::result::outcome::{Outcome, SCHEMA_VERSION};
 use serde::Deserialize;
 
 /// The largest file that is read: 256 MiB. A million lost connections take 150.

@@ -1,0 +1,258 @@
+//! The service of a load generator: it hands what comes to the connection that it is for.
+
+use super::connection::{Desk, State, Talk, Tally};
+use super::payload::Contents;
+use super::phases::Phases;
+use super::recorder::{Record, Recorder};
+use super::schedule::Schedule;
+use super::unknown::{PATIENCE, shortened};
+use crate::load::plan::{Pace, Plan, WindowEnd};
+use crate::load::result::outcome::EndedBy;
+use crate::load::result::{SILENCE, ending, failure};
+use crate::proto::response::SHOWN_BYTES_MAX;
+use crate::proto::{End, Framing, Message, Outbox};
+use crate::service::{Context, Handshake, Milestone, Service};
+use std::collections::HashMap;
+
+/// See the [module documentation](self).
+#[derive(Debug)]
+pub(in crate::load) struct Generator {
+    pub(in crate::load) desk: Desk,
+    /// Of each attempt to connect, in their order.
+    talks: Vec<Talk>,
+    /// What the last attempt was told, while none has succeeded.
+    pub(in crate::load) upgrade: Upgrade,
+}
+
+/// An upgrade that was asked for, and the response to it: why there is nothing to measure may stand in it.
+#[derive(Debug, Default)]
+pub struct Upgrade {
+    /// Whether the request was sent.
+    pub was_requested: bool,
+    /// The response, or its beginning.
+    pub response: Vec<u8>,
+}
+
+impl Generator {
+    pub(in crate::load) fn new(plan: &Plan, framing: Framing, has_auth: bool) -> Self {
+        let allowance = match plan.end {
+            WindowEnd::Messages(messages) => messages,
+            WindowEnd::Time(_) => u64::MAX,
+        };
+        let desk = Desk {
+            framing,
+            contents: Contents::new(&plan.content, framing),
+            verify: plan.verify,
+            keeps_ledger: plan.keeps_ledger,
+            first_connection: plan.first_connection,
+            schedule: None,
+            allowance,
+            behind: 0,
+            is_sending: false,
+            recorder: Recorder::new(matches!(plan.pace, Pace::Open { .. })),
+            tally: Tally::default(),
+            phases: Phases::new(framing == Framing::WebSocket, has_auth),
+            depth: match plan.pace {
+                Pace::Closed { depth } => depth,
+                Pace::Open { .. } | Pace::Silent => 0,
+            },
+            patience: PATIENCE,
+            prefixed: 0,
+            given_up: HashMap::new(),
+            began_at: 0,
+            has_heard: false,
+        };
+        let mut talks = Vec::new();
+        talks.reserve_exact(plan.connections as usize);
+        Self { desk, talks, upgrade: Upgrade::default() }
+    }
+
+    /// A connection is begun that was due at this time.
+    pub(in crate::load) fn begin(&mut self, due: u64, now: u64) {
+        self.upgrade = Upgrade::default();
+        if self.talks.is_empty() {
+            self.desk.began_at = now;
+        }
+        let connection = self.desk.first_connection + self.talks.len() as u32;
+        self.talks.push(Talk::begin(&mut self.desk, connection, due, now));
+    }
+
+    /// The connection that was begun last could not be, for this reason. Whether it was one for a moment: what
+    /// cannot be registered has ended already.
+    pub(in crate::load) fn could_not_begin(&mut self, reason: &str) -> bool {
+        let was_one = self.talks.last().is_some_and(|talk| talk.state != State::Opening);
+        if let Some(mut talk) = self.talks.pop_if(|_| !was_one) {
+            talk.fail(&mut self.desk, reason.to_owned());
+        }
+        was_one
+    }
+
+    /// So many connections are not even tried, for this reason.
+    pub(in crate::load) fn give_up_connecting(&mut self, count: u64, reason: String) {
+        self.desk.tally.failed += count;
+        *self.desk.tally.errors.entry(reason).or_default() += count;
+    }
+
+    /// Forgets the failures so far: the next place that the name stands for is tried.
+    pub(in crate::load) fn forget_failures(&mut self) {
+        self.desk.tally.failed = 0;
+        self.desk.tally.errors.clear();
+    }
+
+    /// Lets the open connections take turns from now on; their indices in the order of their turns.
+    pub(in crate::load) fn take_places(&mut self, start: u64, pace: Pace) -> Vec<usize> {
+        let mut places = Vec::with_capacity(self.desk.tally.open);
+        for (index, talk) in self.talks.iter_mut().enumerate() {
+            if talk.state == State::Open {
+                talk.position = places.len() as u32;
+                places.push(index);
+            }
+        }
+        if let Pace::Open { rate } = pace {
+            self.desk.schedule = Some(Schedule::new(start, rate, places.len() as u32));
+        }
+        self.desk.is_sending = true;
+        places
+    }
+
+    pub(in crate::load) fn is_open(&self, index: usize) -> bool {
+        self.talks[index].state == State::Open
+    }
+
+    /// A message of this connection is due, and cannot be sent now; whether it is the first such one.
+    pub(in crate::load) fn fall_behind(&mut self, index: usize) -> bool {
+        self.desk.behind += 1;
+        self.talks[index].behind += 1;
+        self.talks[index].behind == 1
+    }
+
+    /// Messages of this connection that are due and could not be sent.
+    pub(in crate::load) fn behind(&self, index: usize) -> u32 {
+        self.talks[index].behind
+    }
+
+    /// Sends a message of this connection that is due.
+    pub(in crate::load) fn send_due(&mut self, index: usize, now: u64, outbox: &mut Outbox<'_>) {
+        self.talks[index].send_due(&mut self.desk, now, outbox);
+    }
+
+    /// Of a closed loop: sends on this connection until as many messages are in flight as may be.
+    pub(in crate::load) fn fill(&mut self, index: usize, now: u64, outbox: &mut Outbox<'_>) {
+        self.talks[index].fill(&mut self.desk, now, outbox);
+    }
+
+    /// A message of this connection is due, which has ended. In a run that keeps a ledger that is no loss of a
+    /// message but of a connection; where messages are counted, the others send it.
+    pub(in crate::load) fn skip(&mut self, due: u64) {
+        if self.desk.allowance == u64::MAX && !self.desk.keeps_ledger {
+            self.desk.recorder.unsent(due);
+        }
+    }
+
+    /// Of a closed loop: the connections that go on although an echo is missing, because something else came.
+    pub(in crate::load) fn lose_patience(&mut self, now: u64) -> Vec<usize> {
+        let Self { talks, desk, .. } = self;
+        if desk.depth == 0 || desk.patience == 0 {
+            return Vec::new();
+        }
+        let talks = talks.iter_mut().enumerate();
+        let impatient = talks
+            .filter_map(|(index, talk)| talk.lose_patience(desk.patience, now).then_some(index));
+        let impatient: Vec<usize> = impatient.collect();
+        if !impatient.is_empty() {
+            desk.patience = shortened(desk.patience);
+        }
+        impatient
+    }
+
+    /// Closes this connection.
+    pub(in crate::load) fn leave(&mut self, index: usize, outbox: &mut Outbox<'_>) {
+        self.talks[index].leave(&mut self.desk, outbox);
+    }
+
+    /// Gives up what was sent before `deadline` and has no echo; the connections where there was any.
+    pub(in crate::load) fn give_up_before(&mut self, deadline: u64, now: u64) -> Vec<usize> {
+        let Self { talks, desk, .. } = self;
+        let mut losers = Vec::new();
+        for (index, talk) in talks.iter_mut().enumerate() {
+            if talk.state != State::Open {
+                continue;
+            }
+            let Some(lost) = talk.give_up_before(desk, deadline, now) else { continue };
+            if desk.keeps_ledger && lost > 0 {
+                talk.lose(desk, EndedBy::Network, SILENCE.into(), now);
+            }
+            losers.push(index);
+        }
+        losers
+    }
+
+    /// What was counted.
+    pub(in crate::load) fn take_record(&mut self) -> Record {
+        let nothing = Recorder::new(self.desk.schedule.is_some());
+        std::mem::replace(&mut self.desk.recorder, nothing).finish()
+    }
+}
+
+impl Service for Generator {
+    fn wants_whole_messages(&self) -> bool {
+        false
+    }
+
+    fn wants_time(&self) -> bool {
+        true
+    }
+
+    fn reads_while_blocked(&self) -> bool {
+        true
+    }
+
+    fn on_milestone(&mut self, context: &Context, milestone: Milestone) {
+        self.talks[index(context)].pass(&mut self.desk, milestone, context.now);
+    }
+
+    fn on_open(&mut self, context: &Context, _outbox: &mut Outbox<'_>) {
+        self.talks[index(context)].open(&mut self.desk, context.now);
+    }
+
+    #[inline]
+    fn on_message(&mut self, context: &Context, message: Message<'_>, outbox: &mut Outbox<'_>) {
+        let talk = &mut self.talks[index(context)];
+        if talk.state == State::Open {
+            self.desk.has_heard = true;
+            talk.on_message(&mut self.desk, &message, context.now, outbox);
+        }
+    }
+
+    fn on_handshake(&mut self, _context: &Context, bytes: Handshake<'_>) {
+        if self.desk.tally.established > 0 {
+            return;
+        }
+        match bytes {
+            Handshake::Sent(_) => self.upgrade.was_requested = true,
+            Handshake::Received(bytes) => {
+                let room = SHOWN_BYTES_MAX.saturating_sub(self.upgrade.response.len());
+                self.upgrade.response.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            }
+        }
+    }
+
+    fn on_close(&mut self, context: &Context, end: End) {
+        let Self { talks, desk, .. } = self;
+        let talk = &mut talks[index(context)];
+        match talk.state {
+            State::Opening => talk.fail(desk, failure(end)),
+            State::Open => {
+                let (by, how) = ending(end, desk.framing == Framing::WebSocket);
+                talk.lose(desk, by, how, context.now);
+            }
+            State::Over => return,
+        }
+        desk.tally.last_end = Some(end);
+    }
+}
+
+/// Where a connection stands among the attempts: they are counted from 1.
+fn index(context: &Context) -> usize {
+    (context.connection - 1) as usize
+}

@@ -1,0 +1,90 @@
+//! What the control group of this process may take (cgroups(7), versions 1 and 2).
+
+use super::procfs::Tree;
+use std::path::{Path, PathBuf};
+
+/// From here on a limit is none: version 1 says "unlimited" as the largest number of whole pages.
+const UNLIMITED: u64 = 1 << 60;
+
+/// A limit of a control group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ControlGroupLimit {
+    /// The most there may be.
+    pub max: u64,
+    /// What is taken that does not come back by itself.
+    pub used: u64,
+    /// The file that sets the limit.
+    pub file: PathBuf,
+}
+
+impl ControlGroupLimit {
+    /// What is left.
+    pub fn left(&self) -> u64 {
+        self.max.saturating_sub(self.used)
+    }
+}
+
+/// Where a version keeps a limit and what is taken of it.
+struct Files {
+    directory: &'static str,
+    max: &'static str,
+    used: &'static str,
+    /// The line of `memory.stat` with what the kernel takes back when it needs it.
+    reclaimable: Option<&'static str>,
+}
+
+/// The limit of memory in bytes.
+pub(crate) fn memory(tree: &Tree<'_>) -> Option<ControlGroupLimit> {
+    let unified = Files {
+        directory: "sys/fs/cgroup",
+        max: "memory.max",
+        used: "memory.current",
+        reclaimable: Some("inactive_file"),
+    };
+    let legacy = Files {
+        directory: "sys/fs/cgroup/memory",
+        max: "memory.limit_in_bytes",
+        used: "memory.usage_in_bytes",
+        reclaimable: Some("total_inactive_file"),
+    };
+    tightest(tree, "memory", &legacy).or_else(|| tightest(tree, "", &unified))
+}
+
+/// The limit of processes.
+pub(crate) fn processes(tree: &Tree<'_>) -> Option<ControlGroupLimit> {
+    let files =
+        |directory| Files { directory, max: "pids.max", used: "pids.current", reclaimable: None };
+    tightest(tree, "pids", &files("sys/fs/cgroup/pids"))
+        .or_else(|| tightest(tree, "", &files("sys/fs/cgroup")))
+}
+
+/// The limit with the least left, of the group that has this controller and of its ancestors.
+fn tightest(tree: &Tree<'_>, controller: &str, files: &Files) -> Option<ControlGroupLimit> {
+    let group = group(tree, controller)?;
+    let limits = group.ancestors().filter_map(|group| limit(tree, group, files));
+    limits.min_by_key(ControlGroupLimit::left)
+}
+
+fn limit(tree: &Tree<'_>, group: &Path, files: &Files) -> Option<ControlGroupLimit> {
+    let directory = Path::new(files.directory).join(group);
+    let file = directory.join(files.max);
+    let max = tree.number(&file).filter(|&max| max < UNLIMITED)?;
+    let used = tree.number(directory.join(files.used)).unwrap_or(0);
+    let statistics = directory.join("memory.stat");
+    let reclaimable = files.reclaimable.and_then(|name| tree.entry(statistics, name)).unwrap_or(0);
+    let used = used.saturating_sub(reclaimable);
+    Some(ControlGroupLimit { max, used, file: Path::new("/").join(file) })
+}
+
+/// The group of this process, relative to where the controller is mounted. The unified hierarchy of version 2
+/// has no name in the list: `0::/user.slice`.
+fn group(tree: &Tree<'_>, controller: &str) -> Option<PathBuf> {
+    let text = tree.text("proc/self/cgroup")?;
+    let group = text.lines().find_map(|line| {
+        let (controllers, group) = line.split_once(':')?.1.split_once(':')?;
+        controllers.split(',').any(|name| name == controller).then_some(group)
+    })?;
+    // A group outside of the namespace is shown as `/../name`; all that can be seen from here is the root.
+    let is_outside = group.split('/').any(|name| name == "..");
+    Some(PathBuf::from(if is_outside { "" } else { group.trim_start_matches('/') }))
+}

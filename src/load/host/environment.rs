@@ -1,0 +1,31 @@
+//! The machine that measures, as a result names it.
+
+use super::facts::Machine;
+use super::procfs::Tree;
+use crate::load::result::outcome::Environment;
+use std::path::Path;
+
+impl Environment {
+    /// Looks at this machine.
+    pub fn look() -> Self {
+        Self::look_in(Path::new("/"))
+    }
+
+    /// Looks at a machine whose `/proc` is below this directory.
+    pub fn look_in(root: &Path) -> Self {
+        let tree = Tree::new(root);
+        let kernel = |name: &str| tree.word(format!("proc/sys/kernel/{name}"));
+        let system = kernel("ostype").unwrap_or_else(|| std::env::consts::OS.into());
+        let machine = Machine::look_in(root);
+        Self {
+            system: match kernel("osrelease") {
+                Some(release) => format!("{system} {release}"),
+                None => system,
+            },
+            architecture: std::env::consts::ARCH.into(),
+            processor: tree.processor(),
+            cpus: machine.processors,
+            memory_bytes: machine.memory_total,
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Measures what our side and the server cost, from one look to the next.
+
+use super::usage::Usage;
+use std::time::{Duration, Instant};
+
+/// See the [module documentation](self).
+#[derive(Debug)]
+pub(in crate::load) struct Meter {
+    /// The server's process, if it is watched.
+    server: Option<u32>,
+    /// At the beginning, and at the last look.
+    began: Look,
+    last: Look,
+    server_resident_max: u64,
+}
+
+/// What was used at a moment.
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    at: Instant,
+    own: Usage,
+    server: Option<Usage>,
+}
+
+/// What was used since the last look.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::load) struct Spent {
+    pub(in crate::load) own_cpu: f64,
+    pub(in crate::load) own_rss_kib: Option<u64>,
+    pub(in crate::load) server_cpu: Option<f64>,
+    pub(in crate::load) server_rss_kib: Option<u64>,
+}
+
+impl Meter {
+    pub(in crate::load) fn new(server: Option<u32>) -> Self {
+        let look = Look::now(server);
+        Self { server, began: look, last: look, server_resident_max: 0 }
+    }
+
+    /// What was used so far does not count.
+    pub(in crate::load) fn begin(&mut self) {
+        self.began = Look::now(self.server);
+        self.last = self.began;
+    }
+
+    /// Looks.
+    pub(in crate::load) fn read(&mut self) -> Spent {
+        let look = Look::now(self.server);
+        let last = std::mem::replace(&mut self.last, look);
+        let server = look.server.map(|server| server.resident_bytes);
+        self.server_resident_max = self.server_resident_max.max(server.unwrap_or(0));
+        Spent {
+            own_cpu: look.own_cpu_since(&last),
+            own_rss_kib: Some(look.own.resident_bytes / 1024),
+            server_cpu: look
+                .server_cpu_since(&last)
+                .map(|cpu| cpu.as_secs_f64() / look.since(&last)),
+            server_rss_kib: server.map(|bytes| bytes / 1024),
+        }
+    }
+
+    /// CPUs that our side has kept busy, from the beginning to the last look.
+    pub(in crate::load) fn own_cpu(&self) -> f64 {
+        self.last.own_cpu_since(&self.began)
+    }
+
+    /// What the server has used from the beginning to the last look, and the most that it held.
+    pub(in crate::load) fn server_total(&self) -> Option<Usage> {
+        let cpu = self.last.server_cpu_since(&self.began)?;
+        Some(Usage { cpu, resident_bytes: self.server_resident_max })
+    }
+}
+
+impl Meter {
+    /// The server's process, if it was watched and is gone.
+    pub(in crate::load) fn lost_server(&self) -> Option<u32> {
+        self.server.filter(|_| self.last.server.is_none())
+    }
+}
+
+impl Look {
+    fn now(server: Option<u32>) -> Self {
+        Self { at: Instant::now(), own: Usage::own(), server: server.and_then(Usage::of_family) }
+    }
+
+    fn since(&self, earlier: &Self) -> f64 {
+        self.at.duration_since(earlier.at).as_secs_f64().max(f64::MIN_POSITIVE)
+    }
+
+    fn own_cpu_since(&self, earlier: &Self) -> f64 {
+        self.own.cpu.saturating_sub(earlier.own.cpu).as_secs_f64() / self.since(earlier)
+    }
+
+    fn server_cpu_since(&self, earlier: &Self) -> Option<Duration> {
+        Some(self.server?.cpu.saturating_sub(earlier.server?.cpu))
+    }
+}

@@ -1,0 +1,204 @@
+//! The first part of a run: connections are made, one alone at first, then many at once.
+
+use super::{Phase, Run, Stop, Watch, nanoseconds};
+use crate::load::host::QueueWatch;
+use crate::load::host::{self, Machine, Place, QueueCounters, Route, Wall};
+use crate::load::sources::Sources;
+use crate::load::sources::is_foreign;
+use crate::load::units::thousands;
+use crate::net::Endpoint;
+use crate::proto::{End, Error};
+use std::io;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Attempts in a row that find no port until no more are made: 64, or as many as there are sources.
+const PORTLESS_ATTEMPTS_MAX: u64 = 64;
+
+/// After how long TCP tries again to connect: a second (RFC 6298 §2.1).
+const RETRY: Duration = Duration::from_secs(1);
+
+/// How often the accept queue of the listener is looked at while connecting, by all processes together: every 50 ms.
+/// A look costs some 140 µs.
+const QUEUE_LOOK: Duration = Duration::from_millis(50);
+
+impl Run {
+    /// Makes all connections, or as many as can be.
+    ///
+    /// # Errors
+    /// If not one can be made, or it was asked to stop.
+    pub fn connect(&mut self, watch: &mut dyn Watch) -> Result<(), Stop> {
+        let start = self.now();
+        let wanted = u64::from(self.plan.connections);
+        self.queue_watch = self.watch_queue();
+        while self.attempts < wanted || self.generator().desk.tally.opening > 0 {
+            let wake = self.begin_those_due(start, wanted)?;
+            self.look_at_queue();
+            self.turn(wake, Phase::Connecting, start, watch)?;
+            if watch.wants_stop() {
+                return Err(Stop::Asked);
+            }
+            if self.generator().desk.tally.failed > 0
+                && self.generator().desk.tally.established == 0
+            {
+                self.try_next_endpoint()?;
+            }
+        }
+        self.connecting = Duration::from_nanos(self.now() - start);
+        self.look_for_full_queue();
+        self.queue_watch = None;
+        Ok(())
+    }
+
+    /// Begins as many as may be begun now; when the next may be.
+    fn begin_those_due(&mut self, start: u64, wanted: u64) -> Result<u64, Stop> {
+        while self.attempts < wanted && self.may_begin() {
+            let now = self.now();
+            let due = self.connect_at(start, self.attempts).unwrap_or(now);
+            if due > now {
+                return Ok(due);
+            }
+            self.attempts += 1;
+            let Err(error) = self.begin_connection(due) else { continue };
+            if self.generator().desk.tally.established == 0 {
+                let wall = self.wall.as_ref().map(Wall::when_met);
+                return Err(Stop::NotBegun(wall.map_or(error, io::Error::other)));
+            }
+            if self.is_at_wall() {
+                let rest = wanted - self.attempts;
+                let reason = format!("not tried: {error}");
+                self.generator_mut().give_up_connecting(rest, reason);
+                self.attempts = wanted;
+            }
+        }
+        Ok(u64::MAX)
+    }
+
+    /// Whether another attempt may begin: the first one alone finds out whether anybody is there.
+    fn may_begin(&self) -> bool {
+        let tally = &self.generator().desk.tally;
+        let most = if tally.established == 0 { 1 } else { self.plan.connects_at_once as usize };
+        tally.opening < most
+    }
+
+    /// When attempt `nth` is due, if there is a rate. It is timed from then on, even while other attempts or the
+    /// server hold it back.
+    fn connect_at(&self, start: u64, nth: u64) -> Option<u64> {
+        let rate = self.plan.connect_rate?;
+        Some(start + (nth as f64 / rate * 1e9) as u64)
+    }
+
+    fn begin_connection(&mut self, due: u64) -> io::Result<()> {
+        let source = self.plan.source(self.attempts - 1);
+        self.reactor.network_mut().connect_from(source);
+        let now = self.now();
+        self.generator_mut().begin(due, now);
+        match self.reactor.connect(&self.endpoints[self.endpoint], Rc::clone(&self.config)) {
+            Ok(id) => {
+                self.ids.push(Some(id));
+                self.failures_in_a_row = 0;
+                Ok(())
+            }
+            Err(error) => {
+                if self.generator_mut().could_not_begin(&error.to_string()) {
+                    self.ids.push(None);
+                }
+                self.failures_in_a_row += 1;
+                self.note_wall(&error, source);
+                Err(error)
+            }
+        }
+    }
+
+    /// Finds out which limit of this machine is behind an error.
+    fn note_wall(&mut self, error: &io::Error, source: Option<IpAddr>) {
+        if self.wall.is_some() {
+            return;
+        }
+        let target = &self.endpoints[self.endpoint];
+        let plan = host::Plan {
+            connections: Some(self.plan.connections.into()),
+            sources: self.plan.sources.as_ref().map_or(1, Sources::len),
+            place: Place::from(target),
+            tls: matches!(target, Endpoint::Tls(..)),
+            ..host::Plan::default()
+        };
+        self.wall = Machine::look().wall_of(error, &plan, Route { source, target });
+    }
+
+    /// Whether more attempts would only meet the same limit.
+    fn is_at_wall(&self) -> bool {
+        let sources = self.plan.sources.as_ref().map_or(1, Sources::len);
+        match &self.wall {
+            None => false,
+            // Another address may have ports left.
+            Some(wall) if wall.name == "ports" => {
+                self.failures_in_a_row >= sources.min(PORTLESS_ATTEMPTS_MAX)
+            }
+            Some(_) => true,
+        }
+    }
+
+    /// The first attempt has failed: tries the next place that the name stands for.
+    fn try_next_endpoint(&mut self) -> Result<(), Stop> {
+        let end = self.generator().desk.tally.last_end;
+        // The timeout is for all places together, and it has passed.
+        let is_late =
+            matches!(end, Some(End::Failed(Error::HandshakeTimeout | Error::AuthTimeout)));
+        if self.endpoint + 1 < self.endpoints.len() && !is_late {
+            self.endpoint += 1;
+            self.attempts = 0;
+            self.generator_mut().forget_failures();
+            self.queue_watch = self.watch_queue();
+            return Ok(());
+        }
+        let upgrade = std::mem::take(&mut self.generator_mut().upgrade);
+        let end = end.expect("what has failed has ended");
+        Err(Stop::Ended { end, was_open: false, upgrade })
+    }
+
+    /// Watches the listener's accept queue, if it is on this machine and the system tells.
+    fn watch_queue(&self) -> Option<QueueWatch> {
+        let (Endpoint::Tcp(address) | Endpoint::Tls(address, _)) = &self.endpoints[self.endpoint]
+        else {
+            return None;
+        };
+        let is_here = Place::from(address) != Place::Elsewhere || !is_foreign(address.ip());
+        is_here.then(|| QueueWatch::new(*address).ok()).flatten()
+    }
+
+    /// The first look follows the first attempts that are made at once, of which every packet has just been sent.
+    fn look_at_queue(&mut self) {
+        let now = self.now();
+        if self.attempts < 2 || now < self.next_queue_look {
+            return;
+        }
+        if let Some(watch) = &mut self.queue_watch {
+            watch.look();
+            self.next_queue_look = now + nanoseconds(QUEUE_LOOK * self.plan.share.1);
+        }
+    }
+
+    /// The listener's queue may have been full: that is the limit if connections failed, and otherwise has delayed
+    /// some.
+    fn look_for_full_queue(&mut self) {
+        let fullest = self.queue_watch.as_ref().and_then(QueueWatch::fullest);
+        let counted = QueueCounters::look().since(&self.queue_before);
+        let wall = Machine::look().wall_of_queue(&counted, fullest);
+        let tally = &self.generator().desk.tally;
+        if tally.failed > 0 {
+            self.wall = self.wall.take().or(wall);
+            return;
+        }
+        let delayed = tally.connecting.count_above(RETRY);
+        if let Some(wall) = wall.filter(|_| delayed > 0) {
+            self.findings.push(format!(
+                "{} of {} connections took a second or longer to open: {}",
+                thousands(delayed),
+                thousands(tally.established),
+                wall.when_met()
+            ));
+        }
+    }
+}

@@ -4,7 +4,8 @@
 //! `autobahn_client ws://127.0.0.1:9001`
 
 use halloo::limits::{Limits, RECEIVE_BUFFER_BYTES};
-use halloo::net::{Address, Reactor, System, random};
+use halloo::net::os::random;
+use halloo::net::{Address, Reactor, System};
 use halloo::proto::deflate::Settings;
 use halloo::proto::handshake::Offer;
 use halloo::proto::{Batch, Config, End, Framing, Message, Outbox, Role};

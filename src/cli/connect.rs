@@ -9,10 +9,11 @@ mod conversation;
 mod inbox;
 mod reply;
 
-use super::client::ClientArgs;
-use super::deflate::{self, DeflateArgs};
-use super::values::{bytes, duration};
-use super::{CommonArgs, Failure, logger};
+use super::args::client::ClientArgs;
+use super::args::deflate::{self, DeflateArgs};
+use super::args::values::{bytes, duration};
+use super::terminal::logger;
+use super::{CommonArgs, Failure};
 use clap::Args;
 use conversation::{Conversation, Stop};
 use log::LevelFilter;

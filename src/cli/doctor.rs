@@ -1,7 +1,8 @@
 //! `halloo doctor`: what this machine can hold, and which limit binds first.
 
-use super::values::{bytes, count};
-use super::{CommonArgs, Failure, logger};
+use super::args::values::{bytes, count};
+use super::terminal::logger;
+use super::{CommonArgs, Failure};
 use crate::load::host::{ControlGroupLimit, Machine, Place, Plan, Wall};
 use crate::load::sources::Sources;
 use crate::load::units::{size, thousands};

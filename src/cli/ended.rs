@@ -1,6 +1,7 @@
 //! The sentence for a connection that ended and was needed: why, and what may help.
 
-use super::{printable, redact};
+use super::redact;
+use super::terminal::printable;
 use crate::net::Address;
 use crate::net::address::Location;
 use crate::proto::response::Response;

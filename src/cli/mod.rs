@@ -1,30 +1,19 @@
 //! The command line: what a user types, and the only place that prints.
 
 mod args;
-mod auth;
-mod client;
-mod config_file;
 mod connect;
-mod deflate;
 mod doctor;
-mod early_drop;
 mod ended;
-mod logger;
 mod measure;
 mod output;
 mod output_file;
-mod printable;
 mod process;
-mod progress;
 mod prompt;
 mod redact;
 mod report;
 mod secrets;
 mod serve;
 mod terminal;
-#[cfg_attr(not(feature = "tls"), path = "tls_absent.rs")]
-mod tls;
-mod values;
 
 use crate::net::Address;
 use clap::parser::ValueSource;
@@ -66,7 +55,7 @@ struct CommonArgs {
     config: Option<std::path::PathBuf>,
     /// How log lines on stderr are written
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    log_format: logger::LogFormat,
+    log_format: terminal::logger::LogFormat,
     /// Log more; twice for everything
     #[arg(short, long, action = ArgAction::Count)]
     verbose: u8,
@@ -114,7 +103,7 @@ impl std::fmt::Display for Failure {
 /// Runs the program with these arguments, the program's name first.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     signals::hold();
-    let mut arguments = measure::with_conducted(arguments.into_iter().collect());
+    let mut arguments = process::arguments::with_conducted(arguments.into_iter().collect());
     let named = name_command(&mut arguments);
     let result = named.and_then(|()| parse(&arguments)).and_then(|cli| match cli.command {
         Command::Serve(arguments) => serve::run(&arguments),
@@ -156,7 +145,7 @@ fn name_command(arguments: &mut Vec<OsString>) -> Result<(), Failure> {
 /// Flag over environment over file over default. Signals wait on for a server only.
 fn parse(arguments: &[OsString]) -> Result<Cli, Failure> {
     let command = Cli::command().mut_subcommands(|it| it.mut_args(args::environment::bind));
-    let (command, file) = config_file::apply(command, arguments)?;
+    let (command, file) = args::config_file::apply(command, arguments)?;
     let matches = command.clone().try_get_matches_from(arguments);
     let matches =
         matches.map_err(|error| args::explain(error, &command, arguments, file.as_ref()))?;

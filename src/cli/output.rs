@@ -1,7 +1,8 @@
 //! Where the result of a measurement goes: the table on stdout, files, and what it means for the exit code.
 
+use super::Failure;
 use super::output_file::{self, unfinished};
-use super::{Failure, printable};
+use super::terminal::printable;
 use crate::load::Outcome;
 use crate::load::render::{comparison, hlog, html, text};
 use crate::load::result::compare::{Comparison, Refusal};

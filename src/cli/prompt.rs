@@ -185,7 +185,7 @@ impl Lines {
             }
         };
         (self.taken, self.searched) = (end, end);
-        Some(super::printable::without_terminator(&self.bytes[start..end]).to_vec())
+        Some(super::terminal::printable::without_terminator(&self.bytes[start..end]).to_vec())
     }
 }
 

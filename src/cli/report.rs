@@ -1,7 +1,8 @@
 //! `halloo report`: saved results, shown again, made one, or compared.
 
 use super::output::OutputArgs;
-use super::{CommonArgs, Failure, logger, printable};
+use super::terminal::{logger, printable};
+use super::{CommonArgs, Failure};
 use crate::load::Outcome;
 use crate::load::result::merge;
 use crate::load::result::read::{RESULT_BYTES_MAX, parse};

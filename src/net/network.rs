@@ -58,6 +58,9 @@ pub trait Network {
 
     /// Monotonic time since some fixed moment.
     fn now(&mut self) -> Duration;
+
+    /// Gives freed memory back to the system, as far as it can. Called when a crowd of connections has gone.
+    fn trim_memory(&mut self) {}
 }
 
 /// A byte stream that does not block. Dropping it closes it.

@@ -1,10 +1,9 @@
 //! The loop: poll, latch, drive, accept, reap, expire.
 
 use super::Endpoint;
+use super::admission::{Door, Doorkeeper, is_about_the_client, is_shortage};
 use super::connection::{Connection, Shared};
 use super::deadlines::{Deadlines, Moment};
-use super::doorkeeper::{Door, Doorkeeper, is_about_the_client, is_shortage};
-use super::heap;
 use super::network::{Network, Peer, Stream, Subject, Token};
 use super::slab::{Slab, Tokened};
 use crate::limits::{ACCEPTS_PER_TURN, BATCH_MEMORY_BYTES, Limits};
@@ -145,7 +144,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
         self.drive_bulk(bulk);
         self.accept();
         if self.connections.reuse_freed() {
-            heap::settle();
+            self.network.trim_memory();
         }
         self.expire();
         Ok(())

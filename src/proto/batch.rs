@@ -21,8 +21,8 @@ use super::deflate::codec::Codec;
 use super::error::Error;
 use super::frame::Header;
 use super::mask;
+use super::send_buffer::Store;
 use super::spill::Spill;
-use super::store::Store;
 use std::ops::Range;
 
 /// Fills a slice with unpredictable bytes (masking keys, challenges).

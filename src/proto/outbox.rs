@@ -5,8 +5,8 @@ use super::batch::Answers;
 use super::deflate::Agreement;
 use super::error::CloseCode;
 use super::frame::{CONTROL_BYTES_MAX, Header, Opcode};
-use super::link::{Link, Stage};
 use super::message::{Kind, Message};
+use super::send_state::{Link, Stage};
 use super::unfinished::Unfinished;
 
 /// Where a service puts its answers. It borrows only the send half of the session, so that a message can

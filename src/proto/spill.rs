@@ -2,7 +2,7 @@
 
 use super::error::Error;
 use super::frame::Header;
-use super::store::Store;
+use super::send_buffer::Store;
 
 /// Up to so many bytes are on the heap, and the space is kept from one batch to the next: 1 MiB. More has pages
 /// of its own, which go back to the system with the batch.

@@ -2,7 +2,7 @@
 
 use super::deflate::History;
 use super::error::Error;
-use super::store::Store;
+use super::send_buffer::Store;
 
 /// What one connection must remember between two batches. Idle, it is a null pointer.
 #[derive(Debug, Default)]

@@ -1,17 +1,17 @@
 //! What is done with messages. A service sees messages, never sockets or frames.
 
 mod close_after;
+mod close_on_open;
 mod discard;
 mod echo;
 mod flood;
-mod hang_up;
 mod timestamp;
 
 pub use close_after::CloseAfter;
+pub use close_on_open::HangUp;
 pub use discard::Discard;
 pub use echo::Echo;
 pub use flood::Flood;
-pub use hang_up::HangUp;
 pub use timestamp::{LocalTime, Timestamp};
 
 use crate::proto::{Control, End, Message, Outbox};

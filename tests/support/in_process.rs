@@ -2,8 +2,9 @@
 //! no process and no thread beside it, so a debugger or Miri sees all of it.
 
 use halloo::limits::Limits;
-use halloo::net::listener::SystemListener;
-use halloo::net::{Address, Reactor, SocketOptions, System, random};
+use halloo::net::os::listener::SystemListener;
+use halloo::net::os::random;
+use halloo::net::{Address, Reactor, SocketOptions, System};
 use halloo::proto::{Batch, Config, Role};
 use halloo::service::Service;
 use std::rc::Rc;

@@ -1,9 +1,9 @@
 //! What a wrong argument is told beside what clap says: what was meant, and where a bad value came from.
 
+use super::config_file::ConfigFile;
 use super::environment::{value, variable};
 use super::suggestion::{Meant, flag};
 use crate::cli::Failure;
-use crate::cli::config_file::ConfigFile;
 use crate::cli::terminal::failure;
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};

@@ -2,7 +2,7 @@
 
 use super::{MeasureArgs, Task, interval};
 use crate::cli::Failure;
-use crate::cli::values::{OrOff, bytes, count, duration, duration_or_off, rate};
+use crate::cli::args::values::{OrOff, bytes, count, duration, duration_or_off, rate};
 use crate::load::plan::{Content, Pace, Plan, WindowEnd};
 use crate::load::result::outcome::Kind;
 use crate::proto::Framing;

@@ -3,7 +3,7 @@
 
 use super::{MeasureArgs, Task, interval};
 use crate::cli::Failure;
-use crate::cli::values::{OrOff, bytes, count, duration, duration_or_off};
+use crate::cli::args::values::{OrOff, bytes, count, duration, duration_or_off};
 use crate::load::plan::{Pace, Plan, WindowEnd};
 use crate::load::result::outcome::Kind;
 use clap::Args;

@@ -1,29 +1,28 @@
 //! `halloo bench` and `halloo hold`: flags, and whether one process measures or several.
 //!
-//! [`conductor`] is a run in one process, and a person who watches it; [`member`] a run that a parent
-//! process conducts, and [`team`] that parent.
+//! [`local`] is a run in one process, and a person who watches it; [`worker`] a run that a parent
+//! process conducts, and [`coordinator`] that parent.
 
 mod bench;
-mod conducted;
-mod conductor;
+mod coordinator;
 mod hold;
-mod member;
+mod local;
 mod memory;
+mod messages;
 mod report;
 mod stop;
-mod team;
-mod words;
+mod worker;
 
 pub(super) use bench::{BenchArgs, run as bench};
-pub(super) use conducted::with_conducted;
 pub(super) use hold::{HoldArgs, run as hold};
 
-use super::client::ClientArgs;
-use super::deflate::{self, DeflateArgs};
+use super::args::client::ClientArgs;
+use super::args::deflate::{self, DeflateArgs};
+use super::args::values::{count, duration, rate};
 use super::output::OutputArgs;
-use super::progress::ProgressMode;
-use super::values::{count, duration, rate};
-use super::{CommonArgs, Failure, logger};
+use super::terminal::logger;
+use super::terminal::progress::ProgressMode;
+use super::{CommonArgs, Failure};
 use crate::load::plan::{Content, Plan, WindowEnd};
 use crate::load::result::outcome::Kind;
 use crate::load::sources::Sources;
@@ -118,9 +117,9 @@ impl Task<'_> {
             self.check()?;
         }
         match (member, self.arguments.processes) {
-            (Some(index), _) => member::run(self, index),
-            (None, 1) => self.deliver(conductor::run(self)?),
-            (None, _) => self.deliver(team::run(self)?),
+            (Some(index), _) => worker::run(self, index),
+            (None, 1) => self.deliver(local::run(self)?),
+            (None, _) => self.deliver(coordinator::run(self)?),
         }
     }
 

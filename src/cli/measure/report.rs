@@ -3,7 +3,7 @@
 use super::Task;
 use crate::cli::Failure;
 use crate::cli::ended::Ended;
-use crate::cli::progress::{Glance as Shown, Progress};
+use crate::cli::terminal::progress::{Glance as Shown, Progress};
 use crate::cli::terminal::stream;
 use crate::load::result::histogram::Histogram;
 use crate::load::run::{Phase, Stop};

@@ -6,22 +6,23 @@ mod server;
 mod supervisor;
 mod worker;
 
+use super::args::auth::AuthArgs;
+use super::args::deflate::DeflateArgs;
+use super::args::early_drop::{EarlyDropShares, early_drop_or_off};
 use super::args::policy;
-use super::auth::AuthArgs;
-use super::deflate::DeflateArgs;
-use super::early_drop::{EarlyDropShares, early_drop_or_off};
-use super::process::signals;
-use super::terminal::stream;
-use super::tls::TlsServerArgs;
-use super::values::{
+use super::args::tls::TlsServerArgs;
+use super::args::values::{
     OrOff, bytes, count, count_or_off, duration, duration_or_off, header_bytes, listen_address,
 };
-use super::{CommonArgs, Failure, logger};
+use super::process::signals;
+use super::terminal::logger;
+use super::terminal::stream;
+use super::{CommonArgs, Failure};
 use crate::limits::{
     DESCRIPTORS_RESERVED, EarlyDrop, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES, Limits,
     USER_TIMEOUT,
 };
-use crate::net::listener::SystemListener;
+use crate::net::os::listener::SystemListener;
 use crate::net::{Address, Keepalive, SocketOptions};
 use crate::proto::auth::Auth;
 use crate::proto::handshake::Policy;

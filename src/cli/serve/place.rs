@@ -2,7 +2,7 @@
 
 use super::worker::{READY, STOPPED};
 use crate::cli::Failure;
-use crate::net::channel::Channel;
+use crate::net::os::ipc::Channel;
 use log::warn;
 use mio::unix::SourceFd;
 use mio::{Interest, Poll, Token};

@@ -2,13 +2,14 @@
 
 use super::ServeArgs;
 use crate::cli::Failure;
-use crate::cli::tls::TlsServer;
+use crate::cli::args::tls::TlsServer;
 use crate::limits::{Limits, RECEIVE_BUFFER_BYTES};
 use crate::metrics::Metrics;
-use crate::net::channel::Channel;
-use crate::net::listener::SystemListener;
-use crate::net::tls::Acceptor;
-use crate::net::{Address, Reactor, System, random};
+use crate::net::os::ipc::Channel;
+use crate::net::os::listener::SystemListener;
+use crate::net::os::random;
+use crate::net::os::tls::Acceptor;
+use crate::net::{Address, Reactor, System};
 use crate::proto::Batch;
 use crate::proto::auth::Auth;
 use crate::service::Service;

@@ -9,7 +9,7 @@ pub(crate) use zlib::Codec;
 mod zlib {
     use crate::proto::deflate::History;
     use crate::proto::error::Error;
-    use crate::proto::store::Store;
+    use crate::proto::send_buffer::Store;
     use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
     /// 7.2.2: what a sender removes from the end of a message, and a receiver appends.
@@ -353,7 +353,7 @@ mod zlib {
 mod without {
     use crate::proto::deflate::History;
     use crate::proto::error::Error;
-    use crate::proto::store::Store;
+    use crate::proto::send_buffer::Store;
 
     /// Stands in where compression is not built in, and is never agreed on.
     #[derive(Debug, Default)]

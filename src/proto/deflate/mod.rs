@@ -9,7 +9,7 @@ pub(crate) mod codec;
 pub(crate) mod negotiation;
 
 use super::error::Error;
-use super::store::Store;
+use super::send_buffer::Store;
 
 /// Whether and how a server or client agrees to compress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use super::step::Found;
 use super::{Receiver, Session, Step};
-use crate::proto::link::Stage;
 use crate::proto::message::{Kind, Piece};
-use crate::proto::store::Store;
+use crate::proto::send_buffer::Store;
+use crate::proto::send_state::Stage;
 use crate::proto::websocket::{Received, Rules};
 use crate::proto::{Batch, CloseCode, Error, Role, Status};
 

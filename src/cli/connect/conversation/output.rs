@@ -2,7 +2,7 @@
 
 use super::{Conversation, Stop};
 use crate::cli::connect::reply::Print;
-use crate::cli::printable;
+use crate::cli::terminal::printable;
 use crate::cli::terminal::stream::stderr;
 use log::info;
 use std::io::{self, IsTerminal, Write};

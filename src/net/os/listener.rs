@@ -1,12 +1,12 @@
 //! Listening sockets: TCP, with or without TLS, and Unix.
 
-use super::address::{Address, Endpoint, Location};
-use super::network::Peer;
-use super::os::socket_file::{SocketFile, remove_if_dead};
+use super::socket_file::{SocketFile, remove_if_dead};
 use super::socket_options::SocketOptions;
 use super::stream::SystemStream;
 use super::tls::Acceptor;
 use crate::limits::BACKLOG;
+use crate::net::address::{Address, Endpoint, Location};
+use crate::net::network::Peer;
 use mio::net::{TcpListener, UnixListener};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
@@ -142,7 +142,7 @@ impl SystemListener {
         })
     }
 
-    pub(super) fn accept(&self) -> io::Result<(SystemStream, Peer)> {
+    pub(in crate::net) fn accept(&self) -> io::Result<(SystemStream, Peer)> {
         match self {
             Self::Tcp(listener, acceptor) => {
                 let (stream, address) = listener.accept()?;
@@ -159,7 +159,7 @@ impl SystemListener {
         }
     }
 
-    pub(super) fn source(&mut self) -> &mut dyn mio::event::Source {
+    pub(in crate::net) fn source(&mut self) -> &mut dyn mio::event::Source {
         match self {
             Self::Tcp(listener, _) => listener,
             Self::Unix(_, listener) => listener,

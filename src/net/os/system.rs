@@ -1,11 +1,11 @@
 //! The real network: mio on the operating system's sockets.
 
-use super::Endpoint;
 use super::listener::SystemListener;
-use super::network::{Network, Peer, Readiness, Token};
-use super::pacer::Pacer;
 use super::stream::SystemStream;
+use super::timer::Pacer;
 use super::tls::Connector;
+use crate::net::Endpoint;
+use crate::net::network::{Network, Peer, Readiness, Token};
 use mio::net::{TcpStream, UnixStream};
 use mio::{Events, Interest, Poll};
 use rustix::io::Errno;
@@ -174,6 +174,11 @@ impl Network for System {
 
     fn now(&mut self) -> Duration {
         self.start.elapsed()
+    }
+
+    fn trim_memory(&mut self) {
+        #[cfg(target_env = "gnu")]
+        super::heap::trim();
     }
 }
 

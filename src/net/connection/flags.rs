@@ -2,16 +2,16 @@
 
 /// A set of [`Flag`]s in two bytes: twelve `bool`s would be a tenth of a connection.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Flags(u16);
+pub(in crate::net) struct Flags(u16);
 
-/// See [`Connection`](super::connection::Connection) for what follows from each.
+/// See [`Connection`](super::Connection) for what follows from each.
 ///
 /// [`Readable`](Self::Readable) and [`Writable`](Self::Writable) are latches: an event sets them, and only
 /// the stream itself clears them, by saying that it would block, or by giving or taking less than it was
 /// asked to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u16)]
-pub(super) enum Flag {
+pub(in crate::net) enum Flag {
     /// A read may bring something.
     Readable = 1 << 0,
     /// A write may take something.
@@ -50,22 +50,22 @@ pub(super) enum Flag {
 
 impl Flags {
     /// Whether `flag` is set.
-    pub(super) fn has(self, flag: Flag) -> bool {
+    pub(in crate::net) fn has(self, flag: Flag) -> bool {
         self.0 & flag as u16 != 0
     }
 
     /// Sets `flag` to `value`.
-    pub(super) fn set(&mut self, flag: Flag, value: bool) {
+    pub(in crate::net) fn set(&mut self, flag: Flag, value: bool) {
         self.0 = if value { self.0 | flag as u16 } else { self.0 & !(flag as u16) };
     }
 
     /// Sets `flag` if `value` is true; otherwise it stays as it is.
-    pub(super) fn raise(&mut self, flag: Flag, value: bool) {
+    pub(in crate::net) fn raise(&mut self, flag: Flag, value: bool) {
         self.0 |= if value { flag as u16 } else { 0 };
     }
 
     /// Sets `flag` to `value`, and says what it was before.
-    pub(super) fn replace(&mut self, flag: Flag, value: bool) -> bool {
+    pub(in crate::net) fn replace(&mut self, flag: Flag, value: bool) -> bool {
         let before = self.has(flag);
         self.set(flag, value);
         before

@@ -20,7 +20,7 @@ const SIZES: std::ops::RangeInclusive<usize> = 24..=1032;
 const LOOK_BYTES: usize = 64 * 1024;
 
 /// Has the pieces that are kept aside be the ones nearest to the heap's beginning. It takes some 200 µs.
-pub(super) fn settle() {
+pub(super) fn trim() {
     for bytes in SIZES.step_by(16) {
         // The first ones are those that were kept aside.
         let mut pieces: [Vec<u8>; TRIED] = std::array::from_fn(|_| piece(bytes));

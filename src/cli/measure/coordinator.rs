@@ -2,12 +2,12 @@
 //! what they measured is merged exactly.
 
 use super::Task;
-use super::conducted;
 use super::memory::Look;
+use super::messages::{Command, Going, Lines, Report, line};
 use super::report::{Show, State};
 use super::stop::StopSignal;
-use super::words::{Command, Going, Lines, Report, line};
 use crate::cli::Failure;
+use crate::cli::process::arguments;
 use crate::load::host::Place;
 use crate::load::plan::Pace;
 use crate::load::result::merge::merge_shares;
@@ -232,14 +232,14 @@ impl Member {
         // The program as it was when this process began, even if its file was replaced since.
         let mut child = std::process::Command::new("/proc/self/exe")
             .arg0("halloo")
-            .arg(conducted::argument(index))
+            .arg(arguments::argument(index))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // A Ctrl-C at the terminal is for the conductor.
             .process_group(0)
             .spawn()?;
         let mut stdin = child.stdin.take().ok_or(ErrorKind::BrokenPipe)?;
-        conducted::send(&arguments, &mut stdin)?;
+        arguments::send(&arguments, &mut stdin)?;
         let stdout = Receiver::from(child.stdout.take().ok_or(ErrorKind::BrokenPipe)?);
         stdout.set_nonblocking(true)?;
         let (lines, going) = (Lines::default(), Going::default());

@@ -1,6 +1,6 @@
 //! What stands for TLS in a build without it: types that no value has.
 
-use super::network::Stream;
+use crate::net::network::Stream;
 use mio::net::TcpStream;
 use std::io;
 
@@ -17,19 +17,19 @@ pub enum Acceptor {}
 pub enum Connector {}
 
 impl Acceptor {
-    pub(super) fn accept(&self, _socket: TcpStream) -> io::Result<TlsStream> {
+    pub(in crate::net) fn accept(&self, _socket: TcpStream) -> io::Result<TlsStream> {
         match *self {}
     }
 }
 
 impl Connector {
-    pub(super) fn connect(&self, _socket: TcpStream, _name: &str) -> io::Result<TlsStream> {
+    pub(in crate::net) fn connect(&self, _socket: TcpStream, _name: &str) -> io::Result<TlsStream> {
         match *self {}
     }
 }
 
 impl TlsStream {
-    pub(super) fn socket_mut(&mut self) -> &mut TcpStream {
+    pub(in crate::net) fn socket_mut(&mut self) -> &mut TcpStream {
         match *self {}
     }
 }

@@ -9,12 +9,12 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 const FLAG: &str = "--as-member=";
 
 /// The only argument of process `index`.
-pub(super) fn argument(index: u32) -> String {
+pub(crate) fn argument(index: u32) -> String {
     format!("{FLAG}{index}")
 }
 
 /// Gives a conducted process its arguments, without the program's name.
-pub(super) fn send(arguments: &[OsString], to: &mut impl Write) -> io::Result<()> {
+pub(crate) fn send(arguments: &[OsString], to: &mut impl Write) -> io::Result<()> {
     // Neither a length nor a NUL can be part of an argument.
     to.write_all(&(arguments.len() as u32).to_ne_bytes())?;
     for argument in arguments {

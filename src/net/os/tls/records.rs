@@ -12,7 +12,7 @@ const SPACE_BYTES: usize = 8 * 1024;
 
 /// See the [module documentation](self).
 #[derive(Debug, Default)]
-pub(super) struct Records {
+pub(in crate::net::os::tls) struct Records {
     /// The header in progress.
     header: [u8; HEADER_BYTES],
     header_bytes: u8,
@@ -26,7 +26,7 @@ pub(super) struct Records {
 
 impl Records {
     /// Takes note of bytes that were given to the library.
-    pub(super) fn receive(&mut self, mut bytes: &[u8]) {
+    pub(in crate::net::os::tls) fn receive(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             if self.remaining == 0 {
                 bytes = self.receive_header(bytes);
@@ -57,17 +57,17 @@ impl Records {
     }
 
     /// What the whole records carried has come out, or was answered.
-    pub(super) fn forget_whole(&mut self) {
+    pub(in crate::net::os::tls) fn forget_whole(&mut self) {
         self.waiting = 0;
     }
 
     /// Whether a record has begun and not ended.
-    pub(super) fn is_inside(&self) -> bool {
+    pub(in crate::net::os::tls) fn is_inside(&self) -> bool {
         self.begun > 0
     }
 
     /// How much memory the library may have taken for what it holds; 0 if it holds nothing.
-    pub(super) fn held_bytes(&self) -> usize {
+    pub(in crate::net::os::tls) fn held_bytes(&self) -> usize {
         match self.begun.saturating_add(self.waiting) {
             0 => 0,
             bytes => bytes as usize + SPACE_BYTES,

@@ -47,7 +47,7 @@ enum Output {
 }
 
 impl TlsStream {
-    pub(super) fn new(socket: TcpStream, mut tls: Connection) -> Self {
+    pub(in crate::net::os::tls) fn new(socket: TcpStream, mut tls: Connection) -> Self {
         tls.set_buffer_limit(Some(UNSENT_BYTES_MAX));
         Self {
             socket,

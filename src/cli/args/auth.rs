@@ -1,7 +1,7 @@
 //! The flags of authentication, and reading key files.
 
-use super::Failure;
-use super::secrets::read_secret;
+use crate::cli::Failure;
+use crate::cli::secrets::read_secret;
 use crate::proto::auth::{Auth, Encoding, Hash, Key};
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 const KEY_FILE_BYTES_MAX: u64 = 4096;
 
 /// The help of `--auth-key-file` for a client.
-pub(super) const CLIENT_HELP: &str = "Answer the server's challenge (HMAC) with the key in this file, minus one \
+pub(in crate::cli) const CLIENT_HELP: &str = "Answer the server's challenge (HMAC) with the key in this file, minus one \
     trailing newline. This proves knowledge of the key; it encrypts nothing";
 
 /// Flags that a server and its clients share, with the help of a server.
 #[derive(Debug, Args)]
-pub(super) struct AuthArgs {
+pub(in crate::cli) struct AuthArgs {
     /// Authenticate by HMAC challenge-response with the key in this file, minus one trailing
     /// newline (LF or CRLF). A server takes any of several. This proves knowledge of the key; it
     /// encrypts nothing
@@ -43,12 +43,12 @@ enum EncodingName {
 
 impl AuthArgs {
     /// Whether authentication was asked for.
-    pub(super) fn is_on(&self) -> bool {
+    pub(in crate::cli) fn is_on(&self) -> bool {
         !self.auth_key_file.is_empty()
     }
 
     /// What was asked for, with the keys read; `None` without a key file.
-    pub(super) fn load(&self) -> Result<Option<Auth>, Failure> {
+    pub(in crate::cli) fn load(&self) -> Result<Option<Auth>, Failure> {
         if !self.is_on() {
             return Ok(None);
         }

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 /// A certificate chain with the key that belongs to it.
 #[derive(Debug, Clone)]
-pub struct Identity(pub(super) Arc<CertifiedKey>);
+pub struct Identity(pub(in crate::net::os::tls) Arc<CertifiedKey>);
 
 /// A certificate that vouches for itself, made anew.
 #[derive(Debug)]

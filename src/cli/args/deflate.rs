@@ -5,12 +5,12 @@ use crate::proto::deflate::Settings;
 use clap::{Args, ValueEnum};
 
 /// The help of `--deflate` for a client.
-pub(super) const CLIENT_HELP: &str =
+pub(in crate::cli) const CLIENT_HELP: &str =
     "Offer the server to compress WebSocket messages (permessage-deflate)";
 
 /// Flags that a server and its clients share, with the help of a server.
 #[derive(Debug, Args)]
-pub(super) struct DeflateArgs {
+pub(in crate::cli) struct DeflateArgs {
     /// Compress WebSocket messages (permessage-deflate) with clients that offer it; --max-memory bounds what
     /// `takeover` keeps
     #[arg(long, value_name = "MODE", default_value = "shared")]
@@ -32,7 +32,7 @@ enum Mode {
 
 impl DeflateArgs {
     /// What was asked for, as far as it is built in.
-    pub(super) fn settings(&self) -> Option<Settings> {
+    pub(in crate::cli) fn settings(&self) -> Option<Settings> {
         let is_on = cfg!(feature = "deflate") && self.deflate != Mode::Off;
         is_on.then(|| Settings {
             context_takeover: self.deflate == Mode::Takeover,

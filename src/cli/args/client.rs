@@ -1,12 +1,12 @@
 //! The flags of every command that connects to a server, and the sentence for a server that does not let it.
 
-use super::Failure;
-use super::args::policy::subprotocol;
 use super::auth::{self, AuthArgs};
-use super::ended::Ended;
-use super::redact;
+use super::policy::subprotocol;
 use super::tls::TlsClientArgs;
 use super::values::{connect_address, duration};
+use crate::cli::Failure;
+use crate::cli::ended::Ended;
+use crate::cli::redact;
 use crate::net::{Address, Endpoint, System};
 use crate::proto::handshake::Offer;
 use crate::proto::http::{RESPONSE_HEAD_BYTES_MAX, is_token};
@@ -18,11 +18,11 @@ use std::time::Duration;
 /// See the [module documentation](self).
 #[derive(Debug, Args)]
 #[command(mut_arg("auth_key_file", |arg| arg.help(auth::CLIENT_HELP)))]
-pub(super) struct ClientArgs {
+pub(in crate::cli) struct ClientArgs {
     /// The server: ws://, tcp:// or line:// HOST:PORT, with TLS wss://, tls:// or line+tls://, or ws+unix:,
     /// unix: or line+unix: and a path; HOST:PORT or PORT alone is ws://
     #[arg(value_name = "URL", value_parser = connect_address)]
-    pub(super) url: Address,
+    pub(in crate::cli) url: Address,
     #[command(flatten)]
     auth: AuthArgs,
     /// Send this field in the upgrade request, as in 'Origin: http://localhost', in place of one of the same name
@@ -35,14 +35,14 @@ pub(super) struct ClientArgs {
     /// Give up a connection that is not ready after this time: name, TCP, TLS, upgrade and authentication
     /// together
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
-    pub(super) connect_timeout: Duration,
+    pub(in crate::cli) connect_timeout: Duration,
     #[command(flatten)]
     tls: TlsClientArgs,
 }
 
 impl ClientArgs {
     /// What a session is told, with the keys read.
-    pub(super) fn config(&self) -> Result<Config, Failure> {
+    pub(in crate::cli) fn config(&self) -> Result<Config, Failure> {
         Ok(Config {
             auth: self.auth.load()?,
             offer: Offer {
@@ -71,7 +71,7 @@ impl ClientArgs {
     }
 
     /// The command as it can be typed again, without its secrets.
-    pub(super) fn command(&self) -> String {
+    pub(in crate::cli) fn command(&self) -> String {
         let quoted = |argument: String| {
             let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%[]".contains(c);
             match !argument.is_empty() && argument.chars().all(is_plain) {
@@ -87,7 +87,7 @@ impl ClientArgs {
     }
 
     /// Where the server may be.
-    pub(super) fn endpoints(&self) -> Result<Vec<Endpoint>, Failure> {
+    pub(in crate::cli) fn endpoints(&self) -> Result<Vec<Endpoint>, Failure> {
         let endpoints = self.url.resolve().map_err(|error| {
             Failure::Runtime(format!("cannot resolve {}: {error}", self.shown_url()))
         })?;
@@ -98,29 +98,29 @@ impl ClientArgs {
     }
 
     /// A network that can connect to the server.
-    pub(super) fn network(&self) -> Result<System, Failure> {
+    pub(in crate::cli) fn network(&self) -> Result<System, Failure> {
         let mut network = System::new()?;
         self.tls.set_up(&mut network, &self.url)?;
         Ok(network)
     }
 
     /// Why there is no connection, though the system was asked for one.
-    pub(super) fn cannot_connect(&self, why: &dyn Display) -> String {
+    pub(in crate::cli) fn cannot_connect(&self, why: &dyn Display) -> String {
         format!("cannot connect to {}: {why}", self.shown_url())
     }
 
     /// The URL without its secrets.
-    pub(super) fn shown_url(&self) -> String {
+    pub(in crate::cli) fn shown_url(&self) -> String {
         redact::url(&self.url.to_string())
     }
 
     /// Why a connection has ended that was needed, and what may help.
-    pub(super) fn explain(&self, ended: &Ended<'_>) -> String {
+    pub(in crate::cli) fn explain(&self, ended: &Ended<'_>) -> String {
         ended.explain(&self.url, self.auth.is_on(), self.connect_timeout)
     }
 
     /// Whether a key was given.
-    pub(super) fn has_key(&self) -> bool {
+    pub(in crate::cli) fn has_key(&self) -> bool {
         self.auth.is_on()
     }
 }

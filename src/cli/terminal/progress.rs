@@ -1,6 +1,6 @@
 //! How a run goes, on stderr: one line that changes on a terminal, a line each second elsewhere.
 
-use super::terminal::stream::stderr;
+use super::stream::stderr;
 use crate::load::render::quantity::{count, length_s, per_second, time_us};
 use clap::ValueEnum;
 use std::io::IsTerminal;
@@ -21,7 +21,7 @@ const BAR: usize = 20;
 
 /// How progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum ProgressMode {
+pub(in crate::cli) enum ProgressMode {
     /// A line that changes if stderr is a terminal, otherwise as plain
     Auto,
     /// A line each second
@@ -32,26 +32,26 @@ pub(super) enum ProgressMode {
 
 /// How a run goes, at a glance.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Glance<'a> {
+pub(in crate::cli) struct Glance<'a> {
     /// What is being done: `connecting`, `warming up`, `measuring`.
-    pub(super) phase: &'a str,
+    pub(in crate::cli) phase: &'a str,
     /// How long this phase has gone on.
-    pub(super) elapsed: Duration,
+    pub(in crate::cli) elapsed: Duration,
     /// Connections that are open.
-    pub(super) connections: u64,
+    pub(in crate::cli) connections: u64,
     /// Messages received in the last second, or since the last glance.
-    pub(super) per_second: f64,
+    pub(in crate::cli) per_second: f64,
     /// Half of the recent messages took no longer; none if there were none.
-    pub(super) p50: Option<Duration>,
+    pub(in crate::cli) p50: Option<Duration>,
     /// 99 % of them took no longer.
-    pub(super) p99: Option<Duration>,
+    pub(in crate::cli) p99: Option<Duration>,
     /// What has gone wrong so far.
-    pub(super) errors: u64,
+    pub(in crate::cli) errors: u64,
 }
 
 /// Shows glances.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub(in crate::cli) struct Progress {
     style: Style,
     total: Option<Duration>,
     shown_at: Option<Instant>,
@@ -68,7 +68,7 @@ enum Style {
 
 impl Progress {
     /// Nothing is shown yet. `total` is how long the measuring takes, if that is known.
-    pub(super) fn new(mode: ProgressMode, total: Option<Duration>) -> Self {
+    pub(in crate::cli) fn new(mode: ProgressMode, total: Option<Duration>) -> Self {
         let style = match mode {
             ProgressMode::None => Style::None,
             ProgressMode::Auto if std::io::stderr().is_terminal() => Style::Terminal,
@@ -78,12 +78,12 @@ impl Progress {
     }
 
     /// How long the phase that comes takes, if that is known.
-    pub(super) fn set_total(&mut self, total: Option<Duration>) {
+    pub(in crate::cli) fn set_total(&mut self, total: Option<Duration>) {
         self.total = total;
     }
 
     /// Shows a glance, unless one was shown just now. Costs next to nothing then, so it may be called often.
-    pub(super) fn show(&mut self, glance: &Glance<'_>) {
+    pub(in crate::cli) fn show(&mut self, glance: &Glance<'_>) {
         let period = match self.style {
             Style::None => return,
             Style::Terminal => TERMINAL_PERIOD,
@@ -107,7 +107,7 @@ impl Progress {
     }
 
     /// Takes the line away from a terminal, so that the result begins at its margin.
-    pub(super) fn finish(&mut self) {
+    pub(in crate::cli) fn finish(&mut self) {
         if self.style == Style::Terminal && self.shown_at.take().is_some() {
             write("\r\x1b[K");
         }

@@ -1,9 +1,9 @@
 //! The flags of TLS, and reading what they name.
 
-use super::Failure;
-use super::secrets::{keep_secrets, read_public, read_secret};
+use crate::cli::Failure;
+use crate::cli::secrets::{keep_secrets, read_public, read_secret};
 use crate::net::address::Location;
-use crate::net::tls::{Acceptor, Connector, Identity, Trust};
+use crate::net::os::tls::{Acceptor, Connector, Identity, Trust};
 use crate::net::{Address, System};
 use clap::Args;
 use log::{info, warn};
@@ -26,7 +26,7 @@ struct IdentityArgs {
 
 /// Flags of `serve`.
 #[derive(Debug, Clone, Args)]
-pub(super) struct TlsServerArgs {
+pub(in crate::cli) struct TlsServerArgs {
     #[command(flatten)]
     identity: IdentityArgs,
     /// Make a certificate for this run, signed by itself, and log its fingerprint
@@ -39,7 +39,7 @@ pub(super) struct TlsServerArgs {
 
 /// Flags of `connect`.
 #[derive(Debug, Args)]
-pub(super) struct TlsClientArgs {
+pub(in crate::cli) struct TlsClientArgs {
     /// Believe servers that these authorities vouch for [default: those this system trusts]
     #[arg(long, value_name = "PEM")]
     cacert: Option<PathBuf>,
@@ -57,7 +57,7 @@ struct Shown {
 }
 
 /// The acceptors of a server, which can be renewed together.
-pub(super) struct TlsServer {
+pub(in crate::cli) struct TlsServer {
     arguments: TlsServerArgs,
     shown: Option<Shown>,
     acceptors: Vec<Acceptor>,
@@ -67,7 +67,7 @@ impl TlsServerArgs {
     /// Reads the files, if any of the addresses needs them.
     ///
     /// `prepared` is what [`prepare`](Self::prepare) gave to whoever started this process.
-    pub(super) fn load(
+    pub(in crate::cli) fn load(
         &self,
         addresses: &[Address],
         prepared: Option<&str>,
@@ -85,7 +85,7 @@ impl TlsServerArgs {
     }
 
     /// A certificate and key, PEM, that several processes are to show.
-    pub(super) fn prepare(
+    pub(in crate::cli) fn prepare(
         &self,
         addresses: &[Address],
     ) -> Result<Option<Zeroizing<String>>, Failure> {
@@ -129,7 +129,10 @@ impl TlsServerArgs {
 
 impl TlsServer {
     /// What makes TLS of connections to `address`, unless it is not for TLS.
-    pub(super) fn acceptor(&mut self, address: &Address) -> Result<Option<Acceptor>, Failure> {
+    pub(in crate::cli) fn acceptor(
+        &mut self,
+        address: &Address,
+    ) -> Result<Option<Acceptor>, Failure> {
         let Some(shown) = self.shown.as_ref().filter(|_| address.tls) else { return Ok(None) };
         let client_ca = shown.client_ca.as_ref().map(|pem| &pem[..]);
         let acceptor = Acceptor::new(address.framing, &shown.identity, client_ca)
@@ -139,13 +142,13 @@ impl TlsServer {
     }
 
     /// Whether there are files that could be read again.
-    pub(super) fn can_reload(&self) -> bool {
+    pub(in crate::cli) fn can_reload(&self) -> bool {
         let has_files = !self.arguments.tls_self_signed || self.arguments.tls_client_ca.is_some();
         self.shown.is_some() && has_files
     }
 
     /// Reads the files again. The returned function takes over what they say; until then nothing changes.
-    pub(super) fn reload(&self) -> Result<impl FnOnce() + use<>, Failure> {
+    pub(in crate::cli) fn reload(&self) -> Result<impl FnOnce() + use<>, Failure> {
         let mut renewals = Vec::new();
         if let Some(shown) = &self.shown {
             // A certificate that was made for this run stays for this run.
@@ -170,7 +173,11 @@ impl TlsServer {
 
 impl TlsClientArgs {
     /// Tells the network how to connect to `address`, if it is for TLS.
-    pub(super) fn set_up(&self, network: &mut System, address: &Address) -> Result<(), Failure> {
+    pub(in crate::cli) fn set_up(
+        &self,
+        network: &mut System,
+        address: &Address,
+    ) -> Result<(), Failure> {
         if !address.tls {
             return Ok(());
         }

@@ -1,11 +1,11 @@
 //! Log lines on stderr, one each, as text or JSON.
 
-pub(super) use super::terminal::line::LogFormat;
+pub(in crate::cli) use super::line::LogFormat;
 
+use super::failure;
+use super::line::{json_line, now, text_line};
 use super::printable;
-use super::terminal::failure;
-use super::terminal::line::{json_line, now, text_line};
-use super::terminal::stream::stderr;
+use super::stream::stderr;
 use log::{Level, LevelFilter, Log, Metadata, Record, error};
 use std::collections::HashMap;
 use std::panic::PanicHookInfo;
@@ -27,7 +27,7 @@ const BURST_TROUBLES: f64 = 100.0;
 const TROUBLES_PER_SECOND: f64 = 10.0;
 
 /// Starts logging. `usual` is the level without `-v` and `-q`; each line of a worker names it.
-pub(super) fn init(
+pub(in crate::cli) fn init(
     format: LogFormat,
     usual: LevelFilter,
     verbose: u8,
@@ -47,7 +47,7 @@ pub(super) fn init(
         failure::set_format(format);
         std::panic::set_hook(Box::new(log_panic));
         if worker.is_none() {
-            super::environment_warnings().iter().for_each(|warning| log::warn!("{warning}"));
+            crate::cli::environment_warnings().iter().for_each(|warning| log::warn!("{warning}"));
         }
     }
 }

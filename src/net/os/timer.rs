@@ -15,7 +15,7 @@ const SAME: Duration = Duration::from_micros(2);
 
 /// See the [module documentation](self).
 #[derive(Debug)]
-pub(super) struct Pacer {
+pub(in crate::net) struct Pacer {
     timer: Timer,
     /// When the timer rings, if it has not yet.
     rings_at: Option<Instant>,
@@ -27,13 +27,13 @@ pub(super) struct Pacer {
 
 impl Pacer {
     /// Puts its timer among the events of a poll, under this token.
-    pub(super) fn new(registry: &Registry, token: Token, spins: bool) -> io::Result<Self> {
+    pub(in crate::net) fn new(registry: &Registry, token: Token, spins: bool) -> io::Result<Self> {
         let timer = Timer::new(registry, token)?;
         Ok(Self { timer, rings_at: None, spins, awake_since: Instant::now() })
     }
 
     /// A wait of at most `timeout` begins; how long the poll is to wait at most.
-    pub(super) fn begin_wait(&mut self, timeout: Option<Duration>) -> Option<Duration> {
+    pub(in crate::net) fn begin_wait(&mut self, timeout: Option<Duration>) -> Option<Duration> {
         match timeout {
             _ if self.spins => Some(Duration::ZERO),
             Some(Duration::ZERO) => timeout,
@@ -47,12 +47,12 @@ impl Pacer {
     }
 
     /// It has ended.
-    pub(super) fn end_wait(&mut self) {
+    pub(in crate::net) fn end_wait(&mut self) {
         self.awake_since = Instant::now();
     }
 
     /// When the last wait ended.
-    pub(super) fn awake_since(&self) -> Instant {
+    pub(in crate::net) fn awake_since(&self) -> Instant {
         self.awake_since
     }
 
@@ -85,17 +85,17 @@ mod timer_fd {
 
     /// timerfd_create(2). It is never read: setting it anew makes it unreadable, and edges tell the rest.
     #[derive(Debug)]
-    pub(super) struct Timer(OwnedFd);
+    pub(in crate::net) struct Timer(OwnedFd);
 
     impl Timer {
-        pub(super) fn new(registry: &Registry, token: Token) -> io::Result<Self> {
+        pub(in crate::net) fn new(registry: &Registry, token: Token) -> io::Result<Self> {
             let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
             let descriptor = timerfd_create(TimerfdClockId::Monotonic, flags)?;
             registry.register(&mut SourceFd(&descriptor.as_raw_fd()), token, Interest::READABLE)?;
             Ok(Self(descriptor))
         }
 
-        pub(super) fn set(&self, wait: Duration) {
+        pub(in crate::net) fn set(&self, wait: Duration) {
             let it_value = Timespec {
                 tv_sec: wait.as_secs().try_into().unwrap_or(i64::MAX),
                 tv_nsec: wait.subsec_nanos().into(),
@@ -116,13 +116,13 @@ mod coarse {
 
     /// None: waits end as late as the poll ends them.
     #[derive(Debug)]
-    pub(super) struct Timer;
+    pub(in crate::net) struct Timer;
 
     impl Timer {
-        pub(super) fn new(_registry: &Registry, _token: Token) -> io::Result<Self> {
+        pub(in crate::net) fn new(_registry: &Registry, _token: Token) -> io::Result<Self> {
             Ok(Self)
         }
 
-        pub(super) fn set(&self, _wait: Duration) {}
+        pub(in crate::net) fn set(&self, _wait: Duration) {}
     }
 }

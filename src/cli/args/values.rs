@@ -6,7 +6,7 @@ use crate::net::address::AddressError;
 use std::time::Duration;
 
 /// A number of bytes: `512`, `10kB`, `64KiB`, and `1M` for 1 MiB.
-pub(super) fn bytes(text: &str) -> Result<u64, String> {
+pub(in crate::cli) fn bytes(text: &str) -> Result<u64, String> {
     const UNITS: [(&str, u64); 12] = [
         ("KiB", 1 << 10),
         ("MiB", 1 << 20),
@@ -25,14 +25,14 @@ pub(super) fn bytes(text: &str) -> Result<u64, String> {
 }
 
 /// The bytes that the head of a request may have.
-pub(super) fn header_bytes(text: &str) -> Result<usize, String> {
+pub(in crate::cli) fn header_bytes(text: &str) -> Result<usize, String> {
     let size = bytes(text).ok().and_then(|size| usize::try_from(size).ok());
     let size = size.filter(|size| HEAD_BYTES_RANGE.contains(size));
     size.ok_or_else(|| wanted("a size from 1KiB to 64KiB"))
 }
 
 /// A number of things: `200`, `10k`, `1M`.
-pub(super) fn count(text: &str) -> Result<u32, String> {
+pub(in crate::cli) fn count(text: &str) -> Result<u32, String> {
     const UNITS: [(&str, u64); 3] = [("k", 1_000), ("M", 1_000_000), ("", 1)];
     const WANTED: &str = "a count of at least 1, such as 200, 10k or 1M";
     let number = with_unit(text, &UNITS, WANTED)?;
@@ -40,7 +40,7 @@ pub(super) fn count(text: &str) -> Result<u32, String> {
 }
 
 /// Things in a second: `500`, `5k/s`, `1M/s`.
-pub(super) fn rate(text: &str) -> Result<f64, String> {
+pub(in crate::cli) fn rate(text: &str) -> Result<f64, String> {
     const UNITS: [(&str, u64); 3] = [("k", 1_000_000), ("M", 1_000_000_000), ("", 1_000)];
     const WANTED: &str = "a rate above zero such as 500, 5k/s or 1M/s";
     let thousandths = with_unit(text.strip_suffix("/s").unwrap_or(text), &UNITS, WANTED)?;
@@ -51,7 +51,7 @@ pub(super) fn rate(text: &str) -> Result<f64, String> {
 }
 
 /// A duration: `250ms`, `10s`, `5m`, `1h`, `1m30s`.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub(in crate::cli) fn duration(text: &str) -> Result<Duration, String> {
     const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
     const WANTED: &str = "a duration such as 250ms, 10s, 5m, 1h or 1m30s";
     if text.parse::<f64>().is_ok_and(|number| number > 0.0)
@@ -93,12 +93,12 @@ fn parts(text: &str) -> Vec<&str> {
 }
 
 /// Where to connect to.
-pub(super) fn connect_address(text: &str) -> Result<Address, AddressError> {
+pub(in crate::cli) fn connect_address(text: &str) -> Result<Address, AddressError> {
     text.parse().map(Address::to_connect_to)
 }
 
 /// Where to listen.
-pub(super) fn listen_address(text: &str) -> Result<Address, String> {
+pub(in crate::cli) fn listen_address(text: &str) -> Result<Address, String> {
     let address: Address = text.parse().map_err(|error: AddressError| error.to_string())?;
     match address.userinfo {
         None => Ok(address),
@@ -108,15 +108,15 @@ pub(super) fn listen_address(text: &str) -> Result<Address, String> {
 
 /// Something that can be switched off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct OrOff<T>(pub(super) Option<T>);
+pub(in crate::cli) struct OrOff<T>(pub(in crate::cli) Option<T>);
 
 /// A duration, or `off`.
-pub(super) fn duration_or_off(text: &str) -> Result<OrOff<Duration>, String> {
+pub(in crate::cli) fn duration_or_off(text: &str) -> Result<OrOff<Duration>, String> {
     or_off(text, duration)
 }
 
 /// A count, or `off`.
-pub(super) fn count_or_off(text: &str) -> Result<OrOff<u32>, String> {
+pub(in crate::cli) fn count_or_off(text: &str) -> Result<OrOff<u32>, String> {
     or_off(text, count)
 }
 

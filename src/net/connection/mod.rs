@@ -1,7 +1,8 @@
 //! One connection: a stream, a session, and what is known about the stream's readiness.
 
+mod flags;
+
 use super::deadlines::Moment;
-use super::flags::{Flag, Flags};
 use super::network::{Peer, Readiness, Stream, Token};
 use super::slab::Tokened;
 use crate::limits::{CLOSE_ANSWER_WAIT, Limits, PROGRESS_BYTES, SHARED_TURN_BYTES};
@@ -11,6 +12,7 @@ use crate::proto::{
     TlsFailure,
 };
 use crate::service::{Context, Handshake, Milestone, Service};
+use flags::{Flag, Flags};
 use log::info;
 use std::io::{self, ErrorKind};
 use std::num::NonZeroU64;
@@ -646,7 +648,7 @@ mod tests {
     type Stream = Option<Box<[u64; 2]>>;
 
     #[cfg(not(debug_assertions))]
-    const _: () = assert!(size_of::<crate::net::stream::SystemStream>() == size_of::<Stream>());
+    const _: () = assert!(size_of::<crate::net::os::stream::SystemStream>() == size_of::<Stream>());
 
     #[test]
     fn a_connection_is_128_bytes_all_in() {

@@ -1,8 +1,8 @@
 //! A run that a parent process conducts: it says when to connect and when to go, and is told what came out.
 
 use super::Task;
+use super::messages::{Command, Going, Lines, Report, line};
 use super::report::failure;
-use super::words::{Command, Going, Lines, Report, line};
 use crate::cli::Failure;
 use crate::load::Histogram;
 use crate::load::run::{Glance, Phase, Run, Stop, Watch};

@@ -1,7 +1,7 @@
 //! The system's streams: TCP, Unix, and TLS over TCP.
 
-use super::network::Stream;
 use super::tls::TlsStream;
+use crate::net::network::Stream;
 use mio::net::{TcpStream, UnixStream};
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
@@ -18,7 +18,7 @@ pub enum SystemStream {
 }
 
 impl SystemStream {
-    pub(super) fn source(&mut self) -> &mut dyn mio::event::Source {
+    pub(in crate::net) fn source(&mut self) -> &mut dyn mio::event::Source {
         match self {
             Self::Tcp(stream) => stream,
             Self::Unix(stream) => stream,

@@ -1,10 +1,10 @@
 //! The `--config` file: TOML with the names of the long flags. Its values become defaults, so that flags
 //! and environment variables win.
 
-use super::Failure;
-use super::args::nearest;
-use super::secrets::read_file;
-use super::terminal::failure;
+use super::nearest;
+use crate::cli::Failure;
+use crate::cli::secrets::read_file;
+use crate::cli::terminal::failure;
 use clap::{Arg, Command};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -18,21 +18,21 @@ const LISTEN: &str = "listen";
 
 /// What a file says: names of flags, each with its values.
 #[derive(Debug)]
-pub(super) struct ConfigFile {
-    pub(super) path: PathBuf,
+pub(in crate::cli) struct ConfigFile {
+    pub(in crate::cli) path: PathBuf,
     values: Vec<(String, Vec<String>)>,
 }
 
 impl ConfigFile {
     /// Whether the file gives this flag this value.
-    pub(super) fn says(&self, key: &str, value: &str) -> bool {
+    pub(in crate::cli) fn says(&self, key: &str, value: &str) -> bool {
         let mut of_flag = self.values.iter().filter(|(known, _)| known == key);
         of_flag.any(|(_, values)| values.iter().any(|it| it == value))
     }
 }
 
 /// Makes the file's values the defaults of `command`, if the arguments or the environment name a file.
-pub(super) fn apply(
+pub(in crate::cli) fn apply(
     command: Command,
     arguments: &[OsString],
 ) -> Result<(Command, Option<ConfigFile>), Failure> {

@@ -10,7 +10,7 @@ const INTERNET: EarlyDropShares =
 
 /// When to drop connections early, with counts that may be percentages of the connection limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct EarlyDropShares {
+pub(in crate::cli) struct EarlyDropShares {
     start: Share,
     percent: u32,
     full: Share,
@@ -24,10 +24,10 @@ enum Share {
 
 impl EarlyDropShares {
     /// What applies with the internet profile unless something else is asked for.
-    pub(super) const INTERNET: Self = INTERNET;
+    pub(in crate::cli) const INTERNET: Self = INTERNET;
 
     /// The counts, where there may be so many connections.
-    pub(super) fn of(self, connections_max: usize) -> EarlyDrop {
+    pub(in crate::cli) fn of(self, connections_max: usize) -> EarlyDrop {
         let start = self.start.of(connections_max, EARLY_DROP_START_MIN);
         let full = self.full.of(connections_max, 2 * EARLY_DROP_START_MIN);
         EarlyDrop { start, percent: self.percent, full: full.max(start) }
@@ -44,7 +44,7 @@ impl Share {
 }
 
 /// `25%:30:50%`, `100:30:200`, or `off`.
-pub(super) fn early_drop_or_off(text: &str) -> Result<OrOff<EarlyDropShares>, String> {
+pub(in crate::cli) fn early_drop_or_off(text: &str) -> Result<OrOff<EarlyDropShares>, String> {
     if text == "off" {
         return Ok(OrOff(None));
     }

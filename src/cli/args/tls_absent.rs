@@ -1,31 +1,31 @@
 //! What stands for the flags of TLS in a build without it: none, and a sentence for those who need them.
 
-use super::Failure;
-use crate::net::tls::Acceptor;
+use crate::cli::Failure;
+use crate::net::os::tls::Acceptor;
 use crate::net::{Address, System};
 use clap::Args;
 use zeroize::Zeroizing;
 
 /// No flags of `serve`.
 #[derive(Debug, Args)]
-pub(super) struct TlsServerArgs {}
+pub(in crate::cli) struct TlsServerArgs {}
 
 /// No flags of `connect`.
 #[derive(Debug, Args)]
-pub(super) struct TlsClientArgs {}
+pub(in crate::cli) struct TlsClientArgs {}
 
 /// No acceptors.
-pub(super) struct TlsServer;
+pub(in crate::cli) struct TlsServer;
 
 impl TlsServerArgs {
-    pub(super) fn prepare(
+    pub(in crate::cli) fn prepare(
         &self,
         _addresses: &[Address],
     ) -> Result<Option<Zeroizing<String>>, Failure> {
         Ok(None)
     }
 
-    pub(super) fn load(
+    pub(in crate::cli) fn load(
         &self,
         addresses: &[Address],
         _prepared: Option<&str>,
@@ -35,21 +35,28 @@ impl TlsServerArgs {
 }
 
 impl TlsServer {
-    pub(super) fn acceptor(&mut self, _address: &Address) -> Result<Option<Acceptor>, Failure> {
+    pub(in crate::cli) fn acceptor(
+        &mut self,
+        _address: &Address,
+    ) -> Result<Option<Acceptor>, Failure> {
         Ok(None)
     }
 
-    pub(super) fn can_reload(&self) -> bool {
+    pub(in crate::cli) fn can_reload(&self) -> bool {
         false
     }
 
-    pub(super) fn reload(&self) -> Result<impl FnOnce() + use<>, Failure> {
+    pub(in crate::cli) fn reload(&self) -> Result<impl FnOnce() + use<>, Failure> {
         Ok(|| {})
     }
 }
 
 impl TlsClientArgs {
-    pub(super) fn set_up(&self, _network: &mut System, address: &Address) -> Result<(), Failure> {
+    pub(in crate::cli) fn set_up(
+        &self,
+        _network: &mut System,
+        address: &Address,
+    ) -> Result<(), Failure> {
         refuse_tls(address)
     }
 }

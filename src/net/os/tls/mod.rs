@@ -1,4 +1,4 @@
-//! TLS behind [`Stream`](super::Stream): rustls with aws-lc-rs, versions 1.2 and 1.3, no early data.
+//! TLS behind [`Stream`](crate::net::Stream): rustls with aws-lc-rs, versions 1.2 and 1.3, no early data.
 //!
 //! [`Identity`] is what a side shows of itself; [`Acceptor`] and [`Connector`] are the two roles, and both
 //! make a [`TlsStream`].

@@ -42,7 +42,7 @@ pub struct Keepalive {
 
 impl SocketOptions {
     /// Sets them on a TCP socket.
-    pub(super) fn apply(&self, socket: &Socket) -> io::Result<()> {
+    pub(in crate::net) fn apply(&self, socket: &Socket) -> io::Result<()> {
         // Small answers leave at once: nothing follows that they could wait for.
         socket.set_tcp_nodelay(true)?;
         if let Some(bytes) = self.buffer_bytes {

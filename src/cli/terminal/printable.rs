@@ -2,7 +2,7 @@
 //! the title, or have the terminal type for it.
 
 /// The message as one shown line, without its terminator.
-pub(super) fn line(message: &[u8]) -> String {
+pub(in crate::cli) fn line(message: &[u8]) -> String {
     let message = without_terminator(message);
     let mut shown = String::with_capacity(message.len());
     for chunk in message.utf8_chunks() {
@@ -21,7 +21,7 @@ pub(super) fn line(message: &[u8]) -> String {
 }
 
 /// The message less one newline, or carriage return and newline, at its end.
-pub(super) fn without_terminator(message: &[u8]) -> &[u8] {
+pub(in crate::cli) fn without_terminator(message: &[u8]) -> &[u8] {
     let message = message.strip_suffix(b"\n").unwrap_or(message);
     message.strip_suffix(b"\r").unwrap_or(message)
 }

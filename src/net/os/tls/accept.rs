@@ -93,7 +93,7 @@ fn config(
 }
 
 /// The authorities in a PEM text.
-pub(super) fn roots(pem: &[u8]) -> Result<RootCertStore, String> {
+pub(in crate::net::os::tls) fn roots(pem: &[u8]) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {
         let certificate = certificate.map_err(|error| format!("is not PEM: {error}"))?;

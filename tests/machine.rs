@@ -2,7 +2,7 @@
 //! sentence that says so, and the wall behind an error.
 
 use halloo::load::host::AcceptQueue;
-use halloo::load::host::{Machine, Place, Plan, QueueCounters, Route, Wall};
+use halloo::load::host::{Limit, Machine, Place, Plan, QueueCounters, Route};
 use halloo::load::result::outcome::Environment;
 use halloo::net::Endpoint;
 use std::fs;
@@ -56,7 +56,7 @@ impl Tree {
 
     /// The first wall of a plan.
     #[track_caller]
-    fn wall(&self, plan: &Plan) -> Wall {
+    fn limit(&self, plan: &Plan) -> Limit {
         self.machine().first_wall(plan).expect("some limit is known")
     }
 }
@@ -82,9 +82,9 @@ fn wide() -> Plan {
 }
 
 #[track_caller]
-fn assert_wall(wall: &Wall, name: &str, connections: u64, remedy: &str) {
-    assert_eq!((wall.name, wall.connections), (name, connections), "{wall}");
-    assert!(wall.remedy.contains(remedy), "no {remedy:?} in {wall}");
+fn assert_wall(limit: &Limit, name: &str, connections: u64, remedy: &str) {
+    assert_eq!((limit.name, limit.connections), (name, connections), "{limit}");
+    assert!(limit.remedy.contains(remedy), "no {remedy:?} in {limit}");
 }
 
 #[test]
@@ -110,17 +110,18 @@ fn everything_is_read() {
 fn what_is_not_told_is_no_wall() {
     let machine = Machine::look_in(Path::new("/nonexistent"));
     assert_eq!(machine, Machine::default());
-    assert_eq!(machine.walls(&wide()), []);
+    assert_eq!(machine.limits(&wide()), []);
     let unlimited = Tree::new().with("proc/self/limits", &limits("unlimited", "unlimited"));
     assert_eq!(unlimited.machine().descriptors_hard, None);
-    assert!(unlimited.machine().walls(&wide()).iter().all(|wall| wall.name != "descriptors"));
+    assert!(unlimited.machine().limits(&wide()).iter().all(|limit| limit.name != "descriptors"));
 }
 
 #[test]
 fn this_machine_tells_its_descriptors() {
     let machine = Machine::look();
-    let wall = machine.walls(&Plan::default()).into_iter().find(|wall| wall.name == "descriptors");
-    assert_eq!(wall.is_some(), machine.descriptors_hard.is_some());
+    let limit =
+        machine.limits(&Plan::default()).into_iter().find(|limit| limit.name == "descriptors");
+    assert_eq!(limit.is_some(), machine.descriptors_hard.is_some());
 }
 
 #[test]
@@ -128,28 +129,28 @@ fn descriptors() {
     let tree = Tree::new().with("proc/self/limits", &limits("1024", "20000"));
     let elsewhere = Plan { connections: Some(1_000_000), ..Plan::default() };
     assert_eq!(
-        tree.wall(&elsewhere).to_string(),
+        tree.limit(&elsewhere).to_string(),
         "you can hold 19,968 connections; the first wall is file descriptors of one process (hard \
          limit 20,000): raise it with `ulimit -Hn 1048576` as root, or use --processes 51"
     );
     // With both ends here the server's processes are dealt connections by a hash: a million take 53.
     let both = Plan { place: Place::Loopback4, ..elsewhere.clone() };
     assert_wall(
-        &tree.wall(&both),
+        &tree.limit(&both),
         "descriptors",
         19_968,
         "--processes 53 and serve with --workers 53",
     );
     for (processes, is_enough) in [(52, false), (53, true)] {
-        let wall = tree.wall(&Plan { processes, ..wide() });
-        assert_eq!(wall.name, "descriptors");
-        assert_eq!(wall.connections >= 1_000_000, is_enough, "{wall}");
+        let limit = tree.limit(&Plan { processes, ..wide() });
+        assert_eq!(limit.name, "descriptors");
+        assert_eq!(limit.connections >= 1_000_000, is_enough, "{limit}");
     }
     let more = Plan { connections: Some(2_000_000), ..elsewhere };
     let remedy = "`sysctl -w fs.nr_open=2097152` and `ulimit -Hn 2097152` as root";
-    assert_wall(&tree.wall(&more), "descriptors", 19_968, remedy);
+    assert_wall(&tree.limit(&more), "descriptors", 19_968, remedy);
     let none = Tree::new().with("proc/self/limits", &limits("8", "16"));
-    assert_wall(&none.wall(&more), "descriptors", 0, "fs.nr_open=2097152");
+    assert_wall(&none.limit(&more), "descriptors", 0, "fs.nr_open=2097152");
 }
 
 #[test]
@@ -157,38 +158,38 @@ fn open_files_of_the_machine() {
     let tree = Tree::new()
         .with("proc/sys/fs/file-nr", "1200\t200\t100000\n")
         .with("proc/sys/fs/file-max", "100000\n");
-    assert_wall(&tree.wall(&wide()), "files", 49_500, "`sysctl -w fs.file-max=2097152`");
+    assert_wall(&tree.limit(&wide()), "files", 49_500, "`sysctl -w fs.file-max=2097152`");
 }
 
 #[test]
 fn epoll_watches_of_one_user() {
     let tree = Tree::new().with("proc/sys/fs/epoll/max_user_watches", "30000\n");
     let remedy = "`sysctl -w fs.epoll.max_user_watches=2097152`";
-    assert_wall(&tree.wall(&wide()), "epoll-watches", 15_000, remedy);
+    assert_wall(&tree.limit(&wide()), "epoll-watches", 15_000, remedy);
 }
 
 #[test]
 fn ports() {
     let tree = Tree::new().with("proc/sys/net/ipv4/ip_local_port_range", "32768\t60999\n");
     let plan = Plan { place: Place::Loopback4, ..Plan::default() };
-    assert_wall(&tree.wall(&plan), "ports", 28_232, "use --source 127.1.0.0/24");
+    assert_wall(&tree.limit(&plan), "ports", 28_232, "use --source 127.1.0.0/24");
     let some = Plan { connections: Some(50_000), ..plan.clone() };
     let remedy = "ip_local_port_range=\"1024 65535\"` as root, or use --source 127.1.0.0/24";
-    assert_wall(&tree.wall(&some), "ports", 28_232, remedy);
+    assert_wall(&tree.limit(&some), "ports", 28_232, remedy);
     let elsewhere = Plan { place: Place::Elsewhere, ..plan.clone() };
     let remedy = "use --source with 36 addresses of this machine";
-    assert_wall(&tree.wall(&elsewhere), "ports", 28_232, remedy);
+    assert_wall(&tree.limit(&elsewhere), "ports", 28_232, remedy);
     assert_wall(
-        &tree.wall(&Plan { place: Place::Loopback6, ..plan.clone() }),
+        &tree.limit(&Plan { place: Place::Loopback6, ..plan.clone() }),
         "ports",
         28_232,
         remedy,
     );
-    let wall = tree.wall(&Plan { sources: 5, targets: 2, ..plan.clone() });
-    assert_eq!((wall.name, wall.connections), ("ports", 282_320));
-    assert_eq!(wall.what, "ports of 10 pairs of source and target");
+    let limit = tree.limit(&Plan { sources: 5, targets: 2, ..plan.clone() });
+    assert_eq!((limit.name, limit.connections), ("ports", 282_320));
+    assert_eq!(limit.what, "ports of 10 pairs of source and target");
     let socket = Plan { place: Place::Unix, ..plan };
-    assert!(tree.machine().walls(&socket).iter().all(|wall| wall.name != "ports"));
+    assert!(tree.machine().limits(&socket).iter().all(|limit| limit.name != "ports"));
 }
 
 #[test]
@@ -196,25 +197,28 @@ fn connection_tracking() {
     let tree = Tree::new().with("proc/sys/net/netfilter/nf_conntrack_max", "1000\n");
     let count = "proc/sys/net/netfilter/nf_conntrack_count";
     let tree = tree.with(count, "0\n");
-    assert!(tree.machine().walls(&wide()).iter().all(|wall| wall.name != "conntrack"), "it sleeps");
+    assert!(
+        tree.machine().limits(&wide()).iter().all(|limit| limit.name != "conntrack"),
+        "it sleeps"
+    );
     let tree = tree.with(count, "10\n");
-    assert_wall(&tree.wall(&wide()), "conntrack", 990, "nf_conntrack_max=1048576");
+    assert_wall(&tree.limit(&wide()), "conntrack", 990, "nf_conntrack_max=1048576");
 }
 
 #[test]
 fn memory() {
     let tree = Tree::new().with("proc/meminfo", "MemFree: 1 kB\nMemAvailable: 1024000 kB\n");
     // 2 × 4,200 bytes of the kernel and 356 of the ends; an eighth is left to others.
-    let wall = tree.wall(&wide());
+    let limit = tree.limit(&wide());
     assert_wall(
-        &wall,
+        &limit,
         "memory",
         1_024_000 * 1024 / 8 * 7 / 8_756,
         "1,000,000 connections take 9.2 GiB",
     );
-    let with_tls = tree.wall(&Plan { tls: true, ..wide() });
+    let with_tls = tree.limit(&Plan { tls: true, ..wide() });
     assert_eq!(with_tls.connections, 1_024_000 * 1024 / 8 * 7 / (8_756 + 2 * 12_288));
-    let one_end = tree.wall(&Plan { place: Place::Elsewhere, ..wide() });
+    let one_end = tree.limit(&Plan { place: Place::Elsewhere, ..wide() });
     assert_eq!(one_end.connections, 1_024_000 * 1024 / 8 * 7 / (4_200 + 224));
 }
 
@@ -225,10 +229,10 @@ fn memory_of_the_control_group() {
         .with("sys/fs/cgroup/user.slice/memory.max", "1073741824\n")
         .with("sys/fs/cgroup/user.slice/memory.current", "600000000\n")
         .with("sys/fs/cgroup/user.slice/memory.stat", "anon 5\ninactive_file 400000000\n");
-    let wall = tree.wall(&wide());
+    let limit = tree.limit(&wide());
     let left = 1_073_741_824_u64 - 200_000_000;
     let remedy = " > /sys/fs/cgroup/user.slice/memory.max` as root";
-    assert_wall(&wall, "cgroup-memory", (left - left / 8) / 8_756, remedy);
+    assert_wall(&limit, "cgroup-memory", (left - left / 8) / 8_756, remedy);
 }
 
 #[test]
@@ -240,7 +244,7 @@ fn memory_of_a_control_group_of_version_1() {
         .with("sys/fs/cgroup/memory/docker/1/memory.limit_in_bytes", "800000000\n")
         .with("sys/fs/cgroup/memory/docker/1/memory.usage_in_bytes", "0\n");
     assert_wall(
-        &tree.wall(&wide()),
+        &tree.limit(&wide()),
         "cgroup-memory",
         700_000_000 / 8_756,
         "/docker/1/memory.limit_in_bytes`",
@@ -260,12 +264,12 @@ fn a_control_group_outside_of_the_namespace_is_seen_at_the_root() {
 #[test]
 fn memory_of_tcp() {
     let tree = Tree::new().with("proc/sys/net/ipv4/tcp_mem", "1000\t2040\t3000\n");
-    let idle = tree.machine().walls(&wide());
-    assert!(idle.iter().all(|wall| wall.name != "tcp-memory"), "idle connections take none");
+    let idle = tree.machine().limits(&wide());
+    assert!(idle.iter().all(|limit| limit.name != "tcp-memory"), "idle connections take none");
     // A page at each end, and 40 that are taken.
-    let wall = tree.wall(&Plan { unread_bytes: 1, ..wide() });
+    let limit = tree.limit(&Plan { unread_bytes: 1, ..wide() });
     assert_wall(
-        &wall,
+        &limit,
         "tcp-memory",
         1_000,
         "`sysctl -w net.ipv4.tcp_mem=\"1500030 2000040 3000060\"`",
@@ -278,13 +282,13 @@ fn processes() {
         .with("proc/self/limits", &limits("1024", "1032"))
         .with("proc/sys/kernel/pid_max", "143\n");
     let plan = Plan { place: Place::Elsewhere, ..wide() };
-    assert_wall(&tree.wall(&plan), "processes", 20 * 1_000, "kernel.pid_max=2048");
+    assert_wall(&tree.limit(&plan), "processes", 20 * 1_000, "kernel.pid_max=2048");
     let alone = Plan { processes: 1, ..plan.clone() };
-    assert!(tree.machine().walls(&alone).iter().all(|wall| wall.name != "processes"));
+    assert!(tree.machine().limits(&alone).iter().all(|limit| limit.name != "processes"));
     let tree = tree
         .with("sys/fs/cgroup/user.slice/load/pids.max", "15\n")
         .with("sys/fs/cgroup/user.slice/load/pids.current", "5\n");
-    assert_wall(&tree.wall(&plan), "cgroup-processes", 10 * 1_000, "`echo 1005 > /sys/fs/cgroup");
+    assert_wall(&tree.limit(&plan), "cgroup-processes", 10 * 1_000, "`echo 1005 > /sys/fs/cgroup");
 }
 
 #[test]
@@ -294,8 +298,9 @@ fn remedies_stay_within_reason() {
     let few = Tree::new().with("proc/self/limits", &limits("64", "128"));
     for place in [Place::Elsewhere, Place::Loopback4] {
         let plan = Plan { connections: Some(1_000_000), place, ..Plan::default() };
-        let wall = few.machine().walls(&plan).into_iter().find(|wall| wall.name == "descriptors");
-        let remedy = wall.expect("it is known").remedy;
+        let limit =
+            few.machine().limits(&plan).into_iter().find(|limit| limit.name == "descriptors");
+        let remedy = limit.expect("it is known").remedy;
         assert!(
             remedy.contains("ulimit -Hn 1048576") && !remedy.contains("--processes"),
             "{remedy}"
@@ -319,7 +324,7 @@ fn remedies_stay_within_reason() {
         place: Place::Elsewhere,
         ..Plan::default()
     };
-    let walls = tree.machine().walls(&all);
+    let limits = tree.machine().limits(&all);
     for name in [
         "ports",
         "conntrack",
@@ -329,12 +334,12 @@ fn remedies_stay_within_reason() {
         "processes",
         "cgroup-processes",
     ] {
-        let wall = walls.iter().find(|wall| wall.name == name).expect("it is known");
-        assert!(wall.remedy.contains(beyond), "{wall}");
+        let limit = limits.iter().find(|limit| limit.name == name).expect("it is known");
+        assert!(limit.remedy.contains(beyond), "{limit}");
     }
     let alone = Plan { processes: 1, ..all };
-    let wall = tree.machine().walls(&alone).into_iter().find(|wall| wall.name == "descriptors");
-    assert!(wall.expect("it is known").remedy.contains(beyond));
+    let limit = tree.machine().limits(&alone).into_iter().find(|limit| limit.name == "descriptors");
+    assert!(limit.expect("it is known").remedy.contains(beyond));
 }
 
 #[test]
@@ -366,7 +371,7 @@ fn errors_name_their_wall() {
     let source = Some("127.0.0.1".parse().expect("an address"));
     let met = |number: i32, source| {
         let error = io::Error::from_raw_os_error(number);
-        machine.wall_of(&error, &plan, Route { source, target: &target })
+        machine.limit_behind(&error, &plan, Route { source, target: &target })
     };
     let cases = [
         (rustix::io::Errno::MFILE, "descriptors"),
@@ -378,14 +383,14 @@ fn errors_name_their_wall() {
         (rustix::io::Errno::TIMEDOUT, "conntrack"),
     ];
     for (errno, name) in cases {
-        let wall = met(errno.raw_os_error(), source);
-        assert_eq!(wall.map(|wall| wall.name), Some(name), "{errno}");
+        let limit = met(errno.raw_os_error(), source);
+        assert_eq!(limit.map(|limit| limit.name), Some(name), "{errno}");
     }
     for errno in [rustix::io::Errno::CONNREFUSED, rustix::io::Errno::AGAIN] {
         assert_eq!(met(errno.raw_os_error(), source), None, "{errno}");
     }
     assert_eq!(
-        machine.wall_of(&io::Error::other("x"), &plan, Route { source, target: &target }),
+        machine.limit_behind(&io::Error::other("x"), &plan, Route { source, target: &target }),
         None
     );
     let no_ports = rustix::io::Errno::ADDRNOTAVAIL.raw_os_error();
@@ -398,8 +403,8 @@ fn errors_name_their_wall() {
     assert_eq!(met(no_ports, None).expect("a wall").what, "ports to 127.0.0.1:9527");
     // From an address of somebody else the same error comes.
     let foreign = Some("192.0.2.1".parse().expect("an address"));
-    let wall = met(no_ports, foreign).expect("a wall");
-    assert_wall(&wall, "source", 0, "`ip address add 192.0.2.1/32 dev lo`");
+    let limit = met(no_ports, foreign).expect("a wall");
+    assert_wall(&limit, "source", 0, "`ip address add 192.0.2.1/32 dev lo`");
 }
 
 #[test]
@@ -410,12 +415,12 @@ fn a_timeout_is_no_full_table_while_there_is_room() {
     let target = Endpoint::Unix("/run/halloo.sock".into());
     let route = Route { source: None, target: &target };
     let error = io::Error::from(rustix::io::Errno::TIMEDOUT);
-    assert_eq!(tree.machine().wall_of(&error, &Plan::default(), route), None);
+    assert_eq!(tree.machine().limit_behind(&error, &Plan::default(), route), None);
     // A Unix socket answers at once that its queue is full.
     let plan = Plan { place: Place::from(&target), ..Plan::default() };
     let error = io::Error::from(rustix::io::Errno::AGAIN);
-    let wall = tree.machine().wall_of(&error, &plan, route).expect("a wall");
-    assert_wall(&wall, "backlog", 4096, "net.core.somaxconn=16384");
+    let limit = tree.machine().limit_behind(&error, &plan, route).expect("a wall");
+    assert_wall(&limit, "backlog", 4096, "net.core.somaxconn=16384");
 }
 
 #[test]
@@ -435,7 +440,7 @@ fn connections_that_found_the_queue_full_are_counted() {
     let machine = tree.machine();
     let queue = |waiting, limit| Some(AcceptQueue { waiting, limit });
     let met = |machine: &Machine, counted: &QueueCounters, queue| {
-        machine.wall_of_queue(counted, queue).map(|wall| wall.when_met())
+        machine.limit_of_queue(counted, queue).map(|limit| limit.when_met())
     };
     assert_eq!(
         met(&machine, &QueueCounters::default(), queue(4097, 4096)),

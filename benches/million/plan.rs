@@ -1,6 +1,6 @@
 //! How many processes and addresses it takes, and whether the machine allows it.
 
-use halloo::load::host::{self, Machine, Place, Wall};
+use halloo::load::host::{self, Limit, Machine, Place};
 use halloo::load::sources::Sources;
 
 /// More processes than this are no way to hold connections.
@@ -29,22 +29,22 @@ impl Plan {
     pub(crate) fn new(connections: u32, machine: &Machine) -> Result<Self, String> {
         let sources = sources(connections, machine)?;
         let spread = |processes| Self { connections, processes, sources };
-        let walls = |processes| spread(processes).walls(machine);
+        let limits = |processes| spread(processes).limits(machine);
         let fits = |processes: &u64| {
-            let walls = walls(*processes);
-            let of_processes = walls.iter().find(|wall| wall.name == "descriptors");
-            of_processes.is_none_or(|wall| wall.connections >= connections.into())
+            let limits = limits(*processes);
+            let of_processes = limits.iter().find(|limit| limit.name == "descriptors");
+            of_processes.is_none_or(|limit| limit.connections >= connections.into())
         };
         let most = PROCESSES_MAX.min(connections.into());
         let processes = (1..=most).find(fits).unwrap_or(most);
-        match walls(processes).first() {
-            Some(wall) if wall.connections < connections.into() => Err(wall.to_string()),
+        match limits(processes).first() {
+            Some(limit) if limit.connections < connections.into() => Err(limit.to_string()),
             _ => Ok(spread(processes)),
         }
     }
 
-    fn walls(&self, machine: &Machine) -> Vec<Wall> {
-        machine.walls(&host::Plan {
+    fn limits(&self, machine: &Machine) -> Vec<Limit> {
+        machine.limits(&host::Plan {
             connections: Some(self.connections.into()),
             processes: self.processes,
             sources: self.sources.parse().as_ref().map_or(1, Sources::len),

@@ -3,7 +3,7 @@
 use super::args::values::{bytes, count};
 use super::terminal::logger;
 use super::{CommonArgs, Failure};
-use crate::load::host::{ControlGroupLimit, Machine, Place, Plan, Wall};
+use crate::load::host::{ControlGroupLimit, Limit, Machine, Place, Plan};
 use crate::load::sources::Sources;
 use crate::load::units::{size, thousands};
 use crate::net::{Address, Endpoint};
@@ -104,22 +104,22 @@ struct Finding {
     machine: Machine,
     plan: Plan,
     /// The one that binds first is in front.
-    walls: Vec<Wall>,
+    limits: Vec<Limit>,
 }
 
 impl Finding {
     fn new(arguments: &DoctorArgs, machine: Machine) -> Result<Self, Failure> {
         let plan = arguments.plan()?;
-        let mut walls = machine.walls(&plan);
+        let mut limits = machine.limits(&plan);
         if let Some(foreign) = arguments.source.as_ref().and_then(Sources::foreign) {
-            walls.insert(0, Wall::foreign_source(foreign));
+            limits.insert(0, Limit::non_local_source(foreign));
         }
-        Ok(Self { machine, plan, walls })
+        Ok(Self { machine, plan, limits })
     }
 
     /// How many connections can be held; `None` if no limit is known.
     fn connections(&self) -> Option<u64> {
-        self.walls.first().map(|wall| wall.connections)
+        self.limits.first().map(|limit| limit.connections)
     }
 
     fn is_enough(&self) -> bool {
@@ -128,16 +128,16 @@ impl Finding {
     }
 
     fn sentence(&self) -> String {
-        match self.walls.first() {
-            Some(wall) => wall.to_string(),
+        match self.limits.first() {
+            Some(limit) => limit.to_string(),
             None => "this system tells no limit of connections".into(),
         }
     }
 
     fn text(&self) -> String {
-        let rows = self.walls.iter().map(|wall| {
-            let connections = thousands(wall.connections);
-            [wall.name.to_owned(), wall.value.clone(), connections, wall.remedy.clone()]
+        let rows = self.limits.iter().map(|limit| {
+            let connections = thousands(limit.connections);
+            [limit.name.to_owned(), limit.value.clone(), connections, limit.remedy.clone()]
         });
         let rows: Vec<[String; 4]> =
             [HEADINGS.map(str::to_owned)].into_iter().chain(rows).collect();
@@ -184,13 +184,13 @@ impl Finding {
     }
 
     fn json(&self) -> Value {
-        let walls = self.walls.iter().map(|wall| {
+        let limits = self.limits.iter().map(|limit| {
             json!({
-                "name": wall.name,
-                "what": wall.what,
-                "value": wall.value,
-                "connections": wall.connections,
-                "remedy": wall.remedy,
+                "name": limit.name,
+                "what": limit.what,
+                "value": limit.value,
+                "connections": limit.connections,
+                "remedy": limit.remedy,
             })
         });
         json!({
@@ -199,7 +199,7 @@ impl Finding {
             "connections": self.connections(),
             "wanted": self.plan.connections,
             "enough": self.is_enough(),
-            "walls": walls.collect::<Vec<_>>(),
+            "walls": limits.collect::<Vec<_>>(),
             "plan": {
                 "processes": self.plan.processes,
                 "sources": self.plan.sources,

@@ -70,12 +70,12 @@ impl Sources {
     pub fn foreign(&self) -> Option<IpAddr> {
         let ends =
             self.ranges.iter().flat_map(|range| [0, range.len() - 1].map(|n| range.address(n)));
-        ends.into_iter().find(|&address| is_foreign(address))
+        ends.into_iter().find(|&address| is_non_local(address))
     }
 }
 
 /// Whether the system says that this address is not the machine's.
-pub fn is_foreign(address: IpAddr) -> bool {
+pub fn is_non_local(address: IpAddr) -> bool {
     // Binding is enough to ask; UDP, so that nobody can connect meanwhile.
     let bound = UdpSocket::bind((address, 0));
     bound.is_err_and(|error| error.kind() == ErrorKind::AddrNotAvailable)

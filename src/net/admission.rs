@@ -16,7 +16,7 @@ use std::io;
 use std::rc::Rc;
 
 /// A listener and what its connections are configured for.
-pub(super) struct Door<L> {
+pub(super) struct Listening<L> {
     pub(super) listener: L,
     pub(super) config: Rc<Config>,
     /// Clients may be waiting.
@@ -24,8 +24,8 @@ pub(super) struct Door<L> {
 }
 
 /// The doors of a reactor.
-pub(super) struct Doorkeeper<L> {
-    pub(super) doors: Vec<Door<L>>,
+pub(super) struct Admission<L> {
+    pub(super) listeners: Vec<Listening<L>>,
     /// The door at which clients are let in next.
     next: usize,
     /// There was no room: no accepts before this moment, unless a connection ends.
@@ -33,35 +33,35 @@ pub(super) struct Doorkeeper<L> {
     /// Whether the lack of room was logged, once until there is room again.
     warned: bool,
     /// Connections that are not through their opening handshake and authentication yet.
-    entering: usize,
+    unauthenticated: usize,
 }
 
-impl<L> Doorkeeper<L> {
+impl<L> Admission<L> {
     pub(super) fn new() -> Self {
-        Self { doors: Vec::new(), next: 0, retry_at: None, warned: false, entering: 0 }
+        Self { listeners: Vec::new(), next: 0, retry_at: None, warned: false, unauthenticated: 0 }
     }
 
     /// Lets nobody in any more.
     pub(super) fn close(&mut self) {
-        self.doors.clear();
+        self.listeners.clear();
         self.retry_at = None;
     }
 
     /// Whether an accept should be tried now.
     pub(super) fn wants_accept(&self) -> bool {
-        self.retry_at.is_none() && self.doors.iter().any(|door| door.latched)
+        self.retry_at.is_none() && self.listeners.iter().any(|listening| listening.latched)
     }
 
     /// The door at which one client may be let in now; each that has some in its turn, so that a crowd at one keeps
     /// nobody at another waiting.
-    pub(super) fn next_door(&mut self) -> Option<usize> {
+    pub(super) fn next_listener(&mut self) -> Option<usize> {
         if self.retry_at.is_some() {
             return None;
         }
-        let count = self.doors.len();
+        let count = self.listeners.len();
         let index = (0..count)
             .map(|offset| (self.next + offset) % count)
-            .find(|&index| self.doors[index].latched)?;
+            .find(|&index| self.listeners[index].latched)?;
         self.next = index + 1;
         Some(index)
     }
@@ -72,7 +72,7 @@ impl<L> Doorkeeper<L> {
     }
 
     /// Ends the wait for room: a connection ended.
-    pub(super) fn make_room(&mut self) {
+    pub(super) fn resume(&mut self) {
         self.retry_at = None;
     }
 
@@ -82,18 +82,18 @@ impl<L> Doorkeeper<L> {
     }
 
     /// There was room.
-    pub(super) fn relax(&mut self) {
+    pub(super) fn clear_warning(&mut self) {
         self.warned = false;
     }
 
     /// A connection came that is still to be let in.
-    pub(super) fn begin_entering(&mut self) {
-        self.entering += 1;
+    pub(super) fn add_unauthenticated(&mut self) {
+        self.unauthenticated += 1;
     }
 
     /// It was let in, or is gone.
-    pub(super) fn end_entering(&mut self) {
-        self.entering -= 1;
+    pub(super) fn remove_unauthenticated(&mut self) {
+        self.unauthenticated -= 1;
     }
 
     /// Whether the next connection that is to be let in is turned away, by chance.
@@ -102,7 +102,8 @@ impl<L> Doorkeeper<L> {
         early_drop: Option<EarlyDrop>,
         fill_random: impl FnOnce(&mut [u8]),
     ) -> bool {
-        let percent = early_drop.map_or(0, |early_drop| early_drop.percent_at(self.entering));
+        let percent =
+            early_drop.map_or(0, |early_drop| early_drop.percent_at(self.unauthenticated));
         if percent == 0 {
             return false;
         }
@@ -124,10 +125,10 @@ impl<L> Doorkeeper<L> {
         if !std::mem::replace(&mut self.warned, true) {
             warn!("no room for new connections: {reason}");
         }
-        match network.shed(&mut self.doors[index].listener) {
+        match network.shed(&mut self.listeners[index].listener) {
             Ok(()) => metrics.shed += 1,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.doors[index].latched = false;
+                self.listeners[index].latched = false;
             }
             Err(_) => {}
         }
@@ -167,17 +168,17 @@ mod tests {
 
     #[test]
     fn each_door_at_which_somebody_waits_has_its_turn() {
-        let mut doorkeeper = Doorkeeper::new();
-        assert_eq!(doorkeeper.next_door(), None);
+        let mut admission = Admission::new();
+        assert_eq!(admission.next_listener(), None);
         for latched in [true, false, true, true] {
             let config = Rc::new(Config::new(Role::Server, Framing::Raw));
-            doorkeeper.doors.push(Door { listener: (), config, latched });
+            admission.listeners.push(Listening { listener: (), config, latched });
         }
-        let mut next = || doorkeeper.next_door();
+        let mut next = || admission.next_listener();
         assert_eq!([next(), next(), next(), next()], [Some(0), Some(2), Some(3), Some(0)]);
-        doorkeeper.doors[2].latched = false;
-        assert_eq!(doorkeeper.next_door(), Some(3));
-        doorkeeper.retry_at = Some(1);
-        assert_eq!(doorkeeper.next_door(), None);
+        admission.listeners[2].latched = false;
+        assert_eq!(admission.next_listener(), Some(3));
+        admission.retry_at = Some(1);
+        assert_eq!(admission.next_listener(), None);
     }
 }

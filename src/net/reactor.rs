@@ -1,7 +1,7 @@
 //! The loop: poll, latch, drive, accept, reap, expire.
 
 use super::Endpoint;
-use super::admission::{Door, Doorkeeper, is_about_the_client, is_shortage};
+use super::admission::{Admission, Listening, is_about_the_client, is_shortage};
 use super::connection::{Connection, Shared};
 use super::deadlines::{Deadlines, Moment};
 use super::network::{Network, Peer, Stream, Subject, Token};
@@ -36,12 +36,12 @@ pub struct Reactor<N: Network, S: Service> {
     limits: Limits,
     batch: Batch,
     connections: Slab<Connection<N::Stream>>,
-    /// Connections to drive, each at most once, here or in `bulk`.
+    /// Connections to drive, each at most once, here or in `over_budget`.
     ready: VecDeque<Token>,
     /// The same for those that took a whole turn's work when they were last driven: they come behind all others.
-    bulk: VecDeque<Token>,
+    over_budget: VecDeque<Token>,
     deadlines: Deadlines,
-    doorkeeper: Doorkeeper<N::Listener>,
+    admission: Admission<N::Listener>,
     /// Connections by network, if there is a limit for each.
     by_network: HashMap<[u8; 16], u32>,
     /// Heap bytes that all connections own together.
@@ -66,9 +66,9 @@ impl<N: Network, S: Service> Reactor<N, S> {
             batch,
             connections: Slab::new(),
             ready: VecDeque::with_capacity(READY_KEPT),
-            bulk: VecDeque::new(),
+            over_budget: VecDeque::new(),
             deadlines: Deadlines::default(),
-            doorkeeper: Doorkeeper::new(),
+            admission: Admission::new(),
             by_network: HashMap::new(),
             held_bytes: 0,
             metrics: Metrics::default(),
@@ -83,16 +83,16 @@ impl<N: Network, S: Service> Reactor<N, S> {
     /// # Errors
     /// What the operating system says to registering it.
     pub fn listen(&mut self, mut listener: N::Listener, config: Rc<Config>) -> io::Result<()> {
-        let token = Token::listener(self.doorkeeper.doors.len());
+        let token = Token::listener(self.admission.listeners.len());
         self.network.register_listener(&mut listener, token)?;
-        self.doorkeeper.doors.push(Door { listener, config, latched: false });
+        self.admission.listeners.push(Listening { listener, config, latched: false });
         Ok(())
     }
 
     /// Changes what connections to come are configured for.
     pub fn reconfigure(&mut self, change: impl Fn(&mut Config)) {
-        for door in &mut self.doorkeeper.doors {
-            change(Rc::make_mut(&mut door.config));
+        for listening in &mut self.admission.listeners {
+            change(Rc::make_mut(&mut listening.config));
         }
     }
 
@@ -107,10 +107,14 @@ impl<N: Network, S: Service> Reactor<N, S> {
 
     /// Sends on an open connection what answers nothing, with the service at hand. Returns false if it is
     /// not open.
-    pub fn tell(&mut self, id: ConnectionId, say: impl FnOnce(&mut S, &mut Outbox<'_>)) -> bool {
-        let mut told = false;
-        self.with(id.0, |connection, shared| told = connection.tell(shared, say));
-        told
+    pub fn with_outbox(
+        &mut self,
+        id: ConnectionId,
+        send: impl FnOnce(&mut S, &mut Outbox<'_>),
+    ) -> bool {
+        let mut was_open = false;
+        self.with(id.0, |connection, shared| was_open = connection.with_outbox(shared, send));
+        was_open
     }
 
     /// Whether a connection has not taken all that it was sent; also if it is gone.
@@ -133,7 +137,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
         let timeout = self.poll_timeout(timeout);
         self.poll(timeout, external)?;
         self.now = None;
-        let bulk = self.bulk.len();
+        let over_budget = self.over_budget.len();
         for _ in 0..self.ready.len() {
             let Some(token) = self.ready.pop_front() else { break };
             self.drive(token);
@@ -141,7 +145,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
         if self.ready.is_empty() {
             self.ready.shrink_to(READY_KEPT);
         }
-        self.drive_bulk(bulk);
+        self.drive_over_budget(over_budget);
         self.accept();
         if self.connections.reuse_freed() {
             self.network.trim_memory();
@@ -153,12 +157,12 @@ impl<N: Network, S: Service> Reactor<N, S> {
     /// Begins to stop: no more is accepted; what was received whole is answered; then each connection is
     /// closed. [`is_drained`](Self::is_drained) says when that is done.
     pub fn drain(&mut self) {
-        self.doorkeeper.close();
+        self.admission.close();
         self.drain_until = Some(self.moment() + self.limits.drain_timeout.as_nanos() as Moment);
         let tokens: Vec<Token> = self.connections.iter().map(Tokened::token).collect();
         for token in tokens {
             let Some(connection) = self.connections.find(token) else { continue };
-            connection.suspect_input();
+            connection.assume_readable();
             self.queue(token);
         }
     }
@@ -200,11 +204,11 @@ impl<N: Network, S: Service> Reactor<N, S> {
 
     /// How long a poll may wait: not at all while something is still to be done.
     fn poll_timeout(&mut self, timeout: Option<Duration>) -> Option<Duration> {
-        let has_ready = !self.ready.is_empty() || !self.bulk.is_empty();
-        if has_ready || self.doorkeeper.wants_accept() {
+        let has_ready = !self.ready.is_empty() || !self.over_budget.is_empty();
+        if has_ready || self.admission.wants_accept() {
             return Some(Duration::ZERO);
         }
-        let moments = [self.deadlines.next(), self.doorkeeper.retry_at(), self.drain_until];
+        let moments = [self.deadlines.next(), self.admission.retry_at(), self.drain_until];
         let Some(next) = moments.into_iter().flatten().min() else { return timeout };
         let wait = Duration::from_nanos(next.saturating_sub(self.moment()));
         Some(timeout.map_or(wait, |timeout| timeout.min(wait)))
@@ -212,11 +216,12 @@ impl<N: Network, S: Service> Reactor<N, S> {
 
     /// Latches what the events say.
     fn poll(&mut self, timeout: Option<Duration>, external: &mut dyn FnMut(u32)) -> io::Result<()> {
-        let Self { network, connections, ready, bulk, service, doorkeeper, metrics, .. } = self;
+        let Self { network, connections, ready, over_budget, service, admission, metrics, .. } =
+            self;
         network.poll(timeout, &mut |readiness| match readiness.token.subject() {
             Subject::Listener(index) => {
-                if let Some(door) = doorkeeper.doors.get_mut(index) {
-                    door.latched = true;
+                if let Some(listening) = admission.listeners.get_mut(index) {
+                    listening.latched = true;
                 }
             }
             Subject::External(number) => external(number),
@@ -224,8 +229,11 @@ impl<N: Network, S: Service> Reactor<N, S> {
                 Some(connection) => {
                     connection.latch(readiness);
                     if connection.wants_drive(service) && connection.enqueue() {
-                        let queue =
-                            if connection.is_over_budget() { &mut *bulk } else { &mut *ready };
+                        let queue = if connection.is_over_budget() {
+                            &mut *over_budget
+                        } else {
+                            &mut *ready
+                        };
                         queue.push_back(readiness.token);
                     }
                 }
@@ -236,18 +244,18 @@ impl<N: Network, S: Service> Reactor<N, S> {
 
     /// Drives the first `count` of those that took a whole turn's work before, until they have taken another one
     /// together: then whoever has become ready meanwhile goes first.
-    fn drive_bulk(&mut self, count: usize) {
+    fn drive_over_budget(&mut self, count: usize) {
         let mut work = 0;
         for _ in 0..count {
-            let Some(token) = self.bulk.pop_front() else { break };
+            let Some(token) = self.over_budget.pop_front() else { break };
             self.drive(token);
             work += self.batch.work();
             if work >= BATCH_WORK_BYTES_MAX {
                 return;
             }
         }
-        if self.bulk.is_empty() {
-            self.bulk = VecDeque::new();
+        if self.over_budget.is_empty() {
+            self.over_budget = VecDeque::new();
         }
     }
 
@@ -266,14 +274,15 @@ impl<N: Network, S: Service> Reactor<N, S> {
     ) {
         let is_timed = self.keeps_time || self.limits.idle_timeout.is_some();
         let now = is_timed.then(|| self.moment());
-        let modest_waits = !self.ready.is_empty() && self.is_greedy(token) && self.is_modest_next();
+        let others_waiting =
+            !self.ready.is_empty() && self.is_bulk(token) && self.is_next_not_bulk();
         let Some(connection) = self.connections.find(token) else { return };
         let stage = connection.session().stage();
         let held_before = connection.heap_bytes();
         let was_blocked = connection.is_blocked();
         let awaited_close = connection.awaits_close();
         let sent_before = self.metrics.bytes_sent;
-        let was_entering = connection.is_entering();
+        let was_unauthenticated = connection.is_unauthenticated();
         let room = self.limits.memory_bytes_max.saturating_sub(self.held_bytes);
         self.batch.allow(room.saturating_add(BATCH_MEMORY_BYTES));
         let network = &mut self.network;
@@ -285,17 +294,17 @@ impl<N: Network, S: Service> Reactor<N, S> {
             now,
             clock: if self.keeps_time { Some(&mut clock) } else { None },
             draining: self.drain_until.is_some(),
-            modest_waits,
+            others_waiting,
             bytes_received: &mut self.metrics.bytes_received,
             bytes_sent: &mut self.metrics.bytes_sent,
         };
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| act(connection, &mut shared))) {
-            survive(panic, connection);
+            contain_panic(panic, connection);
         }
         self.held_bytes += connection.heap_bytes();
         self.held_bytes -= held_before;
-        if was_entering && !connection.is_entering() {
-            self.doorkeeper.end_entering();
+        if was_unauthenticated && !connection.is_unauthenticated() {
+            self.admission.remove_unauthenticated();
         }
         if let Some(end) = connection.finished() {
             return self.reap(token, end);
@@ -320,19 +329,20 @@ impl<N: Network, S: Service> Reactor<N, S> {
         }
     }
 
-    fn is_greedy(&mut self, token: Token) -> bool {
-        self.connections.find(token).is_some_and(|it| it.is_greedy())
+    fn is_bulk(&mut self, token: Token) -> bool {
+        self.connections.find(token).is_some_and(|it| it.is_bulk())
     }
 
     /// Whether the connection that is next in the queue is not known to have much to say.
-    fn is_modest_next(&mut self) -> bool {
-        self.ready.front().copied().is_some_and(|next| !self.is_greedy(next))
+    fn is_next_not_bulk(&mut self) -> bool {
+        self.ready.front().copied().is_some_and(|next| !self.is_bulk(next))
     }
 
     fn queue(&mut self, token: Token) {
         let Some(connection) = self.connections.find(token) else { return };
         if connection.enqueue() {
-            let queue = if connection.is_over_budget() { &mut self.bulk } else { &mut self.ready };
+            let queue =
+                if connection.is_over_budget() { &mut self.over_budget } else { &mut self.ready };
             queue.push_back(token);
         }
     }
@@ -340,32 +350,32 @@ impl<N: Network, S: Service> Reactor<N, S> {
     /// Accepts within the budget, from one listener after the other.
     fn accept(&mut self) {
         for _ in 0..ACCEPTS_PER_TURN {
-            let Some(index) = self.doorkeeper.next_door() else { return };
+            let Some(index) = self.admission.next_listener() else { return };
             self.accept_one(index);
         }
     }
 
     fn accept_one(&mut self, index: usize) {
-        let Self { network, doorkeeper, metrics, .. } = self;
+        let Self { network, admission, metrics, .. } = self;
         if self.connections.len() >= self.limits.connections_max {
-            return doorkeeper.wait(index, "the limit is reached", network, metrics);
+            return admission.wait(index, "the limit is reached", network, metrics);
         }
-        match network.accept(&mut doorkeeper.doors[index].listener) {
+        match network.accept(&mut admission.listeners[index].listener) {
             Ok((stream, peer)) => {
-                doorkeeper.relax();
-                let config = Rc::clone(&doorkeeper.doors[index].config);
+                admission.clear_warning();
+                let config = Rc::clone(&admission.listeners[index].config);
                 self.admit(stream, peer, config);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                doorkeeper.doors[index].latched = false;
+                admission.listeners[index].latched = false;
             }
             Err(error) if is_about_the_client(&error) => metrics.accepts_aborted += 1,
             Err(error) if is_shortage(&error) => {
-                doorkeeper.wait(index, &error.to_string(), network, metrics);
+                admission.wait(index, &error.to_string(), network, metrics);
             }
             Err(error) => {
                 error!("accepting failed: {error}");
-                doorkeeper.wait(index, &error.to_string(), network, metrics);
+                admission.wait(index, &error.to_string(), network, metrics);
             }
         }
     }
@@ -373,18 +383,18 @@ impl<N: Network, S: Service> Reactor<N, S> {
     /// Lets an accepted connection in, if its network has not too many already and too many are not still
     /// to be let in.
     fn admit(&mut self, stream: N::Stream, peer: Peer, config: Rc<Config>) {
-        let Self { batch, doorkeeper, limits, .. } = self;
-        if config.has_entrance()
-            && doorkeeper.drops_early(limits.early_drop, |bytes| batch.fill_random(bytes))
+        let Self { batch, admission, limits, .. } = self;
+        if config.has_opening()
+            && admission.drops_early(limits.early_drop, |bytes| batch.fill_random(bytes))
         {
-            return self.turn_away(peer, End::DroppedEarly);
+            return self.reject(peer, End::DroppedEarly);
         }
         if let (Some(most), Some(network)) =
             (self.limits.connections_per_address_max, peer.network())
         {
             let connections = self.by_network.entry(network).or_default();
             if *connections >= most {
-                return self.turn_away(peer, End::TooManyFromAddress);
+                return self.reject(peer, End::TooManyFromAddress);
             }
             *connections += 1;
         }
@@ -394,7 +404,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
     }
 
     /// Counts a connection that is dropped unserved.
-    fn turn_away(&mut self, peer: Peer, end: End) {
+    fn reject(&mut self, peer: Peer, end: End) {
         self.metrics.opened += 1;
         *self.metrics.ended.entry(end).or_default() += 1;
         info!(peer:% = peer; "turned away: {end}");
@@ -413,8 +423,8 @@ impl<N: Network, S: Service> Reactor<N, S> {
         // A TLS client holds its first words from the start.
         self.held_bytes += connection.heap_bytes();
         self.metrics.opened += 1;
-        if connection.is_entering() {
-            self.doorkeeper.begin_entering();
+        if connection.is_unauthenticated() {
+            self.admission.add_unauthenticated();
         }
         info!(peer:% = peer; "#{id} connected");
         if let Err(error) = self.network.register(connection.stream_mut(), token) {
@@ -435,8 +445,8 @@ impl<N: Network, S: Service> Reactor<N, S> {
         let old = connection.replace_deadline(None);
         self.deadlines.change(token, old, None);
         self.held_bytes -= connection.heap_bytes();
-        if connection.is_entering() {
-            self.doorkeeper.end_entering();
+        if connection.is_unauthenticated() {
+            self.admission.remove_unauthenticated();
         }
         if connection.session().config().role == Role::Server {
             self.forget_network(connection.peer());
@@ -447,7 +457,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
         info!(peer:% = connection.peer(), messages = context.messages; "#{} ended: {end}", connection.id());
         // The descriptor must be free before anybody who waits for one is let in.
         drop(connection);
-        self.doorkeeper.make_room();
+        self.admission.resume();
         self.service.on_close(&context, end);
     }
 
@@ -470,7 +480,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
         if let Some(connection) = self.connections.find(token)
             && connection.session().stage() == Stage::Closing
         {
-            connection.note_farewell(now);
+            connection.start_close_timer(now);
         }
         self.set_deadline(token);
     }
@@ -486,13 +496,13 @@ impl<N: Network, S: Service> Reactor<N, S> {
     /// Handles the deadlines that have come.
     fn expire(&mut self) {
         if self.deadlines.next().is_none()
-            && self.doorkeeper.retry_at().is_none()
+            && self.admission.retry_at().is_none()
             && self.drain_until.is_none()
         {
             return;
         }
         let now = self.moment();
-        self.doorkeeper.expire(now);
+        self.admission.expire(now);
         while let Some(token) = self.deadlines.pop_due(now) {
             if let Some(connection) = self.connections.find(token) {
                 connection.replace_deadline(None);
@@ -501,16 +511,16 @@ impl<N: Network, S: Service> Reactor<N, S> {
             self.set_deadline(token);
         }
         if self.drain_until.is_some_and(|until| until <= now) {
-            self.abandon_all();
+            self.abort_all();
         }
     }
 
     /// Ends what a stop has waited for in vain.
-    fn abandon_all(&mut self) {
+    fn abort_all(&mut self) {
         let tokens: Vec<Token> = self.connections.iter().map(Tokened::token).collect();
         debug!("{} connections did not end in time", tokens.len());
         for token in tokens {
-            self.with(token, |connection, _| connection.break_off(End::Abandoned));
+            self.with(token, |connection, _| connection.abort(End::DrainTimeout));
         }
     }
 
@@ -525,7 +535,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
             {
                 connection.fail(Error::MemoryExhausted, shared);
             } else {
-                connection.break_off(end);
+                connection.abort(end);
             }
         });
     }
@@ -539,10 +549,10 @@ impl<N: Network, S: Service> Reactor<N, S> {
 
 /// Ends the one connection in whose service a bug showed, so that the others do not pay for it. The shared
 /// batch begins anew with the next drive. In debug builds a bug is to be found, and the panic goes on.
-fn survive<T: Stream>(panic: Box<dyn Any + Send>, connection: &mut Connection<T>) {
+fn contain_panic<T: Stream>(panic: Box<dyn Any + Send>, connection: &mut Connection<T>) {
     if cfg!(debug_assertions) {
         resume_unwind(panic);
     }
     error!("#{} ended by a bug: please report it", connection.id());
-    connection.break_off(End::Panicked);
+    connection.abort(End::Panicked);
 }

@@ -21,7 +21,7 @@ use super::deflate::codec::Codec;
 use super::error::Error;
 use super::frame::Header;
 use super::mask;
-use super::send_buffer::Store;
+use super::send_buffer::SendBuffer;
 use super::spill::Spill;
 use std::ops::Range;
 
@@ -42,7 +42,7 @@ pub struct Batch {
     /// Answers that found no room in front of the unread bytes. They follow `answers`.
     spill: Spill,
     /// The message that a session collected over several reads or decompressed, while it is lent to the service.
-    assembled: Store,
+    assembled: SendBuffer,
     random: Random,
     codec: Codec,
     /// What had been done when the batch was finished.
@@ -57,7 +57,7 @@ impl Batch {
             answers: 0..0,
             unread: 0..0,
             spill: Spill::default(),
-            assembled: Store::default(),
+            assembled: SendBuffer::default(),
             random,
             codec: Codec::default(),
             finished_work: 0,
@@ -126,7 +126,7 @@ impl Batch {
     #[inline]
     pub fn release_message(&mut self) {
         if self.spill.has_beside() {
-            self.hold_assembled(Store::default());
+            self.hold_assembled(SendBuffer::default());
         }
     }
 
@@ -209,7 +209,7 @@ impl Batch {
     /// Takes over a collected message, to be lent. It is freed with the next one, or when the batch begins
     /// anew.
     #[inline(never)]
-    pub(crate) fn hold_assembled(&mut self, message: Store) {
+    pub(crate) fn hold_assembled(&mut self, message: SendBuffer) {
         self.spill.count_beside(message.len());
         self.assembled = message;
     }
@@ -238,7 +238,7 @@ impl Batch {
         place: Range<usize>,
         history: &[u8],
         limit: usize,
-    ) -> Result<Store, Error> {
+    ) -> Result<SendBuffer, Error> {
         let room = self.room();
         self.codec.inflate(&self.bytes[place], history, limit, room)
     }
@@ -249,7 +249,7 @@ impl Batch {
         message: &[u8],
         history: &[u8],
         limit: usize,
-    ) -> Result<Store, Error> {
+    ) -> Result<SendBuffer, Error> {
         let room = self.room();
         self.codec.inflate(message, history, limit, room)
     }
@@ -355,7 +355,7 @@ impl Answers<'_> {
     /// of it. Returns false, and changes nothing, if the payload is not there, or not all of it, or if the
     /// answers so far do not end just where the header begins.
     #[inline]
-    pub(crate) fn adopt(&mut self, header: Option<&Header>, payload_len: usize) -> bool {
+    pub(crate) fn echo_in_place(&mut self, header: Option<&Header>, payload_len: usize) -> bool {
         let header_bytes = header.map_or(0, Header::encoded_len);
         let Some(start) = self.front.len().checked_sub(header_bytes) else { return false };
         if !self.spill.is_empty() || payload_len != self.payload_bytes {
@@ -404,11 +404,11 @@ mod tests {
         batch.consume(6);
         let place = batch.take_payload(4, None, 2);
         assert_eq!(place, 6..10);
-        assert!(batch.lend(place).1.adopt(Some(&HEADER), 4));
+        assert!(batch.lend(place).1.echo_in_place(Some(&HEADER), 4));
         batch.consume(6);
         let place = batch.take_payload(4, None, 2);
         assert_eq!(place, 12..16);
-        assert!(batch.lend(place).1.adopt(Some(&HEADER), 4));
+        assert!(batch.lend(place).1.echo_in_place(Some(&HEADER), 4));
         assert_eq!(batch.answers(), [&b"\x81\x04one.\x81\x04two."[..], b""]);
     }
 
@@ -418,7 +418,7 @@ mod tests {
         batch.open_answers().push(b"spilled.");
         batch.consume(6);
         let place = batch.take_payload(4, None, 2);
-        assert!(!batch.lend(place).1.adopt(Some(&HEADER), 4));
+        assert!(!batch.lend(place).1.echo_in_place(Some(&HEADER), 4));
         batch.open_answers().push(b"more");
         assert_eq!(batch.answers(), [&b""[..], b"spilled.more"]);
     }

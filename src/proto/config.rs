@@ -58,7 +58,7 @@ impl Config {
     }
 
     /// Whether a peer must get through an opening handshake or authentication before it is served.
-    pub fn has_entrance(&self) -> bool {
+    pub fn has_opening(&self) -> bool {
         self.framing == Framing::WebSocket || self.auth.is_some()
     }
 }

@@ -17,7 +17,7 @@ pub enum End {
     /// A stop was asked for, and everything received whole had been answered.
     Drained,
     /// A stop was asked for, and the drain timeout passed first.
-    Abandoned,
+    DrainTimeout,
     /// A rule was broken or a deadline passed.
     Failed(Error),
     /// TLS refused the peer, or the peer refused us.
@@ -50,7 +50,7 @@ impl fmt::Display for End {
             }
             Self::Service => "the service closed",
             Self::Drained => "the server stopped",
-            Self::Abandoned => "the drain timeout passed",
+            Self::DrainTimeout => "the drain timeout passed",
             Self::Failed(error) => return error.fmt(formatter),
             Self::Tls(failure) => return failure.fmt(formatter),
             Self::Reset => "the peer reset the connection",

@@ -6,13 +6,13 @@ use super::deflate::Agreement;
 use super::error::CloseCode;
 use super::frame::{CONTROL_BYTES_MAX, Header, Opcode};
 use super::message::{Kind, Message};
-use super::send_state::{Link, Stage};
+use super::send_state::{SendState, Stage};
 use super::unfinished::Unfinished;
 
 /// Where a service puts its answers. It borrows only the send half of the session, so that a message can
 /// be answered while it is read.
 pub struct Outbox<'a> {
-    pub(crate) link: &'a mut Link,
+    pub(crate) send_state: &'a mut SendState,
     pub(crate) unfinished: &'a mut Unfinished,
     pub(crate) agreement: Agreement,
     /// Messages of at least so many bytes are compressed.
@@ -31,10 +31,10 @@ impl Outbox<'_> {
     )]
     #[inline]
     pub fn echo(&mut self, message: Message<'_>) {
-        if !self.link.may_send() {
+        if !self.send_state.may_send() {
             return;
         }
-        if self.link.is_websocket && self.link.role == Role::Client {
+        if self.send_state.is_websocket && self.send_state.role == Role::Client {
             // A client's sessions always lend whole messages: what is masked is not in place anyway.
             debug_assert!(message.is_whole());
             return self.send(message.kind, &[message.payload]);
@@ -42,13 +42,13 @@ impl Outbox<'_> {
         if message.compressed {
             return self.push_compressed(message.kind, &[message.payload]);
         }
-        if !self.answers.adopt(message.answer.as_ref(), message.payload.len()) {
+        if !self.answers.echo_in_place(message.answer.as_ref(), message.payload.len()) {
             match message.answer {
                 Some(header) => self.answers.push_both(&header.encode(), message.payload),
                 None => self.answers.push(message.payload),
             }
         }
-        self.link.is_mid_frame = !message.ends_frame;
+        self.send_state.is_mid_frame = !message.ends_frame;
     }
 
     /// Sends one whole message made of `parts`, which follow each other without a gap.
@@ -56,11 +56,11 @@ impl Outbox<'_> {
     /// # Panics
     /// In debug builds, if a streamed message is being echoed and has not ended.
     pub fn send(&mut self, kind: Kind, parts: &[&[u8]]) {
-        if !self.link.may_send() {
+        if !self.send_state.may_send() {
             return;
         }
-        debug_assert!(!self.link.is_mid_frame, "a frame must not cut into another");
-        if self.link.is_websocket {
+        debug_assert!(!self.send_state.is_mid_frame, "a frame must not cut into another");
+        if self.send_state.is_websocket {
             let bytes: usize = parts.iter().map(|part| part.len()).sum();
             return match bytes >= self.compress_from {
                 true => self.push_compressed(kind, parts),
@@ -76,15 +76,18 @@ impl Outbox<'_> {
     ///
     /// On WebSocket this sends a close frame with `code`; raw and line framings end the output.
     pub fn close(&mut self, code: CloseCode) {
-        if self.link.may_send() {
+        if self.send_state.may_send() {
             self.push_close(Some(code));
-            self.link.stage = Stage::Closing;
+            self.send_state.stage = Stage::Closing;
         }
     }
 
     /// Sends a ping, if no frame is half sent and the framing has pings.
     pub fn ping(&mut self) {
-        if self.link.is_websocket && self.link.may_send() && !self.link.is_mid_frame {
+        if self.send_state.is_websocket
+            && self.send_state.may_send()
+            && !self.send_state.is_mid_frame
+        {
             self.push_frame(Opcode::Ping, &[]);
         }
     }
@@ -94,12 +97,12 @@ impl Outbox<'_> {
     /// RFC 6455 §5.5.3: a pong "must have identical \"Application data\" as found in the message body of
     /// the Ping frame being replied to".
     pub(crate) fn pong(&mut self, payload: &[u8]) {
-        if !self.link.may_send() {
+        if !self.send_state.may_send() {
             return;
         }
         let header = Header::new(true, Opcode::Pong, payload.len() as u64);
-        let in_place =
-            self.link.role == Role::Server && self.answers.adopt(Some(&header), payload.len());
+        let in_place = self.send_state.role == Role::Server
+            && self.answers.echo_in_place(Some(&header), payload.len());
         if !in_place {
             self.push_frame(Opcode::Pong, &[payload]);
         }
@@ -110,12 +113,15 @@ impl Outbox<'_> {
     /// In the middle of a frame that is being echoed there is no place for one: the peer then learns of
     /// the end by the end of the stream.
     pub(crate) fn push_close(&mut self, code: Option<CloseCode>) {
-        if self.link.is_websocket && !self.link.close_sent && !self.link.is_mid_frame {
+        if self.send_state.is_websocket
+            && !self.send_state.close_sent
+            && !self.send_state.is_mid_frame
+        {
             let code = code.map(|code| code.0.to_be_bytes());
             self.push_frame(Opcode::Close, &[code.as_ref().map_or(&[], |code| &code[..])]);
         }
         // 5.5.1: "The application MUST NOT send any more data frames after sending a Close frame."
-        self.link.close_sent = true;
+        self.send_state.close_sent = true;
     }
 
     /// Sends bytes as they are: an HTTP head, a bare challenge or answer.
@@ -157,7 +163,7 @@ impl Outbox<'_> {
         let payload_len: usize = parts.iter().map(|part| part.len()).sum();
         debug_assert!(!header.opcode.is_control() || payload_len <= CONTROL_BYTES_MAX);
         header.payload_len = payload_len as u64;
-        if self.link.role == Role::Client {
+        if self.send_state.role == Role::Client {
             // 5.3: "The masking key is a 32-bit value chosen at random by the client", one per frame.
             header.masking_key = Some(self.answers.masking_key());
         }

@@ -19,7 +19,7 @@ const PAGE_BYTES: usize = 4 * 1024;
 
 /// See the [module documentation](self).
 #[derive(Debug)]
-pub(crate) enum Store {
+pub(crate) enum SendBuffer {
     Heap(Vec<u8>),
     /// The first `len` bytes of the pages.
     Pages {
@@ -28,13 +28,13 @@ pub(crate) enum Store {
     },
 }
 
-impl Default for Store {
+impl Default for SendBuffer {
     fn default() -> Self {
         Self::Heap(Vec::new())
     }
 }
 
-impl Store {
+impl SendBuffer {
     /// Appends bytes. To append often takes no more than twice as long as to append at once.
     ///
     /// # Errors
@@ -155,7 +155,7 @@ impl Store {
     }
 }
 
-impl Deref for Store {
+impl Deref for SendBuffer {
     type Target = [u8];
 
     #[inline]
@@ -167,7 +167,7 @@ impl Deref for Store {
     }
 }
 
-impl DerefMut for Store {
+impl DerefMut for SendBuffer {
     #[inline]
     fn deref_mut(&mut self) -> &mut [u8] {
         match self {
@@ -189,13 +189,13 @@ mod tests {
     fn what_is_appended_is_there_wherever_it_is_kept() {
         let bytes = bytes(20_000);
         for step in [1_000, 1_999, PAGED_BYTES_MIN, PAGE_BYTES, 7_000] {
-            let mut store = Store::default();
+            let mut store = SendBuffer::default();
             for (index, piece) in bytes.chunks(step).enumerate() {
                 store.extend(piece, usize::MAX).unwrap();
                 let len = index * step + piece.len();
                 assert_eq!(store[..], bytes[..len], "in steps of {step}");
                 assert!((len..=2 * len + PAGE_BYTES).contains(&store.capacity()));
-                assert_eq!(matches!(store, Store::Pages { .. }), len >= PAGED_BYTES_MIN);
+                assert_eq!(matches!(store, SendBuffer::Pages { .. }), len >= PAGED_BYTES_MIN);
             }
             store.drop_front(5_000);
             assert_eq!(store[..], bytes[5_000..]);
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn what_has_no_room_changes_nothing() {
         let bytes = bytes(PAGE_BYTES);
-        let mut store = Store::default();
+        let mut store = SendBuffer::default();
         assert_eq!(store.extend(&bytes, PAGE_BYTES - 1), Err(Error::MemoryExhausted));
         store.extend(&bytes, PAGE_BYTES).unwrap();
         // To move takes room for a second copy.

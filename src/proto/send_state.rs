@@ -17,7 +17,7 @@ pub enum Stage {
 
 /// All that an [`Outbox`](super::Outbox) borrows of a session.
 #[derive(Debug)]
-pub(crate) struct Link {
+pub(crate) struct SendState {
     pub(crate) role: Role,
     pub(crate) is_websocket: bool,
     pub(crate) stage: Stage,
@@ -26,12 +26,12 @@ pub(crate) struct Link {
     /// The code in the peer's Close; 0 until it comes.
     pub(crate) peer_close_code: u16,
     /// What comes in means nothing any more: it is read and dropped.
-    pub(crate) deaf: bool,
+    pub(crate) discarding: bool,
     /// A frame is being echoed piece by piece, and more of it is to come.
     pub(crate) is_mid_frame: bool,
 }
 
-impl Link {
+impl SendState {
     pub(crate) fn may_send(&self) -> bool {
         matches!(self.stage, Stage::Auth | Stage::Open) && !self.close_sent
     }

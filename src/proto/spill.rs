@@ -2,7 +2,7 @@
 
 use super::error::Error;
 use super::frame::Header;
-use super::send_buffer::Store;
+use super::send_buffer::SendBuffer;
 
 /// Up to so many bytes are on the heap, and the space is kept from one batch to the next: 1 MiB. More has pages
 /// of its own, which go back to the system with the batch.
@@ -11,7 +11,7 @@ const BYTES_KEPT: usize = 1024 * 1024;
 /// See the [module documentation](self).
 #[derive(Debug)]
 pub(crate) struct Spill {
-    bytes: Store,
+    bytes: SendBuffer,
     /// How many bytes there are: every message asks whether there are any.
     len: usize,
     /// What the batch may need beside its buffer, in bytes.
@@ -24,7 +24,13 @@ pub(crate) struct Spill {
 
 impl Default for Spill {
     fn default() -> Self {
-        Self { bytes: Store::default(), len: 0, room: usize::MAX, beside: 0, is_exhausted: false }
+        Self {
+            bytes: SendBuffer::default(),
+            len: 0,
+            room: usize::MAX,
+            beside: 0,
+            is_exhausted: false,
+        }
     }
 }
 

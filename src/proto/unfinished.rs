@@ -2,7 +2,7 @@
 
 use super::deflate::History;
 use super::error::Error;
-use super::send_buffer::Store;
+use super::send_buffer::SendBuffer;
 
 /// What one connection must remember between two batches. Idle, it is a null pointer.
 #[derive(Debug, Default)]
@@ -11,11 +11,11 @@ pub(crate) struct Unfinished(Option<Box<Parts>>);
 #[derive(Debug, Default)]
 struct Parts {
     /// Received bytes that are not yet a whole head, frame header, control frame or answer.
-    tail: Store,
+    tail: SendBuffer,
     /// The decoded part of a message that must be whole before it can be lent.
-    assembly: Store,
+    assembly: SendBuffer,
     /// Bytes for the peer that the kernel has refused so far; the first `sent` are gone.
-    backlog: Store,
+    backlog: SendBuffer,
     sent: usize,
     /// Our side of an exchange in progress: the challenge we sent, or the key of our upgrade request.
     nonce: Option<[u8; 32]>,
@@ -45,7 +45,7 @@ impl Unfinished {
 
     pub(crate) fn drop_tail(&mut self) {
         if let Some(parts) = &mut self.0 {
-            parts.tail = Store::default();
+            parts.tail = SendBuffer::default();
         }
     }
 
@@ -62,7 +62,7 @@ impl Unfinished {
         }
     }
 
-    pub(crate) fn take_assembly(&mut self) -> Store {
+    pub(crate) fn take_assembly(&mut self) -> SendBuffer {
         self.0.as_mut().map(|parts| std::mem::take(&mut parts.assembly)).unwrap_or_default()
     }
 
@@ -82,7 +82,7 @@ impl Unfinished {
             parts.sent += written;
             debug_assert!(parts.sent <= parts.backlog.len());
             if parts.sent == parts.backlog.len() {
-                parts.backlog = Store::default();
+                parts.backlog = SendBuffer::default();
                 parts.sent = 0;
             }
         }

@@ -5,9 +5,9 @@ use crate::proto::{CloseCode, Message, Outbox};
 
 /// Closes each connection as soon as it opens.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct HangUp;
+pub struct CloseOnOpen;
 
-impl Service for HangUp {
+impl Service for CloseOnOpen {
     fn wants_whole_messages(&self) -> bool {
         false
     }

@@ -8,7 +8,7 @@ mod flood;
 mod timestamp;
 
 pub use close_after::CloseAfter;
-pub use close_on_open::HangUp;
+pub use close_on_open::CloseOnOpen;
 pub use discard::Discard;
 pub use echo::Echo;
 pub use flood::Flood;

@@ -93,8 +93,8 @@ fn flags_are_also_variables() {
 fn sources_multiply_the_ports() {
     let ports = |arguments: &[&str]| {
         let found: Value = serde_json::from_str(&run(arguments).stdout).expect("JSON");
-        let walls = found["walls"].as_array().expect("walls").clone();
-        let ports = walls.iter().find(|wall| wall["name"] == "ports");
+        let limits = found["walls"].as_array().expect("walls").clone();
+        let ports = limits.iter().find(|wall| wall["name"] == "ports");
         ports.and_then(|wall| wall["connections"].as_u64())
     };
     let alone = ports(&["doctor", "--json"]);

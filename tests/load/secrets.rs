@@ -70,7 +70,7 @@ fn no_process_shows_a_secret_of_its_parent() {
     for pid in children.split_whitespace() {
         let line = fs::read(format!("/proc/{pid}/cmdline")).expect("it runs");
         let line = String::from_utf8_lossy(&line).into_owned();
-        assert!(line.contains("--as-member") && !line.contains(SECRET), "{line}");
+        assert!(line.contains("--as-worker") && !line.contains(SECRET), "{line}");
         count += 1;
     }
     assert_eq!(count, 2);

@@ -6,7 +6,7 @@ use crate::journal::Event::{Binary, Open, Text};
 use crate::pair::{BEYOND_ONE, Setup};
 use crate::wire::{self, BINARY, CLOSE, FIRST_TEXT, Frame, LAST, NEXT, PING, TEXT};
 use halloo::proto::{CloseCode, Framing, Stage};
-use halloo::service::{CloseAfter, Discard, Echo, HangUp};
+use halloo::service::{CloseAfter, CloseOnOpen, Discard, Echo};
 
 const CODES: [u16; 15] =
     [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4999];
@@ -287,7 +287,7 @@ fn the_end_of_input_after_a_close_is_no_error() {
 
 #[test]
 fn a_service_hangs_up_when_it_opens() {
-    let setup = Setup { service: || Box::new(HangUp), ..Setup::new(Framing::WebSocket) };
+    let setup = Setup { service: || Box::new(CloseOnOpen), ..Setup::new(Framing::WebSocket) };
     for setup in setup.everywhere() {
         let mut pair = setup.silent_pair();
         pair.start();

@@ -215,7 +215,7 @@ fn evidence(name: &str) -> Evidence {
     match name {
         "no more file descriptors" => {
             let sentence = "out of file descriptors: raise it with `ulimit -Hn`";
-            evidence.wall = Some(("descriptors".into(), sentence.into()));
+            evidence.limit = Some(("descriptors".into(), sentence.into()));
         }
         "the same, with `--fail-if 'p99.9>1s'`" => evidence.needed.push("p99.9".into()),
         _ => {}

@@ -73,7 +73,7 @@ impl World {
                 None => matches!(self.plan.serving, Serving::CloseAfter(_)),
             },
             End::Drained => self.stopped_at.is_some(),
-            End::Abandoned => {
+            End::DrainTimeout => {
                 self.stopped_at.is_some_and(|at| has_passed(at, limits.drain_timeout))
             }
             End::Refused | End::Reset | End::BrokenPipe | End::TimedOut | End::Transport => {
@@ -273,7 +273,7 @@ impl World {
         }
         let entering = self.entering();
         let is_crowded = self.plan.limits.early_drop.is_some_and(|it| entering >= it.start);
-        if !is_crowded || !self.plan.doors[self.clients[at].door].has_entrance() {
+        if !is_crowded || !self.plan.doors[self.clients[at].door].has_opening() {
             self.violate(format!(
                 "link {at}: turned away, with {neighbours} from its address and {entering} entering"
             ));
@@ -292,7 +292,7 @@ impl World {
         let is_entering = |(link, client): &(&Link, &Client)| {
             link.place == Place::Server
                 && link.facts.opened_at.is_none()
-                && self.plan.doors[client.door].has_entrance()
+                && self.plan.doors[client.door].has_opening()
         };
         links.filter(is_entering).count()
     }

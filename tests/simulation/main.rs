@@ -80,7 +80,7 @@ fn expected_ends() -> Vec<End> {
         End::PeerWithCode(CloseCode::NORMAL),
         End::Service,
         End::Drained,
-        End::Abandoned,
+        End::DrainTimeout,
         End::Reset,
         End::BrokenPipe,
         End::TimedOut,

@@ -151,7 +151,7 @@ impl Simulation {
         for at in to_tell {
             if let Some(&id) = self.calls.get(&at) {
                 let world = &self.world;
-                self.reactor.tell(id, |_, outbox| speak(world, at, outbox));
+                self.reactor.with_outbox(id, |_, outbox| speak(world, at, outbox));
             }
         }
     }

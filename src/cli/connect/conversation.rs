@@ -220,7 +220,7 @@ impl<'a> Conversation<'a> {
         let rest = self.reply.end();
         self.reply.expect(line.len());
         let terminator: &[u8] = if framing == Framing::Line { b"\n" } else { b"" };
-        self.reactor.tell(connection, |_, outbox| outbox.send(*kind, &[line, terminator]));
+        self.reactor.with_outbox(connection, |_, outbox| outbox.send(*kind, &[line, terminator]));
         let now = Instant::now();
         self.last_sent = Some(now);
         let wait = match self.prompt.is_terminal() {
@@ -240,7 +240,7 @@ impl<'a> Conversation<'a> {
             None => self.note("/ping is for an open WebSocket"),
             Some(connection) => {
                 self.pinged = Some(Instant::now());
-                self.reactor.tell(connection, |_, outbox| outbox.ping());
+                self.reactor.with_outbox(connection, |_, outbox| outbox.ping());
                 Ok(())
             }
         }
@@ -272,7 +272,7 @@ impl<'a> Conversation<'a> {
         while let Some(connection) = self.connection {
             // A connection that is being made for the last line must open first.
             if self.is_open && self.speak_at.is_none() && !is_said {
-                is_said = self.reactor.tell(connection, |_, outbox| outbox.close(code));
+                is_said = self.reactor.with_outbox(connection, |_, outbox| outbox.close(code));
             }
             self.turn(None)?;
         }

@@ -2,21 +2,23 @@
 //! what they measured is merged exactly.
 
 use super::Task;
-use super::memory::Look;
-use super::messages::{Command, Going, Lines, Report, line};
-use super::report::{Show, State};
+use super::memory::Sample;
+use super::messages::{Command, Lines, Report, line};
+use super::report::say_interrupted;
 use super::stop::StopSignal;
 use crate::cli::Failure;
 use crate::cli::process::arguments;
+use crate::cli::terminal::progress::ProgressLine;
 use crate::load::host::Place;
 use crate::load::plan::Pace;
 use crate::load::result::merge::merge_shares;
 use crate::load::result::outcome::Kind;
-use crate::load::run::Phase;
+use crate::load::run::{Phase, Progress};
 use crate::load::{Histogram, Outcome, Verdict};
 use jiff::Timestamp;
 use mio::unix::pipe::Receiver;
 use mio::{Events, Interest, Poll, Token};
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::process::CommandExt;
@@ -31,39 +33,39 @@ pub(super) fn run(task: &Task<'_>) -> Result<(Outcome, Option<i32>), Failure> {
     let endpoints = task.arguments.client.endpoints()?;
     let both_ends = Place::from(&endpoints[0]) != Place::Elsewhere;
     let stop = StopSignal::listen()?;
-    let mut team = Team::start(task, stop)?;
-    team.wait(Member::has_begun)?;
+    let mut coordinator = Coordinator::start(task, stop)?;
+    coordinator.wait(Worker::has_begun)?;
     let server = task.arguments.pid;
-    let before = Look::now(server);
-    team.tell_all(Command::Connect);
-    team.wait(Member::is_ready)?;
-    let up = Look::now(server);
-    team.wait_for_start(task.arguments.start_at)?;
-    team.tell_all(Command::Go);
-    team.wait(Member::is_over)?;
-    team.show.finish();
-    let mut outcome = team.outcome()?;
+    let before = Sample::now(server);
+    coordinator.send_all(Command::Connect);
+    coordinator.wait(Worker::is_ready)?;
+    let up = Sample::now(server);
+    coordinator.wait_for_start(task.arguments.start_at)?;
+    coordinator.send_all(Command::Go);
+    coordinator.wait(Worker::is_over)?;
+    coordinator.display.finish();
+    let mut outcome = coordinator.outcome()?;
     if task.kind == Kind::Hold {
         outcome.memory = up.since(&before, outcome.connections.established, both_ends);
     }
-    Ok((outcome, team.stop.signal()))
+    Ok((outcome, coordinator.stop.signal()))
 }
 
 /// See the [module documentation](self). Members end with this value.
-struct Team<'a> {
+struct Coordinator<'a> {
     task: &'a Task<'a>,
-    members: Vec<Member>,
+    workers: Vec<Worker>,
     poll: Poll,
-    show: Show,
+    display: ProgressLine,
     stop: StopSignal,
     has_stopped: bool,
     /// What the member that is least far is doing, and since when.
     phase: (Phase, Instant),
-    displayed_at: Instant,
+    shown_at: Instant,
 }
 
 /// A process that measures.
-struct Member {
+struct Worker {
     child: Child,
     stdin: ChildStdin,
     stdout: Receiver,
@@ -71,7 +73,7 @@ struct Member {
     /// Connections that it was to make.
     share: u32,
     stage: Stage,
-    going: Going,
+    progress: Progress<'static>,
 }
 
 /// How far a member has come.
@@ -83,42 +85,42 @@ enum Stage {
     Failed(String),
 }
 
-impl<'a> Team<'a> {
+impl<'a> Coordinator<'a> {
     fn start(task: &'a Task<'a>, stop: StopSignal) -> Result<Self, Failure> {
         let poll = Poll::new()?;
-        let mut members = Vec::new();
+        let mut workers = Vec::new();
         for index in 0..task.arguments.processes {
-            let mut member = Member::start(index, task.share(index).connections)
+            let mut worker = Worker::start(index, task.share(index).connections)
                 .map_err(|error| Failure::Runtime(format!("process {index}: {error}")))?;
             let token = Token(index as usize);
-            poll.registry().register(&mut member.stdout, token, Interest::READABLE)?;
-            members.push(member);
+            poll.registry().register(&mut worker.stdout, token, Interest::READABLE)?;
+            workers.push(worker);
         }
         Ok(Self {
             task,
-            members,
+            workers,
             poll,
-            show: Show::new(task),
+            display: task.progress_line(),
             stop,
             has_stopped: false,
             phase: (Phase::default(), Instant::now()),
-            displayed_at: Instant::now(),
+            shown_at: Instant::now(),
         })
     }
 
-    fn tell_all(&mut self, command: Command) {
+    fn send_all(&mut self, command: Command) {
         // One that is gone is noticed where it is listened to.
-        self.members.iter_mut().for_each(|member| drop(member.tell(command)));
+        self.workers.iter_mut().for_each(|worker| drop(worker.tell(command)));
     }
 
     /// Waits until this holds for every member that has not failed.
-    fn wait(&mut self, holds: fn(&Member) -> bool) -> Result<(), Failure> {
-        while !self.members.iter().all(|member| holds(member) || member.is_over()) {
-            self.hear()?;
+    fn wait(&mut self, holds: fn(&Worker) -> bool) -> Result<(), Failure> {
+        while !self.workers.iter().all(|worker| holds(worker) || worker.is_over()) {
+            self.read_messages()?;
             self.pass_on_signal();
-            self.display();
+            self.show_progress();
         }
-        match self.members.iter().all(|member| matches!(member.stage, Stage::Failed(_))) {
+        match self.workers.iter().all(|worker| matches!(worker.stage, Stage::Failed(_))) {
             true => Err(self.failure()),
             false => Ok(()),
         }
@@ -126,20 +128,20 @@ impl<'a> Team<'a> {
 
     fn wait_for_start(&mut self, start_at: Option<Timestamp>) -> Result<(), Failure> {
         while start_at.is_some_and(|at| Timestamp::now() < at) && self.stop.signal().is_none() {
-            self.hear()?;
-            self.display();
+            self.read_messages()?;
+            self.show_progress();
         }
         Ok(())
     }
 
-    fn hear(&mut self) -> io::Result<()> {
-        let mut events = Events::with_capacity(self.members.len());
+    fn read_messages(&mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(self.workers.len());
         match self.poll.poll(&mut events, Some(TICK)) {
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
             other => other?,
         }
         for event in &events {
-            self.members[event.token().0].hear();
+            self.workers[event.token().0].read_messages();
         }
         Ok(())
     }
@@ -147,38 +149,38 @@ impl<'a> Team<'a> {
     /// The first signal is for the members; the second ends this process, and they see that.
     fn pass_on_signal(&mut self) {
         if self.stop.signal().is_some() && !std::mem::replace(&mut self.has_stopped, true) {
-            self.tell_all(Command::Stop);
+            self.send_all(Command::Stop);
         }
     }
 
     /// Shows how it goes, if that is due: it takes a sum over all members.
-    fn display(&mut self) {
-        if self.displayed_at.elapsed() < TICK {
+    fn show_progress(&mut self) {
+        if self.shown_at.elapsed() < TICK {
             return;
         }
-        self.displayed_at = Instant::now();
-        let busy = || self.members.iter().filter(|member| !member.is_over());
-        let phase = busy().map(|member| member.going.phase).min().unwrap_or(self.phase.0);
+        self.shown_at = Instant::now();
+        let busy = || self.workers.iter().filter(|worker| !worker.is_over());
+        let phase = busy().map(|worker| worker.progress.phase).min().unwrap_or(self.phase.0);
         if phase != self.phase.0 {
             self.phase = (phase, Instant::now());
         }
-        let goings = || self.members.iter().map(|member| &member.going);
+        let all = || self.workers.iter().map(|worker| &worker.progress);
         let mut latency = Histogram::new();
-        goings().for_each(|going| latency.add(&going.latency));
-        let state = State {
+        all().for_each(|progress| latency.add(&progress.latency));
+        let sum = Progress {
             phase,
             elapsed: self.phase.1.elapsed(),
-            connections: busy().map(|member| member.going.connections).sum(),
-            per_second: busy().map(|member| member.going.per_second).sum(),
-            latency: &latency,
-            errors: goings().map(|going| going.errors).sum(),
+            connections: busy().map(|worker| worker.progress.connections).sum(),
+            per_second: busy().map(|worker| worker.progress.per_second).sum(),
+            latency: Cow::Owned(latency),
+            errors: all().map(|progress| progress.errors).sum(),
         };
-        self.show.show(&state);
+        self.display.show(&sum);
     }
 
     /// What all have measured. The connections of one that could not measure have failed.
     fn outcome(&self) -> Result<Outcome, Failure> {
-        let done = self.members.iter().filter_map(|member| match &member.stage {
+        let done = self.workers.iter().filter_map(|worker| match &worker.stage {
             Stage::Done(outcome) => Some((**outcome).clone()),
             _ => None,
         });
@@ -192,9 +194,9 @@ impl<'a> Team<'a> {
         if let Pace::Open { rate } = self.task.plan.pace {
             merged.load.rate = Some(rate);
         }
-        for member in &self.members {
-            let Stage::Failed(reason) = &member.stage else { continue };
-            let share = u64::from(member.share);
+        for worker in &self.workers {
+            let Stage::Failed(reason) = &worker.stage else { continue };
+            let share = u64::from(worker.share);
             merged.connections.requested += share;
             if self.stop.signal().is_some() {
                 // It had nothing to measure yet, and no limit was met.
@@ -214,10 +216,10 @@ impl<'a> Team<'a> {
     /// Why none could measure.
     fn failure(&mut self) -> Failure {
         if let Some(signal) = self.stop.signal() {
-            self.show.say_interrupted();
+            say_interrupted(&mut self.display);
             return Failure::Signal(signal);
         }
-        let reasons = self.members.iter().filter_map(|member| match &member.stage {
+        let reasons = self.workers.iter().filter_map(|worker| match &worker.stage {
             Stage::Failed(reason) => Some(reason.clone()),
             _ => None,
         });
@@ -225,7 +227,7 @@ impl<'a> Team<'a> {
     }
 }
 
-impl Member {
+impl Worker {
     /// This program with the same arguments, as member number `index`.
     fn start(index: u32, share: u32) -> io::Result<Self> {
         let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
@@ -242,8 +244,8 @@ impl Member {
         arguments::send(&arguments, &mut stdin)?;
         let stdout = Receiver::from(child.stdout.take().ok_or(ErrorKind::BrokenPipe)?);
         stdout.set_nonblocking(true)?;
-        let (lines, going) = (Lines::default(), Going::default());
-        Ok(Self { child, stdin, stdout, lines, share, stage: Stage::Starting, going })
+        let (lines, progress) = (Lines::default(), Progress::default());
+        Ok(Self { child, stdin, stdout, lines, share, stage: Stage::Starting, progress })
     }
 
     fn tell(&mut self, command: Command) -> io::Result<()> {
@@ -252,7 +254,7 @@ impl Member {
     }
 
     /// Reads everything that is there.
-    fn hear(&mut self) {
+    fn read_messages(&mut self) {
         let mut buffer = [0; 64 * 1024];
         let end = loop {
             match self.stdout.read(&mut buffer) {
@@ -267,7 +269,7 @@ impl Member {
             match report {
                 Ok(Report::Begun) => self.stage = Stage::Begun,
                 Ok(Report::Ready) => self.stage = Stage::Ready,
-                Ok(Report::Going(going)) => self.going = going,
+                Ok(Report::Progress(progress)) => self.progress = progress,
                 Ok(Report::Done(outcome)) => self.stage = Stage::Done(outcome),
                 Ok(Report::Failed(reason)) => self.stage = Stage::Failed(reason),
                 Err(error) => self.stage = Stage::Failed(error.to_string()),
@@ -291,7 +293,7 @@ impl Member {
     }
 }
 
-impl Drop for Member {
+impl Drop for Worker {
     fn drop(&mut self) {
         if !self.is_over() {
             // If it is already gone there is nothing to end.

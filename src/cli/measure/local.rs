@@ -1,14 +1,15 @@
 //! A run in this process, which a person watches.
 
 use super::Task;
-use super::memory::Look;
-use super::report::{Show, State, failure};
+use super::memory::Sample;
+use super::report::{failure, say_interrupted};
 use super::stop::StopSignal;
 use crate::cli::Failure;
+use crate::cli::terminal::progress::ProgressLine;
 use crate::load::Outcome;
 use crate::load::host::Place;
 use crate::load::result::outcome::Kind;
-use crate::load::run::{Glance, Run, Stop, Watch};
+use crate::load::run::{Progress, Run, Stop, Watch};
 use jiff::Timestamp;
 
 /// Measures; the signal that ended it early, if one did.
@@ -18,16 +19,19 @@ pub(super) fn run(task: &Task<'_>) -> Result<(Outcome, Option<i32>), Failure> {
     let both_ends = Place::from(&endpoints[0]) != Place::Elsewhere;
     let network = arguments.client.network()?;
     let mut run = Run::new(task.share(0), task.config()?, endpoints, network, arguments.pid)?;
-    let mut person =
-        Person { stop: StopSignal::listen()?, show: Show::new(task), start_at: arguments.start_at };
-    let before = Look::now(arguments.pid);
-    let measured = run.connect(&mut person).and_then(|()| {
-        let up = Look::now(arguments.pid);
-        run.measure(&mut person)?;
-        Ok((run.finish(&task.labels(), &mut person)?, up))
+    let mut terminal = Terminal {
+        stop: StopSignal::listen()?,
+        progress: task.progress_line(),
+        start_at: arguments.start_at,
+    };
+    let before = Sample::now(arguments.pid);
+    let measured = run.connect(&mut terminal).and_then(|()| {
+        let up = Sample::now(arguments.pid);
+        run.measure(&mut terminal)?;
+        Ok((run.finish(&task.labels(), &mut terminal)?, up))
     });
-    person.show.finish();
-    let signal = person.stop.signal();
+    terminal.progress.finish();
+    let signal = terminal.stop.signal();
     match measured {
         Ok((Some(mut outcome), up)) => {
             if task.kind == Kind::Hold {
@@ -36,7 +40,7 @@ pub(super) fn run(task: &Task<'_>) -> Result<(Outcome, Option<i32>), Failure> {
             Ok((outcome, signal))
         }
         Ok((None, _)) | Err(Stop::Asked) => {
-            person.show.say_interrupted();
+            say_interrupted(&mut terminal.progress);
             Err(failure(task, Stop::Asked, signal))
         }
         Err(stop) => Err(failure(task, stop, signal)),
@@ -44,13 +48,13 @@ pub(super) fn run(task: &Task<'_>) -> Result<(Outcome, Option<i32>), Failure> {
 }
 
 /// Who watches.
-struct Person {
+struct Terminal {
     stop: StopSignal,
-    show: Show,
+    progress: ProgressLine,
     start_at: Option<Timestamp>,
 }
 
-impl Watch for Person {
+impl Watch for Terminal {
     fn time_of_day(&mut self) -> Timestamp {
         Timestamp::now()
     }
@@ -65,15 +69,7 @@ impl Watch for Person {
         self.stop.signal().is_some()
     }
 
-    fn glance(&mut self, glance: &Glance<'_>) {
-        let seconds = glance.interval.as_secs_f64().max(f64::MIN_POSITIVE);
-        self.show.show(&State {
-            phase: glance.phase,
-            elapsed: glance.elapsed,
-            connections: glance.connections,
-            per_second: glance.received as f64 / seconds,
-            latency: glance.latency,
-            errors: glance.errors,
-        });
+    fn progress(&mut self, progress: &Progress<'_>) {
+        self.progress.show(progress);
     }
 }

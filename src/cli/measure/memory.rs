@@ -5,7 +5,7 @@ use crate::load::result::outcome::Memory;
 
 /// What is held at a moment, in bytes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Look {
+pub(super) struct Sample {
     /// Our processes' own.
     own: Option<u64>,
     kernel: Option<u64>,
@@ -13,7 +13,7 @@ pub(super) struct Look {
     server: Option<u64>,
 }
 
-impl Look {
+impl Sample {
     /// Looks at this process and all that it has started, and at the server.
     pub(super) fn now(server: Option<u32>) -> Self {
         Self {

@@ -1,8 +1,8 @@
 //! What a team's conductor and its members say to each other: lines of JSON, on a member's standard input and
 //! output.
 
-use crate::load::run::Phase;
-use crate::load::{Histogram, Outcome};
+use crate::load::Outcome;
+use crate::load::run::Progress;
 use serde::{Deserialize, Serialize};
 use std::io;
 
@@ -27,22 +27,11 @@ pub(super) enum Report {
     /// Its connections are up, as far as they will be.
     Ready,
     /// How it goes, about every second.
-    Going(Going),
+    Progress(Progress<'static>),
     /// What it measured.
     Done(Box<Outcome>),
     /// It has nothing to measure, for the reason in this sentence.
     Failed(String),
-}
-
-/// How a member's run goes.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(super) struct Going {
-    pub(super) phase: Phase,
-    pub(super) connections: u64,
-    pub(super) per_second: f64,
-    pub(super) errors: u64,
-    /// Times of the interval at hand.
-    pub(super) latency: Histogram,
 }
 
 /// One line.

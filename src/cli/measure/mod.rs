@@ -21,7 +21,7 @@ use super::args::deflate::{self, DeflateArgs};
 use super::args::values::{count, duration, rate};
 use super::output::OutputArgs;
 use super::terminal::logger;
-use super::terminal::progress::ProgressMode;
+use super::terminal::progress::{ProgressLine, ProgressMode};
 use super::{CommonArgs, Failure};
 use crate::load::plan::{Content, Plan, WindowEnd};
 use crate::load::result::outcome::Kind;
@@ -90,7 +90,7 @@ struct MeasureArgs {
     progress: ProgressMode,
     /// Be member number N of the team that the process on standard input conducts
     #[arg(long, value_name = "N", hide = true)]
-    as_member: Option<u32>,
+    as_worker: Option<u32>,
     #[command(flatten)]
     common: CommonArgs,
 }
@@ -106,17 +106,22 @@ struct Task<'a> {
 }
 
 impl Task<'_> {
+    /// Shows how the run goes.
+    fn progress_line(&self) -> ProgressLine {
+        ProgressLine::new(self.arguments.progress, self.duration)
+    }
+
     /// Does it, and delivers what comes out.
     fn run(&self) -> Result<(), Failure> {
         let common = &self.arguments.common;
-        let member = self.arguments.as_member;
-        logger::init(common.log_format, LevelFilter::Warn, common.verbose, common.quiet, member);
+        let worker = self.arguments.as_worker;
+        logger::init(common.log_format, LevelFilter::Warn, common.verbose, common.quiet, worker);
         raise_descriptor_limit();
-        if member.is_none() {
+        if worker.is_none() {
             self.arguments.output.check()?;
             self.check()?;
         }
-        match (member, self.arguments.processes) {
+        match (worker, self.arguments.processes) {
             (Some(index), _) => worker::run(self, index),
             (None, 1) => self.deliver(local::run(self)?),
             (None, _) => self.deliver(coordinator::run(self)?),

@@ -1,14 +1,14 @@
 //! A run that a parent process conducts: it says when to connect and when to go, and is told what came out.
 
 use super::Task;
-use super::messages::{Command, Going, Lines, Report, line};
+use super::messages::{Command, Lines, Report, line};
 use super::report::failure;
 use crate::cli::Failure;
-use crate::load::Histogram;
-use crate::load::run::{Glance, Phase, Run, Stop, Watch};
+use crate::load::run::{Phase, Progress, Run, Stop, Watch};
 use jiff::Timestamp;
 use mio::unix::SourceFd;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 const CONDUCTOR: u32 = 0;
 
 /// How often it says how it goes: every second.
-const GOING_PERIOD: Duration = Duration::from_secs(1);
+const PROGRESS_PERIOD: Duration = Duration::from_secs(1);
 
 /// Measures as member `index` of a team.
 pub(super) fn run(task: &Task<'_>, index: u32) -> Result<(), Failure> {
@@ -29,20 +29,20 @@ pub(super) fn run(task: &Task<'_>, index: u32) -> Result<(), Failure> {
     let server = arguments.pid.filter(|_| index == 0);
     let endpoints = arguments.client.endpoints()?;
     let mut run = Run::new(task.share(index), task.config()?, endpoints, network, server)?;
-    let mut conductor = Conductor::new();
-    conductor.say(&Report::Begun)?;
-    conductor.wait_for_connect()?;
-    let measured = run.connect(&mut conductor).and_then(|()| {
-        conductor.say(&Report::Ready)?;
-        run.measure(&mut conductor)?;
-        run.finish(&task.labels(), &mut conductor)
+    let mut coordinator = Coordinator::new();
+    coordinator.send(&Report::Begun)?;
+    coordinator.wait_for_connect()?;
+    let measured = run.connect(&mut coordinator).and_then(|()| {
+        coordinator.send(&Report::Ready)?;
+        run.measure(&mut coordinator)?;
+        run.finish(&task.labels(), &mut coordinator)
     });
     let report = match measured {
         Ok(Some(outcome)) => Report::Done(Box::new(outcome)),
         Ok(None) => Report::Failed(failure(task, Stop::Asked, None).to_string()),
         Err(stop) => Report::Failed(failure(task, stop, None).to_string()),
     };
-    Ok(conductor.say(&report)?)
+    Ok(coordinator.send(&report)?)
 }
 
 /// Without its conductor nobody would hear what this process measures, or could stop it. One that is gone
@@ -61,30 +61,30 @@ fn end_with_conductor() -> io::Result<()> {
 }
 
 /// The parent, as a member sees it.
-struct Conductor {
+struct Coordinator {
     lines: Lines,
     /// There may be something to read.
     has_spoken: bool,
     wants_start: bool,
     wants_stop: bool,
     /// When it was said last how it goes, and in which phase: a new one is said at once.
-    said_at: Instant,
-    said_phase: Phase,
+    sent_at: Instant,
+    sent_phase: Phase,
 }
 
-impl Conductor {
+impl Coordinator {
     fn new() -> Self {
         Self {
             lines: Lines::default(),
             has_spoken: false,
             wants_start: false,
             wants_stop: false,
-            said_at: Instant::now(),
-            said_phase: Phase::default(),
+            sent_at: Instant::now(),
+            sent_phase: Phase::default(),
         }
     }
 
-    fn say(&mut self, report: &Report) -> io::Result<()> {
+    fn send(&mut self, report: &Report) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
         stdout.write_all(&line(report)?)?;
         stdout.flush()
@@ -132,7 +132,7 @@ impl Conductor {
     }
 }
 
-impl Watch for Conductor {
+impl Watch for Coordinator {
     fn time_of_day(&mut self) -> Timestamp {
         Timestamp::now()
     }
@@ -151,23 +151,14 @@ impl Watch for Conductor {
         self.wants_stop
     }
 
-    fn glance(&mut self, glance: &Glance<'_>) {
-        if self.said_at.elapsed() < GOING_PERIOD && glance.phase == self.said_phase {
+    fn progress(&mut self, progress: &Progress<'_>) {
+        if self.sent_at.elapsed() < PROGRESS_PERIOD && progress.phase == self.sent_phase {
             return;
         }
-        self.said_phase = glance.phase;
-        self.said_at = Instant::now();
-        let seconds = glance.interval.as_secs_f64().max(f64::MIN_POSITIVE);
-        let mut latency = Histogram::new();
-        latency.add(glance.latency);
-        let going = Going {
-            phase: glance.phase,
-            connections: glance.connections,
-            per_second: glance.received as f64 / seconds,
-            errors: glance.errors,
-            latency,
-        };
-        // A conductor that is gone is noticed where it is listened to.
-        let _ = self.say(&Report::Going(going));
+        self.sent_phase = progress.phase;
+        self.sent_at = Instant::now();
+        let latency = Cow::Owned(progress.latency.clone().into_owned());
+        // A coordinator that is gone is noticed where it is listened to.
+        let _ = self.send(&Report::Progress(Progress { latency, ..*progress }));
     }
 }

@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// What a conducted process is started with, followed by its number.
-const FLAG: &str = "--as-member=";
+const FLAG: &str = "--as-worker=";
 
 /// The only argument of process `index`.
 pub(crate) fn argument(index: u32) -> String {
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn other_command_lines_stay() {
-        for line in [&["halloo"][..], &["halloo", "bench"], &["halloo", "bench", "--as-member=1"]] {
+        for line in [&["halloo"][..], &["halloo", "bench"], &["halloo", "bench", "--as-worker=1"]] {
             let line: Vec<OsString> = line.iter().map(OsString::from).collect();
             assert_eq!(with_conducted(line.clone()), line);
         }

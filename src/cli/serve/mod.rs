@@ -27,7 +27,7 @@ use crate::net::{Address, Keepalive, SocketOptions};
 use crate::proto::auth::Auth;
 use crate::proto::handshake::Policy;
 use crate::proto::{self, Config, Role};
-use crate::service::{CloseAfter, Discard, Echo, Flood, HangUp, Service, Timestamp};
+use crate::service::{CloseAfter, CloseOnOpen, Discard, Echo, Flood, Service, Timestamp};
 use clap::{Args, ValueEnum};
 use log::{LevelFilter, info, warn};
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -223,7 +223,7 @@ impl ServeArgs {
             }
             ServiceName::Discard => Box::new(Discard),
             ServiceName::Flood => Box::new(Flood),
-            ServiceName::None => Box::new(HangUp),
+            ServiceName::None => Box::new(CloseOnOpen),
         };
         match self.close_after.and_then(|close_after| close_after.0) {
             Some(messages) => Box::new(CloseAfter::new(messages, service)),

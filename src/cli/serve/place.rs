@@ -73,11 +73,11 @@ impl Place {
         }
     }
 
-    /// Starts a worker, which is told `orders`. What it says wakes `poll` with the number of the
+    /// Starts a worker, which is told `config`. What it says wakes `poll` with the number of the
     /// place.
     pub(super) fn start(
         &mut self,
-        orders: &[u8],
+        config: &[u8],
         listeners: &[BorrowedFd<'_>],
         poll: &Poll,
     ) -> io::Result<()> {
@@ -85,7 +85,7 @@ impl Place {
         let (channel, theirs) = Channel::pair()?;
         let mut child = worker_command(self.index).stdin(OwnedFd::from(theirs)).spawn()?;
         let token = Token(self.index);
-        let begun = channel.send(orders, listeners).and_then(|()| {
+        let begun = channel.send(config, listeners).and_then(|()| {
             let source = &mut SourceFd(&channel.as_raw_fd());
             poll.registry().register(source, token, Interest::READABLE)
         });

@@ -96,7 +96,7 @@ impl<'a> Server<'a> {
                 })
                 .map_err(|error| Failure::Runtime(format!("polling failed: {error}")))?;
             if is_signalled {
-                self.obey_signals()?;
+                self.handle_signals()?;
             }
             if parent_spoke {
                 self.look_for_parent();
@@ -112,7 +112,7 @@ impl<'a> Server<'a> {
         }
     }
 
-    fn obey_signals(&mut self) -> Result<(), Failure> {
+    fn handle_signals(&mut self) -> Result<(), Failure> {
         for signal in self.signals.pending().collect::<Vec<_>>() {
             match signal {
                 SIGHUP => self.reload(),

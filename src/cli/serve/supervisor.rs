@@ -8,7 +8,7 @@
 
 use super::place::{Death, Place};
 use super::server::{SECOND_SIGNAL, cannot_listen};
-use super::worker::Orders;
+use super::worker::WorkerConfig;
 use super::{ServeArgs, announce};
 use crate::cli::Failure;
 use crate::net::address::Location;
@@ -37,7 +37,7 @@ const KILL_WAIT: Duration = Duration::from_secs(1);
 
 /// See the [module documentation](self).
 pub(super) struct Supervisor {
-    orders: Orders,
+    config: WorkerConfig,
     /// For each address its listeners: one for each worker that is not given up, or one for all.
     listeners: Vec<Vec<Option<SystemListener>>>,
     places: Vec<Place>,
@@ -84,7 +84,7 @@ impl Supervisor {
         signals.add_signal(SIGCHLD)?;
         poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
         let mut supervisor = Self {
-            orders: Orders { addresses: bound, pem },
+            config: WorkerConfig { addresses: bound, pem },
             listeners,
             places: (0..workers as usize).map(Place::new).collect(),
             poll,
@@ -115,13 +115,13 @@ impl Supervisor {
             }
             for event in &events {
                 match event.token() {
-                    SIGNALS => self.obey_signals()?,
+                    SIGNALS => self.handle_signals()?,
                     Token(index) => self.listen_to(index),
                 }
             }
             if !self.is_announced && self.places.iter().all(Place::is_ready) {
                 self.is_announced = true;
-                announce(&self.orders.addresses);
+                announce(&self.config.addresses);
             }
             self.restart_due()?;
             self.kill_due()?;
@@ -157,7 +157,7 @@ impl Supervisor {
             of_address[index % of_address.len()].as_ref().map(SystemListener::as_fd)
         });
         let listeners: Vec<BorrowedFd<'_>> = listeners.collect();
-        self.places[index].start(&self.orders.encode(), &listeners, &self.poll)
+        self.places[index].start(&self.config.encode(), &listeners, &self.poll)
     }
 
     /// Takes what a worker says.
@@ -168,10 +168,10 @@ impl Supervisor {
         }
     }
 
-    fn obey_signals(&mut self) -> Result<(), Failure> {
+    fn handle_signals(&mut self) -> Result<(), Failure> {
         for signal in self.signals.pending().collect::<Vec<_>>() {
             match signal {
-                SIGCHLD => self.bury_the_dead()?,
+                SIGCHLD => self.reap_children()?,
                 SIGHUP => self.places.iter_mut().for_each(Place::reload),
                 _ if self.is_stopping => {
                     warn!("{SECOND_SIGNAL}");
@@ -218,7 +218,7 @@ impl Supervisor {
         self.places.iter().for_each(|place| place.signal(Signal::KILL));
     }
 
-    fn bury_the_dead(&mut self) -> Result<(), Failure> {
+    fn reap_children(&mut self) -> Result<(), Failure> {
         for index in 0..self.places.len() {
             let Some(status) = self.places[index].exit_status() else { continue };
             // After its end, so that no message is missed.

@@ -1,6 +1,6 @@
 //! The inside of a worker: it takes its listeners from the parent, and serves them.
 //!
-//! Standard input is the channel to the parent. The parent sends one packet of [`Orders`] with the
+//! Standard input is the channel to the parent. The parent sends one packet of [`WorkerConfig`] with the
 //! listeners; the worker answers `ready`, and at its end `stopped CONNECTIONS MESSAGES`.
 
 use super::ServeArgs;
@@ -24,29 +24,29 @@ pub(super) const STOPPED: &str = "stopped";
 
 /// What a worker is told.
 #[derive(Debug)]
-pub(super) struct Orders {
+pub(super) struct WorkerConfig {
     /// Where it listens; the descriptors come in the same order.
     pub(super) addresses: Vec<Address>,
     /// The certificate and key that all workers show, if the parent has made one, as PEM.
     pub(super) pem: Option<Zeroizing<String>>,
 }
 
-impl Orders {
+impl WorkerConfig {
     /// As one packet.
     pub(super) fn encode(&self) -> Zeroizing<Vec<u8>> {
         let addresses: Vec<String> = self.addresses.iter().map(Address::to_string).collect();
         let pem = self.pem.as_ref().map(|pem| pem.as_str());
-        let orders = serde_json::json!({ "addresses": addresses, "pem": pem });
-        Zeroizing::new(orders.to_string().into_bytes())
+        let config = serde_json::json!({ "addresses": addresses, "pem": pem });
+        Zeroizing::new(config.to_string().into_bytes())
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {
-        let orders: serde_json::Value = serde_json::from_slice(bytes).ok()?;
-        let addresses = orders["addresses"].as_array()?.iter();
+        let config: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+        let addresses = config["addresses"].as_array()?.iter();
         let addresses = addresses.map(|address| address.as_str()?.parse().ok());
         Some(Self {
             addresses: addresses.collect::<Option<_>>()?,
-            pem: orders["pem"].as_str().map(|pem| Zeroizing::new(pem.to_owned())),
+            pem: config["pem"].as_str().map(|pem| Zeroizing::new(pem.to_owned())),
         })
     }
 }
@@ -55,15 +55,15 @@ impl Orders {
 pub(super) fn run(arguments: &ServeArgs, index: u32, signals: Signals) -> Result<(), Failure> {
     let failure = |error: io::Error| Failure::Runtime(format!("worker {index}: {error}"));
     let parent = Channel::inherited(io::stdin().as_fd()).map_err(failure)?;
-    let (orders, descriptors) = receive(&parent).map_err(failure)?;
+    let (config, descriptors) = receive(&parent).map_err(failure)?;
     if arguments.workers.pin {
         pin(index as usize).map_err(failure)?;
     }
-    let tls = arguments.tls.load(&orders.addresses, orders.pem.as_ref().map(|pem| pem.as_str()))?;
+    let tls = arguments.tls.load(&config.addresses, config.pem.as_ref().map(|pem| pem.as_str()))?;
     let mut server = Server::new(arguments, arguments.limits()?, tls, signals)?;
-    for (address, descriptor) in orders.addresses.iter().zip(descriptors) {
+    for (address, descriptor) in config.addresses.iter().zip(descriptors) {
         server.listen(address, |acceptor| {
-            Ok(vec![(SystemListener::adopt(descriptor, address, acceptor)?, address.clone())])
+            Ok(vec![(SystemListener::from_fd(descriptor, address, acceptor)?, address.clone())])
         })?;
     }
     server.follow(parent)?;
@@ -74,14 +74,14 @@ pub(super) fn run(arguments: &ServeArgs, index: u32, signals: Signals) -> Result
     Ok(())
 }
 
-fn receive(parent: &Channel) -> io::Result<(Orders, Vec<OwnedFd>)> {
+fn receive(parent: &Channel) -> io::Result<(WorkerConfig, Vec<OwnedFd>)> {
     poll(&mut [PollFd::new(parent, PollFlags::IN)], None)?;
-    let no_orders = || io::Error::new(io::ErrorKind::InvalidData, "standard input is no parent");
-    let (bytes, descriptors) = parent.receive()?.ok_or_else(no_orders)?;
-    let orders = Orders::decode(&Zeroizing::new(bytes)).ok_or_else(no_orders)?;
-    match orders.addresses.len() == descriptors.len() {
-        true => Ok((orders, descriptors)),
-        false => Err(no_orders()),
+    let no_config = || io::Error::new(io::ErrorKind::InvalidData, "standard input is no parent");
+    let (bytes, descriptors) = parent.receive()?.ok_or_else(no_config)?;
+    let config = WorkerConfig::decode(&Zeroizing::new(bytes)).ok_or_else(no_config)?;
+    match config.addresses.len() == descriptors.len() {
+        true => Ok((config, descriptors)),
+        false => Err(no_config()),
     }
 }
 
@@ -104,9 +104,9 @@ mod tests {
         let addresses = ["wss://127.0.0.1:9527/chat", "unix:/run/halloo.sock"];
         let addresses = addresses.map(|address| address.parse().unwrap()).to_vec();
         let pem = Some(Zeroizing::new("-----BEGIN".to_owned()));
-        let orders = Orders { addresses: addresses.clone(), pem: pem.clone() };
-        let decoded = Orders::decode(&orders.encode()).unwrap();
+        let config = WorkerConfig { addresses: addresses.clone(), pem: pem.clone() };
+        let decoded = WorkerConfig::decode(&config.encode()).unwrap();
         assert_eq!((decoded.addresses, decoded.pem), (addresses, pem));
-        assert!(Orders::decode(b"{}").is_none() && Orders::decode(b"?").is_none());
+        assert!(WorkerConfig::decode(b"{}").is_none() && WorkerConfig::decode(b"?").is_none());
     }
 }

@@ -2,6 +2,7 @@
 
 use super::stream::stderr;
 use crate::load::render::quantity::{count, length_s, per_second, time_us};
+use crate::load::run::{Phase, Progress};
 use clap::ValueEnum;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -30,33 +31,15 @@ pub(in crate::cli) enum ProgressMode {
     None,
 }
 
-/// How a run goes, at a glance.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::cli) struct Glance<'a> {
-    /// What is being done: `connecting`, `warming up`, `measuring`.
-    pub(in crate::cli) phase: &'a str,
-    /// How long this phase has gone on.
-    pub(in crate::cli) elapsed: Duration,
-    /// Connections that are open.
-    pub(in crate::cli) connections: u64,
-    /// Messages received in the last second, or since the last glance.
-    pub(in crate::cli) per_second: f64,
-    /// Half of the recent messages took no longer; none if there were none.
-    pub(in crate::cli) p50: Option<Duration>,
-    /// 99 % of them took no longer.
-    pub(in crate::cli) p99: Option<Duration>,
-    /// What has gone wrong so far.
-    pub(in crate::cli) errors: u64,
-}
-
-/// Shows glances.
+/// Shows progress on stderr.
 #[derive(Debug)]
-pub(in crate::cli) struct Progress {
+pub(in crate::cli) struct ProgressLine {
     style: Style,
-    total: Option<Duration>,
+    /// How long the window is, if that is known.
+    window: Option<Duration>,
     shown_at: Option<Instant>,
     /// The phase that was shown last: a new one is shown at once.
-    phase: String,
+    phase: Option<Phase>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,42 +49,42 @@ enum Style {
     None,
 }
 
-impl Progress {
-    /// Nothing is shown yet. `total` is how long the measuring takes, if that is known.
-    pub(in crate::cli) fn new(mode: ProgressMode, total: Option<Duration>) -> Self {
+impl ProgressLine {
+    /// Nothing is shown yet. `window` is how long the window is, if that is known.
+    pub(in crate::cli) fn new(mode: ProgressMode, window: Option<Duration>) -> Self {
         let style = match mode {
             ProgressMode::None => Style::None,
             ProgressMode::Auto if std::io::stderr().is_terminal() => Style::Terminal,
             ProgressMode::Auto | ProgressMode::Plain => Style::Plain,
         };
-        Self { style, total, shown_at: None, phase: String::new() }
+        Self { style, window, shown_at: None, phase: None }
     }
 
-    /// How long the phase that comes takes, if that is known.
-    pub(in crate::cli) fn set_total(&mut self, total: Option<Duration>) {
-        self.total = total;
+    /// What was going on when progress was shown last.
+    pub(in crate::cli) fn phase(&self) -> Phase {
+        self.phase.unwrap_or_default()
     }
 
-    /// Shows a glance, unless one was shown just now. Costs next to nothing then, so it may be called often.
-    pub(in crate::cli) fn show(&mut self, glance: &Glance<'_>) {
+    /// Shows the progress, unless it was shown just now. It costs next to nothing then, so it may be called often.
+    pub(in crate::cli) fn show(&mut self, progress: &Progress<'_>) {
         let period = match self.style {
             Style::None => return,
             Style::Terminal => TERMINAL_PERIOD,
             Style::Plain => PLAIN_PERIOD,
         };
         let is_early = self.shown_at.is_some_and(|at| at.elapsed() < period);
-        if is_early && self.phase == glance.phase {
+        if is_early && self.phase == Some(progress.phase) {
             return;
         }
         self.shown_at = Some(Instant::now());
-        glance.phase.clone_into(&mut self.phase);
+        self.phase = Some(progress.phase);
         let line = match self.style {
             Style::Terminal => {
                 // The last column stays free: some terminals begin a new line after it.
-                let line = line(glance, self.total, true);
+                let line = line(progress, self.window, true);
                 format!("\r\x1b[K{}", cut(&line, columns().saturating_sub(1)))
             }
-            _ => format!("{}\n", line(glance, self.total, false)),
+            _ => format!("{}\n", line(progress, self.window, false)),
         };
         write(&line);
     }
@@ -114,33 +97,35 @@ impl Progress {
     }
 }
 
-impl Drop for Progress {
+impl Drop for ProgressLine {
     fn drop(&mut self) {
         self.finish();
     }
 }
 
 /// `measuring 3.0 s of 10.0 s, 128 connections, 98,123/s, p50 16.2 µs, p99 42.1 µs, 0 errors`.
-fn line(glance: &Glance<'_>, total: Option<Duration>, with_bar: bool) -> String {
-    let elapsed = length_s(glance.elapsed.as_secs_f64());
-    let mut line = glance.phase.to_owned();
-    match total {
+fn line(progress: &Progress<'_>, window: Option<Duration>, with_bar: bool) -> String {
+    let is_timed = progress.phase < Phase::Closing && progress.latency.count() > 0;
+    let at = |quantile| is_timed.then(|| progress.latency.quantile(quantile));
+    let elapsed = length_s(progress.elapsed.as_secs_f64());
+    let mut line = progress.phase.to_string();
+    match window.filter(|_| progress.phase == Phase::Measuring) {
         None => line += &format!(" {elapsed}"),
         Some(total) => {
             if with_bar {
-                line += &format!(" {}", bar(glance.elapsed, total));
+                line += &format!(" {}", bar(progress.elapsed, total));
             }
             line += &format!(" {elapsed} of {}", length_s(total.as_secs_f64()));
         }
     }
-    line += &format!(", {} connections", count(glance.connections));
-    line += &format!(", {}", per_second(glance.per_second));
-    for (name, time) in [("p50", glance.p50), ("p99", glance.p99)] {
+    line += &format!(", {} connections", count(progress.connections));
+    line += &format!(", {}", per_second(progress.per_second));
+    for (name, time) in [("p50", at(0.5)), ("p99", at(0.99))] {
         if let Some(time) = time {
             line += &format!(", {name} {}", time_us(time.as_nanos() as f64 / 1e3));
         }
     }
-    line += &format!(", {} errors", count(glance.errors));
+    line += &format!(", {} errors", count(progress.errors));
     line
 }
 
@@ -167,41 +152,48 @@ fn write(text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::Histogram;
+    use std::borrow::Cow;
 
-    const GLANCE: Glance<'_> = Glance {
-        phase: "measuring",
-        elapsed: Duration::from_secs(3),
-        connections: 1_280,
-        per_second: 98_123.4,
-        p50: Some(Duration::from_nanos(16_200)),
-        p99: None,
-        errors: 0,
-    };
+    fn measuring() -> Progress<'static> {
+        let mut latency = Histogram::new();
+        latency.record(16_200);
+        Progress {
+            phase: Phase::Measuring,
+            elapsed: Duration::from_secs(3),
+            connections: 1_280,
+            per_second: 98_123.4,
+            latency: Cow::Owned(latency),
+            errors: 0,
+        }
+    }
 
     #[test]
     fn a_line_says_all_with_units() {
         let total = Some(Duration::from_secs(10));
         assert_eq!(
-            line(&GLANCE, total, false),
-            "measuring 3.00 s of 10.0 s, 1,280 connections, 98,123/s, p50 16.2 µs, 0 errors"
+            line(&measuring(), total, false),
+            "measuring 3.00 s of 10.0 s, 1,280 connections, 98,123/s, p50 16.2 µs, p99 16.2 µs, 0 errors"
         );
-        assert!(line(&GLANCE, total, true).starts_with("measuring ██████░░░░░░░░░░░░░░ 3.00 s of"));
-        assert!(line(&GLANCE, None, true).starts_with("measuring 3.00 s, 1,280"));
+        assert!(
+            line(&measuring(), total, true).starts_with("measuring ██████░░░░░░░░░░░░░░ 3.00 s of")
+        );
+        assert!(line(&measuring(), None, true).starts_with("measuring 3.00 s, 1,280"));
         assert_eq!(cut("█░ab", 3), "█░a");
         assert_eq!(bar(Duration::from_secs(9), Duration::ZERO), "█".repeat(BAR));
     }
 
     #[test]
-    fn glances_that_come_too_soon_are_left_out() {
-        let mut progress = Progress::new(ProgressMode::Plain, None);
-        progress.show(&GLANCE);
+    fn progress_that_come_too_soon_are_left_out() {
+        let mut progress = ProgressLine::new(ProgressMode::Plain, None);
+        progress.show(&measuring());
         let first = progress.shown_at;
-        progress.show(&GLANCE);
+        progress.show(&measuring());
         assert_eq!(progress.shown_at, first);
-        progress.show(&Glance { phase: "draining", ..GLANCE });
+        progress.show(&Progress { phase: Phase::Waiting, ..measuring() });
         assert_ne!(progress.shown_at, first, "a new phase is shown at once");
-        let mut silent = Progress::new(ProgressMode::None, None);
-        silent.show(&GLANCE);
+        let mut silent = ProgressLine::new(ProgressMode::None, None);
+        silent.show(&measuring());
         assert_eq!(silent.shown_at, None);
     }
 }

@@ -1,6 +1,6 @@
 //! One connection of a load generator, and the desk where all of them are counted.
 
-use super::in_flight::Flights;
+use super::in_flight::InFlight;
 use super::payload::{Contents, Stamp};
 use super::phases::Phases;
 use super::receive::Aside;
@@ -21,7 +21,7 @@ const LATE_NS_MIN: u64 = 50_000;
 
 /// What the connections of a generator share.
 #[derive(Debug)]
-pub(in crate::load) struct Desk {
+pub(in crate::load) struct Shared {
     pub(in crate::load) framing: Framing,
     pub(in crate::load) contents: Contents,
     /// Whether an echo is compared with what was sent.
@@ -38,7 +38,7 @@ pub(in crate::load) struct Desk {
     /// Whether an echo is followed by the next message.
     pub(in crate::load) is_sending: bool,
     pub(in crate::load) recorder: Recorder,
-    pub(in crate::load) tally: Tally,
+    pub(in crate::load) counters: Counters,
     /// How long the steps of connecting take.
     pub(in crate::load) phases: Phases,
     /// Of a closed loop: messages of one connection in flight at once; otherwise 0.
@@ -53,12 +53,12 @@ pub(in crate::load) struct Desk {
     /// When the first attempt to connect was made.
     pub(in crate::load) began_at: u64,
     /// Whether any message ever came.
-    pub(in crate::load) has_heard: bool,
+    pub(in crate::load) has_received: bool,
 }
 
 /// Counts of connections, and of what went wrong with them.
 #[derive(Debug, Default)]
-pub(in crate::load) struct Tally {
+pub(in crate::load) struct Counters {
     /// Being connected.
     pub(in crate::load) opening: usize,
     /// Open.
@@ -67,7 +67,7 @@ pub(in crate::load) struct Tally {
     pub(in crate::load) failed: u64,
     pub(in crate::load) lost: u64,
     /// Messages on their way.
-    pub(in crate::load) on_their_way: u64,
+    pub(in crate::load) in_flight: u64,
     pub(in crate::load) late_sends: u64,
     /// How late messages were sent that their connections would have taken, from [`LATE_NS_MIN`] on.
     pub(in crate::load) late: Histogram,
@@ -82,7 +82,7 @@ pub(in crate::load) struct Tally {
 
 /// See the [module documentation](self).
 #[derive(Debug)]
-pub(in crate::load) struct Talk {
+pub(in crate::load) struct Connection {
     pub(in crate::load) state: State,
     pub(in crate::load) order: Order,
     /// The interval in which nothing was in flight last, if responses are matched by their order.
@@ -95,7 +95,7 @@ pub(in crate::load) struct Talk {
     pub(in crate::load) behind: u32,
     /// When connecting was due; once it is open, when it opened.
     since: u64,
-    pub(in crate::load) flights: Flights,
+    pub(in crate::load) in_flight: InFlight,
     /// What is unfinished or unclear.
     pub(in crate::load) aside: Option<Box<Aside>>,
 }
@@ -124,7 +124,7 @@ pub(in crate::load) enum State {
     Over,
 }
 
-impl Desk {
+impl Shared {
     /// Whether all messages of the window were sent that may be.
     pub(in crate::load) fn is_spent(&self) -> bool {
         self.recorder.sent_total() >= self.allowance
@@ -148,18 +148,18 @@ impl Desk {
     }
 }
 
-impl Tally {
+impl Counters {
     /// Notes that something went wrong.
     pub(in crate::load) fn error(&mut self, reason: String) {
         *self.errors.entry(reason).or_default() += 1;
     }
 }
 
-impl Talk {
+impl Connection {
     /// A connection that is begun.
-    pub(in crate::load) fn begin(desk: &mut Desk, connection: u32, due: u64, now: u64) -> Self {
-        desk.tally.opening += 1;
-        desk.phases.begin(connection, now);
+    pub(in crate::load) fn begin(shared: &mut Shared, connection: u32, due: u64, now: u64) -> Self {
+        shared.counters.opening += 1;
+        shared.phases.begin(connection, now);
         Self {
             state: State::Opening,
             order: Order::Fresh,
@@ -168,124 +168,135 @@ impl Talk {
             position: 0,
             behind: 0,
             since: due,
-            flights: Flights::default(),
+            in_flight: InFlight::default(),
             aside: None,
         }
     }
 
     /// It is open.
-    pub(in crate::load) fn open(&mut self, desk: &mut Desk, now: u64) {
-        desk.tally.connecting.record(now.saturating_sub(self.since));
-        desk.phases.open(self.connection, now);
-        desk.tally.opening -= 1;
-        desk.tally.open += 1;
-        desk.tally.established += 1;
+    pub(in crate::load) fn open(&mut self, shared: &mut Shared, now: u64) {
+        shared.counters.connecting.record(now.saturating_sub(self.since));
+        shared.phases.open(self.connection, now);
+        shared.counters.opening -= 1;
+        shared.counters.open += 1;
+        shared.counters.established += 1;
         self.state = State::Open;
         self.since = now;
     }
 
     /// It never opened.
-    pub(in crate::load) fn fail(&mut self, desk: &mut Desk, reason: String) {
+    pub(in crate::load) fn fail(&mut self, shared: &mut Shared, reason: String) {
         self.state = State::Over;
-        desk.phases.fail(self.connection);
-        desk.tally.opening -= 1;
-        desk.tally.failed += 1;
-        desk.tally.error(reason);
+        shared.phases.fail(self.connection);
+        shared.counters.opening -= 1;
+        shared.counters.failed += 1;
+        shared.counters.error(reason);
     }
 
     /// It has passed a milestone on its way to be open.
-    pub(in crate::load) fn pass(&self, desk: &mut Desk, milestone: Milestone, now: u64) {
-        desk.phases.pass(self.connection, milestone, now);
+    pub(in crate::load) fn pass(&self, shared: &mut Shared, milestone: Milestone, now: u64) {
+        shared.phases.pass(self.connection, milestone, now);
     }
 
     /// Sends the next message; when it was to be sent.
     #[inline]
     pub(in crate::load) fn send(
         &mut self,
-        desk: &mut Desk,
+        shared: &mut Shared,
         now: u64,
         outbox: &mut Outbox<'_>,
     ) -> u64 {
-        let number = self.flights.next_number();
-        let message = desk.contents.message(self.stamp(number, now));
-        outbox.send(desk.contents.kind(), &message.slices());
-        self.flights.depart(now);
-        desk.tally.on_their_way += 1;
-        let intended = self.intended(desk, number, now);
-        desk.recorder.sent(intended);
+        let number = self.in_flight.next_number();
+        let message = shared.contents.message(self.stamp(number, now));
+        outbox.send(shared.contents.kind(), &message.slices());
+        self.in_flight.push(now);
+        shared.counters.in_flight += 1;
+        let intended = self.intended(shared, number, now);
+        shared.recorder.sent(intended);
         intended
     }
 
     /// Sends a message that is due.
-    pub(in crate::load) fn send_due(&mut self, desk: &mut Desk, now: u64, outbox: &mut Outbox<'_>) {
+    pub(in crate::load) fn send_due(
+        &mut self,
+        shared: &mut Shared,
+        now: u64,
+        outbox: &mut Outbox<'_>,
+    ) {
         let waited = self.behind > 0;
         self.behind -= u32::from(waited);
-        desk.behind -= u64::from(waited);
-        let intended = self.send(desk, now, outbox);
+        shared.behind -= u64::from(waited);
+        let intended = self.send(shared, now, outbox);
         let late = now.saturating_sub(intended);
         // What waited for the connection was not late because of us.
-        if late >= LATE_NS_MIN && !waited && desk.recorder.is_in_window(intended) {
-            desk.tally.late.record(late);
-            desk.tally.late_sends += u64::from(late as f64 > LATE_US * 1e3);
+        if late >= LATE_NS_MIN && !waited && shared.recorder.is_in_window(intended) {
+            shared.counters.late.record(late);
+            shared.counters.late_sends += u64::from(late as f64 > LATE_US * 1e3);
         }
     }
 
     /// Of a closed loop: sends until as many messages are in flight as may be. Those whose echoes something
     /// stands in for do not count.
-    pub(in crate::load) fn fill(&mut self, desk: &mut Desk, now: u64, outbox: &mut Outbox<'_>) {
-        while desk.goes_on() && self.awaited() < desk.depth as usize {
-            self.send(desk, now, outbox);
+    pub(in crate::load) fn fill(&mut self, shared: &mut Shared, now: u64, outbox: &mut Outbox<'_>) {
+        while shared.goes_on() && self.awaited() < shared.depth as usize {
+            self.send(shared, now, outbox);
         }
     }
 
     fn awaited(&self) -> usize {
         let standing_in = self.aside.as_ref().map_or(0, |aside| aside.unknowns.standing_in());
-        self.flights.len().saturating_sub(standing_in)
+        self.in_flight.len().saturating_sub(standing_in)
     }
 
     /// Says goodbye, and counts no more what becomes of the connection.
-    pub(in crate::load) fn leave(&mut self, desk: &mut Desk, outbox: &mut Outbox<'_>) {
+    pub(in crate::load) fn close(&mut self, shared: &mut Shared, outbox: &mut Outbox<'_>) {
         if self.state == State::Open {
-            self.end(desk);
+            self.end(shared);
         }
         outbox.close(CloseCode::NORMAL);
     }
 
     /// Counts a connection that has ended without our doing.
-    pub(in crate::load) fn lose(&mut self, desk: &mut Desk, by: EndedBy, how: String, now: u64) {
-        self.give_up_all(desk, now);
-        self.end(desk);
-        desk.tally.lost += 1;
-        desk.recorder.error();
-        *desk.tally.endings.entry(how.clone()).or_default() += 1;
-        if desk.keeps_ledger {
+    pub(in crate::load) fn lose(
+        &mut self,
+        shared: &mut Shared,
+        by: EndedBy,
+        how: String,
+        now: u64,
+    ) {
+        self.give_up_all(shared, now);
+        self.end(shared);
+        shared.counters.lost += 1;
+        shared.recorder.error();
+        *shared.counters.endings.entry(how.clone()).or_default() += 1;
+        if shared.keeps_ledger {
             let seconds = |from: u64| now.saturating_sub(from) as f64 / 1e9;
-            let connection = u64::from(self.connection - desk.first_connection);
-            let (at_s, after_s) = (seconds(desk.began_at), seconds(self.since));
-            let in_window_s = desk.recorder.since_start(now).map(|since| since as f64 / 1e9);
-            desk.tally.ledger.push(Loss { connection, by, how, at_s, after_s, in_window_s });
+            let connection = u64::from(self.connection - shared.first_connection);
+            let (at_s, after_s) = (seconds(shared.began_at), seconds(self.since));
+            let in_window_s = shared.recorder.since_start(now).map(|since| since as f64 / 1e9);
+            shared.counters.ledger.push(Loss { connection, by, how, at_s, after_s, in_window_s });
         }
     }
 
     /// It is open no more; what was on its way on it will not come.
-    fn end(&mut self, desk: &mut Desk) {
-        desk.tally.on_their_way -= self.flights.len() as u64;
-        desk.tally.open -= 1;
-        self.count_unsent(desk);
-        self.release_all(desk);
+    fn end(&mut self, shared: &mut Shared) {
+        shared.counters.in_flight -= self.in_flight.len() as u64;
+        shared.counters.open -= 1;
+        self.count_unsent(shared);
+        self.release_all(shared);
         self.state = State::Over;
-        self.flights = Flights::default();
+        self.in_flight = InFlight::default();
         self.aside = None;
     }
 
     /// Counts messages that are due and will never be sent.
-    fn count_unsent(&mut self, desk: &mut Desk) {
+    fn count_unsent(&mut self, shared: &mut Shared) {
         let behind = std::mem::take(&mut self.behind);
-        desk.behind -= u64::from(behind);
-        let next = self.flights.next_number();
+        shared.behind -= u64::from(behind);
+        let next = self.in_flight.next_number();
         for number in next..next + u64::from(behind) {
-            let due = self.intended(desk, number, 0);
-            desk.recorder.unsent(due);
+            let due = self.intended(shared, number, 0);
+            shared.recorder.unsent(due);
         }
     }
 
@@ -296,8 +307,8 @@ impl Talk {
 
     /// When a message was to be sent: in a closed loop, when it was.
     #[inline]
-    pub(in crate::load) fn intended(&self, desk: &Desk, number: u64, sent: u64) -> u64 {
-        match &desk.schedule {
+    pub(in crate::load) fn intended(&self, shared: &Shared, number: u64, sent: u64) -> u64 {
+        match &shared.schedule {
             Some(schedule) => schedule.intended(self.position as usize, number),
             None => sent,
         }
@@ -310,6 +321,6 @@ mod tests {
 
     #[test]
     fn a_connection_takes_less_here_than_in_its_reactor() {
-        assert!(size_of::<Talk>() <= 88, "{}", size_of::<Talk>());
+        assert!(size_of::<Connection>() <= 88, "{}", size_of::<Connection>());
     }
 }

@@ -11,7 +11,7 @@ const SPANS_MAX: usize = 16;
 
 /// See the [module documentation](self). One message on its way takes no heap.
 #[derive(Debug, Default)]
-pub(in crate::load) struct Flights {
+pub(in crate::load) struct InFlight {
     /// The number of the oldest, or of the next to be sent if there is none.
     oldest: u64,
     /// When the oldest was sent; `ECHOED` if there is none.
@@ -46,7 +46,7 @@ pub(in crate::load) struct Landed {
     pub(in crate::load) is_reordered: bool,
 }
 
-impl Flights {
+impl InFlight {
     /// The number that the next message has.
     #[inline]
     pub(in crate::load) fn next_number(&self) -> u64 {
@@ -58,7 +58,7 @@ impl Flights {
 
     /// Notes that the next message is sent, at a time that is not 0.
     #[inline]
-    pub(in crate::load) fn depart(&mut self, sent: u64) {
+    pub(in crate::load) fn push(&mut self, sent: u64) {
         debug_assert_ne!(sent, ECHOED, "the clock has moved since it was started");
         match self.oldest_sent {
             ECHOED => self.oldest_sent = sent,
@@ -89,7 +89,7 @@ impl Flights {
 
     /// Notes that an echo of this message has come; `None` if it was not on its way.
     #[inline]
-    pub(in crate::load) fn land(&mut self, number: u64) -> Option<Landed> {
+    pub(in crate::load) fn complete(&mut self, number: u64) -> Option<Landed> {
         let sent = self.sent(number)?;
         let nth = number - self.oldest;
         let is_reordered = nth < u64::from(self.newest_ahead);
@@ -121,9 +121,9 @@ impl Flights {
         let before = (expected + ahead).checked_sub(span);
         let is_after_nearer = ahead <= span / 2;
         let [first, second] = if is_after_nearer { [after, before] } else { [before, after] };
-        let in_flight = |number| Some(Standing::InFlight(number, self.sent(number)?));
+        let if_in_flight = |number| Some(Standing::InFlight(number, self.sent(number)?));
         let older = successors(before, |number| number.checked_sub(span)).take(SPANS_MAX);
-        let found = first.into_iter().chain(second).chain(older.skip(1)).find_map(in_flight);
+        let found = first.into_iter().chain(second).chain(older.skip(1)).find_map(if_in_flight);
         let past = first.or(second).map(Standing::Past);
         found.or(past).unwrap_or(Standing::Unsent)
     }
@@ -169,79 +169,79 @@ impl Flights {
 mod tests {
     use super::*;
 
-    fn flights(count: u64) -> Flights {
-        let mut flights = Flights::default();
+    fn in_flight(count: u64) -> InFlight {
+        let mut in_flight = InFlight::default();
         for number in 0..count {
-            assert_eq!(flights.next_number(), number);
-            flights.depart(100 + number);
+            assert_eq!(in_flight.next_number(), number);
+            in_flight.push(100 + number);
         }
-        flights
+        in_flight
     }
 
     #[test]
     fn echoes_in_order_leave_nothing() {
-        let mut flights = flights(3);
+        let mut in_flight = in_flight(3);
         for number in 0..3 {
-            assert_eq!(flights.oldest(), Some((number, 100 + number)));
+            assert_eq!(in_flight.oldest(), Some((number, 100 + number)));
             let landed = Landed { number, sent: 100 + number, is_reordered: false };
-            assert_eq!(flights.land(number), Some(landed));
-            assert_eq!(flights.land(number), None, "it landed already");
+            assert_eq!(in_flight.complete(number), Some(landed));
+            assert_eq!(in_flight.complete(number), None, "it landed already");
         }
-        assert_eq!((flights.len(), flights.oldest(), flights.next_number()), (0, None, 3));
+        assert_eq!((in_flight.len(), in_flight.oldest(), in_flight.next_number()), (0, None, 3));
     }
 
     #[test]
     fn an_echo_that_overtakes_makes_the_older_one_reordered() {
-        let mut flights = flights(4);
-        assert!(!flights.land(2).unwrap().is_reordered);
-        assert_eq!((flights.len(), flights.next_number()), (3, 4));
-        assert!(flights.land(0).unwrap().is_reordered);
-        assert!(flights.land(1).unwrap().is_reordered);
-        assert!(!flights.land(3).unwrap().is_reordered);
-        assert_eq!((flights.len(), flights.next_number()), (0, 4));
+        let mut in_flight = in_flight(4);
+        assert!(!in_flight.complete(2).unwrap().is_reordered);
+        assert_eq!((in_flight.len(), in_flight.next_number()), (3, 4));
+        assert!(in_flight.complete(0).unwrap().is_reordered);
+        assert!(in_flight.complete(1).unwrap().is_reordered);
+        assert!(!in_flight.complete(3).unwrap().is_reordered);
+        assert_eq!((in_flight.len(), in_flight.next_number()), (0, 4));
     }
 
     #[test]
     fn what_is_given_up_is_no_longer_on_its_way() {
-        let mut flights = flights(3);
-        assert!(flights.land(1).is_some());
-        assert_eq!(flights.give_up(), Some((0, 100)));
-        assert_eq!((flights.land(0), flights.oldest()), (None, Some((2, 102))));
-        assert_eq!(flights.give_up(), Some((2, 102)));
-        assert_eq!((flights.give_up(), flights.next_number()), (None, 3));
-        assert_eq!((flights.land(3), flights.sent(7)), (None, None));
+        let mut in_flight = in_flight(3);
+        assert!(in_flight.complete(1).is_some());
+        assert_eq!(in_flight.give_up(), Some((0, 100)));
+        assert_eq!((in_flight.complete(0), in_flight.oldest()), (None, Some((2, 102))));
+        assert_eq!(in_flight.give_up(), Some((2, 102)));
+        assert_eq!((in_flight.give_up(), in_flight.next_number()), (None, 3));
+        assert_eq!((in_flight.complete(3), in_flight.sent(7)), (None, None));
     }
 
     #[test]
     fn what_is_in_flight_is_counted_and_listed_whatever_has_landed() {
-        let mut flights = flights(6);
+        let mut in_flight = in_flight(6);
         for (number, rest) in [(3, 5), (1, 4), (0, 3), (2, 2), (5, 1), (4, 0)] {
-            assert!(flights.land(number).is_some());
-            assert_eq!((flights.len(), flights.iter().count()), (rest, rest));
+            assert!(in_flight.complete(number).is_some());
+            assert_eq!((in_flight.len(), in_flight.iter().count()), (rest, rest));
         }
-        flights.depart(9);
-        assert_eq!(flights.iter().collect::<Vec<_>>(), [(6, 9)]);
+        in_flight.push(9);
+        assert_eq!(in_flight.iter().collect::<Vec<_>>(), [(6, 9)]);
     }
 
     #[test]
     fn the_nearest_number_is_found_by_its_lowest_bits() {
-        let mut flights = flights(70);
-        (0..66).for_each(|number| assert!(flights.land(number).is_some()));
-        flights.land(67);
-        assert_eq!(flights.nearest(66 & 63, 6), Standing::InFlight(66, 166));
-        assert_eq!(flights.nearest(69, 48), Standing::InFlight(69, 169));
-        assert_eq!(flights.nearest(67 & 63, 6), Standing::Past(67));
-        assert_eq!(flights.nearest(65 & 63, 6), Standing::Past(65));
-        assert_eq!(flights.nearest(70 & 63, 6), Standing::Past(6));
-        assert_eq!(flights.nearest(70, 48), Standing::Unsent);
-        assert_eq!(Flights::default().nearest(0, 6), Standing::Unsent);
+        let mut in_flight = in_flight(70);
+        (0..66).for_each(|number| assert!(in_flight.complete(number).is_some()));
+        in_flight.complete(67);
+        assert_eq!(in_flight.nearest(66 & 63, 6), Standing::InFlight(66, 166));
+        assert_eq!(in_flight.nearest(69, 48), Standing::InFlight(69, 169));
+        assert_eq!(in_flight.nearest(67 & 63, 6), Standing::Past(67));
+        assert_eq!(in_flight.nearest(65 & 63, 6), Standing::Past(65));
+        assert_eq!(in_flight.nearest(70 & 63, 6), Standing::Past(6));
+        assert_eq!(in_flight.nearest(70, 48), Standing::Unsent);
+        assert_eq!(InFlight::default().nearest(0, 6), Standing::Unsent);
         // An old one that was lost does not take the place of the one that is expected.
-        let mut flights = self::flights(68);
+        let mut in_flight = self::in_flight(68);
         (0..67).filter(|&number| number != 3).for_each(|number| {
-            assert!(flights.land(number).is_some());
+            assert!(in_flight.complete(number).is_some());
         });
-        assert_eq!(flights.nearest(67 & 63, 6), Standing::InFlight(67, 167));
-        assert!(flights.land(67).is_some());
-        assert_eq!(flights.nearest(3, 6), Standing::InFlight(3, 103));
+        assert_eq!(in_flight.nearest(67 & 63, 6), Standing::InFlight(67, 167));
+        assert!(in_flight.complete(67).is_some());
+        assert_eq!(in_flight.nearest(3, 6), Standing::InFlight(3, 103));
     }
 }

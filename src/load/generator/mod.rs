@@ -17,7 +17,7 @@ mod stream;
 mod unknown;
 mod verify;
 
-pub(super) use connection::Tally;
+pub(super) use connection::Counters;
 pub(super) use recorder::Record;
 pub(super) use service::Generator;
 pub use service::Upgrade;

@@ -1,11 +1,11 @@
 //! What a connection of a load generator does with messages that arrive.
 
-use super::connection::{Desk, Order, Talk};
+use super::connection::{Connection, Order, Shared};
 use super::recorder::Fault;
 use super::resolve::{SAMPLE_BYTES, count};
 use super::stream::Stream;
 use super::unknown::{Unknowns, What};
-use super::verify::{Arrival, Echo, Sender, verify_oldest};
+use super::verify::{Echo, Sender, Verifier, verify_oldest};
 use crate::load::result::outcome::Difference;
 use crate::proto::{Framing, Kind, Message, Outbox};
 
@@ -16,7 +16,7 @@ const PREFIXED_MIN: u64 = 4;
 /// What is unfinished or unclear on a connection: most of the time nothing is.
 #[derive(Debug, Default)]
 pub(in crate::load) struct Aside {
-    arrival: Option<Arrival>,
+    arrival: Option<Verifier>,
     pub(in crate::load) stream: Option<Stream>,
     pub(in crate::load) unknowns: Unknowns,
 }
@@ -28,83 +28,84 @@ impl Aside {
     }
 }
 
-impl Talk {
+impl Connection {
     /// Takes a message, or a piece of one, and in a closed loop sends the next for each that it completes.
     #[inline]
     pub(in crate::load) fn on_message(
         &mut self,
-        desk: &mut Desk,
+        shared: &mut Shared,
         message: &Message<'_>,
         now: u64,
         outbox: &mut Outbox<'_>,
     ) {
-        let completed = match desk.framing {
-            Framing::Raw | Framing::Line if desk.verify => {
-                self.receive_bytes(desk, message.payload, now)
+        let completed = match shared.framing {
+            Framing::Raw | Framing::Line if shared.verify => {
+                self.receive_bytes(shared, message.payload, now)
             }
-            _ => u32::from(self.receive(desk, message, now)),
+            _ => u32::from(self.receive(shared, message, now)),
         };
         if self.aside.is_some() {
             self.tidy();
-            return self.fill(desk, now, outbox);
+            return self.fill(shared, now, outbox);
         }
         for _ in 0..completed {
-            if desk.goes_on() {
-                self.send(desk, now, outbox);
+            if shared.goes_on() {
+                self.send(shared, now, outbox);
             }
         }
     }
 
     /// Takes a message, or a piece of one; whether it completed one of ours.
     #[inline]
-    fn receive(&mut self, desk: &mut Desk, message: &Message<'_>, now: u64) -> bool {
-        if !desk.verify {
-            return message.ends && self.take_any(desk, message.payload.len(), now);
+    fn receive(&mut self, shared: &mut Shared, message: &Message<'_>, now: u64) -> bool {
+        if !shared.verify {
+            return message.ends && self.take_any(shared, message.payload.len(), now);
         }
         if message.is_whole()
-            && let Some(echo) = verify_oldest(self.sender(desk, now), message.kind, message.payload)
+            && let Some(echo) =
+                verify_oldest(self.sender(shared, now), message.kind, message.payload)
         {
-            return self.take(desk, echo, message.payload, now);
+            return self.take(shared, echo, message.payload, now);
         }
-        self.receive_piece(desk, message, now)
+        self.receive_piece(shared, message, now)
     }
 
     #[inline(never)]
-    fn receive_piece(&mut self, desk: &mut Desk, message: &Message<'_>, now: u64) -> bool {
+    fn receive_piece(&mut self, shared: &mut Shared, message: &Message<'_>, now: u64) -> bool {
         let mut arrival = match &mut self.aside {
             Some(aside) if !message.begins => aside.arrival.take(),
             _ => None,
         }
-        .unwrap_or_else(|| Arrival::new(message.kind));
-        arrival.take(self.sender(desk, now), message.payload);
+        .unwrap_or_else(|| Verifier::new(message.kind));
+        arrival.take(self.sender(shared, now), message.payload);
         if !message.ends {
             self.aside.get_or_insert_default().arrival = Some(arrival);
             return false;
         }
-        let echo = arrival.end(self.sender(desk, now));
+        let echo = arrival.end(self.sender(shared, now));
         let bytes = arrival.bytes();
         match echo {
-            Echo::Intact(number) => self.land(desk, number, now, bytes),
-            _ if message.begins => self.take_faulty(desk, echo, message.payload, now),
-            _ => self.take_faulty(desk, echo, arrival.head(), now),
+            Echo::Intact(number) => self.complete(shared, number, now, bytes),
+            _ if message.begins => self.take_faulty(shared, echo, message.payload, now),
+            _ => self.take_faulty(shared, echo, arrival.head(), now),
         }
     }
 
     /// Takes bytes that nothing divides into messages for sure; how many of ours they completed.
-    fn receive_bytes(&mut self, desk: &mut Desk, mut bytes: &[u8], now: u64) -> u32 {
-        let whole = desk.contents.bytes();
+    fn receive_bytes(&mut self, shared: &mut Shared, mut bytes: &[u8], now: u64) -> u32 {
+        let whole = shared.contents.bytes();
         let mut completed = 0;
         while !bytes.is_empty() {
             let stream = self.aside.as_ref().and_then(|aside| aside.stream.as_ref());
             if stream.is_none_or(Stream::is_at_boundary)
                 && let Some((message, rest)) = bytes.split_at_checked(whole)
-                && let Some(echo) = verify_oldest(self.sender(desk, now), Kind::Binary, message)
+                && let Some(echo) = verify_oldest(self.sender(shared, now), Kind::Binary, message)
             {
-                completed += u32::from(self.take(desk, echo, message, now));
+                completed += u32::from(self.take(shared, echo, message, now));
                 bytes = rest;
                 continue;
             }
-            let (used, is_completed) = self.receive_some(desk, bytes, now);
+            let (used, is_completed) = self.receive_some(shared, bytes, now);
             completed += u32::from(is_completed);
             bytes = &bytes[used..];
         }
@@ -113,39 +114,39 @@ impl Talk {
 
     /// Takes bytes up to the end of a message or of a line: how many, and whether they completed one of ours.
     #[inline(never)]
-    fn receive_some(&mut self, desk: &mut Desk, bytes: &[u8], now: u64) -> (usize, bool) {
+    fn receive_some(&mut self, shared: &mut Shared, bytes: &[u8], now: u64) -> (usize, bool) {
         let mut aside = self.aside.take().unwrap_or_default();
         let stream = aside.stream.get_or_insert_with(Stream::new);
-        let (used, echo) = stream.take(self.sender(desk, now), bytes);
+        let (used, echo) = stream.take(self.sender(shared, now), bytes);
         let junk = stream.take_junk();
         let sample = junk.map(|_| stream.sample()).unwrap_or_default();
         self.aside = Some(aside);
         if let (Some(_), Some(Echo::Intact(number))) = (junk, echo)
-            && self.is_part_of_echo(desk, number)
+            && self.is_part_of_echo(shared, number)
         {
-            return (used, self.complete_broken(desk, number, &sample, now));
+            return (used, self.complete_broken(shared, number, &sample, now));
         }
         if let Some(junk) = junk {
-            self.hold_junk(desk, junk, &sample, now);
+            self.hold_junk(shared, junk, &sample, now);
         }
         let is_completed = echo.is_some_and(|echo| match echo {
-            Echo::Intact(number) => self.land(desk, number, now, desk.contents.bytes()),
+            Echo::Intact(number) => self.complete(shared, number, now, shared.contents.bytes()),
             Echo::Corrupted(number) => {
-                let got = self.beginning(desk, number, &bytes[used..]);
-                self.complete_broken(desk, number, &got, now)
+                let got = self.beginning(shared, number, &bytes[used..]);
+                self.complete_broken(shared, number, &got, now)
             }
-            _ => self.take_faulty(desk, echo, &bytes[..used], now),
+            _ => self.take_faulty(shared, echo, &bytes[..used], now),
         });
         (used, is_completed)
     }
 
     /// What came in a stream in place of this message, which was right up to what follows.
-    fn beginning(&self, desk: &Desk, number: u64, rest: &[u8]) -> Vec<u8> {
+    fn beginning(&self, shared: &Shared, number: u64, rest: &[u8]) -> Vec<u8> {
         let stream = self.aside.as_ref().and_then(|aside| aside.stream.as_ref());
-        let (Some(stream), Some(sent)) = (stream, self.flights.sent(number)) else {
+        let (Some(stream), Some(sent)) = (stream, self.in_flight.sent(number)) else {
             return Vec::new();
         };
-        let message = desk.contents.message(self.stamp(number, sent));
+        let message = shared.contents.message(self.stamp(number, sent));
         let mut beginning = match stream.broken_at() {
             0 => stream.sample(),
             offset => message.slices().concat()[..offset].to_vec(),
@@ -156,24 +157,24 @@ impl Talk {
 
     /// Whether what came right before an echo belongs to it: on the same line for sure; in bytes if it is so more
     /// often than not, and no older message is in flight that it may be the response to.
-    fn is_part_of_echo(&self, desk: &mut Desk, number: u64) -> bool {
-        if desk.contents.are_lines() {
+    fn is_part_of_echo(&self, shared: &mut Shared, number: u64) -> bool {
+        if shared.contents.are_lines() {
             return true;
         }
-        if self.flights.oldest().is_none_or(|(oldest, _)| oldest != number) {
+        if self.in_flight.oldest().is_none_or(|(oldest, _)| oldest != number) {
             return false;
         }
-        desk.prefixed += 1;
-        let echoes = number.saturating_mul(desk.tally.open as u64);
-        desk.prefixed > PREFIXED_MIN && desk.prefixed > echoes / 2
+        shared.prefixed += 1;
+        let echoes = number.saturating_mul(shared.counters.open as u64);
+        shared.prefixed > PREFIXED_MIN && shared.prefixed > echoes / 2
     }
 
     /// Takes what came for the response to the oldest, whatever it is.
-    fn take_any(&mut self, desk: &mut Desk, bytes: usize, now: u64) -> bool {
-        match self.flights.oldest() {
-            Some((number, _)) => self.land(desk, number, now, bytes),
+    fn take_any(&mut self, shared: &mut Shared, bytes: usize, now: u64) -> bool {
+        match self.in_flight.oldest() {
+            Some((number, _)) => self.complete(shared, number, now, bytes),
             None => {
-                self.take_past(desk, u64::MAX, now, What::Unasked);
+                self.take_past(shared, u64::MAX, now, What::Unasked);
                 false
             }
         }
@@ -181,75 +182,82 @@ impl Talk {
 
     /// Counts a message; whether it completed one of ours.
     #[inline]
-    fn take(&mut self, desk: &mut Desk, echo: Echo, message: &[u8], now: u64) -> bool {
+    fn take(&mut self, shared: &mut Shared, echo: Echo, message: &[u8], now: u64) -> bool {
         match echo {
-            Echo::Intact(number) => self.land(desk, number, now, message.len()),
-            _ => self.take_faulty(desk, echo, message, now),
+            Echo::Intact(number) => self.complete(shared, number, now, message.len()),
+            _ => self.take_faulty(shared, echo, message, now),
         }
     }
 
     #[inline(never)]
-    fn take_faulty(&mut self, desk: &mut Desk, echo: Echo, message: &[u8], now: u64) -> bool {
+    fn take_faulty(&mut self, shared: &mut Shared, echo: Echo, message: &[u8], now: u64) -> bool {
         match echo {
-            Echo::Intact(number) => return self.land(desk, number, now, message.len()),
+            Echo::Intact(number) => return self.complete(shared, number, now, message.len()),
             Echo::OpcodeChanged(number) => {
-                let sent = self.flights.sent(number).unwrap_or(now);
-                desk.recorder.fault(Fault::OpcodeChanged, self.intended(desk, number, sent));
-                return self.land(desk, number, now, message.len());
+                let sent = self.in_flight.sent(number).unwrap_or(now);
+                shared.recorder.fault(Fault::OpcodeChanged, self.intended(shared, number, sent));
+                return self.complete(shared, number, now, message.len());
             }
-            Echo::Corrupted(number) => return self.complete_broken(desk, number, message, now),
-            Echo::Past(number) => self.take_past(desk, number, now, What::Repeated),
-            Echo::Repeated(number) if desk.given_up.contains_key(&(self.connection, number)) => {
-                self.take_past(desk, number, now, What::Repeated);
+            Echo::Corrupted(number) => return self.complete_broken(shared, number, message, now),
+            Echo::Past(number) => self.take_past(shared, number, now, What::Repeated),
+            Echo::Repeated(number) if shared.given_up.contains_key(&(self.connection, number)) => {
+                self.take_past(shared, number, now, What::Repeated);
             }
-            Echo::Repeated(_) => self.hold(desk, What::Repeated, message, now),
+            Echo::Repeated(_) => self.hold(shared, What::Repeated, message, now),
             Echo::Misdelivered => {
-                desk.recorder.fault(Fault::Misdelivered, now);
-                self.hold(desk, What::Misdelivered, message, now);
+                shared.recorder.fault(Fault::Misdelivered, now);
+                self.hold(shared, What::Misdelivered, message, now);
             }
-            Echo::Unknown => self.hold(desk, What::Unasked, message, now),
+            Echo::Unknown => self.hold(shared, What::Unasked, message, now),
         }
         false
     }
 
     /// Takes the echo of a message that is not in flight any more.
-    fn take_past(&mut self, desk: &mut Desk, number: u64, now: u64, otherwise: What) {
-        let number = if desk.is_attributed() { number } else { u64::MAX };
-        match desk.given_up.remove(&(self.connection, number)) {
-            Some(true) => desk.recorder.fault(Fault::Late, now),
+    fn take_past(&mut self, shared: &mut Shared, number: u64, now: u64, otherwise: What) {
+        let number = if shared.is_attributed() { number } else { u64::MAX };
+        match shared.given_up.remove(&(self.connection, number)) {
+            Some(true) => shared.recorder.fault(Fault::Late, now),
             Some(false) => {}
-            None => count(desk, otherwise, now),
+            None => count(shared, otherwise, now),
         }
     }
 
     /// The echo of a message in flight came.
     #[inline]
-    fn land(&mut self, desk: &mut Desk, number: u64, now: u64, bytes: usize) -> bool {
-        let Some(landed) = self.flights.land(number) else { return false };
-        desk.tally.on_their_way -= 1;
-        let intended = self.intended(desk, number, landed.sent);
-        if desk.is_attributed() {
-            desk.recorder.echoed(intended, landed.sent, now, bytes);
+    fn complete(&mut self, shared: &mut Shared, number: u64, now: u64, bytes: usize) -> bool {
+        let Some(landed) = self.in_flight.complete(number) else { return false };
+        shared.counters.in_flight -= 1;
+        let intended = self.intended(shared, number, landed.sent);
+        if shared.is_attributed() {
+            shared.recorder.echoed(intended, landed.sent, now, bytes);
         } else {
-            self.land_in_order(desk, intended, landed.sent, now, bytes);
+            self.complete_in_order(shared, intended, landed.sent, now, bytes);
         }
         if landed.is_reordered {
-            desk.recorder.fault(Fault::Reordered, intended);
+            shared.recorder.fault(Fault::Reordered, intended);
         }
         if self.aside.is_some() {
-            self.release(desk, now, now.saturating_sub(landed.sent));
+            self.release(shared, now, now.saturating_sub(landed.sent));
         }
         true
     }
 
     /// A response came that only its order matches to its message: see [`Order`].
-    fn land_in_order(&mut self, desk: &mut Desk, intended: u64, sent: u64, now: u64, bytes: usize) {
+    fn complete_in_order(
+        &mut self,
+        shared: &mut Shared,
+        intended: u64,
+        sent: u64,
+        now: u64,
+        bytes: usize,
+    ) {
         match self.order {
-            Order::Lost => desk.recorder.echoed_untimed(intended, now, bytes),
-            Order::Fresh | Order::Going => desk.recorder.echoed(intended, sent, now, bytes),
+            Order::Lost => shared.recorder.echoed_untimed(intended, now, bytes),
+            Order::Fresh | Order::Going => shared.recorder.echoed(intended, sent, now, bytes),
         }
-        if self.flights.len() == 0 {
-            self.in_step_at = desk.recorder.interval_index();
+        if self.in_flight.len() == 0 {
+            self.in_step_at = shared.recorder.interval_index();
             self.order = Order::Fresh;
         } else if self.order == Order::Fresh {
             self.order = Order::Going;
@@ -257,27 +265,27 @@ impl Talk {
     }
 
     /// The response to a message in flight came, and is not its echo.
-    fn complete_broken(&mut self, desk: &mut Desk, number: u64, got: &[u8], now: u64) -> bool {
-        let Some(landed) = self.flights.land(number) else {
-            self.hold(desk, What::Unasked, got, now);
+    fn complete_broken(&mut self, shared: &mut Shared, number: u64, got: &[u8], now: u64) -> bool {
+        let Some(landed) = self.in_flight.complete(number) else {
+            self.hold(shared, What::Unasked, got, now);
             return false;
         };
-        desk.tally.on_their_way -= 1;
-        let intended = self.intended(desk, number, landed.sent);
-        desk.recorder.answered_wrongly(intended, now);
-        self.show_difference(desk, number, landed.sent, got);
-        self.release(desk, now, 0);
+        shared.counters.in_flight -= 1;
+        let intended = self.intended(shared, number, landed.sent);
+        shared.recorder.answered_wrongly(intended, now);
+        self.show_difference(shared, number, landed.sent, got);
+        self.release(shared, now, 0);
         true
     }
 
     pub(in crate::load) fn show_difference(
         &self,
-        desk: &mut Desk,
+        shared: &mut Shared,
         number: u64,
         sent: u64,
         got: &[u8],
     ) {
-        let Desk { recorder, contents, .. } = desk;
+        let Shared { recorder, contents, .. } = shared;
         if got.is_empty() {
             return;
         }
@@ -296,8 +304,8 @@ impl Talk {
     }
 
     #[inline]
-    pub(in crate::load) fn sender<'a>(&'a self, desk: &'a Desk, now: u64) -> Sender<'a> {
-        let Self { flights, connection, .. } = self;
-        Sender { contents: &desk.contents, flights, connection: *connection, now }
+    pub(in crate::load) fn sender<'a>(&'a self, shared: &'a Shared, now: u64) -> Sender<'a> {
+        let Self { in_flight, connection, .. } = self;
+        Sender { contents: &shared.contents, in_flight, connection: *connection, now }
     }
 }

@@ -1,6 +1,6 @@
 //! What becomes of messages that wait: ours without an echo, and those that came and are not known.
 
-use super::connection::{Desk, Order, Talk};
+use super::connection::{Connection, Order, Shared};
 use super::recorder::Fault;
 use super::stream::Junk;
 use super::unknown::{PATIENCE, What};
@@ -15,31 +15,37 @@ const COUNTED_MAX: usize = 256;
 /// Given up messages that are remembered: a million. The echo of an older one counts as duplicated.
 const GIVEN_UP_MAX: usize = 1 << 20;
 
-impl Talk {
+impl Connection {
     pub(in crate::load) fn hold_junk(
         &mut self,
-        desk: &mut Desk,
+        shared: &mut Shared,
         junk: Junk,
         sample: &[u8],
         now: u64,
     ) {
         for index in 0..junk.messages {
             let begins = index == 0 && junk.begins;
-            self.hold(desk, if begins { What::Unasked } else { What::Rest }, sample, now);
+            self.hold(shared, if begins { What::Unasked } else { What::Rest }, sample, now);
         }
     }
 
     /// Holds a message until it is clear what it is; at once, if nothing is in flight that it may be a response
     /// to.
-    pub(in crate::load) fn hold(&mut self, desk: &mut Desk, what: What, message: &[u8], now: u64) {
+    pub(in crate::load) fn hold(
+        &mut self,
+        shared: &mut Shared,
+        what: What,
+        message: &[u8],
+        now: u64,
+    ) {
         let held = self.aside.as_ref().map_or(0, |aside| aside.unknowns.len());
-        if held >= self.flights.len() {
-            return count(desk, what, now);
+        if held >= self.in_flight.len() {
+            return count(shared, what, now);
         }
         let sample = &message[..message.len().min(SAMPLE_BYTES)];
         let unknowns = &mut self.aside.get_or_insert_default().unknowns;
-        unknowns.hold(what, self.flights.next_number(), now, sample);
-        if desk.patience == 0 {
+        unknowns.hold(what, self.in_flight.next_number(), now, sample);
+        if shared.patience == 0 {
             unknowns.stand_in(now, 0);
         }
     }
@@ -47,13 +53,13 @@ impl Talk {
     /// Counts held messages of which it is clear now that they are no responses to ours. An echo came after this
     /// time.
     #[inline(never)]
-    pub(in crate::load) fn release(&mut self, desk: &mut Desk, now: u64, took: u64) {
+    pub(in crate::load) fn release(&mut self, shared: &mut Shared, now: u64, took: u64) {
         let Some(aside) = &mut self.aside else { return };
-        let oldest = self.flights.oldest().map_or(u64::MAX, |(number, _)| number);
+        let oldest = self.in_flight.oldest().map_or(u64::MAX, |(number, _)| number);
         while let Some(horizon) = aside.unknowns.horizon() {
-            let max = match self.flights.len() {
+            let max = match self.in_flight.len() {
                 few @ ..=COUNTED_MAX => {
-                    let before = self.flights.iter().take_while(|&(number, _)| number < horizon);
+                    let before = self.in_flight.iter().take_while(|&(number, _)| number < horizon);
                     before.count().min(few)
                 }
                 many => many,
@@ -62,17 +68,17 @@ impl Talk {
             let Some(what) = aside.unknowns.release(oldest, max) else { return };
             // Its echo came after all.
             if stood_in && what == What::Unasked {
-                desk.patience = PATIENCE.max(took.saturating_mul(2));
+                shared.patience = PATIENCE.max(took.saturating_mul(2));
             }
-            count(desk, what, now);
+            count(shared, what, now);
         }
     }
 
     /// Counts all held messages: nothing is in flight any more.
-    pub(in crate::load) fn release_all(&mut self, desk: &mut Desk) {
+    pub(in crate::load) fn release_all(&mut self, shared: &mut Shared) {
         let Some(aside) = &mut self.aside else { return };
         while let Some(what) = aside.unknowns.release(u64::MAX, 0) {
-            count(desk, what, u64::MAX);
+            count(shared, what, u64::MAX);
         }
     }
 
@@ -86,80 +92,82 @@ impl Talk {
     /// None if there was nothing to give up.
     pub(in crate::load) fn give_up_before(
         &mut self,
-        desk: &mut Desk,
+        shared: &mut Shared,
         deadline: u64,
         now: u64,
     ) -> Option<usize> {
-        let is_over = |talk: &Self| talk.flights.oldest().is_some_and(|(_, sent)| sent < deadline);
+        let is_over = |connection: &Self| {
+            connection.in_flight.oldest().is_some_and(|(_, sent)| sent < deadline)
+        };
         if !is_over(self) {
             return None;
         }
-        if !desk.is_attributed() {
+        if !shared.is_attributed() {
             if self.order == Order::Going {
-                desk.recorder.forget_times_since(self.in_step_at);
+                shared.recorder.forget_times_since(self.in_step_at);
             }
             self.order = Order::Lost;
         }
-        self.end_junk(desk, now);
+        self.end_junk(shared, now);
         let mut lost = 0;
         while is_over(self) {
-            lost += usize::from(self.give_up_one(desk));
+            lost += usize::from(self.give_up_one(shared));
         }
-        self.release(desk, now, 0);
+        self.release(shared, now, 0);
         self.tidy();
         Some(lost)
     }
 
     /// Gives up everything in flight: the connection has ended.
-    pub(in crate::load) fn give_up_all(&mut self, desk: &mut Desk, now: u64) {
-        self.end_junk(desk, now);
-        while self.flights.oldest().is_some() {
-            self.give_up_one(desk);
+    pub(in crate::load) fn give_up_all(&mut self, shared: &mut Shared, now: u64) {
+        self.end_junk(shared, now);
+        while self.in_flight.oldest().is_some() {
+            self.give_up_one(shared);
         }
     }
 
     /// Holds bytes that may have begun a message for too long.
-    fn end_junk(&mut self, desk: &mut Desk, now: u64) {
+    fn end_junk(&mut self, shared: &mut Shared, now: u64) {
         let Some(mut aside) = self.aside.take() else { return };
         let junk = aside.stream.as_mut().and_then(|stream| {
-            stream.give_up(self.sender(desk, now));
+            stream.give_up(self.sender(shared, now));
             Some((stream.take_junk()?, stream.sample()))
         });
         self.aside = Some(aside);
         if let Some((junk, sample)) = junk {
-            self.hold_junk(desk, junk, &sample, now);
+            self.hold_junk(shared, junk, &sample, now);
         }
     }
 
     /// The oldest has no echo. If an unknown message came after it was sent, that was the response; otherwise it
     /// is lost.
-    fn give_up_one(&mut self, desk: &mut Desk) -> bool {
-        let Some((number, sent)) = self.flights.give_up() else { return false };
-        desk.tally.on_their_way -= 1;
-        let intended = self.intended(desk, number, sent);
+    fn give_up_one(&mut self, shared: &mut Shared) -> bool {
+        let Some((number, sent)) = self.in_flight.give_up() else { return false };
+        shared.counters.in_flight -= 1;
+        let intended = self.intended(shared, number, sent);
         let unknown = self.aside.as_mut().and_then(|aside| aside.unknowns.take_for(number));
-        let key = (self.connection, if desk.is_attributed() { number } else { u64::MAX });
+        let key = (self.connection, if shared.is_attributed() { number } else { u64::MAX });
         let (is_lost, counts) = match unknown {
             Some((what, sample)) if what != What::Misdelivered => {
-                desk.recorder.answered_wrongly(intended, 0);
-                self.show_difference(desk, number, sent, &sample);
+                shared.recorder.answered_wrongly(intended, 0);
+                self.show_difference(shared, number, sent, &sample);
                 (false, false)
             }
-            _ => (true, desk.recorder.lost(intended)),
+            _ => (true, shared.recorder.lost(intended)),
         };
-        if desk.given_up.len() >= GIVEN_UP_MAX {
-            desk.given_up.clear();
+        if shared.given_up.len() >= GIVEN_UP_MAX {
+            shared.given_up.clear();
         }
-        desk.given_up.insert(key, counts);
+        shared.given_up.insert(key, counts);
         is_lost
     }
 }
 
 /// Counts a message that was no response to one of ours.
-pub(in crate::load) fn count(desk: &mut Desk, what: What, now: u64) {
+pub(in crate::load) fn count(shared: &mut Shared, what: What, now: u64) {
     match what {
-        What::Unasked => desk.recorder.unasked(),
-        What::Repeated => desk.recorder.fault(Fault::Duplicated, now),
+        What::Unasked => shared.recorder.unasked(),
+        What::Repeated => shared.recorder.fault(Fault::Duplicated, now),
         What::Rest | What::Misdelivered => {}
     }
 }

@@ -1,6 +1,6 @@
 //! The service of a load generator: it hands what comes to the connection that it is for.
 
-use super::connection::{Desk, State, Talk, Tally};
+use super::connection::{Connection, Counters, Shared, State};
 use super::payload::Contents;
 use super::phases::Phases;
 use super::recorder::{Record, Recorder};
@@ -17,9 +17,9 @@ use std::collections::HashMap;
 /// See the [module documentation](self).
 #[derive(Debug)]
 pub(in crate::load) struct Generator {
-    pub(in crate::load) desk: Desk,
+    pub(in crate::load) shared: Shared,
     /// Of each attempt to connect, in their order.
-    talks: Vec<Talk>,
+    connections: Vec<Connection>,
     /// What the last attempt was told, while none has succeeded.
     pub(in crate::load) upgrade: Upgrade,
 }
@@ -39,7 +39,7 @@ impl Generator {
             WindowEnd::Messages(messages) => messages,
             WindowEnd::Time(_) => u64::MAX,
         };
-        let desk = Desk {
+        let shared = Shared {
             framing,
             contents: Contents::new(&plan.content, framing),
             verify: plan.verify,
@@ -50,7 +50,7 @@ impl Generator {
             behind: 0,
             is_sending: false,
             recorder: Recorder::new(matches!(plan.pace, Pace::Open { .. })),
-            tally: Tally::default(),
+            counters: Counters::default(),
             phases: Phases::new(framing == Framing::WebSocket, has_auth),
             depth: match plan.pace {
                 Pace::Closed { depth } => depth,
@@ -60,127 +60,129 @@ impl Generator {
             prefixed: 0,
             given_up: HashMap::new(),
             began_at: 0,
-            has_heard: false,
+            has_received: false,
         };
-        let mut talks = Vec::new();
-        talks.reserve_exact(plan.connections as usize);
-        Self { desk, talks, upgrade: Upgrade::default() }
+        let mut connections = Vec::new();
+        connections.reserve_exact(plan.connections as usize);
+        Self { shared, connections, upgrade: Upgrade::default() }
     }
 
     /// A connection is begun that was due at this time.
     pub(in crate::load) fn begin(&mut self, due: u64, now: u64) {
         self.upgrade = Upgrade::default();
-        if self.talks.is_empty() {
-            self.desk.began_at = now;
+        if self.connections.is_empty() {
+            self.shared.began_at = now;
         }
-        let connection = self.desk.first_connection + self.talks.len() as u32;
-        self.talks.push(Talk::begin(&mut self.desk, connection, due, now));
+        let connection = self.shared.first_connection + self.connections.len() as u32;
+        self.connections.push(Connection::begin(&mut self.shared, connection, due, now));
     }
 
     /// The connection that was begun last could not be, for this reason. Whether it was one for a moment: what
     /// cannot be registered has ended already.
     pub(in crate::load) fn could_not_begin(&mut self, reason: &str) -> bool {
-        let was_one = self.talks.last().is_some_and(|talk| talk.state != State::Opening);
-        if let Some(mut talk) = self.talks.pop_if(|_| !was_one) {
-            talk.fail(&mut self.desk, reason.to_owned());
+        let was_one =
+            self.connections.last().is_some_and(|connection| connection.state != State::Opening);
+        if let Some(mut connection) = self.connections.pop_if(|_| !was_one) {
+            connection.fail(&mut self.shared, reason.to_owned());
         }
         was_one
     }
 
     /// So many connections are not even tried, for this reason.
     pub(in crate::load) fn give_up_connecting(&mut self, count: u64, reason: String) {
-        self.desk.tally.failed += count;
-        *self.desk.tally.errors.entry(reason).or_default() += count;
+        self.shared.counters.failed += count;
+        *self.shared.counters.errors.entry(reason).or_default() += count;
     }
 
     /// Forgets the failures so far: the next place that the name stands for is tried.
     pub(in crate::load) fn forget_failures(&mut self) {
-        self.desk.tally.failed = 0;
-        self.desk.tally.errors.clear();
+        self.shared.counters.failed = 0;
+        self.shared.counters.errors.clear();
     }
 
     /// Lets the open connections take turns from now on; their indices in the order of their turns.
     pub(in crate::load) fn take_places(&mut self, start: u64, pace: Pace) -> Vec<usize> {
-        let mut places = Vec::with_capacity(self.desk.tally.open);
-        for (index, talk) in self.talks.iter_mut().enumerate() {
-            if talk.state == State::Open {
-                talk.position = places.len() as u32;
+        let mut places = Vec::with_capacity(self.shared.counters.open);
+        for (index, connection) in self.connections.iter_mut().enumerate() {
+            if connection.state == State::Open {
+                connection.position = places.len() as u32;
                 places.push(index);
             }
         }
         if let Pace::Open { rate } = pace {
-            self.desk.schedule = Some(Schedule::new(start, rate, places.len() as u32));
+            self.shared.schedule = Some(Schedule::new(start, rate, places.len() as u32));
         }
-        self.desk.is_sending = true;
+        self.shared.is_sending = true;
         places
     }
 
     pub(in crate::load) fn is_open(&self, index: usize) -> bool {
-        self.talks[index].state == State::Open
+        self.connections[index].state == State::Open
     }
 
     /// A message of this connection is due, and cannot be sent now; whether it is the first such one.
     pub(in crate::load) fn fall_behind(&mut self, index: usize) -> bool {
-        self.desk.behind += 1;
-        self.talks[index].behind += 1;
-        self.talks[index].behind == 1
+        self.shared.behind += 1;
+        self.connections[index].behind += 1;
+        self.connections[index].behind == 1
     }
 
     /// Messages of this connection that are due and could not be sent.
     pub(in crate::load) fn behind(&self, index: usize) -> u32 {
-        self.talks[index].behind
+        self.connections[index].behind
     }
 
     /// Sends a message of this connection that is due.
     pub(in crate::load) fn send_due(&mut self, index: usize, now: u64, outbox: &mut Outbox<'_>) {
-        self.talks[index].send_due(&mut self.desk, now, outbox);
+        self.connections[index].send_due(&mut self.shared, now, outbox);
     }
 
     /// Of a closed loop: sends on this connection until as many messages are in flight as may be.
     pub(in crate::load) fn fill(&mut self, index: usize, now: u64, outbox: &mut Outbox<'_>) {
-        self.talks[index].fill(&mut self.desk, now, outbox);
+        self.connections[index].fill(&mut self.shared, now, outbox);
     }
 
     /// A message of this connection is due, which has ended. In a run that keeps a ledger that is no loss of a
     /// message but of a connection; where messages are counted, the others send it.
     pub(in crate::load) fn skip(&mut self, due: u64) {
-        if self.desk.allowance == u64::MAX && !self.desk.keeps_ledger {
-            self.desk.recorder.unsent(due);
+        if self.shared.allowance == u64::MAX && !self.shared.keeps_ledger {
+            self.shared.recorder.unsent(due);
         }
     }
 
     /// Of a closed loop: the connections that go on although an echo is missing, because something else came.
     pub(in crate::load) fn lose_patience(&mut self, now: u64) -> Vec<usize> {
-        let Self { talks, desk, .. } = self;
-        if desk.depth == 0 || desk.patience == 0 {
+        let Self { connections, shared, .. } = self;
+        if shared.depth == 0 || shared.patience == 0 {
             return Vec::new();
         }
-        let talks = talks.iter_mut().enumerate();
-        let impatient = talks
-            .filter_map(|(index, talk)| talk.lose_patience(desk.patience, now).then_some(index));
+        let connections = connections.iter_mut().enumerate();
+        let impatient = connections.filter_map(|(index, connection)| {
+            connection.lose_patience(shared.patience, now).then_some(index)
+        });
         let impatient: Vec<usize> = impatient.collect();
         if !impatient.is_empty() {
-            desk.patience = shortened(desk.patience);
+            shared.patience = shortened(shared.patience);
         }
         impatient
     }
 
     /// Closes this connection.
-    pub(in crate::load) fn leave(&mut self, index: usize, outbox: &mut Outbox<'_>) {
-        self.talks[index].leave(&mut self.desk, outbox);
+    pub(in crate::load) fn close(&mut self, index: usize, outbox: &mut Outbox<'_>) {
+        self.connections[index].close(&mut self.shared, outbox);
     }
 
     /// Gives up what was sent before `deadline` and has no echo; the connections where there was any.
     pub(in crate::load) fn give_up_before(&mut self, deadline: u64, now: u64) -> Vec<usize> {
-        let Self { talks, desk, .. } = self;
+        let Self { connections, shared, .. } = self;
         let mut losers = Vec::new();
-        for (index, talk) in talks.iter_mut().enumerate() {
-            if talk.state != State::Open {
+        for (index, connection) in connections.iter_mut().enumerate() {
+            if connection.state != State::Open {
                 continue;
             }
-            let Some(lost) = talk.give_up_before(desk, deadline, now) else { continue };
-            if desk.keeps_ledger && lost > 0 {
-                talk.lose(desk, EndedBy::Network, SILENCE.into(), now);
+            let Some(lost) = connection.give_up_before(shared, deadline, now) else { continue };
+            if shared.keeps_ledger && lost > 0 {
+                connection.lose(shared, EndedBy::Network, SILENCE.into(), now);
             }
             losers.push(index);
         }
@@ -189,8 +191,8 @@ impl Generator {
 
     /// What was counted.
     pub(in crate::load) fn take_record(&mut self) -> Record {
-        let nothing = Recorder::new(self.desk.schedule.is_some());
-        std::mem::replace(&mut self.desk.recorder, nothing).finish()
+        let nothing = Recorder::new(self.shared.schedule.is_some());
+        std::mem::replace(&mut self.shared.recorder, nothing).finish()
     }
 }
 
@@ -208,24 +210,24 @@ impl Service for Generator {
     }
 
     fn on_milestone(&mut self, context: &Context, milestone: Milestone) {
-        self.talks[index(context)].pass(&mut self.desk, milestone, context.now);
+        self.connections[index(context)].pass(&mut self.shared, milestone, context.now);
     }
 
     fn on_open(&mut self, context: &Context, _outbox: &mut Outbox<'_>) {
-        self.talks[index(context)].open(&mut self.desk, context.now);
+        self.connections[index(context)].open(&mut self.shared, context.now);
     }
 
     #[inline]
     fn on_message(&mut self, context: &Context, message: Message<'_>, outbox: &mut Outbox<'_>) {
-        let talk = &mut self.talks[index(context)];
-        if talk.state == State::Open {
-            self.desk.has_heard = true;
-            talk.on_message(&mut self.desk, &message, context.now, outbox);
+        let connection = &mut self.connections[index(context)];
+        if connection.state == State::Open {
+            self.shared.has_received = true;
+            connection.on_message(&mut self.shared, &message, context.now, outbox);
         }
     }
 
     fn on_handshake(&mut self, _context: &Context, bytes: Handshake<'_>) {
-        if self.desk.tally.established > 0 {
+        if self.shared.counters.established > 0 {
             return;
         }
         match bytes {
@@ -238,17 +240,17 @@ impl Service for Generator {
     }
 
     fn on_close(&mut self, context: &Context, end: End) {
-        let Self { talks, desk, .. } = self;
-        let talk = &mut talks[index(context)];
-        match talk.state {
-            State::Opening => talk.fail(desk, failure(end)),
+        let Self { connections, shared, .. } = self;
+        let connection = &mut connections[index(context)];
+        match connection.state {
+            State::Opening => connection.fail(shared, failure(end)),
             State::Open => {
-                let (by, how) = ending(end, desk.framing == Framing::WebSocket);
-                talk.lose(desk, by, how, context.now);
+                let (by, how) = ending(end, shared.framing == Framing::WebSocket);
+                connection.lose(shared, by, how, context.now);
             }
             State::Over => return,
         }
-        desk.tally.last_end = Some(end);
+        shared.counters.last_end = Some(end);
     }
 }
 

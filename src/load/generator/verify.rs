@@ -1,6 +1,6 @@
 //! A message that arrives: which of ours it is a response to, and what was done to it on the way.
 
-use super::in_flight::{Flights, Standing};
+use super::in_flight::{InFlight, Standing};
 use super::payload::{Contents, STAMP_BITS, STAMP_BYTES, Stamp};
 use crate::proto::Kind;
 
@@ -41,7 +41,7 @@ pub(in crate::load) enum Echo {
 #[derive(Debug, Clone, Copy)]
 pub(in crate::load) struct Sender<'a> {
     pub(in crate::load) contents: &'a Contents,
-    pub(in crate::load) flights: &'a Flights,
+    pub(in crate::load) in_flight: &'a InFlight,
     /// The connection's number in the whole run.
     pub(in crate::load) connection: u32,
     /// When it is.
@@ -67,7 +67,7 @@ pub(in crate::load) enum Owner {
 
 /// A message of which not all is there yet.
 #[derive(Debug)]
-pub(in crate::load) struct Arrival {
+pub(in crate::load) struct Verifier {
     kind: Kind,
     offset: usize,
     head: [u8; HEAD_BYTES],
@@ -82,9 +82,9 @@ pub(in crate::load) fn verify_oldest(
     kind: Kind,
     payload: &[u8],
 ) -> Option<Echo> {
-    let (number, sent) = sender.flights.oldest()?;
+    let (number, sent) = sender.in_flight.oldest()?;
     // What is short may look the same as a later message that is expected next.
-    if sender.flights.is_overtaken() && !sender.contents.tells_apart() {
+    if sender.in_flight.is_overtaken() && !sender.contents.tells_apart() {
         return None;
     }
     let message = sender.contents.message(sender.stamp(number, sent));
@@ -114,7 +114,7 @@ impl Sender<'_> {
             Standing::InFlight(number, sent)
                 if self.stamp(number, sent).masked().time == stamp.time =>
             {
-                return Some(self.in_flight(number, sent));
+                return Some(self.of_message(number, sent));
             }
             Standing::Past(number) => Owner::Past(number),
             _ if stamp.is_plausible(self.now) => Owner::Misdelivered,
@@ -124,19 +124,19 @@ impl Sender<'_> {
     }
 
     fn nearest_if(&self, is_ours: bool, number: u64) -> Standing {
-        if is_ours { self.flights.nearest(number, STAMP_BITS) } else { Standing::Unsent }
+        if is_ours { self.in_flight.nearest(number, STAMP_BITS) } else { Standing::Unsent }
     }
 
     /// A message that is shorter than a stamp has the lowest bits of its number, six in each byte. The nearest
     /// number in flight that ends in them is it, if the rest is right, too.
     fn identify_number(&self, window: &[u8]) -> Option<Identity> {
         let bits = 6 * window.len().min(8) as u32;
-        match self.flights.nearest(Stamp::number_of(window)?, bits) {
+        match self.in_flight.nearest(Stamp::number_of(window)?, bits) {
             Standing::InFlight(number, sent) => {
                 let message = self.contents.message(self.stamp(number, sent));
-                message.matches(0, window).then(|| self.in_flight(number, sent))
+                message.matches(0, window).then(|| self.of_message(number, sent))
             }
-            Standing::Past(number) if number + REPEATED_MAX >= self.flights.next_number() => {
+            Standing::Past(number) if number + REPEATED_MAX >= self.in_flight.next_number() => {
                 Some(Identity { owner: Owner::Repeated(number), stamp: self.stamp(number, 0) })
             }
             _ => None,
@@ -149,16 +149,16 @@ impl Sender<'_> {
         if !self.contents.message(stamp).matches(0, window) {
             return None;
         }
-        match self.flights.oldest() {
-            Some((number, sent)) => Some(self.in_flight(number, sent)),
+        match self.in_flight.oldest() {
+            Some((number, sent)) => Some(self.of_message(number, sent)),
             None => {
-                let last = self.flights.next_number().checked_sub(1)?;
+                let last = self.in_flight.next_number().checked_sub(1)?;
                 Some(Identity { owner: Owner::Past(last), stamp })
             }
         }
     }
 
-    fn in_flight(&self, number: u64, sent: u64) -> Identity {
+    fn of_message(&self, number: u64, sent: u64) -> Identity {
         Identity { owner: Owner::InFlight(number), stamp: self.stamp(number, sent) }
     }
 
@@ -168,7 +168,7 @@ impl Sender<'_> {
         if !self.contents.tells_apart() {
             return None;
         }
-        let mut oldest = self.flights.iter().take(RESEMBLING_MAX);
+        let mut oldest = self.in_flight.iter().take(RESEMBLING_MAX);
         let found = oldest.find(|&(number, sent)| self.stamp(number, sent).resembles(characters));
         found.map(|(number, _)| number)
     }
@@ -194,7 +194,7 @@ impl Identity {
     }
 }
 
-impl Arrival {
+impl Verifier {
     /// Nothing of it is there.
     pub(in crate::load) fn new(kind: Kind) -> Self {
         Self { kind, offset: 0, head: [0; HEAD_BYTES], identity: None, is_intact: true }
@@ -270,35 +270,35 @@ mod tests {
     const NOW: u64 = 10_000_000_000;
 
     /// Contents, three messages in flight, and their bytes.
-    fn three(bytes: usize) -> (Contents, Flights, Vec<Vec<u8>>) {
+    fn three(bytes: usize) -> (Contents, InFlight, Vec<Vec<u8>>) {
         three_at(bytes, NOW, CONNECTION)
     }
 
-    fn three_at(bytes: usize, now: u64, connection: u32) -> (Contents, Flights, Vec<Vec<u8>>) {
+    fn three_at(bytes: usize, now: u64, connection: u32) -> (Contents, InFlight, Vec<Vec<u8>>) {
         let content = Content::Stamped { bytes, binary: true };
         let contents = Contents::new(&content, Framing::WebSocket);
-        let mut flights = Flights::default();
+        let mut in_flight = InFlight::default();
         let messages = (0..3).map(|number| {
-            flights.depart(now + number);
+            in_flight.push(now + number);
             let stamp = Stamp { number, connection, time: now + number };
             contents.message(stamp).slices().concat()
         });
         let messages = messages.collect();
-        (contents, flights, messages)
+        (contents, in_flight, messages)
     }
 
-    fn sender<'a>(contents: &'a Contents, flights: &'a Flights) -> Sender<'a> {
-        Sender { contents, flights, connection: CONNECTION, now: NOW + 1_000 }
+    fn sender<'a>(contents: &'a Contents, in_flight: &'a InFlight) -> Sender<'a> {
+        Sender { contents, in_flight, connection: CONNECTION, now: NOW + 1_000 }
     }
 
     /// The same verdict, in whatever pieces it comes.
     #[track_caller]
     fn verify(sender: Sender<'_>, kind: Kind, payload: &[u8]) -> Echo {
-        let mut whole = Arrival::new(kind);
+        let mut whole = Verifier::new(kind);
         whole.take(sender, payload);
         let echo = whole.end(sender);
         for size in [1, 7, 24, 100] {
-            let mut arrival = Arrival::new(kind);
+            let mut arrival = Verifier::new(kind);
             payload.chunks(size).for_each(|piece| arrival.take(sender, piece));
             assert_eq!(arrival.end(sender), echo, "in pieces of {size}");
         }
@@ -311,8 +311,8 @@ mod tests {
     #[test]
     fn an_echo_is_known_by_its_stamp() {
         for bytes in [24, 64, 3_000] {
-            let (contents, mut flights, messages) = three(bytes);
-            let sender = sender(&contents, &flights);
+            let (contents, mut in_flight, messages) = three(bytes);
+            let sender = sender(&contents, &in_flight);
             for (number, message) in messages.iter().enumerate() {
                 let number = number as u64;
                 assert_eq!(verify(sender, Kind::Binary, message), Echo::Intact(number));
@@ -320,8 +320,8 @@ mod tests {
             }
             let stranger = Sender { connection: CONNECTION + 1, ..sender };
             assert_eq!(verify(stranger, Kind::Binary, &messages[0]), Echo::Misdelivered);
-            flights.land(1);
-            let sender = self::sender(&contents, &flights);
+            in_flight.complete(1);
+            let sender = self::sender(&contents, &in_flight);
             assert_eq!(verify(sender, Kind::Binary, &messages[1]), Echo::Past(1));
         }
     }
@@ -331,10 +331,10 @@ mod tests {
         const WRAPPED: u64 = 1 << 48;
         for now in [WRAPPED - 2, WRAPPED, WRAPPED + 5, 7 * WRAPPED - 1] {
             for connection in [CONNECTION, (1 << 24) - 1, 1 << 24, (1 << 24) + 9] {
-                let (contents, mut flights, messages) = three_at(64, now, connection);
+                let (contents, mut in_flight, messages) = three_at(64, now, connection);
                 let sender = Sender {
                     contents: &contents,
-                    flights: &flights,
+                    in_flight: &in_flight,
                     connection,
                     now: now + 1_000_000,
                 };
@@ -344,9 +344,9 @@ mod tests {
                 }
                 let stranger = Sender { connection: connection + 1, ..sender };
                 assert_eq!(verify(stranger, Kind::Binary, &messages[1]), Echo::Misdelivered);
-                flights.land(1);
+                in_flight.complete(1);
                 let now = now + 1_000_000;
-                let sender = Sender { contents: &contents, flights: &flights, connection, now };
+                let sender = Sender { contents: &contents, in_flight: &in_flight, connection, now };
                 assert_eq!(verify(sender, Kind::Binary, &messages[1]), Echo::Past(1));
             }
         }
@@ -354,8 +354,8 @@ mod tests {
 
     #[test]
     fn every_flipped_bit_is_a_corruption_of_just_that_message() {
-        let (contents, flights, messages) = three(40);
-        let sender = sender(&contents, &flights);
+        let (contents, in_flight, messages) = three(40);
+        let sender = sender(&contents, &in_flight);
         for bit in 0..messages[1].len() * 8 {
             let mut message = messages[1].clone();
             message[bit / 8] ^= 1 << (bit % 8);
@@ -372,8 +372,8 @@ mod tests {
 
     #[test]
     fn one_of_ours_with_something_before_it_is_a_corruption() {
-        let (contents, flights, messages) = three(64);
-        let sender = sender(&contents, &flights);
+        let (contents, in_flight, messages) = three(64);
+        let sender = sender(&contents, &in_flight);
         let stamped = [b"[Thu May 10 22:00:19 2018] ", &messages[2][..]].concat();
         assert_eq!(verify(sender, Kind::Binary, &stamped), Echo::Corrupted(2));
         let text = Contents::new(&Content::Text("some text".into()), Framing::WebSocket);
@@ -386,14 +386,14 @@ mod tests {
     #[test]
     fn what_is_too_short_for_a_stamp_is_known_by_its_number() {
         for bytes in 1..24 {
-            let (contents, mut flights, messages) = three(bytes);
+            let (contents, mut in_flight, messages) = three(bytes);
             for number in 0..3 {
-                let sender = sender(&contents, &flights);
+                let sender = sender(&contents, &in_flight);
                 let message = &messages[number as usize];
                 assert_eq!(verify(sender, Kind::Binary, message), Echo::Intact(number), "{bytes}");
             }
-            flights.land(1);
-            let sender = sender(&contents, &flights);
+            in_flight.complete(1);
+            let sender = sender(&contents, &in_flight);
             assert_eq!(verify(sender, Kind::Binary, &messages[1]), Echo::Repeated(1));
             assert_eq!(verify(sender, Kind::Binary, &messages[2]), Echo::Intact(2));
             assert_eq!(verify(sender, Kind::Binary, &b" ".repeat(bytes)), Echo::Unknown);

@@ -1,6 +1,6 @@
 //! What the control group of this process may take (cgroups(7), versions 1 and 2).
 
-use super::procfs::Tree;
+use super::procfs::Procfs;
 use std::path::{Path, PathBuf};
 
 /// From here on a limit is none: version 1 says "unlimited" as the largest number of whole pages.
@@ -34,7 +34,7 @@ struct Files {
 }
 
 /// The limit of memory in bytes.
-pub(crate) fn memory(tree: &Tree<'_>) -> Option<ControlGroupLimit> {
+pub(crate) fn memory(procfs: &Procfs<'_>) -> Option<ControlGroupLimit> {
     let unified = Files {
         directory: "sys/fs/cgroup",
         max: "memory.max",
@@ -47,39 +47,40 @@ pub(crate) fn memory(tree: &Tree<'_>) -> Option<ControlGroupLimit> {
         used: "memory.usage_in_bytes",
         reclaimable: Some("total_inactive_file"),
     };
-    tightest(tree, "memory", &legacy).or_else(|| tightest(tree, "", &unified))
+    tightest(procfs, "memory", &legacy).or_else(|| tightest(procfs, "", &unified))
 }
 
 /// The limit of processes.
-pub(crate) fn processes(tree: &Tree<'_>) -> Option<ControlGroupLimit> {
+pub(crate) fn processes(procfs: &Procfs<'_>) -> Option<ControlGroupLimit> {
     let files =
         |directory| Files { directory, max: "pids.max", used: "pids.current", reclaimable: None };
-    tightest(tree, "pids", &files("sys/fs/cgroup/pids"))
-        .or_else(|| tightest(tree, "", &files("sys/fs/cgroup")))
+    tightest(procfs, "pids", &files("sys/fs/cgroup/pids"))
+        .or_else(|| tightest(procfs, "", &files("sys/fs/cgroup")))
 }
 
 /// The limit with the least left, of the group that has this controller and of its ancestors.
-fn tightest(tree: &Tree<'_>, controller: &str, files: &Files) -> Option<ControlGroupLimit> {
-    let group = group(tree, controller)?;
-    let limits = group.ancestors().filter_map(|group| limit(tree, group, files));
+fn tightest(procfs: &Procfs<'_>, controller: &str, files: &Files) -> Option<ControlGroupLimit> {
+    let group = group(procfs, controller)?;
+    let limits = group.ancestors().filter_map(|group| limit(procfs, group, files));
     limits.min_by_key(ControlGroupLimit::left)
 }
 
-fn limit(tree: &Tree<'_>, group: &Path, files: &Files) -> Option<ControlGroupLimit> {
+fn limit(procfs: &Procfs<'_>, group: &Path, files: &Files) -> Option<ControlGroupLimit> {
     let directory = Path::new(files.directory).join(group);
     let file = directory.join(files.max);
-    let max = tree.number(&file).filter(|&max| max < UNLIMITED)?;
-    let used = tree.number(directory.join(files.used)).unwrap_or(0);
+    let max = procfs.number(&file).filter(|&max| max < UNLIMITED)?;
+    let used = procfs.number(directory.join(files.used)).unwrap_or(0);
     let statistics = directory.join("memory.stat");
-    let reclaimable = files.reclaimable.and_then(|name| tree.entry(statistics, name)).unwrap_or(0);
+    let reclaimable =
+        files.reclaimable.and_then(|name| procfs.entry(statistics, name)).unwrap_or(0);
     let used = used.saturating_sub(reclaimable);
     Some(ControlGroupLimit { max, used, file: Path::new("/").join(file) })
 }
 
 /// The group of this process, relative to where the controller is mounted. The unified hierarchy of version 2
 /// has no name in the list: `0::/user.slice`.
-fn group(tree: &Tree<'_>, controller: &str) -> Option<PathBuf> {
-    let text = tree.text("proc/self/cgroup")?;
+fn group(procfs: &Procfs<'_>, controller: &str) -> Option<PathBuf> {
+    let text = procfs.text("proc/self/cgroup")?;
     let group = text.lines().find_map(|line| {
         let (controllers, group) = line.split_once(':')?.1.split_once(':')?;
         controllers.split(',').any(|name| name == controller).then_some(group)

@@ -2,8 +2,8 @@
 
 use super::demand::{Place, Plan};
 use super::facts::Machine;
-use super::limit::Wall;
-use crate::load::sources::is_foreign;
+use super::limit::Limit;
+use crate::load::sources::is_non_local;
 use crate::net::Endpoint;
 use rustix::io::Errno;
 use std::io;
@@ -19,17 +19,17 @@ pub struct Route<'a> {
 }
 
 impl Machine {
-    /// The limit that this error means, as [`Wall::when_met`] says it; `None` if it means none. The machine should
+    /// The limit that this error means, as [`Limit::when_met`] says it; `None` if it means none. The machine should
     /// have been looked at after the error, as its numbers are said.
-    pub fn wall_of(&self, error: &io::Error, plan: &Plan, route: Route<'_>) -> Option<Wall> {
+    pub fn limit_behind(&self, error: &io::Error, plan: &Plan, route: Route<'_>) -> Option<Limit> {
         match Errno::from_io_error(error)? {
             Errno::MFILE => self.descriptors(plan),
             Errno::NFILE => self.files(plan),
             // epoll_ctl(2): "The limit imposed by /proc/sys/fs/epoll/max_user_watches was encountered".
             Errno::NOSPC => self.epoll_watches(plan),
-            Errno::ADDRNOTAVAIL => match route.source.filter(|&source| is_foreign(source)) {
-                Some(source) => Some(Wall::foreign_source(source)),
-                None => self.ports_wall(plan, Some(&route.to_string())),
+            Errno::ADDRNOTAVAIL => match route.source.filter(|&source| is_non_local(source)) {
+                Some(source) => Some(Limit::non_local_source(source)),
+                None => self.ports_limit(plan, Some(&route.to_string())),
             },
             Errno::NOBUFS | Errno::NOMEM => self.memory_met(plan),
             // connect(2): "nonblocking UNIX domain sockets … connection cannot be completed immediately": the
@@ -37,7 +37,7 @@ impl Machine {
             Errno::AGAIN if plan.place == Place::Unix => self.unix_backlog(),
             // A firewall that can track no more drops packets, so nothing is heard of them.
             Errno::TIMEDOUT | Errno::PERM => {
-                self.conntrack(plan).filter(|wall| wall.connections < self.tracked_free_min())
+                self.conntrack(plan).filter(|limit| limit.connections < self.tracked_free_min())
             }
             _ => None,
         }
@@ -49,15 +49,15 @@ impl Machine {
     }
 
     /// What has the least left of what the kernel takes for a connection.
-    fn memory_met(&self, plan: &Plan) -> Option<Wall> {
-        let walls = [self.memory(plan), self.cgroup_memory(plan), self.tcp_memory_wall(plan)];
-        walls.into_iter().flatten().min_by_key(|wall| wall.connections)
+    fn memory_met(&self, plan: &Plan) -> Option<Limit> {
+        let limits = [self.memory(plan), self.cgroup_memory(plan), self.tcp_memory_limit(plan)];
+        limits.into_iter().flatten().min_by_key(|limit| limit.connections)
     }
 }
 
-impl Wall {
+impl Limit {
     /// The wall of an address that is not this machine's.
-    pub fn foreign_source(source: IpAddr) -> Self {
+    pub fn non_local_source(source: IpAddr) -> Self {
         let bits = if source.is_ipv6() { 128 } else { 32 };
         Self {
             name: "source",

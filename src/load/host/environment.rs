@@ -1,7 +1,7 @@
 //! The machine that measures, as a result names it.
 
 use super::facts::Machine;
-use super::procfs::Tree;
+use super::procfs::Procfs;
 use crate::load::result::outcome::Environment;
 use std::path::Path;
 
@@ -13,8 +13,8 @@ impl Environment {
 
     /// Looks at a machine whose `/proc` is below this directory.
     pub fn look_in(root: &Path) -> Self {
-        let tree = Tree::new(root);
-        let kernel = |name: &str| tree.word(format!("proc/sys/kernel/{name}"));
+        let procfs = Procfs::new(root);
+        let kernel = |name: &str| procfs.word(format!("proc/sys/kernel/{name}"));
         let system = kernel("ostype").unwrap_or_else(|| std::env::consts::OS.into());
         let machine = Machine::look_in(root);
         Self {
@@ -23,7 +23,7 @@ impl Environment {
                 None => system,
             },
             architecture: std::env::consts::ARCH.into(),
-            processor: tree.processor(),
+            processor: procfs.processor(),
             cpus: machine.processors,
             memory_bytes: machine.memory_total,
         }

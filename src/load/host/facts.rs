@@ -1,7 +1,7 @@
 //! What this machine and this process may have, read from `/proc` and `/sys` before anything is tried.
 
 use super::cgroup::{self, ControlGroupLimit};
-use super::procfs::Tree;
+use super::procfs::Procfs;
 use rustix::process::{Resource, getrlimit};
 use std::path::Path;
 
@@ -91,31 +91,31 @@ impl Machine {
 
     /// Looks at a machine whose `/proc` and `/sys` are below this directory.
     pub fn look_in(root: &Path) -> Self {
-        let tree = Tree::new(root);
-        let sysctl = |name: &str| tree.number(format!("proc/sys/{name}"));
-        let (descriptors_soft, descriptors_hard) = tree.process_limit("Max open files");
+        let procfs = Procfs::new(root);
+        let sysctl = |name: &str| procfs.number(format!("proc/sys/{name}"));
+        let (descriptors_soft, descriptors_hard) = procfs.process_limit("Max open files");
         Self {
             descriptors_soft,
             descriptors_hard,
             descriptors_ceiling: sysctl("fs/nr_open"),
-            files_open: tree.files_open(),
+            files_open: procfs.files_open(),
             files_max: sysctl("fs/file-max"),
             epoll_watches_max: sysctl("fs/epoll/max_user_watches"),
-            ports: tree.ports(),
+            ports: procfs.ports(),
             backlog_max: sysctl("net/core/somaxconn"),
             syn_backlog_max: sysctl("net/ipv4/tcp_max_syn_backlog"),
-            tcp_memory: tree.tcp_memory(),
+            tcp_memory: procfs.tcp_memory(),
             tracked: sysctl("net/netfilter/nf_conntrack_count"),
             tracked_max: sysctl("net/netfilter/nf_conntrack_max"),
-            memory_available: tree.memory_available(),
-            memory_total: tree.memory_total(),
-            memory_of_group: cgroup::memory(&tree),
-            processes_of_group: cgroup::processes(&tree),
-            processes_of_user: tree.process_limit("Max processes").1,
-            threads: tree.threads(),
+            memory_available: procfs.memory_available(),
+            memory_total: procfs.memory_total(),
+            memory_of_group: cgroup::memory(&procfs),
+            processes_of_group: cgroup::processes(&procfs),
+            processes_of_user: procfs.process_limit("Max processes").1,
+            threads: procfs.threads(),
             threads_max: least([sysctl("kernel/threads-max"), sysctl("kernel/pid_max")]),
-            processors: tree.processors(),
-            congestion_control: tree.word("proc/sys/net/ipv4/tcp_congestion_control"),
+            processors: procfs.processors(),
+            congestion_control: procfs.word("proc/sys/net/ipv4/tcp_congestion_control"),
         }
     }
 }

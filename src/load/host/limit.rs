@@ -5,7 +5,7 @@ use std::fmt;
 
 /// A limit as a sentence says it. Shown, it is the verdict on a machine of which it is the first wall.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wall {
+pub struct Limit {
     /// What scripts know it by: `descriptors`, `files`, `epoll-watches`, `ports`, `conntrack`, `memory`,
     /// `cgroup-memory`, `tcp-memory`, `processes`, `cgroup-processes`, `backlog`, `source`.
     pub name: &'static str,
@@ -19,14 +19,14 @@ pub struct Wall {
     pub remedy: String,
 }
 
-impl Wall {
+impl Limit {
     /// The sentence when it was met: `out of file descriptors of one process (hard limit 20,000): raise it …`.
     pub fn when_met(&self) -> String {
         format!("out of {} ({}): {}", self.what, self.value, self.remedy)
     }
 }
 
-impl fmt::Display for Wall {
+impl fmt::Display for Limit {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { what, value, connections, remedy, .. } = self;
         let connections = thousands(*connections);

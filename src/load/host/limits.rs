@@ -3,7 +3,7 @@
 use super::cgroup::ControlGroupLimit;
 use super::demand::{Place, Plan};
 use super::facts::{Machine, Ports};
-use super::limit::Wall;
+use super::limit::Limit;
 use crate::limits::DESCRIPTORS_RESERVED;
 use crate::load::units::{size, thousands};
 
@@ -39,30 +39,30 @@ const PROCESSES_MAX: u64 = 1 << 22;
 impl Machine {
     /// The limits that this plan meets, the one that it meets first in front. What the system does not tell is
     /// not among them.
-    pub fn walls(&self, plan: &Plan) -> Vec<Wall> {
-        let walls = [
+    pub fn limits(&self, plan: &Plan) -> Vec<Limit> {
+        let limits = [
             self.descriptors(plan),
             self.files(plan),
             self.epoll_watches(plan),
-            self.ports_wall(plan, None),
+            self.ports_limit(plan, None),
             self.conntrack(plan),
             self.memory(plan),
             self.cgroup_memory(plan),
-            self.tcp_memory_wall(plan),
+            self.tcp_memory_limit(plan),
             self.processes(plan),
             self.cgroup_processes(plan),
         ];
-        let mut walls: Vec<Wall> = walls.into_iter().flatten().collect();
-        walls.sort_by_key(|wall| wall.connections);
-        walls
+        let mut limits: Vec<Limit> = limits.into_iter().flatten().collect();
+        limits.sort_by_key(|limit| limit.connections);
+        limits
     }
 
     /// The limit that ends this plan first.
-    pub fn first_wall(&self, plan: &Plan) -> Option<Wall> {
-        self.walls(plan).into_iter().next()
+    pub fn first_limit(&self, plan: &Plan) -> Option<Limit> {
+        self.limits(plan).into_iter().next()
     }
 
-    pub(crate) fn descriptors(&self, plan: &Plan) -> Option<Wall> {
+    pub(crate) fn descriptors(&self, plan: &Plan) -> Option<Limit> {
         let hard = self.descriptors_hard?;
         let share = share_of_process(hard, plan.ends(), plan.processes);
         let connections = share.saturating_mul(plan.processes);
@@ -75,7 +75,7 @@ impl Machine {
                 format!("hard limit {limit} each"),
             ),
         };
-        let needed = dealt(goal.div_ceil(plan.processes), plan) + DESCRIPTORS_RESERVED;
+        let needed = worst_share(goal.div_ceil(plan.processes), plan) + DESCRIPTORS_RESERVED;
         let raise = (needed <= DESCRIPTORS_MAX).then(|| self.raise_descriptors(needed));
         let many = processes_for(goal, hard, plan.ends()).filter(|&it| it <= PROCESSES_SANE_MAX);
         let share = many.map(|many| match plan.ends() {
@@ -87,11 +87,11 @@ impl Machine {
             true => too_many(goal),
             false => remedies.join(", or "),
         };
-        Some(Wall { name: "descriptors", what, value, connections, remedy })
+        Some(Limit { name: "descriptors", what, value, connections, remedy })
     }
 
     fn raise_descriptors(&self, needed: u64) -> String {
-        let raised = raised(needed).min(DESCRIPTORS_MAX);
+        let raised = round_up(needed).min(DESCRIPTORS_MAX);
         match self.descriptors_ceiling {
             Some(ceiling) if raised > ceiling => format!(
                 "raise it with `sysctl -w fs.nr_open={raised}` and `ulimit -Hn {raised}` as root"
@@ -100,24 +100,24 @@ impl Machine {
         }
     }
 
-    pub(crate) fn files(&self, plan: &Plan) -> Option<Wall> {
+    pub(crate) fn files(&self, plan: &Plan) -> Option<Limit> {
         let (open, most) = (self.files_open?, self.files_max?);
         let connections = most.saturating_sub(open) / plan.ends();
         let needed = open.saturating_add(self.goal(plan, connections).saturating_mul(plan.ends()));
-        Some(Wall {
+        Some(Limit {
             name: "files",
             what: "open files of the machine".into(),
             value: format!("{} of {}", thousands(open), thousands(most)),
             connections,
-            remedy: format!("raise it with `sysctl -w fs.file-max={}` as root", raised(needed)),
+            remedy: format!("raise it with `sysctl -w fs.file-max={}` as root", round_up(needed)),
         })
     }
 
-    pub(crate) fn epoll_watches(&self, plan: &Plan) -> Option<Wall> {
+    pub(crate) fn epoll_watches(&self, plan: &Plan) -> Option<Limit> {
         let most = self.epoll_watches_max?;
         let connections = most / plan.ends();
-        let needed = raised(self.goal(plan, connections).saturating_mul(plan.ends()));
-        Some(Wall {
+        let needed = round_up(self.goal(plan, connections).saturating_mul(plan.ends()));
+        Some(Limit {
             name: "epoll-watches",
             what: "epoll watches of one user".into(),
             value: thousands(most),
@@ -127,7 +127,7 @@ impl Machine {
     }
 
     /// The ports of all sources, or of the pair of source and target that this text names.
-    pub(crate) fn ports_wall(&self, plan: &Plan, of_pair: Option<&str>) -> Option<Wall> {
+    pub(crate) fn ports_limit(&self, plan: &Plan, of_pair: Option<&str>) -> Option<Limit> {
         let ports = self.ports.filter(|_| plan.place != Place::Unix)?;
         let pairs = plan.sources.saturating_mul(plan.targets);
         let connections = ports.len().saturating_mul(pairs);
@@ -156,17 +156,17 @@ impl Machine {
             true => too_many(goal),
             false => remedies.join(", or "),
         };
-        Some(Wall { name: "ports", what, value, connections, remedy })
+        Some(Limit { name: "ports", what, value, connections, remedy })
     }
 
-    pub(crate) fn conntrack(&self, plan: &Plan) -> Option<Wall> {
+    pub(crate) fn conntrack(&self, plan: &Plan) -> Option<Limit> {
         let tracked = self.tracked.filter(|&tracked| tracked > 0 && plan.place != Place::Unix)?;
         let most = self.tracked_max?;
         // Both ends on one machine are one entry.
         let connections = most.saturating_sub(tracked);
         let goal = self.goal(plan, connections);
         let needed = tracked.saturating_add(goal);
-        Some(Wall {
+        Some(Limit {
             name: "conntrack",
             what: "connections that the firewall can track".into(),
             value: format!("{} of {}", thousands(tracked), thousands(most)),
@@ -175,17 +175,17 @@ impl Machine {
                 true => too_many(goal),
                 false => format!(
                     "raise it with `sysctl -w net.netfilter.nf_conntrack_max={}` as root",
-                    raised(needed).min(TRACKED_MAX)
+                    round_up(needed).min(TRACKED_MAX)
                 ),
             },
         })
     }
 
-    pub(crate) fn memory(&self, plan: &Plan) -> Option<Wall> {
+    pub(crate) fn memory(&self, plan: &Plan) -> Option<Limit> {
         let available = self.memory_available?;
-        let connections = spared(available) / plan.bytes_per_connection();
+        let connections = usable(available) / plan.bytes_per_connection();
         let goal = plan.goal(connections);
-        Some(Wall {
+        Some(Limit {
             name: "memory",
             what: "memory of the machine".into(),
             value: format!("{} available", size(available)),
@@ -197,12 +197,12 @@ impl Machine {
         })
     }
 
-    pub(crate) fn cgroup_memory(&self, plan: &Plan) -> Option<Wall> {
+    pub(crate) fn cgroup_memory(&self, plan: &Plan) -> Option<Limit> {
         let limit = self.memory_of_group.as_ref()?;
-        let connections = spared(limit.left()) / plan.bytes_per_connection();
+        let connections = usable(limit.left()) / plan.bytes_per_connection();
         let goal = self.goal(plan, connections);
         let needed = limit.used.saturating_add(with_spare(goal, plan));
-        Some(Wall {
+        Some(Limit {
             name: "cgroup-memory",
             what: "memory of the control group".into(),
             value: format!("{} of {}", size(limit.used), size(limit.max)),
@@ -215,7 +215,7 @@ impl Machine {
     }
 
     /// Idle connections take nothing of it, so it is in the way only of those with something unread.
-    pub(crate) fn tcp_memory_wall(&self, plan: &Plan) -> Option<Wall> {
+    pub(crate) fn tcp_memory_limit(&self, plan: &Plan) -> Option<Limit> {
         let is_concerned = plan.unread_bytes > 0 && plan.place != Place::Unix;
         let memory = self.tcp_memory.filter(|_| is_concerned)?;
         let page = rustix::param::page_size() as u64;
@@ -225,7 +225,7 @@ impl Machine {
         let pressure = memory.held.saturating_add(pages.saturating_mul(goal));
         let (low, high) = (pressure / 4 * 3, pressure.saturating_mul(3) / 2);
         let bytes = |pages: u64| size(pages.saturating_mul(page));
-        Some(Wall {
+        Some(Limit {
             name: "tcp-memory",
             what: "TCP's memory for what is unread".into(),
             value: format!("{} of {}", bytes(memory.held), bytes(memory.pressure)),
@@ -239,21 +239,21 @@ impl Machine {
         })
     }
 
-    pub(crate) fn processes(&self, plan: &Plan) -> Option<Wall> {
+    pub(crate) fn processes(&self, plan: &Plan) -> Option<Limit> {
         let share = self.share_of_process(plan)?;
         let running = self.threads.unwrap_or(0);
         let of_machine = self.threads_max.map(|most| most.saturating_sub(running));
         let left = super::facts::least([of_machine, self.processes_of_user])?;
         let connections = (left / plan.ends()).saturating_mul(share);
         let needed = running.saturating_add(self.processes_needed(plan, connections, share));
-        let remedy = match (needed > PROCESSES_MAX, raised(needed)) {
+        let remedy = match (needed > PROCESSES_MAX, round_up(needed)) {
             (true, _) => too_many(self.goal(plan, connections)),
             (false, needed) if of_machine == Some(left) => format!(
                 "raise it with `sysctl -w kernel.threads-max={needed} kernel.pid_max={needed}` as root"
             ),
             (false, needed) => format!("raise it with `ulimit -Hu {needed}` as root"),
         };
-        Some(Wall {
+        Some(Limit {
             name: "processes",
             what: "processes of the user".into(),
             value: format!("{} left", thousands(left)),
@@ -262,12 +262,12 @@ impl Machine {
         })
     }
 
-    pub(crate) fn cgroup_processes(&self, plan: &Plan) -> Option<Wall> {
+    pub(crate) fn cgroup_processes(&self, plan: &Plan) -> Option<Limit> {
         let share = self.share_of_process(plan)?;
         let limit = self.processes_of_group.as_ref()?;
         let connections = (limit.left() / plan.ends()).saturating_mul(share);
         let needed = limit.used.saturating_add(self.processes_needed(plan, connections, share));
-        Some(Wall {
+        Some(Limit {
             name: "cgroup-processes",
             what: "processes of the control group".into(),
             value: format!("{} of {}", thousands(limit.used), thousands(limit.max)),
@@ -289,7 +289,7 @@ impl Machine {
     fn goal(&self, plan: &Plan, allowed: u64) -> u64 {
         let goal = plan.goal(allowed);
         let possible =
-            self.memory_available.map(|bytes| spared(bytes) / plan.bytes_per_connection());
+            self.memory_available.map(|bytes| usable(bytes) / plan.bytes_per_connection());
         match possible {
             Some(possible) if possible > allowed && plan.connections.is_none() => {
                 goal.min(possible)
@@ -329,7 +329,7 @@ fn share_of_process(hard: u64, ends: u64, processes: u64) -> u64 {
 }
 
 /// How many the fullest process of a server has when so many are each one's share.
-fn dealt(share: u64, plan: &Plan) -> u64 {
+fn worst_share(share: u64, plan: &Plan) -> u64 {
     match plan.ends() == 2 && plan.processes > 1 {
         true => share + (DEVIATIONS * (share as f64).sqrt()).ceil() as u64,
         false => share,
@@ -343,12 +343,12 @@ fn processes_for(goal: u64, hard: u64, ends: u64) -> Option<u64> {
 }
 
 /// A round limit that is enough: the next power of two.
-fn raised(needed: u64) -> u64 {
+fn round_up(needed: u64) -> u64 {
     needed.checked_next_power_of_two().unwrap_or(needed)
 }
 
 /// What can be taken of so much memory.
-fn spared(bytes: u64) -> u64 {
+fn usable(bytes: u64) -> u64 {
     bytes - (bytes / 8).min(MEMORY_SPARED_MAX)
 }
 

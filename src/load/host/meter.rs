@@ -9,14 +9,14 @@ pub(in crate::load) struct Meter {
     /// The server's process, if it is watched.
     server: Option<u32>,
     /// At the beginning, and at the last look.
-    began: Look,
-    last: Look,
+    began: Sample,
+    last: Sample,
     server_resident_max: u64,
 }
 
 /// What was used at a moment.
 #[derive(Debug, Clone, Copy)]
-struct Look {
+struct Sample {
     at: Instant,
     own: Usage,
     server: Option<Usage>,
@@ -24,7 +24,7 @@ struct Look {
 
 /// What was used since the last look.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::load) struct Spent {
+pub(in crate::load) struct Delta {
     pub(in crate::load) own_cpu: f64,
     pub(in crate::load) own_rss_kib: Option<u64>,
     pub(in crate::load) server_cpu: Option<f64>,
@@ -33,28 +33,28 @@ pub(in crate::load) struct Spent {
 
 impl Meter {
     pub(in crate::load) fn new(server: Option<u32>) -> Self {
-        let look = Look::now(server);
-        Self { server, began: look, last: look, server_resident_max: 0 }
+        let sample = Sample::now(server);
+        Self { server, began: sample, last: sample, server_resident_max: 0 }
     }
 
     /// What was used so far does not count.
     pub(in crate::load) fn begin(&mut self) {
-        self.began = Look::now(self.server);
+        self.began = Sample::now(self.server);
         self.last = self.began;
     }
 
     /// Looks.
-    pub(in crate::load) fn read(&mut self) -> Spent {
-        let look = Look::now(self.server);
-        let last = std::mem::replace(&mut self.last, look);
-        let server = look.server.map(|server| server.resident_bytes);
+    pub(in crate::load) fn read(&mut self) -> Delta {
+        let sample = Sample::now(self.server);
+        let last = std::mem::replace(&mut self.last, sample);
+        let server = sample.server.map(|server| server.resident_bytes);
         self.server_resident_max = self.server_resident_max.max(server.unwrap_or(0));
-        Spent {
-            own_cpu: look.own_cpu_since(&last),
-            own_rss_kib: Some(look.own.resident_bytes / 1024),
-            server_cpu: look
+        Delta {
+            own_cpu: sample.own_cpu_since(&last),
+            own_rss_kib: Some(sample.own.resident_bytes / 1024),
+            server_cpu: sample
                 .server_cpu_since(&last)
-                .map(|cpu| cpu.as_secs_f64() / look.since(&last)),
+                .map(|cpu| cpu.as_secs_f64() / sample.since(&last)),
             server_rss_kib: server.map(|bytes| bytes / 1024),
         }
     }
@@ -78,7 +78,7 @@ impl Meter {
     }
 }
 
-impl Look {
+impl Sample {
     fn now(server: Option<u32>) -> Self {
         Self { at: Instant::now(), own: Usage::own(), server: server.and_then(Usage::of_family) }
     }

@@ -1,8 +1,8 @@
 //! The host: which of its limits ends an attempt first, what kept the load generator from running, and what the
 //! kernel tells about a listener.
 //!
-//! [`Machine`] is what the system says, [`Plan`] what is to be held, and [`Machine::walls`] where the one ends the
-//! other. [`Machine::wall_of`] names the limit behind an error that was met on the way.
+//! [`Machine`] is what the system says, [`Plan`] what is to be held, and [`Machine::limits`] where the one ends the
+//! other. [`Machine::limit_behind`] names the limit behind an error that was met on the way.
 
 mod accept_queue;
 mod cgroup;
@@ -25,7 +25,7 @@ pub use demand::{Place, Plan};
 pub use diagnose::Route;
 pub use facts::{Machine, Ports, TcpMemory};
 pub(super) use interference::Interference;
-pub use limit::Wall;
+pub use limit::Limit;
 pub(super) use meter::Meter;
 pub use queue_counters::QueueCounters;
 pub(super) use run_queue::RunQueue;

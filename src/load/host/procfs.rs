@@ -5,11 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A directory with the machine's `proc` and `sys` in it. What is not there, or not as expected, is `None`.
-pub(crate) struct Tree<'a> {
+pub(crate) struct Procfs<'a> {
     root: &'a Path,
 }
 
-impl<'a> Tree<'a> {
+impl<'a> Procfs<'a> {
     pub(crate) fn new(root: &'a Path) -> Self {
         Self { root }
     }

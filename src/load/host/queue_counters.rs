@@ -1,8 +1,8 @@
 //! Connections that were turned away because too many waited to be accepted.
 
 use super::facts::Machine;
-use super::limit::Wall;
-use super::procfs::Tree;
+use super::limit::Limit;
+use super::procfs::Procfs;
 use crate::load::host::AcceptQueue;
 use crate::load::units::thousands;
 use std::path::Path;
@@ -28,7 +28,7 @@ impl QueueCounters {
 
     /// Reads them on a machine whose `/proc` is below this directory; what is not told is 0.
     pub fn look_in(root: &Path) -> Self {
-        let text = Tree::new(root).text("proc/net/netstat").unwrap_or_default();
+        let text = Procfs::new(root).text("proc/net/netstat").unwrap_or_default();
         // A line of names, and one of their values.
         let mut lines = text.lines().filter_map(|line| line.strip_prefix("TcpExt:"));
         let names = lines.next().unwrap_or_default().split_whitespace();
@@ -53,21 +53,21 @@ impl QueueCounters {
 impl Machine {
     /// The wall of a listener's accept queue: connections were dropped there, as this queue was seen full while the
     /// kernel counted overflows. The counters alone may be another listener's.
-    pub fn wall_of_queue(
+    pub fn limit_of_queue(
         &self,
         counted: &QueueCounters,
         fullest: Option<AcceptQueue>,
-    ) -> Option<Wall> {
+    ) -> Option<Limit> {
         let queue = fullest.filter(|queue| queue.is_full() && counted.overflows > 0)?;
         self.backlog(queue.limit.into(), counted.overflows)
     }
 
     /// The same of a Unix socket, whose clients are told at once; its limit is not.
-    pub(crate) fn unix_backlog(&self) -> Option<Wall> {
+    pub(crate) fn unix_backlog(&self) -> Option<Limit> {
         self.backlog(self.backlog_max?, 0)
     }
 
-    fn backlog(&self, limit: u64, overflows: u64) -> Option<Wall> {
+    fn backlog(&self, limit: u64, overflows: u64) -> Option<Limit> {
         let found_full = match overflows {
             0 => String::new(),
             many => format!(", found full {} times", thousands(many)),
@@ -82,7 +82,7 @@ impl Machine {
             ),
             _ => format!("serve with --backlog {raised}, or {slower}"),
         };
-        Some(Wall {
+        Some(Limit {
             name: "backlog",
             what: "places in the accept queue of the listener".into(),
             value: format!("at most {}{found_full}", thousands(limit)),

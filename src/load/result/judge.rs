@@ -20,7 +20,7 @@ const ECHOES_MIN: f64 = 0.1;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Evidence {
     /// A limit of the machine that was met: its name, and a sentence that says how to lift it.
-    pub wall: Option<(String, String)>,
+    pub limit: Option<(String, String)>,
     /// Metrics that must be believed, since a threshold names them.
     pub needed: Vec<String>,
 }
@@ -144,7 +144,7 @@ fn ceiling(outcome: &Outcome, evidence: &Evidence) -> Option<Charge> {
         return None;
     }
     let requested = thousands(requested);
-    if let Some((name, sentence)) = evidence.wall.as_ref().filter(|_| failed > 0) {
+    if let Some((name, sentence)) = evidence.limit.as_ref().filter(|_| failed > 0) {
         let count = thousands(failed + lost);
         let sentence = format!("{count} of {requested} connections failed: {sentence}");
         return Some(Charge::ceiling(name.clone(), sentence));

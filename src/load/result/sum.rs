@@ -103,7 +103,7 @@ pub(in crate::load) fn judge_sum(sum: &mut Outcome, parts: &[&Outcome]) {
         && sum.ceiling != worst.ceiling
     {
         sum.findings = findings;
-        judge(sum, &Evidence { wall: Some(limit(worst, &share)), ..Evidence::default() });
+        judge(sum, &Evidence { limit: Some(limit(worst, &share)), ..Evidence::default() });
     }
     if sum.verdict < worst.verdict {
         sum.verdict = worst.verdict;

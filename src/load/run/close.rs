@@ -9,7 +9,7 @@ use std::time::Duration;
 const CLOSES_AT_ONCE: usize = 64;
 
 /// How long a connection may take to close: twice as long as an echo, so that a server that never answers is
-/// given up by [`Run::leave`] as a whole, and not one connection after the other.
+/// given up by [`Run::close`] as a whole, and not one connection after the other.
 pub(super) fn close_timeout(plan: &Plan) -> Duration {
     plan.reply_timeout.saturating_mul(2)
 }
@@ -17,7 +17,7 @@ pub(super) fn close_timeout(plan: &Plan) -> Duration {
 impl Run {
     /// Closes every connection. The rest is given up if for as long as an echo may take none is closed, or if a
     /// stop is asked for now.
-    pub(super) fn leave(&mut self, watch: &mut dyn Watch) -> Result<(), Stop> {
+    pub(super) fn close(&mut self, watch: &mut dyn Watch) -> Result<(), Stop> {
         let start = self.now();
         let patience = nanoseconds(self.plan.reply_timeout);
         let mut deadline = start + patience;
@@ -28,11 +28,11 @@ impl Run {
                 break;
             }
             while next < self.ids.len() && self.closing() < CLOSES_AT_ONCE {
-                self.say_goodbye(next);
+                self.close_connection(next);
                 next += 1;
             }
             let before = self.reactor.connections();
-            self.turn(deadline, Phase::Leaving, start, watch)?;
+            self.turn(deadline, Phase::Closing, start, watch)?;
             if self.reactor.connections() < before {
                 deadline = self.now() + patience;
             }
@@ -42,12 +42,12 @@ impl Run {
 
     /// Connections that we have closed, and that are still there.
     fn closing(&self) -> usize {
-        self.reactor.connections() - self.generator().desk.tally.open
+        self.reactor.connections() - self.generator().shared.counters.open
     }
 
-    fn say_goodbye(&mut self, index: usize) {
+    fn close_connection(&mut self, index: usize) {
         if let Some(id) = self.ids[index] {
-            self.reactor.tell(id, |generator, outbox| generator.leave(index, outbox));
+            self.reactor.with_outbox(id, |generator, outbox| generator.close(index, outbox));
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use super::{Phase, Run, Stop, Watch, nanoseconds};
 use crate::load::host::QueueWatch;
-use crate::load::host::{self, Machine, Place, QueueCounters, Route, Wall};
+use crate::load::host::{self, Limit, Machine, Place, QueueCounters, Route};
 use crate::load::sources::Sources;
-use crate::load::sources::is_foreign;
+use crate::load::sources::is_non_local;
 use crate::load::units::thousands;
 use crate::net::Endpoint;
 use crate::proto::{End, Error};
@@ -32,15 +32,15 @@ impl Run {
         let start = self.now();
         let wanted = u64::from(self.plan.connections);
         self.queue_watch = self.watch_queue();
-        while self.attempts < wanted || self.generator().desk.tally.opening > 0 {
+        while self.attempts < wanted || self.generator().shared.counters.opening > 0 {
             let wake = self.begin_those_due(start, wanted)?;
             self.look_at_queue();
             self.turn(wake, Phase::Connecting, start, watch)?;
             if watch.wants_stop() {
                 return Err(Stop::Asked);
             }
-            if self.generator().desk.tally.failed > 0
-                && self.generator().desk.tally.established == 0
+            if self.generator().shared.counters.failed > 0
+                && self.generator().shared.counters.established == 0
             {
                 self.try_next_endpoint()?;
             }
@@ -61,11 +61,11 @@ impl Run {
             }
             self.attempts += 1;
             let Err(error) = self.begin_connection(due) else { continue };
-            if self.generator().desk.tally.established == 0 {
-                let wall = self.wall.as_ref().map(Wall::when_met);
-                return Err(Stop::NotBegun(wall.map_or(error, io::Error::other)));
+            if self.generator().shared.counters.established == 0 {
+                let limit = self.limit.as_ref().map(Limit::when_met);
+                return Err(Stop::NotBegun(limit.map_or(error, io::Error::other)));
             }
-            if self.is_at_wall() {
+            if self.is_at_limit() {
                 let rest = wanted - self.attempts;
                 let reason = format!("not tried: {error}");
                 self.generator_mut().give_up_connecting(rest, reason);
@@ -77,9 +77,9 @@ impl Run {
 
     /// Whether another attempt may begin: the first one alone finds out whether anybody is there.
     fn may_begin(&self) -> bool {
-        let tally = &self.generator().desk.tally;
-        let most = if tally.established == 0 { 1 } else { self.plan.connects_at_once as usize };
-        tally.opening < most
+        let counters = &self.generator().shared.counters;
+        let most = if counters.established == 0 { 1 } else { self.plan.connects_at_once as usize };
+        counters.opening < most
     }
 
     /// When attempt `nth` is due, if there is a rate. It is timed from then on, even while other attempts or the
@@ -105,15 +105,15 @@ impl Run {
                     self.ids.push(None);
                 }
                 self.failures_in_a_row += 1;
-                self.note_wall(&error, source);
+                self.note_limit(&error, source);
                 Err(error)
             }
         }
     }
 
     /// Finds out which limit of this machine is behind an error.
-    fn note_wall(&mut self, error: &io::Error, source: Option<IpAddr>) {
-        if self.wall.is_some() {
+    fn note_limit(&mut self, error: &io::Error, source: Option<IpAddr>) {
+        if self.limit.is_some() {
             return;
         }
         let target = &self.endpoints[self.endpoint];
@@ -124,16 +124,16 @@ impl Run {
             tls: matches!(target, Endpoint::Tls(..)),
             ..host::Plan::default()
         };
-        self.wall = Machine::look().wall_of(error, &plan, Route { source, target });
+        self.limit = Machine::look().limit_behind(error, &plan, Route { source, target });
     }
 
     /// Whether more attempts would only meet the same limit.
-    fn is_at_wall(&self) -> bool {
+    fn is_at_limit(&self) -> bool {
         let sources = self.plan.sources.as_ref().map_or(1, Sources::len);
-        match &self.wall {
+        match &self.limit {
             None => false,
             // Another address may have ports left.
-            Some(wall) if wall.name == "ports" => {
+            Some(limit) if limit.name == "ports" => {
                 self.failures_in_a_row >= sources.min(PORTLESS_ATTEMPTS_MAX)
             }
             Some(_) => true,
@@ -142,7 +142,7 @@ impl Run {
 
     /// The first attempt has failed: tries the next place that the name stands for.
     fn try_next_endpoint(&mut self) -> Result<(), Stop> {
-        let end = self.generator().desk.tally.last_end;
+        let end = self.generator().shared.counters.last_end;
         // The timeout is for all places together, and it has passed.
         let is_late =
             matches!(end, Some(End::Failed(Error::HandshakeTimeout | Error::AuthTimeout)));
@@ -164,7 +164,7 @@ impl Run {
         else {
             return None;
         };
-        let is_here = Place::from(address) != Place::Elsewhere || !is_foreign(address.ip());
+        let is_here = Place::from(address) != Place::Elsewhere || !is_non_local(address.ip());
         is_here.then(|| QueueWatch::new(*address).ok()).flatten()
     }
 
@@ -185,19 +185,19 @@ impl Run {
     fn look_for_full_queue(&mut self) {
         let fullest = self.queue_watch.as_ref().and_then(QueueWatch::fullest);
         let counted = QueueCounters::look().since(&self.queue_before);
-        let wall = Machine::look().wall_of_queue(&counted, fullest);
-        let tally = &self.generator().desk.tally;
-        if tally.failed > 0 {
-            self.wall = self.wall.take().or(wall);
+        let limit = Machine::look().limit_of_queue(&counted, fullest);
+        let counters = &self.generator().shared.counters;
+        if counters.failed > 0 {
+            self.limit = self.limit.take().or(limit);
             return;
         }
-        let delayed = tally.connecting.count_above(RETRY);
-        if let Some(wall) = wall.filter(|_| delayed > 0) {
+        let delayed = counters.connecting.count_above(RETRY);
+        if let Some(limit) = limit.filter(|_| delayed > 0) {
             self.findings.push(format!(
                 "{} of {} connections took a second or longer to open: {}",
                 thousands(delayed),
-                thousands(tally.established),
-                wall.when_met()
+                thousands(counters.established),
+                limit.when_met()
             ));
         }
     }

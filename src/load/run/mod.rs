@@ -3,20 +3,21 @@
 mod close;
 mod connect;
 mod heartbeat;
+mod progress;
 mod prove;
 mod send;
 mod summary;
 
+pub use progress::{Phase, Progress};
 pub use summary::Labels;
 
 use super::generator::Generator;
 pub use super::generator::Upgrade;
 use super::host::Meter;
 use super::host::{Interference, QueueWatch};
-use super::host::{QueueCounters, Wall};
+use super::host::{Limit, QueueCounters};
 use super::plan::{Plan, WindowEnd};
 use super::result::Stalls;
-use super::result::histogram::Histogram;
 use super::result::outcome::{Interval, Outcome};
 use crate::limits::{Limits, RECEIVE_BUFFER_BYTES};
 use crate::net::os::random;
@@ -24,7 +25,7 @@ use crate::net::{ConnectionId, Endpoint, Network, Reactor, System};
 use crate::proto::{Batch, Config, End};
 use heartbeat::Heartbeat;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
@@ -73,7 +74,7 @@ pub struct Run {
     /// What else to say, in sentences.
     findings: Vec<String>,
     /// A limit of the machine that was met while connecting.
-    wall: Option<Wall>,
+    limit: Option<Limit>,
     /// Attempts in a row that could not even be begun.
     failures_in_a_row: u64,
     window: Option<Window>,
@@ -109,48 +110,9 @@ pub trait Watch {
     /// Whether the run is to stop, and what was measured so far is all.
     fn wants_stop(&mut self) -> bool;
     /// How it goes; called some ten times a second.
-    fn glance(&mut self, glance: &Glance<'_>);
+    fn progress(&mut self, progress: &Progress<'_>);
     /// An interval of the window is over.
     fn interval(&mut self, _interval: &Interval) {}
-}
-
-/// How a run goes.
-#[derive(Debug)]
-pub struct Glance<'a> {
-    /// What is being done.
-    pub phase: Phase,
-    /// How long this phase has gone on.
-    pub elapsed: Duration,
-    /// Connections that are open.
-    pub connections: u64,
-    /// Echoes in the interval at hand.
-    pub received: u64,
-    /// How long that interval has gone on.
-    pub interval: Duration,
-    /// How long the echoes in it took.
-    pub latency: &'a Histogram,
-    /// What went wrong so far.
-    pub errors: u64,
-}
-
-/// What a run is doing, in the order of a run.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Phase {
-    /// Connections are made.
-    #[default]
-    Connecting,
-    /// All connections are up, and the start is waited for.
-    Ready,
-    /// Messages are sent, and do not count yet.
-    WarmingUp,
-    /// They count.
-    Measuring,
-    /// No more are sent; the last echoes are waited for.
-    Waiting,
-    /// Every connection that was held is proved once more.
-    Proving,
-    /// Connections are closed.
-    Leaving,
 }
 
 /// Why there is nothing to measure.
@@ -226,7 +188,7 @@ impl Run {
             queue_watch: None,
             next_queue_look: 0,
             findings: Vec::new(),
-            wall: None,
+            limit: None,
             failures_in_a_row: 0,
             window: None,
             stalls: Stalls::default(),
@@ -275,14 +237,14 @@ impl Run {
                 self.end_interval(watch);
             }
         }
-        if self.now() < self.generator().desk.recorder.window_end()
-            && !self.generator().desk.is_spent()
+        if self.now() < self.generator().shared.recorder.window_end()
+            && !self.generator().shared.is_spent()
         {
             let now = self.now();
-            self.generator_mut().desk.recorder.end(now);
+            self.generator_mut().shared.recorder.end(now);
             self.is_interrupted = watch.wants_stop();
         }
-        self.generator_mut().desk.is_sending = false;
+        self.generator_mut().shared.is_sending = false;
         self.end_watch();
         self.wait_for_echoes(watch)?;
         self.end_interval(watch);
@@ -299,28 +261,28 @@ impl Run {
         labels: &Labels,
         watch: &mut dyn Watch,
     ) -> Result<Option<Outcome>, Stop> {
-        self.leave(watch)?;
+        self.close(watch)?;
         let Some(window) = self.window else { return Ok(None) };
-        let end = self.generator().desk.recorder.window_end();
+        let end = self.generator().shared.recorder.window_end();
         let duration = Duration::from_nanos(end.saturating_sub(window.start));
-        let Self { plan, mut reactor, connecting, meter, wall, stalls, findings, .. } = self;
+        let Self { plan, mut reactor, connecting, meter, limit, stalls, findings, .. } = self;
         let is_interrupted = self.is_interrupted;
         let generator = reactor.service_mut();
         let measured = Measured {
             plan,
-            message_bytes: generator.desk.contents.bytes(),
+            message_bytes: generator.shared.contents.bytes(),
             started_at: window.started_at,
             duration,
             connecting,
-            tally: std::mem::take(&mut generator.desk.tally),
-            phases: std::mem::take(&mut generator.desk.phases).finish(),
+            counters: std::mem::take(&mut generator.shared.counters),
+            phases: std::mem::take(&mut generator.shared.phases).finish(),
             record: generator.take_record(),
             own_cpu: meter.own_cpu(),
             longest_turn: Duration::from_nanos(window.longest_turn),
             stalls,
             server: meter.server_total(),
             lost_server: meter.lost_server(),
-            wall,
+            limit,
             findings,
             is_interrupted,
         };
@@ -332,22 +294,22 @@ impl Run {
 
     /// Whether there is a reason to go on.
     fn is_going(&self, watch: &mut dyn Watch) -> Result<bool, Stop> {
-        let tally = &self.generator().desk.tally;
+        let counters = &self.generator().shared.counters;
         // A ledger is worth having even if all are lost, unless it was the key.
-        let is_vain = !self.generator().desk.has_heard
+        let is_vain = !self.generator().shared.has_received
             && (!self.plan.keeps_ledger || self.config.auth.is_some());
-        match tally.last_end {
-            Some(end) if tally.open == 0 && is_vain => {
+        match counters.last_end {
+            Some(end) if counters.open == 0 && is_vain => {
                 Err(Stop::Ended { end, was_open: true, upgrade: Upgrade::default() })
             }
-            _ => Ok(tally.open > 0 && !watch.wants_stop()),
+            _ => Ok(counters.open > 0 && !watch.wants_stop()),
         }
     }
 
     fn is_window_over(&mut self) -> bool {
         match self.plan.end {
-            WindowEnd::Time(_) => self.now() >= self.generator().desk.recorder.window_end(),
-            WindowEnd::Messages(_) => self.generator().desk.is_spent(),
+            WindowEnd::Time(_) => self.now() >= self.generator().shared.recorder.window_end(),
+            WindowEnd::Messages(_) => self.generator().shared.is_spent(),
         }
     }
 
@@ -356,7 +318,7 @@ impl Run {
             WindowEnd::Time(time) => start + nanoseconds(time),
             WindowEnd::Messages(_) => u64::MAX,
         };
-        let recorder = &mut self.generator_mut().desk.recorder;
+        let recorder = &mut self.generator_mut().shared.recorder;
         recorder.begin(start);
         recorder.end(end);
         self.meter.begin();
@@ -388,7 +350,7 @@ impl Run {
     fn interval_end(&self) -> u64 {
         let Some(window) = self.window else { return u64::MAX };
         let interval = nanoseconds(self.plan.interval);
-        let end = self.generator().desk.recorder.window_end();
+        let end = self.generator().shared.recorder.window_end();
         let next = window.interval_start + interval;
         if end > next && end - next < interval / 2 { end } else { next.min(end) }
     }
@@ -399,7 +361,7 @@ impl Run {
         let Some(window) = &mut self.window else { return };
         window.longest_turn = window.longest_turn.max(longest);
         let seconds = |from: u64, to: u64| to.saturating_sub(from) as f64 / 1e9;
-        let until = now.min(self.reactor.service_mut().desk.recorder.window_end());
+        let until = now.min(self.reactor.service_mut().shared.recorder.window_end());
         let duration_s = seconds(window.interval_start, until);
         if duration_s <= 0.0 {
             return;
@@ -408,7 +370,7 @@ impl Run {
         let interval = Interval {
             start_s: seconds(window.start, window.interval_start),
             duration_s,
-            connections: self.reactor.service_mut().desk.tally.open as u64,
+            connections: self.reactor.service_mut().shared.counters.open as u64,
             cpu: spent.own_cpu,
             server_cpu: spent.server_cpu,
             server_rss_kib: spent.server_rss_kib,
@@ -417,7 +379,7 @@ impl Run {
             ..Interval::default()
         };
         window.interval_start = now;
-        watch.interval(self.reactor.service_mut().desk.recorder.end_interval(interval));
+        watch.interval(self.reactor.service_mut().shared.recorder.end_interval(interval));
     }
 
     /// Waits until no message is on its way or due any more, or will be.
@@ -425,7 +387,7 @@ impl Run {
         let start = self.now();
         let deadline = start + nanoseconds(self.plan.reply_timeout) + nanoseconds(TICK);
         let is_done = |run: &Self| {
-            run.generator().desk.tally.on_their_way == 0
+            run.generator().shared.counters.in_flight == 0
                 && run.behind.is_empty()
                 && run.is_all_sent()
         };
@@ -434,9 +396,9 @@ impl Run {
         }
         let now = self.now();
         self.generator_mut().give_up_before(u64::MAX, now);
-        if self.generator().desk.recorder.window_end() == u64::MAX {
+        if self.generator().shared.recorder.window_end() == u64::MAX {
             // That some never come is no reason to count the wait for them.
-            self.generator_mut().desk.recorder.end_with_last(now);
+            self.generator_mut().shared.recorder.end_with_last(now);
         }
         Ok(())
     }
@@ -467,7 +429,7 @@ impl Run {
 
     /// Gives up echoes that take too long, and goes on without them.
     fn look_after(&mut self, phase: Phase) -> Result<(), Stop> {
-        if matches!(phase, Phase::Connecting | Phase::Ready | Phase::Leaving) {
+        if matches!(phase, Phase::Connecting | Phase::Ready | Phase::Closing) {
             return Ok(());
         }
         let now = self.now();
@@ -489,16 +451,16 @@ impl Run {
         let now = self.now();
         let interval_start = self.window.map_or(phase_start, |window| window.interval_start);
         let generator = self.generator();
-        let (received, histograms) = generator.desk.recorder.interval();
-        let tally = &generator.desk.tally;
-        watch.glance(&Glance {
+        let (received, histograms) = generator.shared.recorder.interval();
+        let counters = &generator.shared.counters;
+        let interval_s = now.saturating_sub(interval_start) as f64 / 1e9;
+        watch.progress(&Progress {
             phase,
             elapsed: Duration::from_nanos(now - phase_start),
-            connections: tally.open as u64,
-            received,
-            interval: Duration::from_nanos(now.saturating_sub(interval_start)),
-            latency: &histograms.latency,
-            errors: generator.desk.recorder.errors() + tally.failed,
+            connections: counters.open as u64,
+            per_second: received as f64 / interval_s.max(f64::MIN_POSITIVE),
+            latency: Cow::Borrowed(&histograms.latency),
+            errors: generator.shared.recorder.errors() + counters.failed,
         });
     }
 

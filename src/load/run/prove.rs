@@ -22,7 +22,7 @@ impl Run {
         }
         let start = self.now();
         // What follows is not of the schedule: it is due when it is sent, after the window.
-        self.generator_mut().desk.schedule = None;
+        self.generator_mut().shared.schedule = None;
         for first in (0..self.places.len()).step_by(SENDS_PER_TURN) {
             let now = self.now();
             for place in first..self.places.len().min(first + SENDS_PER_TURN) {
@@ -44,7 +44,7 @@ impl Run {
 
     /// Probes that are waited for.
     fn unproved(&self) -> u64 {
-        self.generator().desk.tally.on_their_way
+        self.generator().shared.counters.in_flight
     }
 
     /// Waits until fewer probes are waited for; whether that came about.
@@ -61,7 +61,8 @@ impl Run {
     fn probe(&mut self, index: usize, now: u64) {
         let Some(id) = self.ids[index].filter(|_| self.generator().is_open(index)) else { return };
         if !self.reactor.is_blocked(id) {
-            self.reactor.tell(id, |generator, outbox| generator.send_due(index, now, outbox));
+            self.reactor
+                .with_outbox(id, |generator, outbox| generator.send_due(index, now, outbox));
         }
     }
 }

@@ -23,8 +23,8 @@ impl Run {
     pub(super) fn go_on(&mut self, index: usize, now: u64) {
         let Some(id) = self.ids[index] else { return };
         let pace = self.plan.pace;
-        self.reactor.tell(id, |generator, outbox| match pace {
-            _ if !generator.is_open(index) => generator.leave(index, outbox),
+        self.reactor.with_outbox(id, |generator, outbox| match pace {
+            _ if !generator.is_open(index) => generator.close(index, outbox),
             Pace::Closed { .. } => generator.fill(index, now, outbox),
             Pace::Open { .. } | Pace::Silent => {}
         });
@@ -32,7 +32,7 @@ impl Run {
 
     /// Of an open loop: sends what is due, no more than a budget; when the next message is due.
     pub(super) fn send_due(&mut self) -> u64 {
-        if self.generator().desk.schedule.is_none() {
+        if self.generator().shared.schedule.is_none() {
             return u64::MAX;
         }
         self.catch_up();
@@ -59,15 +59,16 @@ impl Run {
 
     /// Whether every message of the window has had its turn.
     pub(super) fn is_all_sent(&self) -> bool {
-        self.generator().desk.schedule.is_none() || self.next_due().is_none()
+        self.generator().shared.schedule.is_none() || self.next_due().is_none()
     }
 
     /// The connection of the message that is due next, and when; `None` behind the end of the window.
     fn next_due(&self) -> Option<(usize, u64)> {
         let generator = self.generator();
-        let schedule = generator.desk.schedule?;
+        let schedule = generator.shared.schedule?;
         let due = schedule.due_at(self.next_due);
-        let is_over = due >= generator.desk.recorder.window_end() || generator.desk.is_all_due();
+        let is_over =
+            due >= generator.shared.recorder.window_end() || generator.shared.is_all_due();
         let index = *self.places.get(schedule.connection(self.next_due))?;
         (!is_over).then_some((index, due))
     }
@@ -87,7 +88,8 @@ impl Run {
 
     fn send_on(&mut self, index: usize, now: u64) {
         if let Some(id) = self.ids[index] {
-            self.reactor.tell(id, |generator, outbox| generator.send_due(index, now, outbox));
+            self.reactor
+                .with_outbox(id, |generator, outbox| generator.send_due(index, now, outbox));
         }
     }
 

@@ -1,8 +1,8 @@
 //! What one process has measured, and the outcome that it makes of it.
 
+use crate::load::generator::Counters;
 use crate::load::generator::Record;
-use crate::load::generator::Tally;
-use crate::load::host::Wall;
+use crate::load::host::Limit;
 use crate::load::host::usage::Usage;
 use crate::load::plan::{Pace, Plan, WindowEnd};
 use crate::load::result::Stalls;
@@ -26,7 +26,7 @@ pub(in crate::load) struct Measured {
     pub(in crate::load) duration: Duration,
     /// How long connecting took.
     pub(in crate::load) connecting: Duration,
-    pub(in crate::load) tally: Tally,
+    pub(in crate::load) counters: Counters,
     /// How long the steps of connecting took.
     pub(in crate::load) phases: Vec<ConnectPhase>,
     pub(in crate::load) record: Record,
@@ -39,7 +39,7 @@ pub(in crate::load) struct Measured {
     /// The server's process, if it was to be watched and ended.
     pub(in crate::load) lost_server: Option<u32>,
     /// A limit of this machine that was met.
-    pub(in crate::load) wall: Option<Wall>,
+    pub(in crate::load) limit: Option<Limit>,
     /// What else to say, in sentences.
     pub(in crate::load) findings: Vec<String>,
     /// A stop was asked for before the window was over.
@@ -72,18 +72,18 @@ impl Measured {
         findings.extend(self.lost_server.map(|pid| {
             format!("the server's process {pid} ended while it was watched: its figures are absent")
         }));
-        let wall = self.wall.as_ref().map(|wall| (wall.name.to_owned(), wall.when_met()));
+        let limit = self.limit.as_ref().map(|limit| (limit.name.to_owned(), limit.when_met()));
         let mut outcome = self.write_up(labels);
         outcome.findings = of_messages(&outcome);
-        judge(&mut outcome, &Evidence { wall, needed: labels.needed.clone() });
+        judge(&mut outcome, &Evidence { limit, needed: labels.needed.clone() });
         outcome.findings.extend(findings);
         outcome
     }
 
     fn write_up(self, labels: &Labels) -> Outcome {
-        let Self { plan, tally, record, mut stalls, .. } = self;
+        let Self { plan, counters, record, mut stalls, .. } = self;
         record.intervals.iter().for_each(|interval| stalls.lateness.add(&interval.stalls));
-        stalls.late_sends = tally.late;
+        stalls.late_sends = counters.late;
         let seconds = self.duration.as_secs_f64().max(f64::MIN_POSITIVE);
         let server = self.server.map(|usage| Server {
             cpu: usage.cpu.as_secs_f64() / seconds,
@@ -96,8 +96,8 @@ impl Measured {
             Pace::Silent => (None, None),
         };
         let reply_timeout_s = plan.reply_timeout.as_secs_f64();
-        let open = tally.established;
-        let connecting = connecting(self.connecting, open, tally.connecting, self.phases);
+        let open = counters.established;
+        let connecting = connecting(self.connecting, open, counters.connecting, self.phases);
         Outcome {
             schema_version: SCHEMA_VERSION,
             kind: labels.kind,
@@ -130,9 +130,9 @@ impl Measured {
             },
             connections: Connections {
                 requested: u64::from(plan.connections),
-                established: tally.established,
-                failed: tally.failed,
-                lost: tally.lost,
+                established: counters.established,
+                failed: counters.failed,
+                lost: counters.lost,
             },
             connecting,
             messages: record.messages,
@@ -140,21 +140,21 @@ impl Measured {
             bytes_per_second: record.echoed_bytes as f64 / seconds,
             latency_us: record.histograms.latency_us(reply_timeout_s),
             latency_uncorrected_us: record.histograms.uncorrected_us(reply_timeout_s),
-            errors: tally.errors,
-            endings: tally.endings,
+            errors: counters.errors,
+            endings: counters.endings,
             generator: Generator {
                 cpu: self.own_cpu,
                 cpu_of_busiest: self.own_cpu,
                 processes: 1,
                 turn_us_max: self.longest_turn.as_secs_f64() * 1e6,
-                late_sends: tally.late_sends,
+                late_sends: counters.late_sends,
             },
             stalls,
             server,
             memory: None,
             histograms: record.histograms,
             intervals: record.intervals,
-            ledger: tally.ledger,
+            ledger: counters.ledger,
             runs: 1,
         }
     }

@@ -24,19 +24,19 @@ pub(in crate::net) enum Flag {
     /// It stands in the reactor's queue.
     Queued = 1 << 4,
     /// Its last read brought as much as it may read while others wait.
-    Greedy = 1 << 5,
+    Bulk = 1 << 5,
     /// We make it, and the transport is not there yet: a first write would say whether it comes.
     Connecting = 1 << 6,
     /// It is not through its opening handshake and authentication yet, and has one of them.
-    Entering = 1 << 7,
+    Unauthenticated = 1 << 7,
     /// We ended our output.
     ShutdownSent = 1 << 8,
     /// Something arrived since the last look for silence.
-    Heard = 1 << 9,
+    Active = 1 << 9,
     /// A ping was sent because nothing arrived.
     Pinged = 1 << 10,
     /// It ends without another word: what still waits to be sent is given up.
-    BrokenOff = 1 << 11,
+    Aborted = 1 << 11,
     /// We make it, and it is not open yet: one deadline is for all that is to be done until then.
     Opening = 1 << 12,
     /// An event said that an urgent mark is in the input. A read stops there, so that a short one is not a

@@ -51,7 +51,7 @@ pub(super) struct Shared<'a, S> {
     pub(super) clock: Option<&'a mut dyn FnMut() -> Moment>,
     pub(super) draining: bool,
     /// This connection had much to say, and behind it in the queue stands one that is not known to.
-    pub(super) modest_waits: bool,
+    pub(super) others_waiting: bool,
     pub(super) bytes_received: &'a mut u64,
     pub(super) bytes_sent: &'a mut u64,
 }
@@ -71,7 +71,7 @@ impl<T: Stream> Connection<T> {
         flags.set(Flag::Writable, is_server);
         flags.set(Flag::Connecting, !is_server);
         flags.set(Flag::Opening, !is_server);
-        flags.set(Flag::Entering, is_server && session.config().has_entrance());
+        flags.set(Flag::Unauthenticated, is_server && session.config().has_opening());
         Self { stream, session, id, slot, peer, deadline: None, active: 0, end: None, flags }
     }
 
@@ -84,7 +84,7 @@ impl<T: Stream> Connection<T> {
     }
 
     /// Treats it as readable, to find out: a stop must not miss what has just arrived.
-    pub(super) fn suspect_input(&mut self) {
+    pub(super) fn assume_readable(&mut self) {
         self.flags.set(Flag::Readable, true);
     }
 
@@ -98,7 +98,7 @@ impl<T: Stream> Connection<T> {
         if self.is_blocked() {
             return self.flags.has(Flag::Writable) || (has_input && service.reads_while_blocked());
         }
-        has_input || self.wants_to_flood(service)
+        has_input || self.wants_to_send(service)
     }
 
     /// Does what can be done now: sends what is pending, then reads once, answers, and writes once. What a
@@ -129,7 +129,7 @@ impl<T: Stream> Connection<T> {
         if self.flags.has(Flag::Eof) && !self.flags.has(Flag::InputLeft) {
             self.receive_eof(shared);
         }
-        if self.wants_to_flood(shared.service) {
+        if self.wants_to_send(shared.service) {
             let context = self.context(shared.now);
             shared.service.on_writable(&context, &mut self.session.outbox(shared.batch));
             self.note_service_close();
@@ -145,15 +145,15 @@ impl<T: Stream> Connection<T> {
                 self.session.stop_awaiting_close();
                 self.shut_down_output();
             }
-            Stage::Closing => self.break_off(End::Failed(self.session.timeout_error())),
+            Stage::Closing => self.abort(End::Failed(self.session.timeout_error())),
             // There is no place for last words behind what the peer does not take.
-            Stage::Open if self.is_blocked() => self.break_off(End::Failed(Error::WriteTimeout)),
-            Stage::Open if !self.is_idle(now, shared.limits) => self.look_for_silence(shared),
+            Stage::Open if self.is_blocked() => self.abort(End::Failed(Error::WriteTimeout)),
+            Stage::Open if !self.is_idle(now, shared.limits) => self.check_keepalive(shared),
             _ => {
                 self.time_out(shared);
                 // Somebody waits for what we make: that its end may be slow is no reason to wait longer.
                 if let (true, Some(end)) = (self.flags.has(Flag::Opening), self.end) {
-                    self.break_off(end);
+                    self.abort(end);
                 }
             }
         }
@@ -176,17 +176,17 @@ impl<T: Stream> Connection<T> {
         self.send(shared);
     }
 
-    /// Lets `say` send what answers nothing. Returns false, and does nothing, unless the session is open.
-    pub(super) fn tell<S: Service>(
+    /// Lets `send` send what answers nothing. Returns false, and does nothing, unless the session is open.
+    pub(super) fn with_outbox<S: Service>(
         &mut self,
         shared: &mut Shared<'_, S>,
-        say: impl FnOnce(&mut S, &mut Outbox<'_>),
+        send: impl FnOnce(&mut S, &mut Outbox<'_>),
     ) -> bool {
         if self.session.stage() != Stage::Open {
             return false;
         }
         shared.batch.begin(self.session.tail());
-        say(shared.service, &mut self.session.outbox(shared.batch));
+        send(shared.service, &mut self.session.outbox(shared.batch));
         self.note_service_close();
         self.send(shared);
         true
@@ -202,23 +202,23 @@ impl<T: Stream> Connection<T> {
     }
 
     /// Ends it at once: nothing more is sent or received.
-    pub(super) fn break_off(&mut self, end: End) {
+    pub(super) fn abort(&mut self, end: End) {
         self.end_with(end);
-        self.session.abandon();
+        self.session.abort();
         self.flags.set(Flag::Eof, true);
-        self.flags.set(Flag::BrokenOff, true);
+        self.flags.set(Flag::Aborted, true);
     }
 
     /// Why it ended, once everything is sent and the end of input was seen.
     pub(super) fn finished(&self) -> Option<End> {
         let is_over = self.session.stage() == Stage::Closing
             && self.flags.has(Flag::Eof)
-            && (!self.is_blocked() || self.flags.has(Flag::BrokenOff));
+            && (!self.is_blocked() || self.flags.has(Flag::Aborted));
         if is_over { self.end } else { None }
     }
 
     /// Remembers that our last words begin.
-    pub(super) fn note_farewell(&mut self, now: Moment) {
+    pub(super) fn start_close_timer(&mut self, now: Moment) {
         self.active = tick(now);
     }
 
@@ -266,7 +266,7 @@ impl<T: Stream> Connection<T> {
                 self.session.advance(sent);
                 self.shut_down_output();
             }
-            Err(error) => self.break_off(end_of(&error)),
+            Err(error) => self.abort(end_of(&error)),
         }
     }
 
@@ -278,7 +278,7 @@ impl<T: Stream> Connection<T> {
         }
         let free = shared.batch.free();
         // Of what expands, a whole buffer would only be carried from batch to batch.
-        let is_shared = shared.modest_waits || self.flags.has(Flag::OverBudget);
+        let is_shared = shared.others_waiting || self.flags.has(Flag::OverBudget);
         let wanted = if is_shared { free.len().min(SHARED_TURN_BYTES) } else { free.len() };
         match self.stream.read(&mut free[..wanted]) {
             Ok(0) => self.flags.set(Flag::Eof, true),
@@ -288,11 +288,11 @@ impl<T: Stream> Connection<T> {
                 if let Some(clock) = &mut shared.clock {
                     shared.now = Some(clock());
                 }
-                self.flags.set(Flag::Heard, true);
+                self.flags.set(Flag::Active, true);
                 if self.flags.has(Flag::Opening) {
                     self.show_response(shared, count);
                 }
-                self.flags.set(Flag::Greedy, count >= SHARED_TURN_BYTES);
+                self.flags.set(Flag::Bulk, count >= SHARED_TURN_BYTES);
                 // Less than was asked for: there was no more. That saves the call that would say so.
                 self.flags.set(
                     Flag::Readable,
@@ -309,7 +309,7 @@ impl<T: Stream> Connection<T> {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => match tls_failure(&error) {
                 Some(failure) => self.refuse(failure),
-                None => self.break_off(end_of(&error)),
+                None => self.abort(end_of(&error)),
             },
         }
     }
@@ -334,7 +334,7 @@ impl<T: Stream> Connection<T> {
         let (before, was_established) = (shared.now, self.stream.is_established());
         self.receive(shared);
         // Only the read says whether the attempt has succeeded.
-        if self.flags.has(Flag::BrokenOff) {
+        if self.flags.has(Flag::Aborted) {
             return;
         }
         if was_connecting {
@@ -352,7 +352,7 @@ impl<T: Stream> Connection<T> {
     /// Says no more than TLS itself has to say, and waits for the end of input.
     fn refuse(&mut self, failure: TlsFailure) {
         self.end_with(End::Tls(failure));
-        self.session.abandon();
+        self.session.abort();
     }
 
     /// Steps through everything that was received, or until the batch is full.
@@ -394,12 +394,12 @@ impl<T: Stream> Connection<T> {
             }
             if after == Stage::Open && before != after {
                 // Silence counts from here: what came before was not for the session.
-                self.flags.set(Flag::Heard, false);
+                self.flags.set(Flag::Active, false);
             }
             // A service may hang up as soon as it opens: what is past Auth with an event was let in.
             if before < Stage::Open && after >= Stage::Open && by == End::Service {
                 self.flags.set(Flag::Opening, false);
-                self.flags.set(Flag::Entering, false);
+                self.flags.set(Flag::Unauthenticated, false);
                 if before == Stage::Auth {
                     info!(peer:% = self.peer; "#{} authenticated", self.id);
                 }
@@ -453,13 +453,13 @@ impl<T: Stream> Connection<T> {
         if has_answers && self.flags.has(Flag::Writable) && !self.is_blocked() {
             match write(&mut self.stream, &mut self.flags, answers) {
                 Ok(count) => sent = count,
-                Err(error) => return self.break_off(end_of(&error)),
+                Err(error) => return self.abort(end_of(&error)),
             }
         }
         *shared.bytes_sent += sent as u64;
         shared.batch.release_message();
         if let Err(error) = self.session.keep(shared.batch, sent) {
-            self.break_off(End::Failed(error));
+            self.abort(End::Failed(error));
         }
         shared.batch.finish();
         self.shut_down_output();
@@ -479,22 +479,22 @@ impl<T: Stream> Connection<T> {
     }
 
     /// Pings a silent peer; gives up one that stayed silent after that.
-    fn look_for_silence<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
+    fn check_keepalive<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
         if shared.limits.ping_interval.is_none() || !self.has_pings() {
             return;
         }
-        if self.flags.replace(Flag::Heard, false) {
+        if self.flags.replace(Flag::Active, false) {
             self.flags.set(Flag::Pinged, false);
         } else if self.flags.has(Flag::Pinged) {
             self.fail(Error::PingTimeout, shared);
         } else {
             self.flags.set(Flag::Pinged, true);
-            self.tell(shared, |_, outbox| outbox.ping());
+            self.with_outbox(shared, |_, outbox| outbox.ping());
         }
     }
 
     /// Whether the service would send more, if it is one that sends unasked.
-    fn wants_to_flood<S: Service>(&self, service: &S) -> bool {
+    fn wants_to_send<S: Service>(&self, service: &S) -> bool {
         service.sends_unasked()
             && self.flags.has(Flag::Writable)
             && self.session.stage() == Stage::Open
@@ -544,8 +544,8 @@ impl<T: Stream> Connection<T> {
     }
 
     /// Whether it had much to say when it was last heard.
-    pub(super) fn is_greedy(&self) -> bool {
-        self.flags.has(Flag::Greedy)
+    pub(super) fn is_bulk(&self) -> bool {
+        self.flags.has(Flag::Bulk)
     }
 
     /// Whether its last batch took all that it may take in one turn.
@@ -554,8 +554,8 @@ impl<T: Stream> Connection<T> {
     }
 
     /// Whether it is still to be let in.
-    pub(super) fn is_entering(&self) -> bool {
-        self.flags.has(Flag::Entering)
+    pub(super) fn is_unauthenticated(&self) -> bool {
+        self.flags.has(Flag::Unauthenticated)
     }
 
     pub(super) fn stream_mut(&mut self) -> &mut T {

@@ -123,7 +123,7 @@ impl SystemListener {
     ///
     /// # Errors
     /// What the operating system says.
-    pub fn adopt(
+    pub fn from_fd(
         descriptor: OwnedFd,
         address: &Address,
         acceptor: Option<&Acceptor>,

@@ -9,7 +9,7 @@ pub(crate) use zlib::Codec;
 mod zlib {
     use crate::proto::deflate::History;
     use crate::proto::error::Error;
-    use crate::proto::send_buffer::Store;
+    use crate::proto::send_buffer::SendBuffer;
     use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
     /// 7.2.2: what a sender removes from the end of a message, and a receiver appends.
@@ -41,7 +41,7 @@ mod zlib {
         inflater: Option<Decompress>,
         deflaters: [Option<Compress>; 7],
         /// Where a message is compressed to; kept from one to the next.
-        output: Store,
+        output: SendBuffer,
         /// Bytes that were compressed, and bytes that came out of decompressing, in this batch.
         work: usize,
     }
@@ -58,10 +58,10 @@ mod zlib {
             history: &[u8],
             limit: usize,
             room: usize,
-        ) -> Result<Store, Error> {
+        ) -> Result<SendBuffer, Error> {
             let inflater =
                 self.inflater.get_or_insert_with(|| Decompress::new_with_window_bits(false, 15));
-            let output = Store::default();
+            let output = SendBuffer::default();
             let mut stream = Stream { inflater, history, limit, room, output, ended: true };
             let result = stream.inflate_all(message);
             self.work = self.work.saturating_add(stream.output.len());
@@ -91,7 +91,7 @@ mod zlib {
             history: Option<&History>,
             window_bits: u8,
             room: usize,
-        ) -> Result<Option<Store>, Error> {
+        ) -> Result<Option<SendBuffer>, Error> {
             let bytes: usize = parts.iter().map(|part| part.len()).sum();
             // zlib has no window of 8 bits. Without history, what is no longer than it needs no more.
             let fits = window_bits >= WINDOW_BITS_MIN || (bytes <= 256 && history.is_none());
@@ -122,7 +122,7 @@ mod zlib {
         }
 
         /// Keeps the space of a message that was sent for the next one, unless it is large.
-        pub(crate) fn reuse(&mut self, mut output: Store) {
+        pub(crate) fn reuse(&mut self, mut output: SendBuffer) {
             output.clear(OUTPUT_BYTES_KEPT);
             self.output = output;
         }
@@ -134,7 +134,7 @@ mod zlib {
         history: &'a [u8],
         limit: usize,
         room: usize,
-        output: Store,
+        output: SendBuffer,
         /// The stream has ended, or has not begun. 7.2.3.4: a block with BFINAL ends the stream, but not
         /// the message; what follows may still refer to what came before.
         ended: bool,
@@ -196,10 +196,10 @@ mod zlib {
             self.output.reserve(wanted, OUTPUT_BYTES_KEPT, room)?;
             let before = self.inflater.total_in();
             let status = match &mut self.output {
-                Store::Heap(output) => {
+                SendBuffer::Heap(output) => {
                     self.inflater.decompress_vec(input, output, FlushDecompress::Sync)
                 }
-                Store::Pages { pages, len } => {
+                SendBuffer::Pages { pages, len } => {
                     let before = self.inflater.total_out();
                     let place = &mut pages[*len..];
                     let place_bytes = place.len().min(wanted);
@@ -224,7 +224,7 @@ mod zlib {
     fn deflate_all(
         deflater: &mut Compress,
         mut input: &[u8],
-        output: &mut Store,
+        output: &mut SendBuffer,
         flush: FlushCompress,
         room: usize,
     ) -> Result<(), Error> {
@@ -233,11 +233,11 @@ mod zlib {
             output.reserve(OUTPUT_BYTES, OUTPUT_BYTES_KEPT, room)?;
             let before = deflater.total_in();
             let (status, has_space) = match output {
-                Store::Heap(output) => {
+                SendBuffer::Heap(output) => {
                     let status = deflater.compress_vec(input, output, flush);
                     (status, output.len() < output.capacity())
                 }
-                Store::Pages { pages, len } => {
+                SendBuffer::Pages { pages, len } => {
                     let before = deflater.total_out();
                     let status = deflater.compress(input, &mut pages[*len..], flush);
                     *len += (deflater.total_out() - before) as usize;
@@ -353,7 +353,7 @@ mod zlib {
 mod without {
     use crate::proto::deflate::History;
     use crate::proto::error::Error;
-    use crate::proto::send_buffer::Store;
+    use crate::proto::send_buffer::SendBuffer;
 
     /// Stands in where compression is not built in, and is never agreed on.
     #[derive(Debug, Default)]
@@ -366,7 +366,7 @@ mod without {
             _history: &[u8],
             _limit: usize,
             _room: usize,
-        ) -> Result<Store, Error> {
+        ) -> Result<SendBuffer, Error> {
             Err(Error::DeflateInvalid)
         }
 
@@ -382,10 +382,10 @@ mod without {
             _history: Option<&History>,
             _window_bits: u8,
             _room: usize,
-        ) -> Result<Option<Store>, Error> {
+        ) -> Result<Option<SendBuffer>, Error> {
             Ok(None)
         }
 
-        pub(crate) fn reuse(&mut self, _output: Store) {}
+        pub(crate) fn reuse(&mut self, _output: SendBuffer) {}
     }
 }

@@ -9,7 +9,7 @@ pub(crate) mod codec;
 pub(crate) mod negotiation;
 
 use super::error::Error;
-use super::send_buffer::Store;
+use super::send_buffer::SendBuffer;
 
 /// Whether and how a server or client agrees to compress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl Agreement {
 
 /// The end of what was sent or received: what later messages may refer to.
 #[derive(Debug, Default)]
-pub(crate) struct History(Store);
+pub(crate) struct History(SendBuffer);
 
 impl History {
     /// The largest window: 2^15 bytes (RFC 1951 §2).

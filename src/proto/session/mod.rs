@@ -19,8 +19,8 @@ use super::handshake;
 use super::line::Line;
 use super::message::{Kind, Piece};
 use super::outbox::Outbox;
-use super::send_buffer::Store;
-use super::send_state::{Link, Stage};
+use super::send_buffer::SendBuffer;
+use super::send_state::{SendState, Stage};
 use super::unfinished::Unfinished;
 use super::websocket::WebSocket;
 use super::{Role, Status};
@@ -31,7 +31,7 @@ use step::Found;
 #[derive(Debug)]
 pub struct Session {
     config: Rc<Config>,
-    link: Link,
+    send_state: SendState,
     receiver: Receiver,
     unfinished: Unfinished,
     /// Whole messages received for the service so far; stops at the largest number.
@@ -55,13 +55,13 @@ enum Receiver {
 impl Session {
     /// A session that has neither sent nor received anything.
     pub fn new(config: Rc<Config>) -> Self {
-        let link = Link {
+        let send_state = SendState {
             role: config.role,
             is_websocket: config.framing == Framing::WebSocket,
             stage: Stage::Handshake,
             close_sent: false,
             peer_close_code: 0,
-            deaf: false,
+            discarding: false,
             is_mid_frame: false,
         };
         let receiver = match config.framing {
@@ -71,7 +71,7 @@ impl Session {
         };
         Self {
             config,
-            link,
+            send_state,
             receiver,
             unfinished: Unfinished::default(),
             messages: 0,
@@ -90,7 +90,7 @@ impl Session {
     /// The rule the peer broke. Call [`fail`](Self::fail) with it; a session never recovers.
     #[inline]
     pub fn step<'b>(&'b mut self, batch: &'b mut Batch) -> Result<Status<Step<'b>>, Error> {
-        match self.link.stage {
+        match self.send_state.stage {
             Stage::Handshake => self.step_handshake(batch),
             Stage::Auth => self.step_auth(batch),
             Stage::Open => self.step_open(batch),
@@ -104,13 +104,13 @@ impl Session {
     /// What the end came too early for; then call [`fail`](Self::fail). Otherwise the session is closing,
     /// and the step may bring a last line.
     pub fn receive_eof<'b>(&'b mut self, batch: &'b mut Batch) -> Result<Step<'b>, Error> {
-        let is_deaf = self.is_deaf();
-        match (self.link.stage, &mut self.receiver) {
+        let is_discarding = self.is_discarding();
+        match (self.send_state.stage, &mut self.receiver) {
             (Stage::Handshake, _) if batch.unread().is_empty() => Ok(self.nothing(batch)),
             (Stage::Handshake, _) => Err(Error::HandshakeTruncated),
             (Stage::Auth, _) => Err(Error::AuthTruncated),
             (Stage::Open, Receiver::WebSocket(_)) => Err(Error::ClosedAbnormally),
-            (Stage::Open | Stage::Closing, Receiver::Line(line)) if !is_deaf => {
+            (Stage::Open | Stage::Closing, Receiver::Line(line)) if !is_discarding => {
                 match line.finish(&self.unfinished) {
                     Some(piece) => {
                         let found = self.found(batch, piece)?;
@@ -126,12 +126,12 @@ impl Session {
     /// Queues the last words for an error (an HTTP answer, or a close frame with its code; nothing on
     /// line and raw framings) and is deaf from then on.
     pub fn fail(&mut self, error: Error, batch: &mut Batch) {
-        let is_refusal = self.link.stage == Stage::Handshake
-            && self.link.is_websocket
-            && self.link.role == Role::Server;
+        let is_refusal = self.send_state.stage == Stage::Handshake
+            && self.send_state.is_websocket
+            && self.send_state.role == Role::Server;
         let refusal = is_refusal.then(|| handshake::refusal(error, batch.unread()));
         let mut outbox = self.outbox(batch);
-        match outbox.link.stage {
+        match outbox.send_state.stage {
             Stage::Handshake => {
                 if let Some(refusal) = refusal {
                     outbox.push_bytes(&refusal);
@@ -142,15 +142,15 @@ impl Session {
             }
             _ => {}
         }
-        self.link.stage = Stage::Closing;
-        self.link.close_sent = true;
-        self.link.deaf = true;
+        self.send_state.stage = Stage::Closing;
+        self.send_state.close_sent = true;
+        self.send_state.discarding = true;
         self.forget_received();
     }
 
     /// Begins to close from our side, with our own reason.
     pub fn close(&mut self, code: CloseCode, batch: &mut Batch) {
-        match self.link.stage {
+        match self.send_state.stage {
             Stage::Handshake => self.fail(Error::ServiceUnavailable, batch),
             Stage::Auth | Stage::Open => {
                 self.outbox(batch).close(code);
@@ -162,13 +162,13 @@ impl Session {
 
     /// Begins to close after the end of input, when everything was answered.
     pub fn finish(&mut self) {
-        self.link.stage = Stage::Closing;
-        self.link.close_sent = true;
-        self.link.deaf = true;
+        self.send_state.stage = Stage::Closing;
+        self.send_state.close_sent = true;
+        self.send_state.discarding = true;
     }
 
     /// Forgets everything: the stream is gone, and nothing can be sent or received any more.
-    pub fn abandon(&mut self) {
+    pub fn abort(&mut self) {
         self.finish();
         self.unfinished = Unfinished::default();
     }
@@ -176,19 +176,19 @@ impl Session {
     /// Says what is due when the current stage's deadline has passed, and returns what that means.
     pub fn time_out(&mut self, batch: &mut Batch) -> Error {
         let error = self.timeout_error();
-        match self.link.stage {
+        match self.send_state.stage {
             // Before a WebSocket is open there is an HTTP answer for it.
             Stage::Handshake => self.fail(error, batch),
             // The peer may be slow, but it broke no rule and can answer a Close.
             Stage::Auth | Stage::Open => self.close(error.close_code(), batch),
-            Stage::Closing => self.abandon(),
+            Stage::Closing => self.abort(),
         }
         error
     }
 
     /// What the passing of the current stage's deadline means.
     pub fn timeout_error(&self) -> Error {
-        match self.link.stage {
+        match self.send_state.stage {
             Stage::Handshake => Error::HandshakeTimeout,
             Stage::Auth => Error::AuthTimeout,
             Stage::Open => Error::IdleTimeout,
@@ -203,13 +203,13 @@ impl Session {
 
     /// The stage.
     pub fn stage(&self) -> Stage {
-        self.link.stage
+        self.send_state.stage
     }
 
     /// Whether a stop may close the session now: it is not in the middle of a message.
     pub fn is_between_messages(&self) -> bool {
         match &self.receiver {
-            _ if self.link.stage != Stage::Open => true,
+            _ if self.send_state.stage != Stage::Open => true,
             Receiver::WebSocket(websocket) => !websocket.is_in_message(),
             Receiver::Line(line) => !line.is_in_message(),
             Receiver::Raw => true,
@@ -230,27 +230,27 @@ impl Session {
     /// by the server". A server waits for the Close that answers its own, or clients that take an end of
     /// input for a loss would not see a closing handshake.
     pub fn wants_shutdown(&self) -> bool {
-        self.link.stage == Stage::Closing
-            && match (self.link.is_websocket, self.link.role) {
+        self.send_state.stage == Stage::Closing
+            && match (self.send_state.is_websocket, self.send_state.role) {
                 (false, _) => true,
                 (true, Role::Server) => !self.awaits_close(),
-                (true, Role::Client) => self.link.deaf && !self.is_cleanly_closed(),
+                (true, Role::Client) => self.send_state.discarding && !self.is_cleanly_closed(),
             }
     }
 
     /// Whether a server has said Close, though it may still wait to be sent, and the peer's is to come.
     pub fn awaits_close(&self) -> bool {
-        self.link.stage == Stage::Closing
-            && self.link.is_websocket
-            && self.link.role == Role::Server
-            && !self.link.deaf
-            && !self.link.is_mid_frame
+        self.send_state.stage == Stage::Closing
+            && self.send_state.is_websocket
+            && self.send_state.role == Role::Server
+            && !self.send_state.discarding
+            && !self.send_state.is_mid_frame
     }
 
     /// Waits no longer for the peer's Close: whatever comes in is dropped from now on.
     pub fn stop_awaiting_close(&mut self) {
         debug_assert!(self.awaits_close(), "only who waits can give up");
-        self.link.deaf = true;
+        self.send_state.discarding = true;
         self.forget_received();
         self.unfinished.drop_tail();
         self.unfinished.release();
@@ -258,12 +258,12 @@ impl Session {
 
     /// Whether both sides have said Close (RFC 6455 §7.1.4, "closed cleanly").
     pub fn is_cleanly_closed(&self) -> bool {
-        self.link.close_sent && self.link.peer_close_code != 0
+        self.send_state.close_sent && self.send_state.peer_close_code != 0
     }
 
     /// What a close frame of the peer says about the end.
     pub fn peer_end(&self) -> End {
-        match CloseCode(self.link.peer_close_code) {
+        match CloseCode(self.send_state.peer_close_code) {
             CloseCode(0) | CloseCode::NO_STATUS => End::Peer,
             code => End::PeerWithCode(code),
         }
@@ -298,9 +298,9 @@ impl Session {
     /// Ends a batch: keeps what is unread, and of the answers what was not among the first `sent` bytes.
     ///
     /// # Errors
-    /// [`Error::MemoryExhausted`]: what is kept has gaps. [`abandon`](Self::abandon) it.
+    /// [`Error::MemoryExhausted`]: what is kept has gaps. [`abort`](Self::abandon) it.
     pub fn keep(&mut self, batch: &Batch, sent: usize) -> Result<(), Error> {
-        let tail = if self.is_deaf() { &[] } else { batch.unread() };
+        let tail = if self.is_discarding() { &[] } else { batch.unread() };
         let answers = batch.answers();
         let is_all_sent = sent == answers[0].len() + answers[1].len();
         if tail.is_empty() && is_all_sent && self.unfinished.is_nothing() {
@@ -328,14 +328,17 @@ impl Session {
     }
 
     /// Whether what comes in means nothing any more.
-    fn is_deaf(&self) -> bool {
-        let has_end = self.link.is_websocket || self.config.late_messages;
-        self.link.stage == Stage::Closing && (self.link.deaf || !has_end)
+    fn is_discarding(&self) -> bool {
+        let has_end = self.send_state.is_websocket || self.config.late_messages;
+        self.send_state.stage == Stage::Closing && (self.send_state.discarding || !has_end)
     }
 
     /// Drops what was received in part: it will not be completed.
     pub(crate) fn forget_received(&mut self) {
-        if self.link.stage == Stage::Closing && !self.is_deaf() && self.config.late_messages {
+        if self.send_state.stage == Stage::Closing
+            && !self.is_discarding()
+            && self.config.late_messages
+        {
             return;
         }
         self.unfinished.take_assembly();
@@ -346,7 +349,7 @@ impl Session {
     fn outbox_into<'b>(&'b mut self, answers: Answers<'b>) -> Outbox<'b> {
         let deflate = self.config.deflate.filter(|_| self.agreement.is_on());
         Outbox {
-            link: &mut self.link,
+            send_state: &mut self.send_state,
             unfinished: &mut self.unfinished,
             agreement: self.agreement,
             compress_from: deflate.map_or(usize::MAX, |settings| settings.message_bytes_min),
@@ -356,7 +359,7 @@ impl Session {
 
     /// Decompresses a message that is all there.
     #[inline(never)]
-    fn inflate(&mut self, batch: &mut Batch, piece: &Piece) -> Result<Store, Error> {
+    fn inflate(&mut self, batch: &mut Batch, piece: &Piece) -> Result<SendBuffer, Error> {
         let limit = usize::try_from(self.config.limits.message_bytes_max).unwrap_or(usize::MAX);
         let takeover = self.agreement.receive_takeover();
         let assembled = self.unfinished.take_assembly();

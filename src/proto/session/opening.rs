@@ -79,7 +79,7 @@ impl Session {
         if self.config.auth.is_none() {
             return self.open(batch);
         }
-        self.link.stage = Stage::Auth;
+        self.send_state.stage = Stage::Auth;
         self.early_bytes = 0;
         if self.config.role == Role::Server {
             let mut challenge = [0; CHALLENGE_BYTES];
@@ -113,12 +113,12 @@ impl Session {
         batch: &mut Batch,
         auth: &Auth,
     ) -> Result<Status<Found>, Error> {
-        let wanted = match self.link.role {
+        let wanted = match self.send_state.role {
             Role::Server => auth.answer_bytes(),
             Role::Client => CHALLENGE_BYTES,
         };
         let Some(received) = batch.unread().get(..wanted) else { return Ok(Status::Partial) };
-        match self.link.role {
+        match self.send_state.role {
             Role::Server => {
                 let challenge = self.unfinished.take_nonce().expect("the challenge was sent");
                 auth.verify_bare(&challenge, received)?;
@@ -150,7 +150,7 @@ impl Session {
             Some(place) => batch.payload(place).to_vec(),
             None => self.unfinished.take_assembly().to_vec(),
         };
-        match self.link.role {
+        match self.send_state.role {
             Role::Server => {
                 let challenge = self.unfinished.take_nonce().expect("the challenge was sent");
                 auth.verify_message(&challenge, piece.kind, &payload)?;
@@ -172,7 +172,7 @@ impl Session {
     fn receive_auth_frame(&mut self, batch: &mut Batch) -> Result<Status<Received>, Error> {
         let Receiver::WebSocket(websocket) = &mut self.receiver else { unreachable!() };
         let rules = Rules {
-            role: self.link.role,
+            role: self.send_state.role,
             // The limit on everything includes one on the message.
             message_bytes_max: u64::MAX,
             whole_messages: true,
@@ -186,7 +186,7 @@ impl Session {
         };
         let charged = frame_bytes.saturating_add(self.early_bytes.into());
         if charged > UNAUTHENTICATED_BYTES_MAX {
-            return Err(match self.link.role {
+            return Err(match self.send_state.role {
                 Role::Server => Error::AuthTooLong,
                 Role::Client => Error::ChallengeMalformed,
             });
@@ -201,7 +201,7 @@ impl Session {
     /// Sends a challenge or an answer: bare, or as one message.
     fn send_auth(&mut self, batch: &mut Batch, kind: Kind, bytes: &[u8]) {
         let mut outbox = self.outbox(batch);
-        if outbox.link.is_websocket {
+        if outbox.send_state.is_websocket {
             outbox.push_frame(kind.opcode(), &[bytes]);
         } else {
             outbox.push_bytes(bytes);
@@ -209,7 +209,7 @@ impl Session {
     }
 
     fn open<'b>(&'b mut self, batch: &'b mut Batch) -> Step<'b> {
-        self.link.stage = Stage::Open;
+        self.send_state.stage = Stage::Open;
         Step::new(self, batch, Found::Open)
     }
 }

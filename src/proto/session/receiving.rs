@@ -3,7 +3,7 @@
 use super::step::Found;
 use super::{Receiver, Session, Step};
 use crate::proto::message::{Kind, Piece};
-use crate::proto::send_buffer::Store;
+use crate::proto::send_buffer::SendBuffer;
 use crate::proto::send_state::Stage;
 use crate::proto::websocket::{Received, Rules};
 use crate::proto::{Batch, CloseCode, Error, Role, Status};
@@ -70,18 +70,18 @@ impl Session {
     #[inline]
     fn rules(&self) -> Rules {
         Rules {
-            role: self.link.role,
+            role: self.send_state.role,
             message_bytes_max: self.config.limits.message_bytes_max,
             whole_messages: self.config.whole_messages,
             compression: self.agreement.is_on(),
-            skip_data: self.link.close_sent && !self.config.late_messages,
+            skip_data: self.send_state.close_sent && !self.config.late_messages,
         }
     }
 
     /// Answers control frames. RFC 6455 §5.4: they "MAY be injected in the middle of a fragmented
     /// message", and do not touch it.
     pub(super) fn receive_control(&mut self, batch: &mut Batch, received: Received) -> Found {
-        let is_client = self.link.role == Role::Client;
+        let is_client = self.send_state.role == Role::Client;
         match received {
             Received::Ping(place) => {
                 let (payload, answers) = batch.lend(place);
@@ -90,15 +90,15 @@ impl Session {
             Received::Close(code, place) => {
                 if is_client {
                     let reason = batch.payload(place).get(2..).unwrap_or_default().to_vec();
-                    batch.hold_assembled(Store::Heap(reason));
+                    batch.hold_assembled(SendBuffer::Heap(reason));
                 }
                 // 5.5.1: "If an endpoint receives a Close frame and did not previously send a Close
                 // frame, the endpoint MUST send a Close frame in response."
                 self.outbox(batch).push_close(code);
                 // 7.1.5: without a code, it "is considered to be 1005".
-                self.link.peer_close_code = code.unwrap_or(CloseCode::NO_STATUS).0;
-                self.link.deaf = true;
-                self.link.stage = Stage::Closing;
+                self.send_state.peer_close_code = code.unwrap_or(CloseCode::NO_STATUS).0;
+                self.send_state.discarding = true;
+                self.send_state.stage = Stage::Closing;
                 self.forget_received();
                 return if is_client { Found::Close } else { Found::Nothing };
             }
@@ -117,7 +117,7 @@ impl Session {
         if unread == 0 {
             return Ok(Status::Partial);
         }
-        if self.is_deaf() {
+        if self.is_discarding() {
             batch.consume(unread);
             return Ok(Status::Complete(self.nothing(batch)));
         }
@@ -126,7 +126,7 @@ impl Session {
             Ok(Status::Complete(found)) => found,
             // Nothing can be said about it any more.
             Err(_) => {
-                self.link.deaf = true;
+                self.send_state.discarding = true;
                 self.forget_received();
                 Found::Nothing
             }

@@ -1,7 +1,7 @@
 //! Streams with something wrong in them, in all kinds of pieces.
 
 use super::*;
-use crate::load::generator::in_flight::Flights;
+use crate::load::generator::in_flight::InFlight;
 use crate::load::generator::payload::{Contents, Stamp};
 use crate::load::plan::Content;
 use crate::proto::Framing;
@@ -23,14 +23,14 @@ fn contents(framing: Framing, bytes: usize) -> Contents {
 }
 
 /// Messages in flight, and their bytes.
-fn in_flight(contents: &Contents, count: u64) -> (Flights, Vec<Vec<u8>>) {
-    let mut flights = Flights::default();
+fn sent_messages(contents: &Contents, count: u64) -> (InFlight, Vec<Vec<u8>>) {
+    let mut in_flight = InFlight::default();
     let messages = (0..count).map(|number| {
-        flights.depart(NOW + number);
+        in_flight.push(NOW + number);
         message(contents, number)
     });
     let messages = messages.collect();
-    (flights, messages)
+    (in_flight, messages)
 }
 
 fn message(contents: &Contents, number: u64) -> Vec<u8> {
@@ -50,24 +50,24 @@ fn read(contents: &Contents, count: u64, bytes: &[u8]) -> Vec<Seen> {
 }
 
 fn read_by(contents: &Contents, count: u64, bytes: &[u8], size: usize) -> Vec<Seen> {
-    let (mut flights, _) = in_flight(contents, count);
+    let (mut in_flight, _) = sent_messages(contents, count);
     let mut stream = Stream::new();
     let mut seen = Vec::new();
     for mut piece in bytes.chunks(size.min(bytes.len().max(1))) {
         while !piece.is_empty() {
             let now = NOW + 1_000;
-            let sender = Sender { contents, flights: &flights, connection: CONNECTION, now };
+            let sender = Sender { contents, in_flight: &in_flight, connection: CONNECTION, now };
             let (used, echo) = stream.take(sender, piece);
             piece = &piece[used..];
             note_junk(&mut stream, &mut seen);
             if let Some(Echo::Intact(number) | Echo::Corrupted(number)) = echo {
-                flights.land(number).expect("it was in flight");
+                in_flight.complete(number).expect("it was in flight");
             }
             seen.extend(echo.map(Echoed));
         }
     }
     let now = NOW + 1_000;
-    stream.give_up(Sender { contents, flights: &flights, connection: CONNECTION, now });
+    stream.give_up(Sender { contents, in_flight: &in_flight, connection: CONNECTION, now });
     note_junk(&mut stream, &mut seen);
     seen
 }
@@ -91,7 +91,7 @@ fn echoes_are_found_in_any_pieces_and_any_order() {
     for framing in FRAMINGS {
         for bytes in [2, 5, 8, 20, 24, 25, 26, 64, 300] {
             let contents = contents(framing, bytes);
-            let (_, messages) = in_flight(&contents, 4);
+            let (_, messages) = sent_messages(&contents, 4);
             assert_eq!(read(&contents, 4, &messages.concat()), intact(0..4), "{bytes}");
             let swapped = [&messages[1][..], &messages[0], &messages[3], &messages[2]].concat();
             assert_eq!(read(&contents, 4, &swapped), intact([1, 0, 3, 2]), "{bytes}");
@@ -105,7 +105,7 @@ fn echoes_are_found_in_any_pieces_and_any_order() {
 fn a_banner_is_one_unknown_message_and_costs_nothing_else() {
     for (framing, banner) in FRAMINGS.into_iter().zip(["220 ready ", "220 ready\n"]) {
         let contents = contents(framing, 64);
-        let (_, messages) = in_flight(&contents, 3);
+        let (_, messages) = sent_messages(&contents, 3);
         let expected = [vec![Unknown], intact(0..3)].concat();
         let bytes = [banner.as_bytes(), &messages.concat()].concat();
         assert_eq!(read(&contents, 3, &bytes), expected);
@@ -120,7 +120,7 @@ fn a_banner_is_one_unknown_message_and_costs_nothing_else() {
 fn a_byte_that_is_lost_costs_one_message_wherever_it_was() {
     for framing in FRAMINGS {
         let contents = contents(framing, 64);
-        let (_, messages) = in_flight(&contents, 4);
+        let (_, messages) = sent_messages(&contents, 4);
         for lost in 0..64 {
             let mut bytes = messages.concat();
             bytes.remove(64 + lost);
@@ -137,7 +137,7 @@ fn a_byte_that_is_lost_costs_one_message_wherever_it_was() {
 fn a_byte_that_is_inserted_costs_one_message_at_most() {
     for framing in FRAMINGS {
         let contents = contents(framing, 64);
-        let (_, messages) = in_flight(&contents, 4);
+        let (_, messages) = sent_messages(&contents, 4);
         for inserted in [b'!', b'a', b'\n'] {
             for place in 1..64 {
                 let mut bytes = messages.concat();
@@ -166,7 +166,7 @@ fn is_fault_of(seen: Seen, number: u64) -> bool {
 fn a_flipped_bit_costs_one_message() {
     for framing in FRAMINGS {
         let contents = contents(framing, 64);
-        let (_, messages) = in_flight(&contents, 3);
+        let (_, messages) = sent_messages(&contents, 3);
         for bit in 0..64 * 8 {
             let mut bytes = messages.concat();
             bytes[64 + bit / 8] ^= 1 << (bit % 8);
@@ -181,9 +181,9 @@ fn a_flipped_bit_costs_one_message() {
 #[test]
 fn a_short_response_is_unknown_before_more_comes() {
     let contents = contents(Framing::Raw, 64);
-    let (flights, _) = in_flight(&contents, 1);
+    let (in_flight, _) = sent_messages(&contents, 1);
     let sender =
-        Sender { contents: &contents, flights: &flights, connection: CONNECTION, now: NOW };
+        Sender { contents: &contents, in_flight: &in_flight, connection: CONNECTION, now: NOW };
     let mut stream = Stream::new();
     assert_eq!(stream.take(sender, b"error: busy"), (11, None));
     assert_eq!(stream.take_junk(), Some(Junk { messages: 1, begins: true }));
@@ -199,9 +199,9 @@ fn a_short_response_is_unknown_before_more_comes() {
 #[test]
 fn the_search_is_linear() {
     let contents = contents(Framing::Raw, 64);
-    let (flights, _) = in_flight(&contents, 1);
+    let (in_flight, _) = sent_messages(&contents, 1);
     let sender =
-        Sender { contents: &contents, flights: &flights, connection: CONNECTION, now: NOW };
+        Sender { contents: &contents, in_flight: &in_flight, connection: CONNECTION, now: NOW };
     // Every window has the characters of a stamp. Four bytes at a time, this is slow if it is not linear.
     let junk = vec![b'z'; 1 << 20];
     let mut stream = Stream::new();

@@ -88,7 +88,7 @@ impl<'a> Comparison<'a> {
 }
 
 impl Change {
-    /// `B is 4.1 % faster ± 0.6 %`, `these differ by less than this machine can tell (± 3.9 %)`, or why neither
+    /// `B is 4.1 % faster ± 0.6 %`, `these differ by less than this machine can with_outbox (± 3.9 %)`, or why neither
     /// is known.
     pub fn sentence(&self) -> String {
         let it = match &self.difference {

@@ -115,7 +115,7 @@ fn sessions(criterion: &mut Criterion) {
             group.bench_with_input(id, &input, |bencher, input| {
                 bencher.iter(|| {
                     echo.receive(black_box(input));
-                    echo.answer()
+                    echo.response()
                 });
             });
         }
@@ -141,7 +141,7 @@ fn compression(criterion: &mut Criterion) {
             group.bench_function(BenchmarkId::new(format!("inflate, {unit}"), bytes), |bencher| {
                 bencher.iter(|| {
                     server.receive(black_box(&input));
-                    server.answer()
+                    server.response()
                 });
             });
             group.bench_function(BenchmarkId::new(format!("deflate, {unit}"), bytes), |bencher| {

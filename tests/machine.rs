@@ -57,7 +57,7 @@ impl Tree {
     /// The first wall of a plan.
     #[track_caller]
     fn limit(&self, plan: &Plan) -> Limit {
-        self.machine().first_wall(plan).expect("some limit is known")
+        self.machine().first_limit(plan).expect("some limit is known")
     }
 }
 

@@ -50,7 +50,7 @@ impl Scene {
         for round in 0..Self::WARM_UP + Self::COUNTED {
             self.prepare();
             if round < worked {
-                black_box(self.server.answer());
+                black_box(self.server.response());
             }
         }
     }
@@ -59,7 +59,7 @@ impl Scene {
         if let Some(before) = &self.anew_after {
             self.server.restart();
             self.server.receive(before);
-            self.server.answer();
+            self.server.response();
         }
         self.server.receive(black_box(&self.input));
     }
@@ -105,7 +105,7 @@ fn beginnings() -> Vec<Scene> {
         encoding: Encoding::Raw,
         keys: vec![Key::new(b"open sesame".to_vec())],
     };
-    let answer = masked(Opcode::Binary, &auth.answer(&[7; CHALLENGE_BYTES]));
+    let answer = masked(Opcode::Binary, &auth.response(&[7; CHALLENGE_BYTES]));
     let guarded = Config { auth: Some(auth), ..websocket_server() };
     vec![
         Scene {

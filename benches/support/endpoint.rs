@@ -33,7 +33,7 @@ impl<S: Service> Endpoint<S> {
     pub(crate) fn after(config: Config, service: S, input: &[u8]) -> Self {
         let mut endpoint = Self::new(config, service);
         endpoint.receive(input);
-        endpoint.answer();
+        endpoint.response();
         endpoint
     }
 
@@ -50,7 +50,7 @@ impl<S: Service> Endpoint<S> {
     }
 
     /// What a connection does with what it read; how many bytes the answers have, all of which are sent.
-    pub(crate) fn answer(&mut self) -> usize {
+    pub(crate) fn response(&mut self) -> usize {
         let Self { session, batch, service, .. } = self;
         while let Status::Complete(step) = session.step(batch).expect("the input is valid") {
             let context = Context { connection: 1, messages: step.messages(), now: 0 };
@@ -71,11 +71,11 @@ impl<S: Service> Endpoint<S> {
 
     /// What the last call sent.
     pub(crate) fn sent(&self) -> Vec<u8> {
-        self.batch.answers().concat()
+        self.batch.output().concat()
     }
 
     fn send_all(&mut self) -> usize {
-        let sent = self.batch.answers().iter().map(|part| part.len()).sum();
+        let sent = self.batch.output().iter().map(|part| part.len()).sum();
         self.session.keep(&self.batch, sent).expect("there is memory");
         sent
     }

@@ -18,7 +18,7 @@ pub(super) struct Ended<'a> {
     /// It had got through its handshakes.
     pub(super) was_open: bool,
     /// A message had come.
-    pub(super) was_answered: bool,
+    pub(super) has_response: bool,
     /// The upgrade was asked for, and what came back.
     pub(super) was_requested: bool,
     pub(super) response: &'a [u8],
@@ -31,7 +31,7 @@ impl Default for Ended<'_> {
         Self {
             end: End::Peer,
             was_open: false,
-            was_answered: false,
+            has_response: false,
             was_requested: true,
             response: &[],
             reason: "",
@@ -56,7 +56,7 @@ impl Ended<'_> {
             End::Failed(Error::AuthTruncated) => {
                 format!("{url} ended the connection before its challenge was complete")
             }
-            End::Peer | End::Reset if has_key && !self.was_answered => format!(
+            End::Peer | End::Reset if has_key && !self.has_response => format!(
                 "{url} ended the connection without a reply: if it should reply, {CHECK_KEY}"
             ),
             End::Peer => format!("{url} ended the connection without a reply"),

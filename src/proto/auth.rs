@@ -84,7 +84,7 @@ pub struct Auth {
 
 impl Auth {
     /// How many bytes an answer takes where only its length ends it.
-    pub fn answer_bytes(&self) -> usize {
+    pub fn response_bytes(&self) -> usize {
         match self.encoding {
             Encoding::Raw => self.hash.digest_bytes(),
             Encoding::Hex => 2 * self.hash.digest_bytes(),
@@ -95,7 +95,7 @@ impl Auth {
     ///
     /// # Panics
     /// If there is no key.
-    pub fn answer(&self, challenge: &[u8]) -> Vec<u8> {
+    pub fn response(&self, challenge: &[u8]) -> Vec<u8> {
         let key = self.keys.first().expect("a client that answers has a key");
         let digest = match self.hash {
             Hash::Sha256 => mac::<Hmac<Sha256>>(key, challenge).finalize().into_bytes().to_vec(),
@@ -111,8 +111,8 @@ impl Auth {
     ///
     /// # Errors
     /// [`Error::AuthWrong`], [`Error::AuthLength`].
-    pub fn verify_bare(&self, challenge: &[u8], answer: &[u8]) -> Result<(), Error> {
-        self.verify(challenge, answer, self.encoding)
+    pub fn verify_bare(&self, challenge: &[u8], response: &[u8]) -> Result<(), Error> {
+        self.verify(challenge, response, self.encoding)
     }
 
     /// Whether an answer in a WebSocket message proves one of the keys: raw in a binary message,
@@ -120,21 +120,26 @@ impl Auth {
     ///
     /// # Errors
     /// [`Error::AuthWrong`], [`Error::AuthLength`].
-    pub fn verify_message(&self, challenge: &[u8], kind: Kind, answer: &[u8]) -> Result<(), Error> {
+    pub fn verify_message(
+        &self,
+        challenge: &[u8],
+        kind: Kind,
+        response: &[u8],
+    ) -> Result<(), Error> {
         let encoding = match kind {
             Kind::Binary => Encoding::Raw,
             Kind::Text => Encoding::Hex,
         };
-        self.verify(challenge, answer, encoding)
+        self.verify(challenge, response, encoding)
     }
 
-    fn verify(&self, challenge: &[u8], answer: &[u8], encoding: Encoding) -> Result<(), Error> {
+    fn verify(&self, challenge: &[u8], response: &[u8], encoding: Encoding) -> Result<(), Error> {
         let digest = match encoding {
-            Encoding::Raw => answer.to_vec(),
-            Encoding::Hex if answer.len() != 2 * self.hash.digest_bytes() => {
+            Encoding::Raw => response.to_vec(),
+            Encoding::Hex if response.len() != 2 * self.hash.digest_bytes() => {
                 return Err(Error::AuthLength);
             }
-            Encoding::Hex => from_hex(answer).ok_or(Error::AuthWrong)?,
+            Encoding::Hex => from_hex(response).ok_or(Error::AuthWrong)?,
         };
         if digest.len() != self.hash.digest_bytes() {
             return Err(Error::AuthLength);
@@ -173,24 +178,24 @@ mod tests {
         Auth { hash, encoding, keys: vec![Key::new(key.to_vec())] }
     }
 
-    fn hex_answer(hash: Hash, key: &[u8], data: &[u8]) -> String {
-        String::from_utf8(auth(hash, Encoding::Hex, key).answer(data)).unwrap()
+    fn hex_response(hash: Hash, key: &[u8], data: &[u8]) -> String {
+        String::from_utf8(auth(hash, Encoding::Hex, key).response(data)).unwrap()
     }
 
     #[test]
     fn vectors_of_rfc_2202_and_rfc_4231() {
         let data = b"what do ya want for nothing?";
-        assert_eq!(hex_answer(Hash::Md5, b"Jefe", data), "750c783e6ab0b503eaa86e310a5db738");
+        assert_eq!(hex_response(Hash::Md5, b"Jefe", data), "750c783e6ab0b503eaa86e310a5db738");
         assert_eq!(
-            hex_answer(Hash::Sha256, b"Jefe", data),
+            hex_response(Hash::Sha256, b"Jefe", data),
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
         );
         assert_eq!(
-            hex_answer(Hash::Md5, &[0x0b; 16], b"Hi There"),
+            hex_response(Hash::Md5, &[0x0b; 16], b"Hi There"),
             "9294727a3638bb1c13f48ef8158bfc9d"
         );
         assert_eq!(
-            hex_answer(
+            hex_response(
                 Hash::Sha256,
                 &[0xaa; 131],
                 b"Test Using Larger Than Block-Size Key - Hash Key First"
@@ -203,10 +208,10 @@ mod tests {
     fn a_key_that_is_not_ascii_and_digits_in_upper_case() {
         let challenge = [7; CHALLENGE_BYTES];
         let server = auth(Hash::Md5, Encoding::Hex, "芝麻开门".as_bytes());
-        let answer = server.answer(&challenge);
-        assert_eq!(answer.len(), 32);
-        assert_eq!(server.verify_bare(&challenge, &answer), Ok(()));
-        assert_eq!(server.verify_bare(&challenge, &answer.to_ascii_uppercase()), Ok(()));
+        let response = server.response(&challenge);
+        assert_eq!(response.len(), 32);
+        assert_eq!(server.verify_bare(&challenge, &response), Ok(()));
+        assert_eq!(server.verify_bare(&challenge, &response.to_ascii_uppercase()), Ok(()));
     }
 
     #[test]
@@ -215,18 +220,18 @@ mod tests {
         server.keys.push(Key::new(b"new".to_vec()));
         let challenge = [1; CHALLENGE_BYTES];
         for key in [&b"old"[..], b"new"] {
-            let answer = auth(Hash::Sha256, Encoding::Raw, key).answer(&challenge);
-            assert_eq!(server.verify_bare(&challenge, &answer), Ok(()));
-            assert_eq!(server.verify_bare(&[2; 32], &answer), Err(Error::AuthWrong));
-            assert_eq!(server.verify_bare(&challenge, &answer[1..]), Err(Error::AuthLength));
-            let digits = to_hex(&answer);
+            let response = auth(Hash::Sha256, Encoding::Raw, key).response(&challenge);
+            assert_eq!(server.verify_bare(&challenge, &response), Ok(()));
+            assert_eq!(server.verify_bare(&[2; 32], &response), Err(Error::AuthWrong));
+            assert_eq!(server.verify_bare(&challenge, &response[1..]), Err(Error::AuthLength));
+            let digits = to_hex(&response);
             assert_eq!(server.verify_message(&challenge, Kind::Text, &digits), Ok(()));
-            let length = server.verify_message(&challenge, Kind::Text, &answer);
+            let length = server.verify_message(&challenge, Kind::Text, &response);
             assert_eq!(length, Err(Error::AuthLength));
             let not_hex = server.verify_message(&challenge, Kind::Text, &[b'g'; 64]);
             assert_eq!(not_hex, Err(Error::AuthWrong));
         }
-        let other = auth(Hash::Sha256, Encoding::Raw, b"other").answer(&challenge);
+        let other = auth(Hash::Sha256, Encoding::Raw, b"other").response(&challenge);
         assert_eq!(server.verify_bare(&challenge, &other), Err(Error::AuthWrong));
     }
 

@@ -14,7 +14,7 @@
 //! batch counts what it does ([`Batch::is_full`]), and everything that it needs beside its buffer is taken from
 //! the room that it was given ([`Batch::allow`]).
 //!
-//! Invariant: `answers.start <= answers.end <= unread.start <= unread.end <= capacity`.
+//! Invariant: `output.start <= output.end <= unread.start <= unread.end <= capacity`.
 //! A reactor owns one batch for all its connections; between drives it holds nothing of any of them.
 
 use super::deflate::codec::Codec;
@@ -37,9 +37,9 @@ pub const BATCH_WORK_BYTES_MAX: usize = 1024 * 1024;
 /// See the [module documentation](self).
 pub struct Batch {
     bytes: Box<[u8]>,
-    answers: Range<usize>,
+    output: Range<usize>,
     unread: Range<usize>,
-    /// Answers that found no room in front of the unread bytes. They follow `answers`.
+    /// Answers that found no room in front of the unread bytes. They follow `output`.
     spill: Spill,
     /// The message that a session collected over several reads or decompressed, while it is lent to the service.
     assembled: SendBuffer,
@@ -54,7 +54,7 @@ impl Batch {
     pub fn new(capacity: usize, random: Random) -> Self {
         Self {
             bytes: vec![0; capacity].into_boxed_slice(),
-            answers: 0..0,
+            output: 0..0,
             unread: 0..0,
             spill: Spill::default(),
             assembled: SendBuffer::default(),
@@ -71,7 +71,7 @@ impl Batch {
     pub fn begin(&mut self, tail: &[u8]) {
         assert!(tail.len() < self.bytes.len(), "a tail leaves room to read");
         self.bytes[..tail.len()].copy_from_slice(tail);
-        self.answers = 0..0;
+        self.output = 0..0;
         self.unread = 0..tail.len();
         self.forget();
         self.finished_work = 0;
@@ -82,7 +82,7 @@ impl Batch {
     #[inline]
     pub fn finish(&mut self) {
         self.finished_work = self.spill.len() + self.codec.work();
-        self.answers = 0..0;
+        self.output = 0..0;
         self.unread = 0..0;
         self.forget();
     }
@@ -152,8 +152,8 @@ impl Batch {
     }
 
     /// The answers so far, in two parts that follow each other.
-    pub fn answers(&self) -> [&[u8]; 2] {
-        [&self.bytes[self.answers.clone()], self.spill.bytes()]
+    pub fn output(&self) -> [&[u8]; 2] {
+        [&self.bytes[self.output.clone()], self.spill.bytes()]
     }
 
     /// Gives up `count` bytes from the front of the unread ones.
@@ -172,9 +172,9 @@ impl Batch {
         header_bytes: usize,
     ) -> Range<usize> {
         let from = self.unread.start;
-        let behind_answers = self.answers.end + header_bytes;
-        let nothing_to_follow = self.answers.is_empty() || !self.spill.is_empty();
-        let to = if nothing_to_follow || behind_answers > from { from } else { behind_answers };
+        let output_end = self.output.end + header_bytes;
+        let nothing_to_follow = self.output.is_empty() || !self.spill.is_empty();
+        let to = if nothing_to_follow || output_end > from { from } else { output_end };
         if to != from {
             self.bytes.copy_within(from..from + count, to);
         }
@@ -192,18 +192,18 @@ impl Batch {
 
     /// Lends a payload and, beside it, the place for answers.
     #[inline]
-    pub(crate) fn lend(&mut self, place: Range<usize>) -> (&mut [u8], Answers<'_>) {
-        debug_assert!(place.start >= self.answers.end && place.end <= self.unread.start);
+    pub(crate) fn lend(&mut self, place: Range<usize>) -> (&mut [u8], Output<'_>) {
+        debug_assert!(place.start >= self.output.end && place.end <= self.unread.start);
         let (front, payload) = self.bytes[..place.end].split_at_mut(place.start);
-        let answers = Answers {
+        let output = Output {
             front,
             payload_bytes: payload.len(),
-            range: &mut self.answers,
+            range: &mut self.output,
             spill: &mut self.spill,
             random: &mut self.random,
             codec: &mut self.codec,
         };
-        (payload, answers)
+        (payload, output)
     }
 
     /// Takes over a collected message, to be lent. It is freed with the next one, or when the batch begins
@@ -220,16 +220,16 @@ impl Batch {
     }
 
     /// Lends the collected message like [`lend`](Self::lend).
-    pub(crate) fn lend_assembled(&mut self) -> (&mut [u8], Answers<'_>) {
-        let answers = Answers {
+    pub(crate) fn lend_assembled(&mut self) -> (&mut [u8], Output<'_>) {
+        let output = Output {
             front: &mut self.bytes[..self.unread.start],
             payload_bytes: 0,
-            range: &mut self.answers,
+            range: &mut self.output,
             spill: &mut self.spill,
             random: &mut self.random,
             codec: &mut self.codec,
         };
-        (&mut self.assembled, answers)
+        (&mut self.assembled, output)
     }
 
     /// Decompresses the payload that [`take_payload`](Self::take_payload) placed.
@@ -255,7 +255,7 @@ impl Batch {
     }
 
     /// The place for answers that belong to no payload.
-    pub(crate) fn open_answers(&mut self) -> Answers<'_> {
+    pub(crate) fn open_output(&mut self) -> Output<'_> {
         let place = self.unread.start..self.unread.start;
         self.lend(place).1
     }
@@ -267,7 +267,7 @@ impl Batch {
 }
 
 /// Where answers are written: into the consumed space in `front` while they fit, then into `spill`.
-pub(crate) struct Answers<'a> {
+pub(crate) struct Output<'a> {
     front: &'a mut [u8],
     /// Bytes of the lent payload that stand directly behind `front`: none if it was assembled elsewhere.
     payload_bytes: usize,
@@ -277,7 +277,7 @@ pub(crate) struct Answers<'a> {
     pub(crate) codec: &'a mut Codec,
 }
 
-impl Answers<'_> {
+impl Output<'_> {
     /// Appends `bytes`.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         match self.room(bytes.len()) {
@@ -409,17 +409,17 @@ mod tests {
         let place = batch.take_payload(4, None, 2);
         assert_eq!(place, 12..16);
         assert!(batch.lend(place).1.echo_in_place(Some(&HEADER), 4));
-        assert_eq!(batch.answers(), [&b"\x81\x04one.\x81\x04two."[..], b""]);
+        assert_eq!(batch.output(), [&b"\x81\x04one.\x81\x04two."[..], b""]);
     }
 
     #[test]
     fn what_has_no_room_spills_and_order_is_kept() {
         let mut batch = batch(b"hhhhhhone.hhhhhhtwo.");
-        batch.open_answers().push(b"spilled.");
+        batch.open_output().push(b"spilled.");
         batch.consume(6);
         let place = batch.take_payload(4, None, 2);
         assert!(!batch.lend(place).1.echo_in_place(Some(&HEADER), 4));
-        batch.open_answers().push(b"more");
-        assert_eq!(batch.answers(), [&b""[..], b"spilled.more"]);
+        batch.open_output().push(b"more");
+        assert_eq!(batch.output(), [&b""[..], b"spilled.more"]);
     }
 }

@@ -349,14 +349,14 @@ mod tests {
         Connection: keep-alive, Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
         Sec-WebSocket-Version: 13\r\n\r\n";
 
-    fn answer(request: &str) -> Result<String, Error> {
+    fn respond(request: &str) -> Result<String, Error> {
         let response = accept(request.as_bytes(), &Policy::default(), None)?.0;
         Ok(String::from_utf8(response).unwrap())
     }
 
     #[test]
     fn the_example_of_section_1_3() {
-        let response = answer(GOOD).unwrap();
+        let response = respond(GOOD).unwrap();
         assert!(response.starts_with("HTTP/1.1 101 "));
         assert!(response.contains("\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
     }
@@ -394,7 +394,7 @@ mod tests {
         ];
         for (from, to, error) in cases {
             assert!(GOOD.contains(from), "{from}");
-            assert_eq!(answer(&GOOD.replacen(from, to, 1)), Err(error), "{to}");
+            assert_eq!(respond(&GOOD.replacen(from, to, 1)), Err(error), "{to}");
         }
     }
 
@@ -415,7 +415,7 @@ mod tests {
             ("Connection: keep-alive, Upgrade", "Connection: a,,b\r\nConnection:UPGRADE"),
         ];
         for (from, to) in cases {
-            assert!(answer(&GOOD.replacen(from, to, 1)).is_ok(), "{to}");
+            assert!(respond(&GOOD.replacen(from, to, 1)).is_ok(), "{to}");
         }
     }
 
@@ -502,7 +502,7 @@ mod tests {
 
     #[test]
     fn who_expects_100_is_given_it_before_the_101() {
-        let response = answer(&GOOD.replacen("Host: a", "Host: a\r\nExpect: 100-continue", 1));
+        let response = respond(&GOOD.replacen("Host: a", "Host: a\r\nExpect: 100-continue", 1));
         assert!(response.unwrap().starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 "));
     }
 

@@ -36,7 +36,7 @@ pub struct Message<'a> {
     pub ends: bool,
     /// The frame that an echo of this piece begins with; `None` when it continues a frame, or when the
     /// framing has none.
-    pub(crate) answer: Option<Header>,
+    pub(crate) echo_header: Option<Header>,
     /// Whether an echo of this piece leaves no frame half sent.
     pub(crate) ends_frame: bool,
     /// Whether it came compressed, and an echo goes so too.
@@ -58,7 +58,7 @@ pub(crate) struct Piece {
     pub(crate) kind: Kind,
     pub(crate) begins: bool,
     pub(crate) ends: bool,
-    pub(crate) answer: Option<Header>,
+    pub(crate) echo_header: Option<Header>,
     pub(crate) ends_frame: bool,
     /// The payload is still to be decompressed; then it is all of the message.
     pub(crate) compressed: bool,
@@ -72,7 +72,7 @@ impl Piece {
             kind: Kind::Binary,
             begins,
             ends,
-            answer: None,
+            echo_header: None,
             ends_frame: true,
             compressed: false,
         }

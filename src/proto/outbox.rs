@@ -1,7 +1,7 @@
 //! Where answers go.
 
 use super::Role;
-use super::batch::Answers;
+use super::batch::Output;
 use super::deflate::Agreement;
 use super::error::CloseCode;
 use super::frame::{CONTROL_BYTES_MAX, Header, Opcode};
@@ -17,7 +17,7 @@ pub struct Outbox<'a> {
     pub(crate) agreement: Agreement,
     /// Messages of at least so many bytes are compressed.
     pub(crate) compress_from: usize,
-    pub(crate) answers: Answers<'a>,
+    pub(crate) output: Output<'a>,
 }
 
 impl Outbox<'_> {
@@ -42,10 +42,10 @@ impl Outbox<'_> {
         if message.compressed {
             return self.push_compressed(message.kind, &[message.payload]);
         }
-        if !self.answers.echo_in_place(message.answer.as_ref(), message.payload.len()) {
-            match message.answer {
-                Some(header) => self.answers.push_both(&header.encode(), message.payload),
-                None => self.answers.push(message.payload),
+        if !self.output.echo_in_place(message.echo_header.as_ref(), message.payload.len()) {
+            match message.echo_header {
+                Some(header) => self.output.push_both(&header.encode(), message.payload),
+                None => self.output.push(message.payload),
             }
         }
         self.send_state.is_mid_frame = !message.ends_frame;
@@ -68,7 +68,7 @@ impl Outbox<'_> {
             };
         }
         for part in parts {
-            self.answers.push(part);
+            self.output.push(part);
         }
     }
 
@@ -102,7 +102,7 @@ impl Outbox<'_> {
         }
         let header = Header::new(true, Opcode::Pong, payload.len() as u64);
         let in_place = self.send_state.role == Role::Server
-            && self.answers.echo_in_place(Some(&header), payload.len());
+            && self.output.echo_in_place(Some(&header), payload.len());
         if !in_place {
             self.push_frame(Opcode::Pong, &[payload]);
         }
@@ -126,7 +126,7 @@ impl Outbox<'_> {
 
     /// Sends bytes as they are: an HTTP head, a bare challenge or answer.
     pub(crate) fn push_bytes(&mut self, bytes: &[u8]) {
-        self.answers.push(bytes);
+        self.output.push(bytes);
     }
 
     /// Sends one message compressed (RFC 7692 §7.2.1), or as it is where that is not possible.
@@ -134,21 +134,21 @@ impl Outbox<'_> {
         let takeover = self.agreement.send_takeover();
         let history = if takeover { Some(&*self.unfinished.sent_history()) } else { None };
         let bits = self.agreement.send_window_bits();
-        let room = self.answers.room_beside();
-        let compressed = match self.answers.codec.deflate(parts, history, bits, room) {
+        let room = self.output.room_beside();
+        let compressed = match self.output.codec.deflate(parts, history, bits, room) {
             Ok(Some(compressed)) => compressed,
             Ok(None) => return self.push_frame(kind.opcode(), parts),
-            Err(_) => return self.answers.exhaust(),
+            Err(_) => return self.output.exhaust(),
         };
         let header = Header::new(true, kind.opcode(), 0);
-        self.answers.count_beside(compressed.len(), true);
+        self.output.count_beside(compressed.len(), true);
         self.push_with(Header { rsv1: true, ..header }, &[&compressed]);
-        self.answers.count_beside(compressed.len(), false);
-        self.answers.codec.reuse(compressed);
+        self.output.count_beside(compressed.len(), false);
+        self.output.codec.reuse(compressed);
         if takeover {
             let history = self.unfinished.sent_history();
             if parts.iter().any(|part| history.extend(part).is_err()) {
-                self.answers.exhaust();
+                self.output.exhaust();
             }
         }
     }
@@ -165,8 +165,8 @@ impl Outbox<'_> {
         header.payload_len = payload_len as u64;
         if self.send_state.role == Role::Client {
             // 5.3: "The masking key is a 32-bit value chosen at random by the client", one per frame.
-            header.masking_key = Some(self.answers.masking_key());
+            header.masking_key = Some(self.output.masking_key());
         }
-        self.answers.push_frame(&header, parts);
+        self.output.push_frame(&header, parts);
     }
 }

@@ -157,10 +157,10 @@ impl WebSocket {
         if !header.fin || header.rsv1 || !is_there || header.payload_len > bytes_max {
             return Ok(None);
         }
-        let answer_bytes = Header::new(true, header.opcode, header.payload_len).encoded_len();
+        let echo_bytes = Header::new(true, header.opcode, header.payload_len).encoded_len();
         batch.consume(header_bytes);
         let count = header.payload_len as usize;
-        let place = batch.take_payload(count, header.masking_key, answer_bytes);
+        let place = batch.take_payload(count, header.masking_key, echo_bytes);
         if kind == Kind::Text && !utf8::is_valid(batch.payload(place.clone())) {
             return Err(Error::InvalidUtf8);
         }
@@ -277,8 +277,9 @@ impl WebSocket {
             Delivery::Whole => ends,
         };
         let in_place = lend && collected == 0;
-        let answer = self.answer_header(delivery, kind, ends, collected + count);
-        let header_bytes = answer.filter(|_| in_place).map_or(0, |header| header.encoded_len());
+        let echo_header = self.echo_header(delivery, kind, ends, collected + count);
+        let header_bytes =
+            echo_header.filter(|_| in_place).map_or(0, |header| header.encoded_len());
         let place = batch.take_payload(count as usize, self.masking_key, header_bytes);
         if delivery != Delivery::Skip {
             self.validate(kind, batch.payload(place.clone()), ends)?;
@@ -295,11 +296,19 @@ impl WebSocket {
         let place = in_place.then_some(place);
         // A unit is a frame of its own in the echo, so only a stream can leave one half sent.
         let ends_frame = delivery != Delivery::Stream || ends_frame;
-        Ok(Received::Piece(Piece { place, kind, begins, ends, answer, ends_frame, compressed }))
+        Ok(Received::Piece(Piece {
+            place,
+            kind,
+            begins,
+            ends,
+            echo_header,
+            ends_frame,
+            compressed,
+        }))
     }
 
     /// The frame that an echo of the next piece begins with.
-    fn answer_header(
+    fn echo_header(
         &self,
         delivery: Delivery,
         kind: Kind,

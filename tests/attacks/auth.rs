@@ -13,7 +13,7 @@ fn server(key: &KeyFile, url: &str) -> Server {
 
 fn answer_to(challenge: &[u8]) -> Vec<u8> {
     let keys = vec![Key::new(KEY.into())];
-    Auth { hash: Hash::Sha256, encoding: Encoding::Raw, keys }.answer(challenge)
+    Auth { hash: Hash::Sha256, encoding: Encoding::Raw, keys }.response(challenge)
 }
 
 /// An answer that was right elsewhere: on another connection, on an earlier one, or as the challenge itself; on

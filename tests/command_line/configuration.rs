@@ -49,7 +49,7 @@ struct Running {
 
 impl Running {
     /// What it answers to `x`, up to so many bytes, or up to the end.
-    fn answer(&self, bytes_max: u64) -> String {
+    fn response(&self, bytes_max: u64) -> String {
         let address = self.urls[0].rsplit_once('/').expect("a URL of a TCP port").1;
         let mut stream = TcpStream::connect(address).expect("it listens");
         stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
@@ -62,7 +62,7 @@ impl Running {
 
     /// The service, by what it answers.
     fn service(&self) -> &'static str {
-        match self.answer(1).as_str() {
+        match self.response(1).as_str() {
             "x" => "echo",
             "[" => "timestamp",
             " " => "flood",
@@ -120,10 +120,10 @@ fn a_file_sets_the_flags_of_every_command() {
 fn numbers_and_units_in_a_file() {
     let file = ConfigFile::new("close-after = 1\nmax-message-size = \"4 KiB\"\n");
     let server = serve(&["--config", file.path(), "tcp://127.0.0.1:0"], &[], 1);
-    assert_eq!(server.answer(100), "x", "one echo and the end");
+    assert_eq!(server.response(100), "x", "one echo and the end");
     let with_environment = [("HALLOO_CLOSE_AFTER", "off")];
     let server = serve(&["--config", file.path(), "tcp://127.0.0.1:0"], &with_environment, 1);
-    assert_eq!(server.answer(1), "x");
+    assert_eq!(server.response(1), "x");
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn the_environment_names_the_file_and_every_flag() {
         ("HALLOO_CLOSE_AFTER", "1"),
     ];
     let server = serve(&["tcp://127.0.0.1:0"], &environment, 1);
-    assert_eq!(server.answer(100), "x", "one echo and the end");
+    assert_eq!(server.response(100), "x", "one echo and the end");
     server.program.wait_for_stderr(|log| log.lines().any(|line| line.starts_with('{')));
 }
 
@@ -183,7 +183,7 @@ fn a_file_that_cannot_be_read_or_is_no_toml() {
 fn a_switch_in_the_environment_is_on_or_off() {
     for (value, is_quiet) in [("1", true), ("yes", true), ("true", true), ("0", false)] {
         let server = serve(&["tcp://127.0.0.1:0"], &[("HALLOO_QUIET", value)], 1);
-        assert_eq!(server.answer(1), "x");
+        assert_eq!(server.response(1), "x");
         server.program.terminate();
         let stderr = server.program.wait().stderr;
         assert_eq!(stderr.is_empty(), is_quiet, "{value}: {stderr}");

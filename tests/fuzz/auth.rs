@@ -43,7 +43,7 @@ fn right_answer(auth: &Auth, framing: Framing) -> Vec<u8> {
     let setup = Setup { auth: Some(auth.clone()), ..Setup::new(framing) };
     let server = setup.server();
     let challenge = server.output().last_chunk::<CHALLENGE_BYTES>().expect("it has begun");
-    let answer = auth.answer(challenge);
+    let answer = auth.response(challenge);
     match (framing, auth.encoding) {
         (Framing::WebSocket, Encoding::Hex) => wire::masked(TEXT, &answer),
         (Framing::WebSocket, Encoding::Raw) => wire::masked(BINARY, &answer),

@@ -34,8 +34,8 @@ fn demanding(keys: &[&[u8]]) -> Vec<Setup> {
 }
 
 impl Setup {
-    fn answer_bytes(&self) -> usize {
-        self.auth.as_ref().expect("it demands one").answer_bytes()
+    fn response_bytes(&self) -> usize {
+        self.auth.as_ref().expect("it demands one").response_bytes()
     }
 
     /// An answer as it travels in this framing.
@@ -108,7 +108,7 @@ fn an_answer_to_an_earlier_challenge_is_worth_nothing() {
         let mut server = setup.server();
         let stale = [7; CHALLENGE_BYTES];
         assert_ne!(challenge(setup.framing, server.output()), stale);
-        let answer = setup.auth.as_ref().expect("it demands one").answer(&stale);
+        let answer = setup.auth.as_ref().expect("it demands one").response(&stale);
         server.receive(&setup.framed(&answer), setup.chunk);
         assert_eq!(server.error(), Some(Error::AuthWrong));
     }
@@ -119,7 +119,7 @@ fn bytes_behind_the_answer_belong_to_the_service() {
     for setup in demanding(&[b"sesame"]).iter().flat_map(Setup::everywhere) {
         let mut server = setup.server();
         let challenge = challenge(setup.framing, server.output());
-        let answer = setup.auth.as_ref().expect("it demands one").answer(&challenge);
+        let answer = setup.auth.as_ref().expect("it demands one").response(&challenge);
         let early = match setup.framing {
             Framing::WebSocket => wire::masked(BINARY, b"early\n"),
             Framing::Line | Framing::Raw => b"early\n".to_vec(),
@@ -140,7 +140,7 @@ fn bytes_behind_the_answer_belong_to_the_service() {
 #[test]
 fn a_wrong_answer_is_refused_when_its_last_byte_is_there() {
     for setup in demanding(&[b"sesame"]).iter().flat_map(Setup::everywhere) {
-        let wrong = setup.framed(&vec![b'0'; setup.answer_bytes()]);
+        let wrong = setup.framed(&vec![b'0'; setup.response_bytes()]);
         let mut server = setup.server();
         let before = server.output().len();
         server.receive(&wrong[..wrong.len() - 1], setup.chunk);
@@ -178,7 +178,7 @@ fn a_client_with_another_key_stays_outside() {
 fn a_short_answer_waits_and_ends_with_the_input() {
     for setup in demanding(&[b"sesame"]).iter().flat_map(Setup::everywhere) {
         let mut server = setup.server();
-        let answer = setup.framed(&vec![b'0'; setup.answer_bytes()]);
+        let answer = setup.framed(&vec![b'0'; setup.response_bytes()]);
         server.receive(&answer[..answer.len() - 1], setup.chunk);
         server.receive_eof();
         assert_eq!(server.error(), Some(Error::AuthTruncated));
@@ -209,7 +209,7 @@ fn a_message_of_the_wrong_length_is_no_answer() {
     let setups = demanding(&[b"sesame"]);
     let on_websocket = setups.iter().filter(|setup| setup.framing == Framing::WebSocket);
     for setup in on_websocket.flat_map(Setup::everywhere) {
-        let right = setup.answer_bytes();
+        let right = setup.response_bytes();
         // A header of eight bytes and 248 are 256.
         for len in [0, 1, right - 1, right + 1, 248, 249, BEYOND_ONE] {
             let mut server = setup.server_given(&setup.framed(&vec![b'0'; len]));
@@ -243,7 +243,7 @@ fn upper_case_digits_are_taken() {
     for setup in setups.iter().filter(hex).flat_map(Setup::everywhere) {
         let mut server = setup.server();
         let challenge = challenge(setup.framing, server.output());
-        let answer = setup.auth.as_ref().expect("it demands one").answer(&challenge);
+        let answer = setup.auth.as_ref().expect("it demands one").response(&challenge);
         server.receive(&setup.framed(&answer.to_ascii_uppercase()), setup.chunk);
         assert_eq!(server.events(), [Open]);
     }
@@ -255,7 +255,7 @@ fn an_answer_may_be_fragmented_with_pings_in_between() {
     let setup = Setup { auth: Some(demanded.clone()), ..Setup::new(Framing::WebSocket) };
     for setup in setup.everywhere() {
         let mut server = setup.server();
-        let answer = demanded.answer(&challenge(setup.framing, server.output()));
+        let answer = demanded.response(&challenge(setup.framing, server.output()));
         let frames = [
             wire::masked(FIRST_BINARY, &answer[..10]),
             wire::masked(PING, b"slow"),
@@ -264,8 +264,8 @@ fn an_answer_may_be_fragmented_with_pings_in_between() {
         ];
         server.receive(&frames.concat(), setup.chunk);
         assert_eq!(server.events(), [Open, Binary(b"in")]);
-        let answers = [Frame::new(PONG, b"slow"), Frame::new(BINARY, b"in")];
-        assert_eq!(server.frames()[1..], answers);
+        let output = [Frame::new(PONG, b"slow"), Frame::new(BINARY, b"in")];
+        assert_eq!(server.frames()[1..], output);
         server.assert_idle();
     }
 }
@@ -291,7 +291,7 @@ fn all_that_comes_before_the_answer_is_counted() {
             for (first, each) in [(PING, 0), (PONG, 0), (PING, 44), (PONG, 100), (PING, 119)] {
                 let prelude = prelude(first, each, bytes);
                 let mut server = setup.server();
-                let answer = demanded.answer(&challenge(setup.framing, server.output()));
+                let answer = demanded.response(&challenge(setup.framing, server.output()));
                 server.receive(&[prelude, setup.framed(&answer)].concat(), setup.chunk);
                 if bytes + answer_bytes == 256 {
                     assert_eq!((server.error(), server.events()), (None, vec![Open]));
@@ -313,7 +313,7 @@ fn what_comes_behind_the_answer_is_not_counted() {
     let setup = Setup { auth: Some(demanded.clone()), ..Setup::new(Framing::WebSocket) };
     for setup in setup.everywhere() {
         let mut server = setup.server();
-        let answer = demanded.answer(&challenge(setup.framing, server.output()));
+        let answer = demanded.response(&challenge(setup.framing, server.output()));
         let behind = wire::masked(BINARY, &[7; 1000]);
         server.receive(&[setup.framed(&answer), behind].concat(), setup.chunk);
         assert_eq!(server.events(), [Open, Binary(&[7; 1000])]);
@@ -328,7 +328,7 @@ fn fragments_of_an_answer_are_counted_with_their_headers() {
         // 32 frames of 7 bytes are 224; five of them empty make it 254, and a sixth 260.
         for (empty, error) in [(5, None), (6, Some(Error::AuthTooLong))] {
             let mut server = setup.server();
-            let answer = demanded.answer(&challenge(setup.framing, server.output()));
+            let answer = demanded.response(&challenge(setup.framing, server.output()));
             let mut frames = wire::masked(FIRST_BINARY, &answer[..1]);
             frames.extend(wire::masked(NEXT, b"").repeat(empty));
             for byte in &answer[1..31] {
@@ -410,7 +410,7 @@ fn a_client_hears_what_comes_in_the_segment_of_the_challenge() {
         let mut client = setup.silent_pair().client;
         client.start();
         client.receive(&[&challenge[..], b"hello"].concat(), setup.chunk);
-        assert_eq!(client.output(), client_auth.answer(&challenge));
+        assert_eq!(client.output(), client_auth.response(&challenge));
         assert_eq!(client.journal().bytes(), b"hello");
         client.assert_idle();
     }

@@ -25,7 +25,7 @@ fn compressing(context_takeover: bool) -> Setup {
 }
 
 /// The frames that a server with this setup answers these bytes with, behind its 101.
-fn answers(setup: &Setup, bytes: &[u8]) -> (Vec<Frame>, Option<Error>) {
+fn output(setup: &Setup, bytes: &[u8]) -> (Vec<Frame>, Option<Error>) {
     let mut server = setup.silent_server();
     server.start();
     server.receive(&[&request(""), bytes].concat(), setup.chunk);
@@ -69,9 +69,9 @@ fn the_wire_is_compressed_from_the_minimum_on_and_an_echo_if_its_message_was() {
         assert_eq!(sent[0], TEXT);
         assert_eq!(sent[2 + 4 + 15], TEXT | RSV1);
         assert!(sent.len() < 200);
-        let (frames, _) = answers(&setup, &wire::masked(TEXT | RSV1, &HELLO));
+        let (frames, _) = output(&setup, &wire::masked(TEXT | RSV1, &HELLO));
         assert_eq!(frames[0].first, TEXT | RSV1);
-        let (frames, _) = answers(&setup, &wire::masked(TEXT, &[b'x'; 100]));
+        let (frames, _) = output(&setup, &wire::masked(TEXT, &[b'x'; 100]));
         assert_eq!(frames, [Frame::new(TEXT, &[b'x'; 100])]);
     }
 }
@@ -87,7 +87,7 @@ fn a_later_message_may_refer_to_an_earlier_one_only_with_context_takeover() {
         assert_eq!(server.events(), [Open, Text("Hello"), Text("Hello")]);
     }
     for setup in compressing(false).everywhere() {
-        assert_eq!(answers(&setup, &bytes).1, Some(Error::DeflateInvalid));
+        assert_eq!(output(&setup, &bytes).1, Some(Error::DeflateInvalid));
     }
 }
 
@@ -100,7 +100,7 @@ fn fragments_of_a_compressed_message_are_joined_and_pings_come_in_between() {
         wire::masked(LAST | NEXT, &HELLO[3..]),
     ];
     for setup in compressing(false).everywhere() {
-        let (frames, error) = answers(&setup, &bytes.concat());
+        let (frames, error) = output(&setup, &bytes.concat());
         assert_eq!(error, None);
         assert_eq!(frames[0], Frame::new(PONG, b"?"));
         assert_eq!((frames.len(), frames[1].first), (2, TEXT | RSV1));
@@ -114,13 +114,13 @@ fn the_bit_is_refused_where_it_means_nothing() {
     for setup in compressing(false).everywhere() {
         for bytes in [&continued.concat()[..], &wire::masked(PING | RSV1, b"")] {
             assert_eq!(
-                answers(&setup, bytes),
+                output(&setup, bytes),
                 (vec![Frame::close(1002)], Some(Error::ReservedBits))
             );
         }
     }
     for setup in Setup::new(Framing::WebSocket).everywhere() {
-        let (frames, error) = answers(&setup, &wire::masked(TEXT | RSV1, &HELLO));
+        let (frames, error) = output(&setup, &wire::masked(TEXT | RSV1, &HELLO));
         assert_eq!((frames, error), (vec![Frame::close(1002)], Some(Error::ReservedBits)));
     }
 }
@@ -134,7 +134,7 @@ fn what_does_not_decompress_or_is_not_utf8_is_answered_by_1007() {
             (&HELLO[..4], Error::DeflateInvalid),
             (not_utf8, Error::InvalidUtf8),
         ] {
-            let found = answers(&setup, &wire::masked(TEXT | RSV1, payload));
+            let found = output(&setup, &wire::masked(TEXT | RSV1, payload));
             assert_eq!(found, (vec![Frame::close(1007)], Some(error)), "{payload:?}");
         }
     }
@@ -150,13 +150,13 @@ fn the_limit_counts_what_comes_out() {
             pair.client.send(&text);
             let frame = pair.client.take_output();
             let setup = Setup { message_bytes_max, ..setup };
-            assert_eq!(answers(&setup, &frame).1, error);
+            assert_eq!(output(&setup, &frame).1, error);
         }
     }
     // What cannot be compressed may be a little larger on its way than it is.
     let stored: Vec<u8> = [&b"\x00\xe8\x03\x17\xfc"[..], &[7; 1_000], b"\x00"].concat();
     let setup = Setup { message_bytes_max: 1_000, ..compressing(false) };
-    assert_eq!(answers(&setup, &wire::masked(BINARY | RSV1, &stored)).1, None);
+    assert_eq!(output(&setup, &wire::masked(BINARY | RSV1, &stored)).1, None);
 }
 
 #[test]

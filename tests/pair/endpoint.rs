@@ -213,10 +213,10 @@ impl Endpoint {
 
     /// All that a step could change and a caller could see.
     fn facts(&self) -> (usize, [usize; 2], Stage, u32, usize) {
-        let answers = self.batch.answers().map(<[u8]>::len);
+        let output = self.batch.output().map(<[u8]>::len);
         let unread = self.batch.unread().len();
         let session = &self.session;
-        (unread, answers, session.stage(), session.messages(), session.heap_bytes())
+        (unread, output, session.stage(), session.messages(), session.heap_bytes())
     }
 
     /// Sends what the transport takes; what was already waiting goes first.
@@ -224,7 +224,7 @@ impl Endpoint {
         let is_waiting = !self.session.pending().is_empty();
         let mut room = if is_waiting { 0 } else { self.write_bytes_max };
         let mut sent = 0;
-        for part in self.batch.answers() {
+        for part in self.batch.output() {
             let count = part.len().min(room);
             self.output.extend_from_slice(&part[..count]);
             room -= count;

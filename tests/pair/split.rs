@@ -86,7 +86,7 @@ fn demanding(framing: Framing, encoding: Encoding) -> Setup {
 fn right_answer(setup: &Setup) -> Vec<u8> {
     let server = setup.server();
     let challenge = server.output().last_chunk::<CHALLENGE_BYTES>().expect("it has begun");
-    setup.auth.as_ref().expect("it demands an answer").answer(challenge)
+    setup.auth.as_ref().expect("it demands an answer").response(challenge)
 }
 
 fn small() -> impl Strategy<Value = Vec<u8>> {

@@ -38,9 +38,9 @@ fn messages_of_every_length_come_back_behind_one_stamp() {
                 [wire::masked(TEXT, text.as_bytes()), wire::masked(BINARY, &bytes)].concat();
             let server = setup.server_given(&frames);
             assert_eq!(server.events(), [Open, Text(&text), Binary(&bytes)]);
-            let answers =
+            let output =
                 [Frame::new(TEXT, &stamped(text.as_bytes())), Frame::new(BINARY, &stamped(&bytes))];
-            assert_eq!(server.frames(), answers, "{len}");
+            assert_eq!(server.frames(), output, "{len}");
             server.assert_idle();
         }
     }
@@ -58,14 +58,14 @@ fn a_fragmented_message_is_answered_once_and_whole() {
         wire::masked(FIRST_BINARY, b""),
         wire::masked(LAST | NEXT, b"b"),
     ];
-    let answers = [
+    let output = [
         Frame::new(PONG, b"?"),
         Frame::new(TEXT, &stamped(point)),
         Frame::new(BINARY, &stamped(b"b")),
     ];
     for setup in stamping(Framing::WebSocket).everywhere() {
         let server = setup.server_given(&frames.concat());
-        assert_eq!(server.frames(), answers);
+        assert_eq!(server.frames(), output);
         assert_eq!(server.events(), [Open, Text("水"), Binary(b"b")]);
         server.assert_idle();
     }

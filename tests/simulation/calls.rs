@@ -133,7 +133,7 @@ impl World {
             *byte ^= 1;
         }
         let opcode = if kind == Kind::Text { TEXT } else { BINARY };
-        self.tally.answers += 1;
+        self.tally.output += 1;
         if let Some(host) = self.clients[at].host_mut()
             && let Err(what) = host.note_heard(opcode, payload)
         {

@@ -170,8 +170,8 @@ impl Client {
 
     fn draw(random: &mut Random, plan: &Plan, door: usize, config: &Config) -> Self {
         let framing = config.framing;
-        let answers = [Answer::Right, Answer::Wrong, Answer::Truncated, Answer::Silent];
-        let answer = if random.one_in(4) { random.pick(&answers) } else { Answer::Right };
+        let output = [Answer::Right, Answer::Wrong, Answer::Truncated, Answer::Silent];
+        let answer = if random.one_in(4) { random.pick(&output) } else { Answer::Right };
         let answers_close = !random.one_in(6);
         let talk = match framing {
             Framing::WebSocket => Talk::Frames(Conversation::new(plan.serving, answers_close)),
@@ -559,7 +559,7 @@ impl Client {
         if self.answer == Answer::Wrong {
             auth.keys = vec![Key::new(b"guess".to_vec())];
         }
-        let mut answer = auth.answer(challenge);
+        let mut answer = auth.response(challenge);
         match self.answer {
             Answer::Silent => return Vec::new(),
             Answer::Truncated => answer.truncate(random.between(1, answer.len() - 1)),

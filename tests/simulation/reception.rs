@@ -252,7 +252,7 @@ impl Reception {
             self.stage = Stage::Open;
             return Ok(());
         };
-        let expected = auth.answer(&self.said);
+        let expected = auth.response(&self.said);
         let answer: Vec<u8> = if self.framing == Framing::WebSocket {
             let mut unread = &buffer[..];
             let Some(frame) = websocket::take_frame(Role::Client, &mut unread)? else {

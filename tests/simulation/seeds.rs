@@ -30,7 +30,7 @@ fn number(variable: &str) -> Option<u64> {
 #[derive(Debug, Default)]
 pub(crate) struct Summary {
     /// Answers that clients got, and how many of them came compressed.
-    pub(crate) answers: u64,
+    pub(crate) output: u64,
     pub(crate) inflated: u64,
     /// All the ways in which connections ended.
     pub(crate) ends: HashSet<End>,
@@ -49,7 +49,7 @@ pub(crate) fn check_all(seeds: Range<u64>) -> Summary {
             }
             let outcome = simulation::run(seed, None);
             let mut summary = summary.lock().expect("no thread panics");
-            summary.answers += outcome.answers;
+            summary.output += outcome.output;
             summary.inflated += outcome.inflated;
             summary.ends.extend(outcome.ends);
             drop(summary);

@@ -26,7 +26,7 @@ const WATCHED: u64 = 70 * SECOND;
 /// What came of a seed.
 pub(crate) struct Outcome {
     pub(crate) hash: u64,
-    pub(crate) answers: u64,
+    pub(crate) output: u64,
     /// How many messages came to clients compressed.
     pub(crate) inflated: u64,
     /// How connections ended.
@@ -57,7 +57,7 @@ pub(crate) fn run(seed: u64, sabotage: Option<Sabotage>) -> Outcome {
         ends.push(End::DroppedEarly);
     }
     let inflated = world.clients.iter().map(Client::inflated).sum();
-    Outcome { hash: trace.hash(), answers: world.tally.answers, inflated, ends, failure }
+    Outcome { hash: trace.hash(), output: world.tally.output, inflated, ends, failure }
 }
 
 struct Simulation {

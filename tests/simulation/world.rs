@@ -39,7 +39,7 @@ pub(crate) struct Tally {
     pub(crate) stale_events: u64,
     pub(crate) bytes_read: u64,
     pub(crate) bytes_written: u64,
-    pub(crate) answers: u64,
+    pub(crate) output: u64,
 }
 
 pub(crate) struct World {
@@ -358,7 +358,7 @@ impl World {
         self.trace.record(self.now, "client read", at, count as i64);
         match result {
             Err(what) => self.violate(format!("client {at}: {what}")),
-            Ok(answers) => self.tally.answers += answers,
+            Ok(output) => self.tally.output += output,
         }
         self.send_from(at);
         if self.plan.serving == Serving::Flood && self.clients[at].is_sated_by(count) {

@@ -251,8 +251,8 @@ impl<'a> Conversation<'a> {
         let end = Instant::now();
         let first_until = self.last_sent.unwrap_or(end) + self.arguments.reply_timeout;
         while self.connection.is_some() {
-            let is_answered = self.last_received.is_some_and(|at| self.last_sent <= Some(at));
-            let until = match self.last_received.filter(|_| is_answered) {
+            let has_reply = self.last_received.is_some_and(|at| self.last_sent <= Some(at));
+            let until = match self.last_received.filter(|_| has_reply) {
                 Some(at) => at.max(end) + self.arguments.linger,
                 None => first_until,
             };

@@ -272,7 +272,7 @@ impl Connection {
         };
         shared.counters.in_flight -= 1;
         let intended = self.intended(shared, number, landed.sent);
-        shared.recorder.answered_wrongly(intended, now);
+        shared.recorder.wrong_response(intended, now);
         self.show_difference(shared, number, landed.sent, got);
         self.release(shared, now, 0);
         true

@@ -167,7 +167,7 @@ impl Recorder {
     }
 
     /// A response to a message came, and is not its echo: it took no time that would mean anything.
-    pub(in crate::load) fn answered_wrongly(&mut self, intended: u64, now: u64) {
+    pub(in crate::load) fn wrong_response(&mut self, intended: u64, now: u64) {
         if self.is_in_window(intended) {
             self.totals.received += 1;
             self.totals.corrupted += 1;

@@ -149,7 +149,7 @@ impl Connection {
         let key = (self.connection, if shared.is_attributed() { number } else { u64::MAX });
         let (is_lost, counts) = match unknown {
             Some((what, sample)) if what != What::Misdelivered => {
-                shared.recorder.answered_wrongly(intended, 0);
+                shared.recorder.wrong_response(intended, 0);
                 self.show_difference(shared, number, sent, &sample);
                 (false, false)
             }

@@ -439,19 +439,18 @@ impl<T: Stream> Connection<T> {
             self.session.fail(Error::MemoryExhausted, shared.batch);
         }
         self.flags.set(Flag::OverBudget, shared.batch.work() >= BATCH_WORK_BYTES_MAX);
-        let answers = shared.batch.answers();
-        let has_answers = answers.iter().any(|part| !part.is_empty());
+        let output = shared.batch.output();
+        let has_output = output.iter().any(|part| !part.is_empty());
         let mut sent = 0;
-        if has_answers && self.flags.has(Flag::Opening) && self.session.stage() == Stage::Handshake
-        {
+        if has_output && self.flags.has(Flag::Opening) && self.session.stage() == Stage::Handshake {
             // It stands in one of the two parts.
-            for request in answers.into_iter().filter(|part| !part.is_empty()) {
+            for request in output.into_iter().filter(|part| !part.is_empty()) {
                 let context = self.context(shared.now);
                 shared.service.on_handshake(&context, Handshake::Sent(request));
             }
         }
-        if has_answers && self.flags.has(Flag::Writable) && !self.is_blocked() {
-            match write(&mut self.stream, &mut self.flags, answers) {
+        if has_output && self.flags.has(Flag::Writable) && !self.is_blocked() {
+            match write(&mut self.stream, &mut self.flags, output) {
                 Ok(count) => sent = count,
                 Err(error) => return self.abort(end_of(&error)),
             }

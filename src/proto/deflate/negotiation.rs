@@ -54,21 +54,22 @@ pub(crate) fn confirm(head: &Head<'_>, settings: Option<Settings>) -> Result<Agr
     let (Some(element), settings) = (elements.first(), settings) else {
         return Ok(Agreement::default());
     };
-    let (1, Some(settings), Some(answer)) = (elements.len(), settings, parameters(element)) else {
+    let (1, Some(settings), Some(response)) = (elements.len(), settings, parameters(element))
+    else {
         return Err(Error::ExtensionNotOffered);
     };
-    let send_window_bits = match answer.client_max_window_bits {
+    let send_window_bits = match response.client_max_window_bits {
         None => WINDOW_BITS_MAX,
         Some(Some(bits)) => bits,
         // 7.1.2.2: in a response the parameter has a value.
         Some(None) => return Err(Error::ExtensionNotOffered),
     };
     // 7.1.1.1: a server accepts "server_no_context_takeover" by including it in its response.
-    if !settings.context_takeover && !answer.server_no_context_takeover {
+    if !settings.context_takeover && !response.server_no_context_takeover {
         return Err(Error::ExtensionNotOffered);
     }
-    let send_takeover = settings.context_takeover && !answer.client_no_context_takeover;
-    Ok(Agreement::new(send_window_bits, send_takeover, !answer.server_no_context_takeover))
+    let send_takeover = settings.context_takeover && !response.client_no_context_takeover;
+    Ok(Agreement::new(send_window_bits, send_takeover, !response.server_no_context_takeover))
 }
 
 fn accept_offer(offer: &Parameters, settings: Settings) -> (Agreement, String) {
@@ -229,7 +230,7 @@ mod tests {
     const SHARED: Settings = Settings { context_takeover: false, message_bytes_min: 0 };
     const TAKEOVER: Settings = Settings { context_takeover: true, message_bytes_min: 0 };
 
-    fn answer(fields: &[&str], settings: Settings) -> Result<Option<String>, Error> {
+    fn response(fields: &[&str], settings: Settings) -> Result<Option<String>, Error> {
         let mut request = String::from("GET / HTTP/1.1\r\n");
         for field in fields {
             request += &format!("Sec-WebSocket-Extensions: {field}\r\n");
@@ -240,7 +241,7 @@ mod tests {
     }
 
     fn parameters_of(field: &str, settings: Settings) -> Option<String> {
-        let field = answer(&[field], settings).unwrap()?;
+        let field = response(&[field], settings).unwrap()?;
         Some(field.strip_prefix("permessage-deflate").unwrap().trim_start_matches("; ").into())
     }
 
@@ -279,7 +280,7 @@ mod tests {
         ] {
             assert_eq!(parameters_of(&format!("permessage-deflate; {parameter}"), SHARED), None);
         }
-        assert_eq!(answer(&["x-webkit-deflate-frame"], SHARED), Ok(None));
+        assert_eq!(response(&["x-webkit-deflate-frame"], SHARED), Ok(None));
     }
 
     #[test]
@@ -293,7 +294,7 @@ mod tests {
         ] {
             let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
             assert!(
-                answer(&fields, SHARED).unwrap().unwrap().ends_with("server_max_window_bits=9")
+                response(&fields, SHARED).unwrap().unwrap().ends_with("server_max_window_bits=9")
             );
         }
     }
@@ -302,7 +303,7 @@ mod tests {
     fn what_is_not_a_list_of_extensions_is_an_error() {
         for field in ["a;", "a=b", "a; b=", "a; b=\"c", "a; b=\"c d\"", "a b", "\"a\"", "a; b=\"\""]
         {
-            assert_eq!(answer(&[field], SHARED), Err(Error::ExtensionsMalformed), "{field}");
+            assert_eq!(response(&[field], SHARED), Err(Error::ExtensionsMalformed), "{field}");
         }
     }
 

@@ -10,7 +10,7 @@ mod step;
 
 pub use step::{Control, Event, Step};
 
-use super::batch::{Answers, Batch};
+use super::batch::{Batch, Output};
 use super::config::{Config, Framing};
 use super::deflate::Agreement;
 use super::end::End;
@@ -198,7 +198,7 @@ impl Session {
 
     /// Where to send what answers nothing.
     pub fn outbox<'b>(&'b mut self, batch: &'b mut Batch) -> Outbox<'b> {
-        self.outbox_into(batch.open_answers())
+        self.outbox_into(batch.open_output())
     }
 
     /// The stage.
@@ -301,8 +301,8 @@ impl Session {
     /// [`Error::MemoryExhausted`]: what is kept has gaps. [`abort`](Self::abandon) it.
     pub fn keep(&mut self, batch: &Batch, sent: usize) -> Result<(), Error> {
         let tail = if self.is_discarding() { &[] } else { batch.unread() };
-        let answers = batch.answers();
-        let is_all_sent = sent == answers[0].len() + answers[1].len();
+        let output = batch.output();
+        let is_all_sent = sent == output[0].len() + output[1].len();
         if tail.is_empty() && is_all_sent && self.unfinished.is_nothing() {
             return Ok(());
         }
@@ -311,10 +311,10 @@ impl Session {
             tail => self.unfinished.keep_tail(tail)?,
         }
         let mut sent = sent;
-        for answers in answers {
-            let gone = sent.min(answers.len());
-            if gone < answers.len() {
-                self.unfinished.keep_backlog(&answers[gone..])?;
+        for output in output {
+            let gone = sent.min(output.len());
+            if gone < output.len() {
+                self.unfinished.keep_backlog(&output[gone..])?;
             }
             sent -= gone;
         }
@@ -346,14 +346,14 @@ impl Session {
     }
 
     #[inline]
-    fn outbox_into<'b>(&'b mut self, answers: Answers<'b>) -> Outbox<'b> {
+    fn outbox_into<'b>(&'b mut self, output: Output<'b>) -> Outbox<'b> {
         let deflate = self.config.deflate.filter(|_| self.agreement.is_on());
         Outbox {
             send_state: &mut self.send_state,
             unfinished: &mut self.unfinished,
             agreement: self.agreement,
             compress_from: deflate.map_or(usize::MAX, |settings| settings.message_bytes_min),
-            answers,
+            output,
         }
     }
 

@@ -25,7 +25,7 @@ impl Session {
                 self.unfinished.keep_nonce(nonce);
                 let Config { offer, deflate, .. } = &*self.config;
                 let request = handshake::request(offer, request_nonce(nonce), *deflate);
-                batch.open_answers().push(&request);
+                batch.open_output().push(&request);
                 Ok(Status::Complete(self.nothing(batch)))
             }
             (Framing::WebSocket, role) => self.step_head(batch, role),
@@ -57,7 +57,7 @@ impl Session {
                 let (response, agreement) = handshake::accept(head, policy, *deflate)?;
                 self.agreement = agreement;
                 batch.consume(head_bytes);
-                batch.open_answers().push(&response);
+                batch.open_output().push(&response);
             }
             Role::Client if response::is_interim(Head::parse_response(head)?.status) => {
                 batch.consume(head_bytes);
@@ -114,7 +114,7 @@ impl Session {
         auth: &Auth,
     ) -> Result<Status<Found>, Error> {
         let wanted = match self.send_state.role {
-            Role::Server => auth.answer_bytes(),
+            Role::Server => auth.response_bytes(),
             Role::Client => CHALLENGE_BYTES,
         };
         let Some(received) = batch.unread().get(..wanted) else { return Ok(Status::Partial) };
@@ -125,9 +125,9 @@ impl Session {
                 batch.consume(wanted);
             }
             Role::Client => {
-                let answer = auth.answer(received);
+                let response = auth.response(received);
                 batch.consume(wanted);
-                self.send_auth(batch, Kind::Binary, &answer);
+                self.send_auth(batch, Kind::Binary, &response);
             }
         }
         Ok(Status::Complete(Found::Open))
@@ -160,7 +160,7 @@ impl Session {
                     Encoding::Raw => Kind::Binary,
                     Encoding::Hex => Kind::Text,
                 };
-                self.send_auth(batch, kind, &auth.answer(&payload));
+                self.send_auth(batch, kind, &auth.response(&payload));
             }
             Role::Client => return Err(Error::ChallengeMalformed),
         }

@@ -84,8 +84,8 @@ impl Session {
         let is_client = self.send_state.role == Role::Client;
         match received {
             Received::Ping(place) => {
-                let (payload, answers) = batch.lend(place);
-                self.outbox_into(answers).pong(payload);
+                let (payload, output) = batch.lend(place);
+                self.outbox_into(output).pong(payload);
             }
             Received::Close(code, place) => {
                 if is_client {

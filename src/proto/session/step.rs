@@ -1,7 +1,7 @@
 //! What a step found, before it is lent.
 
 use super::Session;
-use crate::proto::batch::Answers;
+use crate::proto::batch::Output;
 use crate::proto::frame::Header;
 use crate::proto::message::{Kind, Message, Piece};
 use crate::proto::{Batch, Outbox};
@@ -93,38 +93,46 @@ impl<'a> Step<'a> {
     #[inline]
     pub fn unpack(self) -> (Option<Event<'a>>, Outbox<'a>) {
         let Self { session, batch, found } = self;
-        let (message, answers) = match found {
+        let (message, output) = match found {
             Found::Nothing | Found::Pong | Found::Close => return (None, session.outbox(batch)),
             Found::Open => return (Some(Event::Open), session.outbox(batch)),
             Found::Text(place) => lend_whole(batch, Kind::Text, place),
             Found::Binary(place) => lend_whole(batch, Kind::Binary, place),
-            Found::Piece(Piece { place, kind, begins, ends, answer, ends_frame, compressed }) => {
-                let (payload, answers) = match place {
+            Found::Piece(Piece {
+                place,
+                kind,
+                begins,
+                ends,
+                echo_header,
+                ends_frame,
+                compressed,
+            }) => {
+                let (payload, output) = match place {
                     Some(place) => batch.lend(place),
                     None => batch.lend_assembled(),
                 };
                 let message =
-                    Message { kind, payload, begins, ends, answer, ends_frame, compressed };
-                (message, answers)
+                    Message { kind, payload, begins, ends, echo_header, ends_frame, compressed };
+                (message, output)
             }
         };
-        (Some(Event::Message(message)), session.outbox_into(answers))
+        (Some(Event::Message(message)), session.outbox_into(output))
     }
 }
 
 /// Lends a message that came in one frame, and would be echoed in one.
 #[inline]
-fn lend_whole(batch: &mut Batch, kind: Kind, place: Range<usize>) -> (Message<'_>, Answers<'_>) {
-    let (payload, answers) = batch.lend(place);
-    let answer = Some(Header::new(true, kind.opcode(), payload.len() as u64));
+fn lend_whole(batch: &mut Batch, kind: Kind, place: Range<usize>) -> (Message<'_>, Output<'_>) {
+    let (payload, output) = batch.lend(place);
+    let echo_header = Some(Header::new(true, kind.opcode(), payload.len() as u64));
     let message = Message {
         kind,
         payload,
         begins: true,
         ends: true,
-        answer,
+        echo_header,
         ends_frame: true,
         compressed: false,
     };
-    (message, answers)
+    (message, output)
 }

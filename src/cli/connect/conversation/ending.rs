@@ -121,7 +121,7 @@ impl Conversation<'_> {
         self.arguments.client.explain(&Ended {
             end,
             was_open,
-            was_answered: self.received > 0,
+            has_response: self.received > 0,
             was_requested: !inbox.request().is_empty(),
             response: inbox.response(),
             reason: &self.reason,

@@ -217,9 +217,9 @@ fn curve(name: &'static str, histogram: &Histogram, beyond: u64, nines: f64) -> 
     let points = (0..=CURVE_POINTS).map(|index| {
         let x = nines * f64::from(index) / f64::from(CURVE_POINTS);
         let quantile = if index == CURVE_POINTS { 1.0 } else { 1.0 - 10_f64.powf(-x) };
-        let is_answered = quantile <= answered;
+        let has_response = quantile <= answered;
         let nanoseconds = || histogram.quantile((quantile / answered).min(1.0)).as_nanos();
-        (x, is_answered.then(|| nanoseconds() as f64 / 1e3))
+        (x, has_response.then(|| nanoseconds() as f64 / 1e3))
     });
     Series { name, points: points.collect() }
 }

@@ -114,10 +114,10 @@ impl TlsStream {
                 }
             };
             let waiting = state.plaintext_bytes_to_read();
-            let has_answer = tls.wants_write();
+            let has_output = tls.wants_write();
             let is_established = was_handshaking && !tls.is_handshaking();
             let taken = take_plaintext(tls, &mut buffer[decrypted..next]);
-            if taken > 0 || has_answer || is_established {
+            if taken > 0 || has_output || is_established {
                 self.records.forget_whole();
             }
             decrypted += taken;

@@ -1,32 +1,36 @@
-//! Connections by slot. A slot that was freed is not used again before [`Slab::reuse_freed`], so that no
-//! event of one batch can reach a stranger; across batches the generation in the token tells.
+//! Connections by slot: the `slab` crate, on shelves that never move.
 //!
-//! The slots are in chunks that stay where they are: a vector that grows by moving needs the old place beside
-//! the new one, and leaves it behind.
+//! A slab that grows copies everything it holds, and leaves a hole of the old size in the heap. So the values stand on
+//! shelves of a fixed size, each a slab of its own. This layer knows which shelf has room, gives empty shelves
+//! back, and lets a freed slot rest until [`Slab::reuse_freed`]: an event of the same poll can then not reach a
+//! new connection. In later polls the generation in the token tells them apart.
 
 use super::network::{Subject, Token};
+use std::collections::BTreeSet;
 
-/// A value that knows the token it was given.
+/// A value that knows its token.
 pub(super) trait Tokened {
     fn token(&self) -> Token;
 }
 
-/// Slots in a chunk: 512, which are 64 KiB of connections. From 128 KiB on the C library would map a chunk, and
+/// Slots of a shelf: 512, which are 64 KiB of connections. From 128 KiB on the C library would map a shelf, and
 /// glibc gives back less of its heap once it was given back something that it had mapped.
-const CHUNK_SLOTS: usize = 512;
+const SHELF_SLOTS: usize = 512;
 
-/// So many values or more are a crowd: 64, which have several megabytes of memory if they speak TLS.
+/// From this many values on it is a crowd: 64, which own several megabytes if they speak TLS.
 const CROWD_MIN: usize = 64;
 
 /// See the [module documentation](self).
 #[derive(Debug)]
 pub(super) struct Slab<T> {
-    chunks: Vec<Vec<Option<T>>>,
-    /// Free slots that may be used.
-    free: Vec<u32>,
-    /// Free slots that may be used from the next turn on.
-    freed: Vec<u32>,
-    /// The most values there were since memory was last given back.
+    /// A slot without a value was freed in this turn and rests.
+    shelves: Vec<slab::Slab<Option<T>>>,
+    /// The shelves that have a free slot, except those that follow the last one.
+    with_room: BTreeSet<usize>,
+    /// Slots that rest.
+    resting: Vec<u32>,
+    len: usize,
+    /// The most values since memory was last given back.
     peak: usize,
     /// A crowd came, and some of it is still here.
     has_crowd: bool,
@@ -34,30 +38,46 @@ pub(super) struct Slab<T> {
 
 impl<T: Tokened> Slab<T> {
     pub(super) fn new() -> Self {
-        Self { chunks: Vec::new(), free: Vec::new(), freed: Vec::new(), peak: 0, has_crowd: false }
+        Self {
+            shelves: Vec::new(),
+            with_room: BTreeSet::new(),
+            resting: Vec::new(),
+            len: 0,
+            peak: 0,
+            has_crowd: false,
+        }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.slots() - self.free.len() - self.freed.len()
+        self.len
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.len == 0
     }
 
-    /// Puts in what `make` makes of the slot's index.
+    /// Inserts what `make` makes of the slot's index.
     pub(super) fn insert(&mut self, make: impl FnOnce(u32) -> T) -> &mut T {
-        let index = self.free.pop().unwrap_or_else(|| self.add_slot());
-        self.peak = self.peak.max(self.len());
-        let (chunk, slot) = place(index);
-        self.chunks[chunk][slot].insert(make(index))
+        let at = self.with_room.first().copied().unwrap_or_else(|| self.add_shelf());
+        self.len += 1;
+        self.peak = self.peak.max(self.len);
+        let shelf = &mut self.shelves[at];
+        if shelf.capacity() == 0 {
+            shelf.reserve_exact(SHELF_SLOTS);
+        }
+        if shelf.len() + 1 == SHELF_SLOTS {
+            self.with_room.remove(&at);
+        }
+        let slot = shelf.vacant_entry();
+        let index = at * SHELF_SLOTS + slot.key();
+        slot.insert(None).insert(make(index as u32))
     }
 
     /// The value with this token, unless it is gone.
+    #[inline]
     pub(super) fn find(&mut self, token: Token) -> Option<&mut T> {
         let Subject::Connection { index } = token.subject() else { return None };
-        let (chunk, slot) = place(index);
-        let value = self.chunks.get_mut(chunk)?.get_mut(slot)?.as_mut()?;
+        let value = self.slot(index)?.as_mut()?;
         (value.token() == token).then_some(value)
     }
 
@@ -65,67 +85,69 @@ impl<T: Tokened> Slab<T> {
     pub(super) fn remove(&mut self, token: Token) -> Option<T> {
         self.find(token)?;
         let Subject::Connection { index } = token.subject() else { return None };
-        self.freed.push(index);
-        let (chunk, slot) = place(index);
-        self.chunks[chunk][slot].take()
+        self.resting.push(index);
+        self.len -= 1;
+        self.slot(index)?.take()
     }
 
-    /// Makes the freed slots usable. Each time that half of the values have gone, memory is given back; whether
-    /// they were part of a crowd.
+    /// Frees the slots that rest. Memory is given back each time that half of the values have gone; returns
+    /// whether they were part of a crowd.
     pub(super) fn reuse_freed(&mut self) -> bool {
-        if self.freed.is_empty() {
+        if self.resting.is_empty() {
             return false;
         }
-        self.free.append(&mut self.freed);
-        if self.len() > self.peak / 2 {
+        while let Some(index) = self.resting.pop() {
+            let (at, key) = place(index);
+            self.shelves[at].remove(key);
+            self.with_room.insert(at);
+        }
+        if self.len > self.peak / 2 {
             return false;
         }
-        // Of a crowd the last few hold as much back as the first.
+        // The last few of a crowd keep as much from the system as the first.
         let has_crowd = self.has_crowd || self.peak >= CROWD_MIN;
         self.give_back();
-        self.peak = self.len();
+        self.peak = self.len;
         self.has_crowd = has_crowd && self.peak > 0;
         has_crowd
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.chunks.iter().flatten().flatten()
+        self.shelves.iter().flat_map(|shelf| shelf.iter()).filter_map(|(_, slot)| slot.as_ref())
     }
 
-    /// Gives back the chunks behind the last value; an empty slab all that it has.
+    fn slot(&mut self, index: u32) -> Option<&mut Option<T>> {
+        let (at, key) = place(index);
+        self.shelves.get_mut(at)?.get_mut(key)
+    }
+
+    /// Gives back the memory of empty shelves. One that others follow keeps its place.
     fn give_back(&mut self) {
-        while self.chunks.last().is_some_and(|chunk| chunk.iter().all(Option::is_none)) {
-            self.chunks.pop();
+        while self.shelves.pop_if(|last| last.is_empty()).is_some() {
+            self.with_room.remove(&self.shelves.len());
         }
-        let slots = self.slots();
-        self.free.retain(|&index| (index as usize) < slots);
-        self.free.shrink_to_fit();
-        self.freed.shrink_to_fit();
-        if self.chunks.is_empty() {
-            self.chunks = Vec::new();
+        for shelf in self.shelves.iter_mut().filter(|shelf| shelf.is_empty()) {
+            *shelf = slab::Slab::new();
+        }
+        self.resting.shrink_to_fit();
+        if self.shelves.is_empty() {
+            self.shelves = Vec::new();
         }
     }
 
-    /// How many slots there are, free or not. All chunks but the last are full.
-    fn slots(&self) -> usize {
-        self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK_SLOTS + last.len())
-    }
-
-    /// Adds a free slot; its index.
-    fn add_slot(&mut self) -> u32 {
-        let index = self.slots();
-        if index.is_multiple_of(CHUNK_SLOTS) {
-            self.chunks.push(Vec::with_capacity(CHUNK_SLOTS));
-        }
-        self.chunks[index / CHUNK_SLOTS].push(None);
-        index as u32
+    /// Adds a shelf with room; where it stands.
+    fn add_shelf(&mut self) -> usize {
+        let at = self.shelves.len();
+        self.shelves.push(slab::Slab::new());
+        self.with_room.insert(at);
+        at
     }
 }
 
-/// The chunk of a slot, and where in it the slot is.
+/// The shelf of a slot, and the slot's key there.
 fn place(index: u32) -> (usize, usize) {
     let index = index as usize;
-    (index / CHUNK_SLOTS, index % CHUNK_SLOTS)
+    (index / SHELF_SLOTS, index % SHELF_SLOTS)
 }
 
 #[cfg(test)]
@@ -167,11 +189,11 @@ mod tests {
             slab.remove(token);
         }
         assert!(slab.reuse_freed());
-        assert_eq!((slab.len(), slab.chunks.capacity()), (0, 0));
+        assert_eq!((slab.len(), slab.shelves.capacity()), (0, 0));
     }
 
     #[test]
-    fn when_half_have_gone_what_is_behind_the_others_is_given_back() {
+    fn when_half_have_gone_empty_shelves_are_given_back() {
         let mut slab = Slab::new();
         let tokens: Vec<Token> =
             (0..2_000).map(|n| *slab.insert(|index| Token::connection(index, n))).collect();
@@ -179,7 +201,7 @@ mod tests {
             slab.remove(token);
         }
         assert!(slab.reuse_freed());
-        assert_eq!((slab.len(), slab.slots()), (600, 2 * CHUNK_SLOTS));
+        assert_eq!((slab.len(), slab.shelves.len()), (600, 2));
         assert!(tokens[..600].iter().all(|&token| slab.find(token).is_some()));
         assert!(tokens[600..].iter().all(|&token| slab.find(token).is_none()));
         for n in 2_000..3_000 {
@@ -187,5 +209,36 @@ mod tests {
             assert_eq!(slab.find(token).copied(), Some(token));
         }
         assert_eq!((slab.len(), slab.iter().count()), (1_600, 1_600));
+    }
+
+    #[test]
+    fn an_empty_shelf_among_others_gives_its_memory_back_and_is_used_again() {
+        let mut slab = Slab::new();
+        let tokens: Vec<Token> =
+            (0..2_000).map(|n| *slab.insert(|index| Token::connection(index, n))).collect();
+        tokens[..1_100].iter().for_each(|&token| drop(slab.remove(token)));
+        assert!(slab.reuse_freed());
+        let capacities: Vec<usize> = slab.shelves.iter().map(slab::Slab::capacity).collect();
+        assert_eq!(capacities, [0, 0, SHELF_SLOTS, SHELF_SLOTS]);
+        for n in 3_000..4_148 {
+            let token = *slab.insert(|index| Token::connection(index, n));
+            assert_eq!(slab.find(token).copied(), Some(token));
+        }
+        assert_eq!((slab.len(), slab.shelves.len()), (2_048, 4), "no shelf is added");
+        assert!(slab.with_room.is_empty());
+        assert!(slab.shelves.iter().all(|shelf| shelf.capacity() == SHELF_SLOTS), "none moved");
+    }
+
+    #[test]
+    fn a_slot_is_no_larger_than_a_connection() {
+        // What the crate keeps for each slot: a value, or the key of the next free slot.
+        enum Entry<T> {
+            Vacant(usize),
+            Occupied(T),
+        }
+        type Connection = crate::net::connection::Connection<Option<Box<[u64; 2]>>>;
+        assert!(size_of::<Entry<Option<Connection>>>() <= 128);
+        assert!(matches!(Entry::<u8>::Vacant(0), Entry::Vacant(_)));
+        assert!(matches!(Entry::Occupied(1), Entry::Occupied(_)));
     }
 }

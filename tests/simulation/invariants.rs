@@ -39,7 +39,8 @@ impl World {
         if ends {
             let facts = &mut self.links[at].facts;
             facts.last_message_at = self.now;
-            facts.bytes_unfinished = 0;
+            // The next message may have begun in the same read.
+            facts.bytes_unfinished = facts.last_read_bytes;
         }
         self.note_lent(at, bytes);
         if self.links[at].facts.opened_at.is_none() {

@@ -112,8 +112,10 @@ pub(crate) struct Link {
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
     pub(crate) bytes_read: usize,
-    /// What was read since the service was last told of the end of a message.
+    /// Bytes of the message in progress that were read, or a few more.
     pub(crate) bytes_unfinished: usize,
+    /// Bytes of the last read.
+    pub(crate) last_read_bytes: usize,
     /// The last read that may have been progress inside of a long message.
     pub(crate) progress_at: u64,
     /// Bytes of messages that the service was lent in this turn, and in the last.

@@ -88,6 +88,7 @@ impl World {
             return result;
         }
         link.facts.bytes_read += count;
+        link.facts.last_read_bytes = count;
         link.facts.bytes_unfinished += count;
         if link.facts.bytes_unfinished >= PROGRESS_BYTES {
             link.facts.progress_at = self.now;

@@ -38,7 +38,7 @@ const SENDS_PER_TURN: usize = 64;
 /// How often what goes on is shown: 10 times a second.
 const TICK: Duration = Duration::from_millis(100);
 
-/// A tick that is due this soon is done at once, and spares a wake-up: 2 ms.
+/// A tick that is due this soon is done at once: 2 ms.
 const TICK_EARLY: Duration = Duration::from_millis(2);
 
 /// How often echoes that take too long are looked for while one may take so long: 50 times, so that one is found
@@ -418,8 +418,11 @@ impl Run {
         self.heartbeat.before_wait(now);
         self.reactor.turn(Some(wait), &mut |number| watch.external(number))?;
         let woke = nanoseconds(self.reactor.network_mut().awake_since());
-        self.heartbeat.after_wait(woke);
-        if self.now() + nanoseconds(TICK_EARLY) >= self.next_tick {
+        let has_beat = self.heartbeat.after_wait(woke);
+        // A beat as rare as a tick brings the tick with it, and spares a wake-up.
+        let is_shared = has_beat && self.plan.beat >= TICK;
+        let early = nanoseconds(if is_shared { TICK / 2 } else { TICK_EARLY });
+        if self.now() + early >= self.next_tick {
             self.next_tick = self.now() + nanoseconds(TICK);
             self.look_after(phase)?;
             self.show(phase, phase_start, watch);

@@ -19,7 +19,7 @@ impl<S: Service> Endpoint<S> {
     /// A session that has neither sent nor received anything. Its random bytes are all 7, so that what
     /// answers them can be made beforehand.
     pub(crate) fn new(mut config: Config, service: S) -> Self {
-        config.whole_messages = service.wants_whole_messages();
+        config.whole_messages = service.needs().whole_messages;
         let config = Rc::new(config);
         Self {
             session: Session::new(Rc::clone(&config)),

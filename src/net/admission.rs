@@ -1,47 +1,57 @@
-//! Who may come in: accepting within a budget, and what happens when there is no room.
+//! Admission: which listener accepts next, which connections are rejected, and what happens at the limit.
 //!
-//! Readiness is edge-triggered, so a listener that stops accepting early must be remembered, or the
-//! clients in its queue wait for the next one to knock. Without a free descriptor accepting cannot even
-//! turn a client away: for that [`Network::shed`] keeps one in reserve. One client is told so at each
-//! attempt; the others keep their place in the queue, for a descriptor may become free any moment.
+//! Readiness is edge-triggered, so a listener that stops accepting early must be remembered, or the clients in its
+//! accept queue wait until another one connects. Without a free descriptor a client cannot even be rejected:
+//! [`Network::shed`] keeps one in reserve for that. Each attempt rejects one client; the others stay in the
+//! queue, for a descriptor may become free at any moment.
 
 use super::deadlines::Moment;
-use super::network::Network;
-use crate::limits::{ACCEPT_RETRY, EarlyDrop};
+use super::network::{Network, Peer};
+use crate::limits::{ACCEPT_RETRY, EarlyDrop, Limits};
 use crate::metrics::Metrics;
-use crate::proto::Config;
+use crate::proto::{Config, End};
 use log::warn;
 use rustix::io::Errno;
+use std::collections::HashMap;
 use std::io;
 use std::rc::Rc;
 
-/// A listener and what its connections are configured for.
+/// A listener, and the configuration of its connections.
 pub(super) struct Listening<L> {
     pub(super) listener: L,
     pub(super) config: Rc<Config>,
-    /// Clients may be waiting.
+    /// Clients may be waiting in its accept queue.
     pub(super) latched: bool,
 }
 
-/// The doors of a reactor.
+/// See the [module documentation](self).
 pub(super) struct Admission<L> {
     pub(super) listeners: Vec<Listening<L>>,
-    /// The door at which clients are let in next.
+    /// The listener that accepts next.
     next: usize,
-    /// There was no room: no accepts before this moment, unless a connection ends.
+    /// At the limit: nothing is accepted before this moment, unless a connection ends.
     retry_at: Option<Moment>,
-    /// Whether the lack of room was logged, once until there is room again.
+    /// Whether the limit was logged; it is logged once until something was accepted again.
     warned: bool,
-    /// Connections that are not through their opening handshake and authentication yet.
+    /// Connections that have not completed their opening handshake and authentication.
     unauthenticated: usize,
+    /// Accepted connections by the network of their peer, if there is a limit for each.
+    by_network: HashMap<[u8; 16], u32>,
 }
 
 impl<L> Admission<L> {
     pub(super) fn new() -> Self {
-        Self { listeners: Vec::new(), next: 0, retry_at: None, warned: false, unauthenticated: 0 }
+        Self {
+            listeners: Vec::new(),
+            next: 0,
+            retry_at: None,
+            warned: false,
+            unauthenticated: 0,
+            by_network: HashMap::new(),
+        }
     }
 
-    /// Lets nobody in any more.
+    /// Closes all listeners.
     pub(super) fn close(&mut self) {
         self.listeners.clear();
         self.retry_at = None;
@@ -52,8 +62,8 @@ impl<L> Admission<L> {
         self.retry_at.is_none() && self.listeners.iter().any(|listening| listening.latched)
     }
 
-    /// The door at which one client may be let in now; each that has some in its turn, so that a crowd at one keeps
-    /// nobody at another waiting.
+    /// The listener that may accept one client now. They take turns, so that a crowd at one of them keeps nobody
+    /// at another waiting.
     pub(super) fn next_listener(&mut self) -> Option<usize> {
         if self.retry_at.is_some() {
             return None;
@@ -66,38 +76,73 @@ impl<L> Admission<L> {
         Some(index)
     }
 
-    /// When accepting should be tried again, if it waits for room.
+    /// When accepting is tried again at the limit.
     pub(super) fn retry_at(&self) -> Option<Moment> {
         self.retry_at
     }
 
-    /// Ends the wait for room: a connection ended.
+    /// Accepts again: a connection has ended.
     pub(super) fn resume(&mut self) {
         self.retry_at = None;
     }
 
-    /// Ends the wait for room if it is over.
+    /// Accepts again if the wait is over.
     pub(super) fn expire(&mut self, now: Moment) {
         self.retry_at = self.retry_at.filter(|&moment| moment > now);
     }
 
-    /// There was room.
+    /// Something was accepted: the next time at the limit is logged again.
     pub(super) fn clear_warning(&mut self) {
         self.warned = false;
     }
 
-    /// A connection came that is still to be let in.
+    /// Decides whether an accepted connection is served, and counts it if so.
+    ///
+    /// # Errors
+    /// The end of a connection that is rejected: too many from its network, or an early drop.
+    pub(super) fn admit(
+        &mut self,
+        peer: Peer,
+        config: &Config,
+        limits: &Limits,
+        fill_random: impl FnOnce(&mut [u8]),
+    ) -> Result<(), End> {
+        if config.has_opening() && self.drops_early(limits.early_drop, fill_random) {
+            return Err(End::DroppedEarly);
+        }
+        let Some(most) = limits.connections_per_address_max else { return Ok(()) };
+        let Some(network) = peer.network() else { return Ok(()) };
+        let connections = self.by_network.entry(network).or_default();
+        if *connections >= most {
+            return Err(End::TooManyFromAddress);
+        }
+        *connections += 1;
+        Ok(())
+    }
+
+    /// An admitted connection has ended.
+    pub(super) fn release(&mut self, peer: Peer) {
+        // Without a limit nothing is counted.
+        let Some(network) = peer.network().filter(|_| !self.by_network.is_empty()) else { return };
+        let Some(connections) = self.by_network.get_mut(&network) else { return };
+        *connections -= 1;
+        if *connections == 0 {
+            self.by_network.remove(&network);
+        }
+    }
+
+    /// A connection begins its opening handshake or authentication.
     pub(super) fn add_unauthenticated(&mut self) {
         self.unauthenticated += 1;
     }
 
-    /// It was let in, or is gone.
+    /// It has completed them, or has ended.
     pub(super) fn remove_unauthenticated(&mut self) {
         self.unauthenticated -= 1;
     }
 
-    /// Whether the next connection that is to be let in is turned away, by chance.
-    pub(super) fn drops_early(
+    /// Whether the next connection is dropped by chance, because too many are unauthenticated.
+    fn drops_early(
         &self,
         early_drop: Option<EarlyDrop>,
         fill_random: impl FnOnce(&mut [u8]),
@@ -109,11 +154,11 @@ impl<L> Admission<L> {
         }
         let mut bytes = [0; 4];
         fill_random(&mut bytes);
-        // One of 100 numbers; that 2^32 is no multiple of 100 makes no difference that counts here.
+        // 2^32 is not a multiple of 100; the error is too small to matter here.
         u32::from_le_bytes(bytes) % 100 < percent
     }
 
-    /// There is no room: turns one client away, and waits.
+    /// At the limit: rejects one client, and waits.
     pub(super) fn wait<N: Network<Listener = L>>(
         &mut self,
         index: usize,
@@ -137,14 +182,14 @@ impl<L> Admission<L> {
     }
 }
 
-/// Whether an accept failed for want of something that may come back: descriptors or memory.
+/// Whether an accept failed for lack of descriptors or memory, which may become free.
 pub(super) fn is_shortage(error: &io::Error) -> bool {
     let shortages = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
     Errno::from_io_error(error).is_some_and(|errno| shortages.contains(&errno))
 }
 
-/// Whether an accept failed because of the one client it was about. accept(2): "treat them like EAGAIN by
-/// retrying".
+/// Whether an accept failed because of the client that it would have accepted. accept(2): "treat them like EAGAIN
+/// by retrying".
 pub(super) fn is_about_the_client(error: &io::Error) -> bool {
     let errors = [
         Errno::CONNABORTED,
@@ -167,7 +212,7 @@ mod tests {
     use crate::proto::{Framing, Role};
 
     #[test]
-    fn each_door_at_which_somebody_waits_has_its_turn() {
+    fn listeners_with_waiting_clients_take_turns() {
         let mut admission = Admission::new();
         assert_eq!(admission.next_listener(), None);
         for latched in [true, false, true, true] {

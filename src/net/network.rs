@@ -59,6 +59,29 @@ pub trait Network {
     /// Monotonic time since some fixed moment.
     fn now(&mut self) -> Duration;
 
+    /// Makes waits end on time, as a load generator needs it, and notes when they end. With `spins` no wait sleeps: the
+    /// poll returns at once, and takes a whole CPU. This costs two clock reads for each wait, and a system call for
+    /// each that must end at another time than the last.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    fn keep_pace(&mut self, _spins: bool) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// When the last wait ended, by [`now`](Self::now)'s clock; now, unless the network
+    /// [keeps pace](Self::keep_pace).
+    fn awake_since(&mut self) -> Duration {
+        self.now()
+    }
+
+    /// Makes TCP connections from now on come from this address, or from one that the system chooses.
+    ///
+    /// One address has as many connections to one endpoint as there are ports in `ip_local_port_range`; more
+    /// addresses have more, and on Linux all of 127.0.0.0/8 is this machine. Connecting fails if the address is not
+    /// local, or of another family than the endpoint.
+    fn connect_from(&mut self, _source: Option<IpAddr>) {}
+
     /// Gives freed memory back to the system, as far as it can. Called when a crowd of connections has gone.
     fn trim_memory(&mut self) {}
 }

@@ -10,10 +10,10 @@ use crate::limits::{ACCEPTS_PER_TURN, BATCH_MEMORY_BYTES, Limits};
 use crate::metrics::Metrics;
 use crate::proto::batch::BATCH_WORK_BYTES_MAX;
 use crate::proto::{Batch, Config, End, Error, Framing, Outbox, Role, Session, Stage};
-use crate::service::Service;
+use crate::service::{Needs, Service};
 use log::{debug, error, info, trace};
 use std::any::Any;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
@@ -31,8 +31,7 @@ pub struct ConnectionId(Token);
 pub struct Reactor<N: Network, S: Service> {
     network: N,
     service: S,
-    /// Whether the service is told the time of each read.
-    keeps_time: bool,
+    needs: Needs,
     limits: Limits,
     batch: Batch,
     connections: Slab<Connection<N::Stream>>,
@@ -42,8 +41,6 @@ pub struct Reactor<N: Network, S: Service> {
     over_budget: VecDeque<Token>,
     deadlines: Deadlines,
     admission: Admission<N::Listener>,
-    /// Connections by network, if there is a limit for each.
-    by_network: HashMap<[u8; 16], u32>,
     /// Heap bytes that all connections own together.
     held_bytes: usize,
     metrics: Metrics,
@@ -60,7 +57,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
     pub fn new(network: N, service: S, limits: Limits, batch: Batch) -> Self {
         Self {
             network,
-            keeps_time: service.wants_time(),
+            needs: service.needs(),
             service,
             limits,
             batch,
@@ -69,7 +66,6 @@ impl<N: Network, S: Service> Reactor<N, S> {
             over_budget: VecDeque::new(),
             deadlines: Deadlines::default(),
             admission: Admission::new(),
-            by_network: HashMap::new(),
             held_bytes: 0,
             metrics: Metrics::default(),
             last_id: 0,
@@ -85,6 +81,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
     pub fn listen(&mut self, mut listener: N::Listener, config: Rc<Config>) -> io::Result<()> {
         let token = Token::listener(self.admission.listeners.len());
         self.network.register_listener(&mut listener, token)?;
+        let config = self.for_service(config);
         self.admission.listeners.push(Listening { listener, config, latched: false });
         Ok(())
     }
@@ -102,11 +99,11 @@ impl<N: Network, S: Service> Reactor<N, S> {
     /// What the operating system says at once; later failures end the connection.
     pub fn connect(&mut self, endpoint: &Endpoint, config: Rc<Config>) -> io::Result<ConnectionId> {
         let (stream, peer) = self.network.connect(endpoint)?;
+        let config = self.for_service(config);
         self.insert(stream, peer, config).map(ConnectionId)
     }
 
-    /// Sends on an open connection what answers nothing, with the service at hand. Returns false if it is
-    /// not open.
+    /// Lends `send` the service and the outbox of a connection. Returns false, and does nothing, unless it is open.
     pub fn with_outbox(
         &mut self,
         id: ConnectionId,
@@ -216,8 +213,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
 
     /// Latches what the events say.
     fn poll(&mut self, timeout: Option<Duration>, external: &mut dyn FnMut(u32)) -> io::Result<()> {
-        let Self { network, connections, ready, over_budget, service, admission, metrics, .. } =
-            self;
+        let Self { network, connections, ready, over_budget, needs, admission, metrics, .. } = self;
         network.poll(timeout, &mut |readiness| match readiness.token.subject() {
             Subject::Listener(index) => {
                 if let Some(listening) = admission.listeners.get_mut(index) {
@@ -228,7 +224,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
             Subject::Connection { .. } => match connections.find(readiness.token) {
                 Some(connection) => {
                     connection.latch(readiness);
-                    if connection.wants_drive(service) && connection.enqueue() {
+                    if connection.wants_drive(*needs) && connection.enqueue() {
                         let queue = if connection.is_over_budget() {
                             &mut *over_budget
                         } else {
@@ -272,7 +268,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
         token: Token,
         act: impl FnOnce(&mut Connection<N::Stream>, &mut Shared<'_, S>),
     ) {
-        let is_timed = self.keeps_time || self.limits.idle_timeout.is_some();
+        let is_timed = self.needs.time || self.limits.idle_timeout.is_some();
         let now = is_timed.then(|| self.moment());
         let others_waiting =
             !self.ready.is_empty() && self.is_bulk(token) && self.is_next_not_bulk();
@@ -290,9 +286,10 @@ impl<N: Network, S: Service> Reactor<N, S> {
         let mut shared = Shared {
             batch: &mut self.batch,
             service: &mut self.service,
+            needs: self.needs,
             limits: &self.limits,
             now,
-            clock: if self.keeps_time { Some(&mut clock) } else { None },
+            clock: if self.needs.time { Some(&mut clock) } else { None },
             draining: self.drain_until.is_some(),
             others_waiting,
             bytes_received: &mut self.metrics.bytes_received,
@@ -321,7 +318,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
                 self.set_deadline(token);
             }
         }
-        if self.connections.find(token).is_some_and(|it| it.wants_drive(&self.service)) {
+        if self.connections.find(token).is_some_and(|it| it.wants_drive(self.needs)) {
             self.queue(token);
         }
         if self.held_bytes > self.limits.held_bytes_max() {
@@ -380,23 +377,11 @@ impl<N: Network, S: Service> Reactor<N, S> {
         }
     }
 
-    /// Lets an accepted connection in, if its network has not too many already and too many are not still
-    /// to be let in.
+    /// Serves an accepted connection, or rejects it.
     fn admit(&mut self, stream: N::Stream, peer: Peer, config: Rc<Config>) {
         let Self { batch, admission, limits, .. } = self;
-        if config.has_opening()
-            && admission.drops_early(limits.early_drop, |bytes| batch.fill_random(bytes))
-        {
-            return self.reject(peer, End::DroppedEarly);
-        }
-        if let (Some(most), Some(network)) =
-            (self.limits.connections_per_address_max, peer.network())
-        {
-            let connections = self.by_network.entry(network).or_default();
-            if *connections >= most {
-                return self.reject(peer, End::TooManyFromAddress);
-            }
-            *connections += 1;
+        if let Err(end) = admission.admit(peer, &config, limits, |bytes| batch.fill_random(bytes)) {
+            return self.reject(peer, end);
         }
         if let Err(error) = self.insert(stream, peer, config) {
             error!("a connection could not be registered: {error}");
@@ -407,7 +392,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
     fn reject(&mut self, peer: Peer, end: End) {
         self.metrics.opened += 1;
         *self.metrics.ended.entry(end).or_default() += 1;
-        info!(peer:% = peer; "turned away: {end}");
+        info!(peer:% = peer; "rejected: {end}");
     }
 
     /// Takes over a stream.
@@ -438,9 +423,17 @@ impl<N: Network, S: Service> Reactor<N, S> {
         Ok(token)
     }
 
+    /// A configuration with what the service needs; a caller may ask for more.
+    fn for_service(&self, mut config: Rc<Config>) -> Rc<Config> {
+        if self.needs.whole_messages && !config.whole_messages {
+            Rc::make_mut(&mut config).whole_messages = true;
+        }
+        config
+    }
+
     /// Removes a connection that has ended, and counts why.
     fn reap(&mut self, token: Token, end: End) {
-        let now = self.keeps_time.then(|| self.moment());
+        let now = self.needs.time.then(|| self.moment());
         let Some(mut connection) = self.connections.remove(token) else { return };
         let old = connection.replace_deadline(None);
         self.deadlines.change(token, old, None);
@@ -449,7 +442,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
             self.admission.remove_unauthenticated();
         }
         if connection.session().config().role == Role::Server {
-            self.forget_network(connection.peer());
+            self.admission.release(connection.peer());
         }
         let context = connection.context(now);
         self.metrics.messages += u64::from(context.messages);
@@ -459,20 +452,6 @@ impl<N: Network, S: Service> Reactor<N, S> {
         drop(connection);
         self.admission.resume();
         self.service.on_close(&context, end);
-    }
-
-    /// A connection that was let in from there is gone.
-    fn forget_network(&mut self, peer: Peer) {
-        if self.limits.connections_per_address_max.is_none() {
-            return;
-        }
-        let Some(network) = peer.network() else { return };
-        if let Some(connections) = self.by_network.get_mut(&network) {
-            *connections -= 1;
-            if *connections == 0 {
-                self.by_network.remove(&network);
-            }
-        }
     }
 
     fn enter_stage(&mut self, token: Token) {

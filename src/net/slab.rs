@@ -240,7 +240,7 @@ mod tests {
         }
         type Connection = crate::net::connection::Connection<Option<Box<[u64; 2]>>>;
         assert!(size_of::<Entry<Option<Connection>>>() <= 128);
-        assert!(matches!(Entry::<u8>::Vacant(0), Entry::Vacant(_)));
+        assert!(matches!(Entry::<u8>::Vacant(0), Entry::Vacant(0)));
         assert!(matches!(Entry::Occupied(1), Entry::Occupied(1)));
     }
 }

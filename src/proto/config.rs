@@ -28,7 +28,7 @@ pub struct Config {
     pub auth: Option<Auth>,
     /// Bounds on what a peer may send.
     pub limits: Limits,
-    /// Whether messages are collected until they are whole. A service says so, and pays.
+    /// Whether messages are collected until they are whole. The reactor sets it where the service needs it.
     pub whole_messages: bool,
     /// Whether messages still reach the service that arrive between our Close, or the end of our output, and
     /// the peer's. RFC 6455 §1.4 lets a peer send until it has received our Close.

@@ -1,6 +1,6 @@
 //! Around another service: closes each connection after so many messages were answered.
 
-use super::{Context, Service};
+use super::{Context, Needs, Service};
 use crate::proto::{CloseCode, End, Message, Outbox};
 
 /// Closes each connection after so many messages, around another service.
@@ -18,20 +18,8 @@ impl<S: Service> CloseAfter<S> {
 }
 
 impl<S: Service> Service for CloseAfter<S> {
-    fn wants_whole_messages(&self) -> bool {
-        self.service.wants_whole_messages()
-    }
-
-    fn wants_time(&self) -> bool {
-        self.service.wants_time()
-    }
-
-    fn reads_while_blocked(&self) -> bool {
-        self.service.reads_while_blocked()
-    }
-
-    fn sends_unasked(&self) -> bool {
-        self.service.sends_unasked()
+    fn needs(&self) -> Needs {
+        self.service.needs()
     }
 
     fn on_open(&mut self, context: &Context, outbox: &mut Outbox<'_>) {

@@ -1,6 +1,6 @@
 //! The connection is closed as soon as it opens: what is left of a session is its authentication.
 
-use super::{Context, Service};
+use super::{Context, Needs, Service};
 use crate::proto::{CloseCode, Message, Outbox};
 
 /// Closes each connection as soon as it opens.
@@ -8,8 +8,8 @@ use crate::proto::{CloseCode, Message, Outbox};
 pub struct CloseOnOpen;
 
 impl Service for CloseOnOpen {
-    fn wants_whole_messages(&self) -> bool {
-        false
+    fn needs(&self) -> Needs {
+        Needs::NONE
     }
 
     fn on_open(&mut self, _context: &Context, outbox: &mut Outbox<'_>) {

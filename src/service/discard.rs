@@ -1,6 +1,6 @@
 //! Every message is swallowed (RFC 863).
 
-use super::{Context, Service};
+use super::{Context, Needs, Service};
 use crate::proto::{Message, Outbox};
 
 /// Swallows every message.
@@ -8,8 +8,8 @@ use crate::proto::{Message, Outbox};
 pub struct Discard;
 
 impl Service for Discard {
-    fn wants_whole_messages(&self) -> bool {
-        false
+    fn needs(&self) -> Needs {
+        Needs::NONE
     }
 
     fn on_message(&mut self, _context: &Context, _message: Message<'_>, _outbox: &mut Outbox<'_>) {}

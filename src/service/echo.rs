@@ -1,6 +1,6 @@
 //! Every message comes back as it came (RFC 862).
 
-use super::{Context, Service};
+use super::{Context, Needs, Service};
 use crate::proto::{Message, Outbox};
 
 /// Sends every message back as it came.
@@ -8,8 +8,8 @@ use crate::proto::{Message, Outbox};
 pub struct Echo;
 
 impl Service for Echo {
-    fn wants_whole_messages(&self) -> bool {
-        false
+    fn needs(&self) -> Needs {
+        Needs::NONE
     }
 
     fn on_message(&mut self, _context: &Context, message: Message<'_>, outbox: &mut Outbox<'_>) {

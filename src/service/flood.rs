@@ -3,7 +3,7 @@
 //! A message is one line of RFC 864's "popular choice": 72 characters of the 95 printable ones and CR LF,
 //! each line starting one character further on.
 
-use super::{Context, Service};
+use super::{Context, Needs, Service};
 use crate::proto::{Kind, Message, Outbox};
 
 const PRINTABLE: usize = 95;
@@ -18,12 +18,8 @@ const CYCLES_AT_ONCE: usize = 8;
 pub struct Flood;
 
 impl Service for Flood {
-    fn wants_whole_messages(&self) -> bool {
-        false
-    }
-
-    fn sends_unasked(&self) -> bool {
-        true
+    fn needs(&self) -> Needs {
+        Needs { sends_unasked: true, ..Needs::NONE }
     }
 
     fn on_message(&mut self, _context: &Context, _message: Message<'_>, _outbox: &mut Outbox<'_>) {}

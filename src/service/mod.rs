@@ -33,7 +33,7 @@ pub struct Context {
     /// Whole messages received so far, with the one at hand if it ends.
     pub messages: u32,
     /// When what the call is about was received, in nanoseconds of the network's clock; 0 unless the
-    /// service [wants the time](Service::wants_time).
+    /// service needs the [time](Needs::time).
     pub now: u64,
 }
 
@@ -48,29 +48,43 @@ pub enum Milestone {
     Upgraded,
 }
 
+/// What a service needs of the reactor. Each costs something, so each is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Needs {
+    /// Messages are collected until they are whole: up to the largest message in memory for each connection.
+    /// Without this, a service receives the pieces as they arrive.
+    pub whole_messages: bool,
+    /// [`Context::now`] is set: the clock is read once for each read of a connection.
+    pub time: bool,
+    /// The service receives input while the peer has not taken all output. A client that speaks first needs it, or
+    /// it deadlocks with a server that replies before reading on. Such a service bounds its output by itself.
+    pub reads_while_blocked: bool,
+    /// [`Service::on_writable`] is called whenever a connection can take more output.
+    pub sends_unasked: bool,
+}
+
+impl Default for Needs {
+    /// Whole messages, and nothing else.
+    fn default() -> Self {
+        Self { whole_messages: true, time: false, reads_while_blocked: false, sends_unasked: false }
+    }
+}
+
+impl Needs {
+    /// Nothing: pieces of messages as they arrive.
+    pub const NONE: Self = Self {
+        whole_messages: false,
+        time: false,
+        reads_while_blocked: false,
+        sends_unasked: false,
+    };
+}
+
 /// The one open set: anything that answers messages.
 pub trait Service {
-    /// Whether messages are collected until they are whole. It costs memory, up to the largest message
-    /// for each connection; without it a service sees pieces as they arrive.
-    fn wants_whole_messages(&self) -> bool {
-        true
-    }
-
-    /// Whether the clock is read once for each read of a connection. Asked once, at the start.
-    fn wants_time(&self) -> bool {
-        false
-    }
-
-    /// Whether it is given input although the peer has not taken everything it was sent yet. Who begins the
-    /// talk must be: a peer that writes an answer out before it reads on would wait for it, and it for the
-    /// peer. It bounds by itself what it sends.
-    fn reads_while_blocked(&self) -> bool {
-        false
-    }
-
-    /// Whether [`on_writable`](Self::on_writable) is called at all.
-    fn sends_unasked(&self) -> bool {
-        false
+    /// What the service needs. Asked once, when the reactor is made.
+    fn needs(&self) -> Needs {
+        Needs::default()
     }
 
     /// The connection has passed a milestone. The last one, being open, is [`on_open`](Self::on_open).
@@ -97,20 +111,8 @@ pub trait Service {
 }
 
 impl<S: Service + ?Sized> Service for Box<S> {
-    fn wants_whole_messages(&self) -> bool {
-        (**self).wants_whole_messages()
-    }
-
-    fn wants_time(&self) -> bool {
-        (**self).wants_time()
-    }
-
-    fn reads_while_blocked(&self) -> bool {
-        (**self).reads_while_blocked()
-    }
-
-    fn sends_unasked(&self) -> bool {
-        (**self).sends_unasked()
+    fn needs(&self) -> Needs {
+        (**self).needs()
     }
 
     fn on_milestone(&mut self, context: &Context, milestone: Milestone) {

@@ -98,7 +98,7 @@ impl Setup {
     pub(crate) fn silent_server(&self) -> Endpoint {
         let service = (self.service)();
         let mut config = self.config(Role::Server);
-        config.whole_messages = service.wants_whole_messages();
+        config.whole_messages = service.needs().whole_messages;
         Endpoint::new(config, service, self.capacity)
     }
 

@@ -65,8 +65,8 @@ fn a_quiet_machine_can_tell_ten_percent_and_a_noisy_one_says_that_it_cannot() {
     assert!(noisy.iter().all(|it| it.possible < TRIALS / 20), "{noisy:?}");
 }
 
-/// 200 runs of 2 s of one server, 100 for each side in turns, on a machine with two CPUs, of which a
-/// compiler took a part: the server on one, the generator on the other, 16 connections in a closed loop.
+/// 200 runs of 2 s of one server, 100 for each side in turns, on an otherwise idle machine with two CPUs: the server on
+/// one, the load generator on the other, 16 connections in a closed loop.
 #[test]
 fn runs_of_a_real_server_are_not_called_different() {
     let rounds = drawing::rounds(include_str!("recorded_runs.csv")).expect("it was recorded");

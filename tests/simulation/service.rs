@@ -7,7 +7,7 @@ use crate::sabotage::Bug;
 use crate::websocket::TEXT;
 use crate::world::SharedWorld;
 use halloo::proto::{CloseCode, End, Kind, Message, Outbox};
-use halloo::service::{CloseAfter, Context, Discard, Echo, Flood, Service, Timestamp};
+use halloo::service::{CloseAfter, Context, Discard, Echo, Flood, Needs, Service, Timestamp};
 use jiff::civil::date;
 use std::rc::Rc;
 
@@ -54,12 +54,8 @@ pub(crate) fn speak(world: &SharedWorld, at: usize, outbox: &mut Outbox<'_>) {
 }
 
 impl Service for Observed {
-    fn wants_whole_messages(&self) -> bool {
-        self.service.wants_whole_messages()
-    }
-
-    fn sends_unasked(&self) -> bool {
-        self.service.sends_unasked()
+    fn needs(&self) -> Needs {
+        self.service.needs()
     }
 
     fn on_writable(&mut self, context: &Context, outbox: &mut Outbox<'_>) {

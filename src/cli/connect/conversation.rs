@@ -99,7 +99,6 @@ impl<'a> Conversation<'a> {
                 ..config.limits
             },
             // A line is printed when it is whole; bare bytes when they come.
-            whole_messages: true,
             late_messages: true,
             deflate: arguments.deflate.settings(),
             ..config

@@ -2,7 +2,7 @@
 
 use crate::proto::response::SHOWN_BYTES_MAX;
 use crate::proto::{Control, End, Kind, Message, Outbox};
-use crate::service::{Context, Handshake, Service};
+use crate::service::{Context, Handshake, Needs, Service};
 use std::collections::VecDeque;
 
 /// One thing that happened, in the order in which things happened.
@@ -59,8 +59,8 @@ impl Inbox {
 
 impl Service for Inbox {
     /// A server may write a reply out before it reads on.
-    fn reads_while_blocked(&self) -> bool {
-        true
+    fn needs(&self) -> Needs {
+        Needs { reads_while_blocked: true, ..Needs::default() }
     }
 
     fn on_open(&mut self, context: &Context, _outbox: &mut Outbox<'_>) {

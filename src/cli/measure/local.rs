@@ -9,7 +9,7 @@ use crate::cli::terminal::progress::ProgressLine;
 use crate::load::Outcome;
 use crate::load::host::Place;
 use crate::load::result::outcome::Kind;
-use crate::load::run::{Progress, Run, Stop, Watch};
+use crate::load::run::{Progress, Stop, Watch};
 use jiff::Timestamp;
 
 /// Measures; the signal that ended it early, if one did.
@@ -18,7 +18,7 @@ pub(super) fn run(task: &Task<'_>) -> Result<(Outcome, Option<i32>), Failure> {
     let endpoints = arguments.client.endpoints()?;
     let both_ends = Place::from(&endpoints[0]) != Place::Elsewhere;
     let network = arguments.client.network()?;
-    let mut run = Run::new(task.share(0), task.config()?, endpoints, network, arguments.pid)?;
+    let mut run = task.start(task.share(0), endpoints, network, arguments.pid)?;
     let mut terminal = Terminal {
         stop: StopSignal::listen()?,
         progress: task.progress_line(),

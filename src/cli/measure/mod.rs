@@ -23,10 +23,14 @@ use super::output::OutputArgs;
 use super::terminal::logger;
 use super::terminal::progress::{ProgressLine, ProgressMode};
 use super::{CommonArgs, Failure};
+use crate::load::host::HostInstruments;
 use crate::load::plan::{Content, Plan, WindowEnd};
 use crate::load::result::outcome::Kind;
+use crate::load::run::Run;
 use crate::load::sources::Sources;
 use crate::load::{Labels, Outcome};
+use crate::net::os::random;
+use crate::net::{Endpoint, System};
 use clap::Args;
 use jiff::Timestamp;
 use log::LevelFilter;
@@ -163,6 +167,19 @@ impl Task<'_> {
             }
             (_, delivered) => delivered,
         }
+    }
+
+    /// A run of this process that has not begun; `server` is the process of the server, if it is watched.
+    fn start(
+        &self,
+        plan: Plan,
+        endpoints: Vec<Endpoint>,
+        network: System,
+        server: Option<u32>,
+    ) -> Result<Run<System>, Failure> {
+        let instruments = Box::new(HostInstruments::new(server));
+        let random = random::from_system();
+        Ok(Run::new(plan, self.config()?, endpoints, network, instruments, random)?)
     }
 
     /// The share of process `index`.

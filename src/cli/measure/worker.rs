@@ -4,7 +4,7 @@ use super::Task;
 use super::messages::{Command, Lines, Report, line};
 use super::report::failure;
 use crate::cli::Failure;
-use crate::load::run::{Phase, Progress, Run, Stop, Watch};
+use crate::load::run::{Phase, Progress, Stop, Watch};
 use jiff::Timestamp;
 use mio::unix::SourceFd;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -28,7 +28,7 @@ pub(super) fn run(task: &Task<'_>, index: u32) -> Result<(), Failure> {
     // One that watches the server is enough.
     let server = arguments.pid.filter(|_| index == 0);
     let endpoints = arguments.client.endpoints()?;
-    let mut run = Run::new(task.share(index), task.config()?, endpoints, network, server)?;
+    let mut run = task.start(task.share(index), endpoints, network, server)?;
     let mut coordinator = Coordinator::new();
     coordinator.send(&Report::Begun)?;
     coordinator.wait_for_connect()?;

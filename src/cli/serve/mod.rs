@@ -231,10 +231,9 @@ impl ServeArgs {
         }
     }
 
-    fn config(&self, address: &Address, auth: Option<Auth>, whole_messages: bool) -> Config {
+    fn config(&self, address: &Address, auth: Option<Auth>) -> Config {
         Config {
             auth,
-            whole_messages,
             limits: proto::Limits {
                 message_bytes_max: self.max_message_size,
                 head_bytes_max: self.max_header_size,

@@ -67,8 +67,7 @@ impl<'a> Server<'a> {
     ) -> Result<Vec<Address>, Failure> {
         let acceptor = self.tls.acceptor(address)?;
         let listeners = open(acceptor.as_ref()).map_err(|error| cannot_listen(address, &error))?;
-        let whole_messages = self.reactor.service_mut().wants_whole_messages();
-        let config = Rc::new(self.arguments.config(address, self.auth.clone(), whole_messages));
+        let config = Rc::new(self.arguments.config(address, self.auth.clone()));
         let mut bound = Vec::new();
         for (listener, address) in listeners {
             self.reactor.listen(listener, Rc::clone(&config))?;

@@ -11,7 +11,7 @@ use crate::load::result::outcome::EndedBy;
 use crate::load::result::{SILENCE, ending, failure};
 use crate::proto::response::SHOWN_BYTES_MAX;
 use crate::proto::{End, Framing, Message, Outbox};
-use crate::service::{Context, Handshake, Milestone, Service};
+use crate::service::{Context, Handshake, Milestone, Needs, Service};
 use std::collections::HashMap;
 
 /// See the [module documentation](self).
@@ -197,16 +197,8 @@ impl Generator {
 }
 
 impl Service for Generator {
-    fn wants_whole_messages(&self) -> bool {
-        false
-    }
-
-    fn wants_time(&self) -> bool {
-        true
-    }
-
-    fn reads_while_blocked(&self) -> bool {
-        true
+    fn needs(&self) -> Needs {
+        Needs { time: true, reads_while_blocked: true, ..Needs::NONE }
     }
 
     fn on_milestone(&mut self, context: &Context, milestone: Milestone) {
@@ -254,7 +246,8 @@ impl Service for Generator {
     }
 }
 
-/// Where a connection stands among the attempts: they are counted from 1.
+/// Where a connection stands among the attempts: the reactor counts connections from 1, in the order in which they
+/// were begun. A number of our own in each connection would make it larger than 128 bytes.
 fn index(context: &Context) -> usize {
     (context.connection - 1) as usize
 }

@@ -1,6 +1,6 @@
 //! Who took the CPU from the load generator: other threads, the hypervisor, or the quota of a control group.
 
-use super::RunQueue;
+use super::run_queue::RunQueue;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -9,15 +9,15 @@ const TICKS_PER_SECOND: f64 = 100.0;
 
 /// What was taken so far, in seconds. What the system does not tell is none.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(in crate::load) struct Taken {
+pub struct Taken {
     /// This thread was ready to run and waited for a CPU.
-    pub(in crate::load) run_delay_s: Option<f64>,
+    pub run_delay_s: Option<f64>,
     /// How often it was given one.
-    pub(in crate::load) timeslices: Option<u64>,
+    pub timeslices: Option<u64>,
     /// The hypervisor ran something else, over all CPUs of this machine.
-    pub(in crate::load) steal_s: Option<f64>,
+    pub steal_s: Option<f64>,
     /// The quota of the control group, or of one above it, was used up.
-    pub(in crate::load) throttled_s: Option<f64>,
+    pub throttled_s: Option<f64>,
 }
 
 /// Watches who takes the CPU from this thread.

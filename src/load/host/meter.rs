@@ -22,13 +22,17 @@ struct Sample {
     server: Option<Usage>,
 }
 
-/// What was used since the last look.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::load) struct Delta {
-    pub(in crate::load) own_cpu: f64,
-    pub(in crate::load) own_rss_kib: Option<u64>,
-    pub(in crate::load) server_cpu: Option<f64>,
-    pub(in crate::load) server_rss_kib: Option<u64>,
+/// What was used in an interval.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Delta {
+    /// CPUs that this process kept busy.
+    pub own_cpu: f64,
+    /// Its resident memory at the end, in KiB.
+    pub own_rss_kib: Option<u64>,
+    /// CPUs that the server kept busy.
+    pub server_cpu: Option<f64>,
+    /// Its resident memory at the end, in KiB.
+    pub server_rss_kib: Option<u64>,
 }
 
 impl Meter {

@@ -12,7 +12,6 @@ const TEXT_BYTES: usize = 72;
 pub(in crate::load) struct RunQueue {
     /// None where the system does not tell.
     file: Option<OwnedFd>,
-    last: (u64, u64),
 }
 
 impl RunQueue {
@@ -20,26 +19,11 @@ impl RunQueue {
     pub(in crate::load) fn of_this_thread() -> Self {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
         let file = rustix::fs::open("/proc/thread-self/schedstat", flags, Mode::empty()).ok();
-        let mut queue = Self { file, last: (0, 0) };
-        queue.take();
-        queue
+        Self { file }
     }
 
-    /// One that never knows.
-    #[cfg(test)]
-    pub(in crate::load) fn unknown() -> Self {
-        Self { file: None, last: (0, 0) }
-    }
-
-    /// How long was waited since this was asked last, in ns, and how often a CPU was given; zeros if that is not
-    /// known. One system call.
-    pub(in crate::load) fn take(&mut self) -> (u64, u64) {
-        let Some(now) = self.total() else { return (0, 0) };
-        let last = std::mem::replace(&mut self.last, now);
-        (now.0.saturating_sub(last.0), now.1.saturating_sub(last.1))
-    }
-
-    /// The same since the thread began; `None` if that is not known.
+    /// How long was waited since the thread began, in ns, and how often a CPU was given; `None` if that is not known.
+    /// One system call.
     pub(in crate::load) fn total(&self) -> Option<(u64, u64)> {
         let mut text = [0; TEXT_BYTES];
         let count = rustix::io::pread(self.file.as_ref()?, &mut text, 0).ok()?;
@@ -62,16 +46,13 @@ mod tests {
         for text in ["", "1 2", "1 x 3\n", "1 -2 3"] {
             assert_eq!(parse(text.as_bytes()), None, "{text:?}");
         }
-        assert_eq!(RunQueue::unknown().take(), (0, 0));
     }
 
     #[test]
     fn timeslices_are_counted() {
-        let mut queue = RunQueue::of_this_thread();
-        if queue.total().is_none() {
-            return;
-        }
+        let queue = RunQueue::of_this_thread();
+        let Some((_, before)) = queue.total() else { return };
         std::thread::sleep(std::time::Duration::from_millis(1));
-        assert!(queue.take().1 > 0);
+        assert!(queue.total().expect("it was known").1 > before);
     }
 }

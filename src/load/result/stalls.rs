@@ -10,7 +10,7 @@ pub struct Stalls {
     pub lateness: Histogram,
     /// How late messages were sent that their connections would have taken, in ns, from 50 µs on (open loop).
     pub late_sends: Histogram,
-    /// Time between two beats, in µs; 10 ms while the loop is idle, unless it is longer anyway.
+    /// Time between two beats, in µs; 12 ms while the loop is idle, unless it is longer anyway.
     pub beat_us: f64,
     /// How long the event loop was watched, in s.
     pub watched_s: f64,

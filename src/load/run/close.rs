@@ -2,6 +2,7 @@
 
 use super::{Phase, Run, Stop, Watch, nanoseconds};
 use crate::load::plan::Plan;
+use crate::net::Network;
 use std::time::Duration;
 
 /// Connections that are being closed at once: 64. The goodbyes of many processes together still fit in the time
@@ -14,7 +15,7 @@ pub(super) fn close_timeout(plan: &Plan) -> Duration {
     plan.reply_timeout.saturating_mul(2)
 }
 
-impl Run {
+impl<N: Network> Run<N> {
     /// Closes every connection. The rest is given up if for as long as an echo may take none is closed, or if a
     /// stop is asked for now.
     pub(super) fn close(&mut self, watch: &mut dyn Watch) -> Result<(), Stop> {

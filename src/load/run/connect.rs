@@ -6,7 +6,7 @@ use crate::load::host::{self, Limit, Machine, Place, QueueCounters, Route};
 use crate::load::sources::Sources;
 use crate::load::sources::is_non_local;
 use crate::load::units::thousands;
-use crate::net::Endpoint;
+use crate::net::{Endpoint, Network};
 use crate::proto::{End, Error};
 use std::io;
 use std::net::IpAddr;
@@ -23,7 +23,7 @@ const RETRY: Duration = Duration::from_secs(1);
 /// A look costs some 140 µs.
 const QUEUE_LOOK: Duration = Duration::from_millis(50);
 
-impl Run {
+impl<N: Network> Run<N> {
     /// Makes all connections, or as many as can be.
     ///
     /// # Errors
@@ -94,7 +94,8 @@ impl Run {
         self.reactor.network_mut().connect_from(source);
         let now = self.now();
         self.generator_mut().begin(due, now);
-        match self.reactor.connect(&self.endpoints[self.endpoint], Rc::clone(&self.config)) {
+        let endpoint = &self.endpoints[self.endpoint];
+        match self.reactor.connect(endpoint, Rc::clone(&self.config)) {
             Ok(id) => {
                 self.ids.push(Some(id));
                 self.failures_in_a_row = 0;

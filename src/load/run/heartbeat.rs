@@ -5,10 +5,10 @@
 //! tell which; it sees that it is late. The scheduler's own count of waits for a CPU sees delays between two
 //! beats as well.
 //!
-//! A loop that is idle but for the beat beats more slowly: a wake-up of an idle CPU costs up to 85 µs in a virtual
-//! machine, and 500 of them per second would take four times the 1 % of a core that the beat may cost.
+//! A loop that is idle but for the beat beats more slowly: a wake-up of an idle CPU costs up to 100 µs in a virtual
+//! machine, and 500 of them per second would take five times the 1 % of a core that the beat may cost.
 
-use crate::load::host::RunQueue;
+use crate::load::host::Instruments;
 use crate::load::result::histogram::Histogram;
 
 /// Our own work of less than this is not a stall: 1 ms. It is a batch of messages, which takes as long in any
@@ -19,8 +19,8 @@ const TURN_NS_MIN: u64 = 1_000_000;
 /// wait for a CPU that somebody else had.
 pub(in crate::load) const SWITCH_NS: u64 = 10_000;
 
-/// The shortest period of an idle loop: 10 ms.
-const IDLE_PERIOD_NS_MIN: u64 = 10_000_000;
+/// The shortest period of an idle loop: 12 ms.
+const IDLE_PERIOD_NS_MIN: u64 = 12_000_000;
 
 /// A loop that waits no more often than this between two beats is idle: 2.
 const IDLE_WAITS_MAX: u32 = 2;
@@ -38,28 +38,32 @@ pub(super) struct Heartbeat {
     /// Beats of the interval at hand, by how late they were.
     lateness: Histogram,
     longest_turn: u64,
-    queue: RunQueue,
+    /// Waits for a CPU and timeslices so far, if they are known.
+    run_queue: Option<(u64, u64)>,
 }
 
 impl Heartbeat {
     /// A beat each `period`, which is not 0.
     pub(super) fn new(period: u64) -> Self {
-        Self::with_queue(period, RunQueue::of_this_thread())
-    }
-
-    fn with_queue(period: u64, queue: RunQueue) -> Self {
-        let lateness = Histogram::new();
-        Self { period, waits: 0, due: u64::MAX, woke: 0, lateness, longest_turn: 0, queue }
+        Self {
+            period,
+            waits: 0,
+            due: u64::MAX,
+            woke: 0,
+            lateness: Histogram::new(),
+            longest_turn: 0,
+            run_queue: None,
+        }
     }
 
     /// Counts from now on, and nothing before.
-    pub(super) fn begin(&mut self, now: u64) {
+    pub(super) fn begin(&mut self, now: u64, instruments: &mut dyn Instruments) {
         self.due = now + self.period;
         self.waits = 0;
         self.woke = now;
         self.longest_turn = 0;
         self.lateness.clear();
-        self.queue.take();
+        self.run_queue = instruments.run_queue();
     }
 
     /// When the loop is to come by.
@@ -69,23 +73,24 @@ impl Heartbeat {
 
     /// The loop is about to wait.
     #[inline]
-    pub(super) fn before_wait(&mut self, now: u64) {
+    pub(super) fn before_wait(&mut self, now: u64, instruments: &mut dyn Instruments) {
         let turn = now.saturating_sub(self.woke);
         self.longest_turn = self.longest_turn.max(turn);
         if now >= self.due {
             let is_work = turn < TURN_NS_MIN;
-            self.beat(now, if is_work { 0 } else { now - self.due });
+            let late = if is_work { 0 } else { now - self.due };
+            self.beat(now, late, instruments);
         }
     }
 
     /// The wait has ended; returns whether with a beat.
     #[inline]
-    pub(super) fn after_wait(&mut self, now: u64) -> bool {
+    pub(super) fn after_wait(&mut self, now: u64, instruments: &mut dyn Instruments) -> bool {
         self.woke = now;
         self.waits += 1;
         let is_due = now >= self.due;
         if is_due {
-            self.beat(now, now - self.due);
+            self.beat(now, now - self.due, instruments);
         }
         is_due
     }
@@ -97,13 +102,22 @@ impl Heartbeat {
         (lateness, std::mem::take(&mut self.longest_turn))
     }
 
-    fn beat(&mut self, now: u64, late: u64) {
-        let (delay, switches) = self.queue.take();
-        let waited = delay.saturating_sub(switches.saturating_mul(SWITCH_NS));
+    fn beat(&mut self, now: u64, late: u64, instruments: &mut dyn Instruments) {
+        let waited = self.waited(instruments.run_queue());
         self.lateness.record(late.max(waited));
         let is_idle = std::mem::take(&mut self.waits) <= IDLE_WAITS_MAX;
         let period = if is_idle { self.period.max(IDLE_PERIOD_NS_MIN) } else { self.period };
         self.due = now + period;
+    }
+
+    /// How long this thread waited for a CPU since this was asked last, beyond what a switch takes.
+    fn waited(&mut self, now: Option<(u64, u64)>) -> u64 {
+        let before = std::mem::replace(&mut self.run_queue, now);
+        let Some(((delay, switches), (delay_before, switches_before))) = now.zip(before) else {
+            return 0;
+        };
+        let switching = switches.saturating_sub(switches_before).saturating_mul(SWITCH_NS);
+        delay.saturating_sub(delay_before).saturating_sub(switching)
     }
 }
 
@@ -113,9 +127,14 @@ mod tests {
 
     const PERIOD: u64 = 2_000_000;
 
+    /// A system that tells nothing.
+    struct Unknown;
+
+    impl Instruments for Unknown {}
+
     fn heartbeat() -> Heartbeat {
-        let mut heartbeat = Heartbeat::with_queue(PERIOD, RunQueue::unknown());
-        heartbeat.begin(0);
+        let mut heartbeat = Heartbeat::new(PERIOD);
+        heartbeat.begin(0, &mut Unknown);
         heartbeat
     }
 
@@ -127,10 +146,10 @@ mod tests {
     fn a_loop_that_comes_by_in_time_is_not_late() {
         let mut heartbeat = heartbeat();
         for beat in 1..=5 {
-            heartbeat.after_wait(heartbeat.due() - PERIOD / 2);
-            heartbeat.after_wait(heartbeat.due() - PERIOD / 3);
-            heartbeat.before_wait(heartbeat.due() - PERIOD / 3);
-            heartbeat.after_wait(heartbeat.due());
+            heartbeat.after_wait(heartbeat.due() - PERIOD / 2, &mut Unknown);
+            heartbeat.after_wait(heartbeat.due() - PERIOD / 3, &mut Unknown);
+            heartbeat.before_wait(heartbeat.due() - PERIOD / 3, &mut Unknown);
+            heartbeat.after_wait(heartbeat.due(), &mut Unknown);
             assert_eq!(heartbeat.due(), (beat + 1) * PERIOD);
         }
         assert_eq!(counts(&mut heartbeat), [(0, 5)]);
@@ -143,25 +162,25 @@ mod tests {
         for gap in [PERIOD, IDLE_PERIOD_NS_MIN, IDLE_PERIOD_NS_MIN] {
             assert_eq!(heartbeat.due(), now + gap);
             now += gap;
-            heartbeat.before_wait(now - 10);
-            heartbeat.after_wait(now);
+            heartbeat.before_wait(now - 10, &mut Unknown);
+            heartbeat.after_wait(now, &mut Unknown);
         }
         // Messages come: the loop is busy again.
-        heartbeat.after_wait(now + 10);
-        heartbeat.after_wait(now + 20);
-        heartbeat.after_wait(heartbeat.due());
+        heartbeat.after_wait(now + 10, &mut Unknown);
+        heartbeat.after_wait(now + 20, &mut Unknown);
+        heartbeat.after_wait(heartbeat.due(), &mut Unknown);
         assert_eq!(heartbeat.due(), now + IDLE_PERIOD_NS_MIN + PERIOD);
-        let mut slow = Heartbeat::with_queue(100_000_000, RunQueue::unknown());
-        slow.begin(0);
-        slow.after_wait(100_000_000);
+        let mut slow = Heartbeat::new(100_000_000);
+        slow.begin(0, &mut Unknown);
+        slow.after_wait(100_000_000, &mut Unknown);
         assert_eq!(slow.due(), 200_000_000, "it is slow enough");
     }
 
     #[test]
     fn a_stop_inside_the_wait_is_one_stall_as_long_as_it_was() {
         let mut heartbeat = heartbeat();
-        heartbeat.before_wait(10);
-        heartbeat.after_wait(PERIOD + 2_000_000_000);
+        heartbeat.before_wait(10, &mut Unknown);
+        heartbeat.after_wait(PERIOD + 2_000_000_000, &mut Unknown);
         let (lateness, longest_turn) = heartbeat.take();
         assert_eq!(lateness.count(), 1);
         assert!(lateness.nanoseconds_max().abs_diff(2_000_000_000) < 2_000_000);
@@ -171,12 +190,12 @@ mod tests {
     #[test]
     fn a_short_turn_of_our_own_is_not_a_stall_and_a_long_one_is() {
         let mut heartbeat = heartbeat();
-        heartbeat.after_wait(PERIOD - 10);
-        heartbeat.before_wait(PERIOD + 900_000);
+        heartbeat.after_wait(PERIOD - 10, &mut Unknown);
+        heartbeat.before_wait(PERIOD + 900_000, &mut Unknown);
         assert_eq!(counts(&mut heartbeat), [(0, 1)]);
         let due = heartbeat.due();
-        heartbeat.after_wait(due - 10);
-        heartbeat.before_wait(due + 5_000_000);
+        heartbeat.after_wait(due - 10, &mut Unknown);
+        heartbeat.before_wait(due + 5_000_000, &mut Unknown);
         let (lateness, longest_turn) = heartbeat.take();
         assert!(lateness.nanoseconds_max().abs_diff(5_000_000) < 5_000);
         assert_eq!(longest_turn, 5_000_010);
@@ -184,10 +203,28 @@ mod tests {
 
     #[test]
     fn nothing_counts_before_it_begins() {
-        let mut heartbeat = Heartbeat::with_queue(PERIOD, RunQueue::unknown());
-        heartbeat.after_wait(u64::MAX / 2);
-        heartbeat.before_wait(u64::MAX / 2 + 1);
-        heartbeat.begin(u64::MAX / 2 + 2);
+        let mut heartbeat = Heartbeat::new(PERIOD);
+        heartbeat.after_wait(u64::MAX / 2, &mut Unknown);
+        heartbeat.before_wait(u64::MAX / 2 + 1, &mut Unknown);
+        heartbeat.begin(u64::MAX / 2 + 2, &mut Unknown);
         assert_eq!(counts(&mut heartbeat), []);
+    }
+
+    #[test]
+    fn waits_for_a_cpu_count_beyond_what_switching_takes() {
+        struct Waiting(u64, u64);
+        impl Instruments for Waiting {
+            fn run_queue(&mut self) -> Option<(u64, u64)> {
+                Some((self.0, self.1))
+            }
+        }
+        let mut heartbeat = Heartbeat::new(PERIOD);
+        heartbeat.begin(0, &mut Waiting(500, 7));
+        heartbeat.after_wait(PERIOD, &mut Waiting(500 + 3 * SWITCH_NS, 10));
+        let due = heartbeat.due();
+        heartbeat.after_wait(due, &mut Waiting(500 + 4 * SWITCH_NS + 3_000_000, 11));
+        let lateness = heartbeat.take().0;
+        assert_eq!(lateness.count(), 2);
+        assert!(lateness.nanoseconds_max().abs_diff(3_000_000) < 3_000);
     }
 }

@@ -13,15 +13,13 @@ pub use summary::Labels;
 
 use super::generator::Generator;
 pub use super::generator::Upgrade;
-use super::host::Meter;
-use super::host::{Interference, QueueWatch};
-use super::host::{Limit, QueueCounters};
+use super::host::{Instruments, Limit, QueueCounters, QueueWatch};
 use super::plan::{Plan, WindowEnd};
 use super::result::Stalls;
 use super::result::outcome::{Interval, Outcome};
 use crate::limits::{Limits, RECEIVE_BUFFER_BYTES};
-use crate::net::os::random;
-use crate::net::{ConnectionId, Endpoint, Network, Reactor, System};
+use crate::net::{ConnectionId, Endpoint, Network, Reactor};
+use crate::proto::batch::Random;
 use crate::proto::{Batch, Config, End};
 use heartbeat::Heartbeat;
 use jiff::Timestamp;
@@ -46,13 +44,13 @@ const TICK_EARLY: Duration = Duration::from_millis(2);
 const LOOKS_PER_TIMEOUT: u32 = 50;
 
 /// See the [module documentation](self).
-pub struct Run {
+pub struct Run<N: Network> {
     plan: Plan,
     config: Rc<Config>,
     /// Where the server may be, and which of these places is tried or was found.
     endpoints: Vec<Endpoint>,
     endpoint: usize,
-    reactor: Reactor<System, Generator>,
+    reactor: Reactor<N, Generator>,
     /// Attempts to connect.
     attempts: u64,
     /// Of each that was begun; `None` for one that could not be registered.
@@ -63,9 +61,8 @@ pub struct Run {
     next_due: u64,
     /// Connections with messages that are due and could not be sent.
     behind: Vec<usize>,
-    meter: Meter,
     heartbeat: Heartbeat,
-    interference: Interference,
+    instruments: Box<dyn Instruments>,
     connecting: Duration,
     queue_before: QueueCounters,
     /// Of the listener, while connecting.
@@ -142,9 +139,9 @@ impl From<io::Error> for Stop {
     }
 }
 
-impl Run {
+impl<N: Network> Run<N> {
     /// A run to one of these endpoints, which are tried in this order. `network` may have sources of the
-    /// caller's registered; `server` is its process, if it is watched.
+    /// caller's registered.
     ///
     /// # Errors
     /// What the operating system says.
@@ -152,8 +149,9 @@ impl Run {
         plan: Plan,
         config: Config,
         endpoints: Vec<Endpoint>,
-        mut network: System,
-        server: Option<u32>,
+        mut network: N,
+        instruments: Box<dyn Instruments>,
+        random: Random,
     ) -> io::Result<Self> {
         network.keep_pace(plan.spin)?;
         let generator = Generator::new(&plan, config.framing, config.auth.is_some());
@@ -166,7 +164,7 @@ impl Run {
             close_timeout: close::close_timeout(&plan),
             ..Limits::default()
         };
-        let batch = Batch::new(RECEIVE_BUFFER_BYTES, random::from_system());
+        let batch = Batch::new(RECEIVE_BUFFER_BYTES, random);
         let mut ids = Vec::new();
         ids.reserve_exact(plan.connections as usize);
         Ok(Self {
@@ -180,9 +178,8 @@ impl Run {
             places: Vec::new(),
             next_due: 0,
             behind: Vec::new(),
-            meter: Meter::new(server),
             heartbeat,
-            interference: Interference::new(),
+            instruments,
             connecting: Duration::ZERO,
             queue_before: QueueCounters::look(),
             queue_watch: None,
@@ -265,7 +262,7 @@ impl Run {
         let Some(window) = self.window else { return Ok(None) };
         let end = self.generator().shared.recorder.window_end();
         let duration = Duration::from_nanos(end.saturating_sub(window.start));
-        let Self { plan, mut reactor, connecting, meter, limit, stalls, findings, .. } = self;
+        let Self { plan, mut reactor, connecting, instruments, limit, stalls, findings, .. } = self;
         let is_interrupted = self.is_interrupted;
         let generator = reactor.service_mut();
         let measured = Measured {
@@ -277,11 +274,11 @@ impl Run {
             counters: std::mem::take(&mut generator.shared.counters),
             phases: std::mem::take(&mut generator.shared.phases).finish(),
             record: generator.take_record(),
-            own_cpu: meter.own_cpu(),
+            own_cpu: instruments.own_cpu(),
             longest_turn: Duration::from_nanos(window.longest_turn),
             stalls,
-            server: meter.server_total(),
-            lost_server: meter.lost_server(),
+            server: instruments.server(),
+            lost_server: instruments.lost_server(),
             limit,
             findings,
             is_interrupted,
@@ -321,11 +318,10 @@ impl Run {
         let recorder = &mut self.generator_mut().shared.recorder;
         recorder.begin(start);
         recorder.end(end);
-        self.meter.begin();
-        self.interference.begin();
+        self.instruments.begin();
         // What took long before does not count.
         let now = self.now();
-        self.heartbeat.begin(now);
+        self.heartbeat.begin(now, &mut *self.instruments);
         let started_at = watch.time_of_day();
         self.window = Some(Window { started_at, start, interval_start: start, longest_turn: 0 });
     }
@@ -334,7 +330,7 @@ impl Run {
     fn end_watch(&mut self) {
         let Some(window) = self.window else { return };
         let now = self.now();
-        let taken = self.interference.taken();
+        let taken = self.instruments.taken();
         self.stalls = Stalls {
             beat_us: self.plan.beat.as_secs_f64() * 1e6,
             watched_s: now.saturating_sub(window.start) as f64 / 1e9,
@@ -366,7 +362,7 @@ impl Run {
         if duration_s <= 0.0 {
             return;
         }
-        let spent = self.meter.read();
+        let spent = self.instruments.delta();
         let interval = Interval {
             start_s: seconds(window.start, window.interval_start),
             duration_s,
@@ -415,10 +411,10 @@ impl Run {
         let now = self.now();
         let wake = wake.min(due).min(self.next_tick.max(now)).min(self.heartbeat.due());
         let wait = Duration::from_nanos(wake.saturating_sub(now));
-        self.heartbeat.before_wait(now);
+        self.heartbeat.before_wait(now, &mut *self.instruments);
         self.reactor.turn(Some(wait), &mut |number| watch.external(number))?;
         let woke = nanoseconds(self.reactor.network_mut().awake_since());
-        let has_beat = self.heartbeat.after_wait(woke);
+        let has_beat = self.heartbeat.after_wait(woke, &mut *self.instruments);
         // A beat as rare as a tick brings the tick with it, and spares a wake-up.
         let is_shared = has_beat && self.plan.beat >= TICK;
         let early = nanoseconds(if is_shared { TICK / 2 } else { TICK_EARLY });

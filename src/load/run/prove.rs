@@ -3,6 +3,7 @@
 
 use super::{Phase, Run, SENDS_PER_TURN, Stop, Watch, nanoseconds};
 use crate::load::plan::Pace;
+use crate::net::Network;
 use std::time::Duration;
 
 /// Probes that wait for their echoes at once: 256. A server that echoes a million of them in five seconds is alive, and
@@ -13,7 +14,7 @@ const PROBES_AT_ONCE: u64 = 256;
 /// is waited for at the same time.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-impl Run {
+impl<N: Network> Run<N> {
     /// Sends a last probe on every open connection, some at a time, and waits for the echoes. A connection without
     /// one within the reply timeout is lost. Connections that are held in silence are left alone.
     pub(super) fn prove_all(&mut self, watch: &mut dyn Watch) -> Result<(), Stop> {

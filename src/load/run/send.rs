@@ -2,8 +2,9 @@
 
 use super::{Phase, Run, SENDS_PER_TURN, Stop, Watch};
 use crate::load::plan::Pace;
+use crate::net::Network;
 
-impl Run {
+impl<N: Network> Run<N> {
     /// Of a closed loop: lets all open connections send their first messages, some at a time.
     pub(super) fn fill_all(&mut self, watch: &mut dyn Watch, phase_start: u64) -> Result<(), Stop> {
         if !matches!(self.plan.pace, Pace::Closed { .. }) {

@@ -56,35 +56,6 @@ impl System {
         self.connector = Some(connector);
     }
 
-    /// Lets TCP connections from now on come from this address, or from the one that the system chooses.
-    ///
-    /// One address has as many connections to one place as there are ports in `ip_local_port_range`; more
-    /// addresses have more, and on Linux all of 127.0.0.0/8 is this machine. If the address is not this
-    /// machine's, or of another family than the place, connecting fails.
-    pub fn connect_from(&mut self, source: Option<IpAddr>) {
-        self.source = source;
-    }
-
-    /// Lets waits end on time, where the system has timers for that, and notes when they end. With `spins` no
-    /// wait sleeps: the poll returns at once, and takes a whole CPU. Costs two looks at the clock for each wait,
-    /// and a system call for each that must end at another time than the last.
-    ///
-    /// # Errors
-    /// What the operating system says.
-    pub fn keep_pace(&mut self, spins: bool) -> io::Result<()> {
-        let token = mio_token(Token::INTERNAL);
-        self.pacer = Some(Pacer::new(self.poll.registry(), token, spins)?);
-        Ok(())
-    }
-
-    /// When the last wait ended, by [`now`](Network::now)'s clock; now, unless it [keeps pace](Self::keep_pace).
-    pub fn awake_since(&mut self) -> Duration {
-        match &self.pacer {
-            Some(pacer) => pacer.awake_since().saturating_duration_since(self.start),
-            None => self.now(),
-        }
-    }
-
     /// Registers something of the caller's for reading; its readiness comes as this number.
     ///
     /// # Errors
@@ -174,6 +145,23 @@ impl Network for System {
 
     fn now(&mut self) -> Duration {
         self.start.elapsed()
+    }
+
+    fn connect_from(&mut self, source: Option<IpAddr>) {
+        self.source = source;
+    }
+
+    fn keep_pace(&mut self, spins: bool) -> io::Result<()> {
+        let token = mio_token(Token::INTERNAL);
+        self.pacer = Some(Pacer::new(self.poll.registry(), token, spins)?);
+        Ok(())
+    }
+
+    fn awake_since(&mut self) -> Duration {
+        match &self.pacer {
+            Some(pacer) => pacer.awake_since().saturating_duration_since(self.start),
+            None => self.now(),
+        }
     }
 
     fn trim_memory(&mut self) {

@@ -1,0 +1,117 @@
+//! Deadlines: when the reactor looks at a connection next, and what it does then.
+
+use super::flags::Flag;
+use super::{Connection, Shared};
+use crate::limits::{CLOSE_ANSWER_WAIT, Limits};
+use crate::net::deadlines::Moment;
+use crate::net::network::Stream;
+use crate::proto::{End, Error, Framing, Stage};
+use crate::service::Service;
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+/// Activity is remembered in ticks of 2^24 ns, about 17 ms. They wrap after two years, and are only ever
+/// subtracted.
+const TICK_SHIFT: u32 = 24;
+const TICK: Duration = Duration::from_nanos(1 << TICK_SHIFT);
+
+impl<T: Stream> Connection<T> {
+    /// Does what the passing of the deadline means.
+    pub(in crate::net) fn expire<S: Service>(&mut self, now: Moment, shared: &mut Shared<'_, S>) {
+        match self.session.stage() {
+            Stage::Closing if self.awaits_close() => {
+                self.session.stop_awaiting_close();
+                self.shut_down_output();
+            }
+            Stage::Closing => self.abort(End::Failed(self.session.timeout_error())),
+            // There is no place for last words behind what the peer does not take.
+            Stage::Open if self.is_blocked() => self.abort(End::Failed(Error::WriteTimeout)),
+            Stage::Open if !self.is_idle(now, shared.limits) => self.check_keepalive(shared),
+            _ => {
+                self.time_out(shared);
+                // Somebody waits for what we make: that its end may be slow is no reason to wait longer.
+                if let (true, Some(end)) = (self.flags.has(Flag::Opening), self.end) {
+                    self.abort(end);
+                }
+            }
+        }
+    }
+
+    /// Ends the session because its stage took too long.
+    pub(super) fn time_out<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
+        shared.batch.begin(self.session.tail());
+        let error = self.session.time_out(shared.batch);
+        self.end_with(End::Failed(error));
+        self.send(shared);
+    }
+
+    /// When the reactor should look at it next, as seen at `now`.
+    pub(in crate::net) fn next_deadline(&self, now: Moment, limits: &Limits) -> Option<Moment> {
+        // One tick more: a time that is measured in ticks must not seem too short by a part.
+        let left = |whole: Duration| whole.saturating_sub(self.silence(now)) + TICK;
+        let opening = self.deadline.filter(|_| self.flags.has(Flag::Opening));
+        let wait = match self.session.stage() {
+            Stage::Handshake => Some(limits.handshake_timeout),
+            Stage::Auth => Some(limits.auth_timeout),
+            Stage::Closing if self.awaits_close() => {
+                let wait = CLOSE_ANSWER_WAIT.min(limits.close_timeout / 2);
+                Some(wait.min(left(limits.close_timeout)))
+            }
+            Stage::Closing => Some(left(limits.close_timeout)),
+            // Nothing is read from a peer that does not take its answers, so it cannot be idle or silent.
+            Stage::Open if self.is_blocked() => Some(limits.write_timeout),
+            Stage::Open => {
+                let idle = limits.idle_timeout.map(left);
+                let ping = limits.ping_interval.filter(|_| self.has_pings());
+                idle.into_iter().chain(ping).min()
+            }
+        };
+        let deadline = wait.map(|wait| now.saturating_add(wait.as_nanos() as u64));
+        // Whatever comes until a connection of ours is open, its deadline only comes nearer.
+        opening.map_or(deadline, |first| deadline.map(|it| it.min(first.get())))
+    }
+
+    /// Remembers a new deadline and returns the old one.
+    pub(in crate::net) fn replace_deadline(&mut self, deadline: Option<Moment>) -> Option<Moment> {
+        let old = self.deadline.map(NonZeroU64::get);
+        self.deadline = deadline.and_then(NonZeroU64::new);
+        old
+    }
+
+    /// Remembers that our last words begin.
+    pub(in crate::net) fn start_close_timer(&mut self, now: Moment) {
+        self.active = tick(now);
+    }
+
+    /// Pings a silent peer; gives up one that stayed silent after that.
+    pub(super) fn check_keepalive<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
+        if shared.limits.ping_interval.is_none() || !self.has_pings() {
+            return;
+        }
+        if self.flags.replace(Flag::Active, false) {
+            self.flags.set(Flag::Pinged, false);
+        } else if self.flags.has(Flag::Pinged) {
+            self.fail(Error::PingTimeout, shared);
+        } else {
+            self.flags.set(Flag::Pinged, true);
+            self.with_outbox(shared, |_, outbox| outbox.ping());
+        }
+    }
+
+    pub(super) fn has_pings(&self) -> bool {
+        self.session.config().framing == Framing::WebSocket
+    }
+
+    pub(super) fn is_idle(&self, now: Moment, limits: &Limits) -> bool {
+        limits.idle_timeout.is_some_and(|idle| self.silence(now) >= idle)
+    }
+
+    /// How long no message was completed, or since when it is closing.
+    pub(super) fn silence(&self, now: Moment) -> Duration {
+        TICK * tick(now).wrapping_sub(self.active)
+    }
+}
+
+pub(super) fn tick(moment: Moment) -> u32 {
+    (moment >> TICK_SHIFT) as u32
+}

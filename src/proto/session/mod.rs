@@ -316,7 +316,7 @@ impl Session {
         let tail = if self.is_discarding() { &[] } else { batch.unread() };
         let output = batch.output();
         let is_all_sent = sent == output[0].len() + output[1].len();
-        if tail.is_empty() && is_all_sent && self.unfinished.is_nothing() {
+        if tail.is_empty() && is_all_sent && self.unfinished.is_empty() {
             return Ok(());
         }
         match tail {

@@ -1,7 +1,7 @@
 //! A WebSocket, TCP and line echo server and a load generator in one binary.
 //!
-//! The server is one thread: an event loop keeps the state of all connections in a slab and moves
-//! each of them through the opening handshake, optional authentication and framed messages.
+//! A server process has one thread: an event loop keeps the state of all connections in a slab and
+//! moves each of them through the opening handshake, optional authentication and framed messages.
 //!
 //! # Layers
 //!
@@ -34,7 +34,7 @@
 //! # Reading order
 //!
 //! [`proto::session`], [`proto::batch`], [`proto::outbox`], [`proto::websocket`], then
-//! [`net::connection`], [`net::reactor`], [`net::network`], and last `cli/serve.rs`.
+//! [`net::connection`], [`net::reactor`], [`net::network`], and last `cli/serve`.
 
 pub mod cli;
 pub mod limits;

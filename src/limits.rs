@@ -35,8 +35,8 @@ pub const ACCEPT_RETRY: Duration = Duration::from_millis(20);
 /// Length of the accept queue. 4096, the default maximum of Linux (`somaxconn`).
 pub const BACKLOG: u32 = 4096;
 
-/// Valid limits on the head of an upgrade request, in bytes: 1 KiB, enough for every browser, to 64
-/// KiB, a quarter of the receive buffer. A head must be complete before it is parsed, so a
+/// Valid limits on the head of an upgrade request, in bytes: from 1 KiB, enough for every browser,
+/// to 64 KiB, a quarter of the receive buffer. A head must be complete before it is parsed, so a
 /// connection owns that much until then; it counts toward its share of
 /// [`Limits::memory_bytes_max`]. Default 8 KiB
 /// ([`HEAD_BYTES_MAX`](crate::proto::http::HEAD_BYTES_MAX)).

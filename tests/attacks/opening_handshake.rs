@@ -17,7 +17,7 @@ fn refusal(bytes: &[u8]) -> (String, Option<Error>) {
     let mut server = Setup::new(Framing::WebSocket).silent_server();
     server.start();
     server.receive_at_once(bytes);
-    server.assert_deaf();
+    server.assert_discarding();
     assert!(server.session().wants_shutdown(), "the connection closes");
     // A request that comes behind it is no request any more.
     let said = server.output().len();

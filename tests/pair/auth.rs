@@ -53,7 +53,7 @@ impl Setup {
 fn challenge(framing: Framing, output: &[u8]) -> Vec<u8> {
     let challenge = match framing {
         Framing::WebSocket => {
-            let frames = wire::frames(wire::behind_head(output));
+            let frames = wire::frames(wire::after_head(output));
             assert_eq!(frames.len(), 1);
             assert_eq!(frames[0].first, BINARY);
             frames[0].payload.clone()
@@ -149,7 +149,7 @@ fn a_wrong_response_is_rejected_at_its_last_byte() {
         server.receive(&wrong[wrong.len() - 1..], setup.chunk);
         assert_eq!(server.error(), Some(Error::AuthWrong));
         assert_eq!(server.events(), []);
-        server.assert_deaf();
+        server.assert_discarding();
         let close = match setup.framing {
             Framing::WebSocket => wire::unmasked(wire::CLOSE, &1008_u16.to_be_bytes()),
             Framing::Line | Framing::Raw => Vec::new(),
@@ -194,7 +194,7 @@ fn a_late_response_is_rejected() {
         let mut server = setup.server();
         assert_eq!(server.session().timeout_error(), Error::AuthTimeout);
         server.time_out();
-        server.assert_deaf();
+        server.assert_discarding();
         assert_eq!(server.events(), []);
         if setup.framing == Framing::WebSocket {
             assert_eq!(server.frames().last(), Some(&Frame::close(1008)));
@@ -216,7 +216,7 @@ fn a_message_of_the_wrong_length_is_rejected() {
             let mut server = setup.server_given(&setup.framed(&vec![b'0'; len]));
             let error = if len <= 248 { Error::AuthLength } else { Error::AuthTooLong };
             assert_eq!(server.error(), Some(error), "{len}");
-            server.assert_deaf();
+            server.assert_discarding();
             assert_eq!(server.frames().last(), Some(&Frame::close(1008)));
             server.assert_idle();
         }
@@ -301,7 +301,7 @@ fn all_bytes_before_the_response_count() {
                     continue;
                 }
                 assert_eq!(server.error(), Some(Error::AuthTooLong));
-                server.assert_deaf();
+                server.assert_discarding();
                 assert_eq!(server.events(), []);
                 assert_eq!(server.frames().last(), Some(&Frame::close(1008)));
                 server.assert_idle();
@@ -352,7 +352,7 @@ fn a_frame_that_announces_too_much_is_rejected_at_its_header() {
     for setup in setup.everywhere() {
         let mut server = setup.server_given(b"\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0\0\0\0");
         assert_eq!(server.error(), Some(Error::AuthTooLong));
-        server.assert_deaf();
+        server.assert_discarding();
         server.assert_idle();
     }
 }
@@ -365,7 +365,7 @@ fn a_client_may_close_instead_of_responding() {
         let mut server = setup.server_given(&wire::masked_close(1000));
         assert_eq!(server.error(), None);
         assert_eq!(server.frames()[1..], [Frame::close(1000)]);
-        server.assert_deaf();
+        server.assert_discarding();
         assert_eq!(server.events(), []);
         server.assert_idle();
     }
@@ -378,7 +378,7 @@ fn frame_rules_apply_before_the_response() {
     for setup in setup.everywhere() {
         let mut server = setup.server_given(&wire::unmasked(TEXT, b"a"));
         assert_eq!(server.error(), Some(Error::MaskMissing));
-        server.assert_deaf();
+        server.assert_discarding();
         assert_eq!(server.frames()[1..], [Frame::close(1002)]);
         server.assert_idle();
     }

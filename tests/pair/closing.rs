@@ -29,7 +29,7 @@ fn a_client_closes_with_each_code() {
             assert_eq!(pair.client.frames(), [Frame::close(code)], "sent once");
             assert_cleanly_closed(&pair.client);
             assert_cleanly_closed(&pair.server);
-            pair.server.assert_deaf();
+            pair.server.assert_discarding();
         }
     }
 }
@@ -45,7 +45,7 @@ fn a_server_closes_with_each_code() {
             assert_eq!(pair.client.frames(), [Frame::close(code)]);
             assert_cleanly_closed(&pair.client);
             assert_cleanly_closed(&pair.server);
-            pair.client.assert_deaf();
+            pair.client.assert_discarding();
         }
     }
 }
@@ -55,7 +55,7 @@ fn the_reply_to_a_close_without_a_code_has_no_code() {
     for setup in Setup::new(Framing::WebSocket).everywhere() {
         let mut server = setup.server_given(&wire::masked(CLOSE, b""));
         assert_cleanly_closed(&server);
-        server.assert_deaf();
+        server.assert_discarding();
         assert_eq!(server.frames(), [Frame::new(CLOSE, b"")]);
 
         let mut pair = setup.pair();
@@ -231,7 +231,7 @@ fn the_wait_for_a_close_can_be_stopped() {
             server.stop_awaiting_close();
             assert!(server.session().wants_shutdown());
             server.assert_idle();
-            server.assert_deaf();
+            server.assert_discarding();
         }
     }
 }

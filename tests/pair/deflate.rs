@@ -30,7 +30,7 @@ fn output(setup: &Setup, bytes: &[u8]) -> (Vec<Frame>, Option<Error>) {
     let mut server = setup.silent_server();
     server.start();
     server.receive(&[&request(""), bytes].concat(), setup.chunk);
-    let frames = wire::frames(wire::behind_head(server.output()));
+    let frames = wire::frames(wire::after_head(server.output()));
     (frames, server.error())
 }
 
@@ -170,7 +170,7 @@ fn the_challenge_is_not_compressed() {
         let request = pair.client.take_output();
         pair.server.start();
         pair.server.receive(&request, setup.chunk);
-        let frames = wire::frames(wire::behind_head(pair.server.output()));
+        let frames = wire::frames(wire::after_head(pair.server.output()));
         assert_eq!((frames.len(), frames[0].first), (1, BINARY));
         let response = pair.server.take_output();
         pair.client.receive(&response, setup.chunk);

@@ -135,7 +135,7 @@ impl Endpoint {
 
     /// The frames sent so far, after the opening handshake.
     pub(crate) fn frames(&self) -> Vec<Frame> {
-        wire::frames(wire::behind_head(&self.output))
+        wire::frames(wire::after_head(&self.output))
     }
 
     /// The bytes sent since the last call.
@@ -156,7 +156,7 @@ impl Endpoint {
     }
 
     /// Checks that further input causes neither events nor output.
-    pub(crate) fn assert_deaf(&mut self) {
+    pub(crate) fn assert_discarding(&mut self) {
         let (sent, events) = (self.output.len(), self.events().len());
         let error = self.error;
         self.receive_at_once(&wire::masked(wire::TEXT, b"late"));

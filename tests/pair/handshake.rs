@@ -54,8 +54,8 @@ fn two_sessions_open_without_further_output() {
         let pair = setup.pair();
         assert_eq!(pair.client.events(), [Open]);
         assert_eq!(pair.server.events(), [Open]);
-        assert_eq!(wire::behind_head(pair.client.output()), b"");
-        assert_eq!(wire::behind_head(pair.server.output()), b"");
+        assert_eq!(wire::after_head(pair.client.output()), b"");
+        assert_eq!(wire::after_head(pair.server.output()), b"");
         pair.assert_idle();
     }
 }
@@ -115,11 +115,11 @@ fn each_refusal_has_its_status_and_closes() {
             server.receive(&request, setup.chunk);
             assert_eq!(server.error(), Some(error), "{to:?}");
             assert_eq!(server.events(), []);
-            server.assert_deaf();
+            server.assert_discarding();
             let response = String::from_utf8_lossy(server.output());
             assert!(response.starts_with(&format!("HTTP/1.1 {status} ")), "{to:?}: {response}");
             assert!(response.contains("\r\nConnection: close"), "{response}");
-            let body = wire::behind_head(server.output());
+            let body = wire::after_head(server.output());
             assert!(response.contains(&format!("\r\nContent-Length: {}\r\n", body.len())));
             assert!(server.session().wants_shutdown());
             server.assert_idle();
@@ -134,7 +134,7 @@ fn a_refusal_of_head_has_no_content() {
         server.receive(&request_with("GET ", "HEAD "), setup.chunk);
         assert_eq!(server.error(), Some(Error::MethodNotGet));
         assert!(server.output().starts_with(b"HTTP/1.1 405 "));
-        assert_eq!(wire::behind_head(server.output()), b"");
+        assert_eq!(wire::after_head(server.output()), b"");
     }
 }
 
@@ -169,7 +169,7 @@ fn the_status_of_a_sloppy_refusal_is_reported() {
             client.start();
             client.receive(response.as_bytes(), setup.chunk);
             assert_eq!(client.error(), Some(error), "{response}");
-            client.assert_deaf();
+            client.assert_discarding();
         }
     }
 }
@@ -212,7 +212,7 @@ fn a_request_that_takes_too_long_gets_a_408() {
     let mut server = Setup::new(Framing::WebSocket).silent_server();
     server.receive(&wire::REQUEST[..20], 7);
     server.time_out();
-    server.assert_deaf();
+    server.assert_discarding();
     assert!(server.output().starts_with(b"HTTP/1.1 408 "));
     server.assert_idle();
 }
@@ -249,7 +249,7 @@ fn a_client_rejects_an_invalid_response() {
             client.start();
             let request = client.take_output();
             client.receive(&response_with(&request, from, to), setup.chunk);
-            client.assert_deaf();
+            client.assert_discarding();
             assert_eq!(client.error(), Some(error), "{to}");
             assert_eq!(client.output(), request, "a rejected client sends nothing more");
             assert_eq!(client.events(), []);

@@ -35,7 +35,7 @@ fn one_byte_more_is_rejected_at_the_header() {
             let mut server = setup.server_given(&frame[..header_bytes]);
             assert_eq!(server.error(), Some(Error::MessageTooBig));
             server.receive(&frame[header_bytes..], setup.chunk);
-            server.assert_deaf();
+            server.assert_discarding();
             assert_eq!(server.frames(), [Frame::close(1009)]);
             assert_eq!(server.events(), [Open]);
             server.assert_idle();

@@ -92,7 +92,7 @@ fn a_line_may_be_as_long_as_the_limit_but_not_longer() {
         assert_eq!(server.error(), None);
         server.receive(b"123456789\n1234567890\nlate\n", setup.chunk);
         assert_eq!(server.error(), Some(Error::MessageTooBig));
-        server.assert_deaf();
+        server.assert_discarding();
         let echoed = b"123456789\n123456789\n123456789\n1234567890";
         assert_eq!(server.output(), echoed, "the same output however the input is split");
         assert!(server.session().wants_shutdown());
@@ -105,7 +105,7 @@ fn an_assembled_line_that_is_too_long_has_no_response() {
     for setup in (Setup { message_bytes_max: 10, ..measuring() }).everywhere() {
         let mut server = setup.server_given(b"123456789\n12345678901");
         assert_eq!(server.error(), Some(Error::MessageTooBig));
-        server.assert_deaf();
+        server.assert_discarding();
         assert_eq!(server.output(), b"10;");
         server.assert_idle();
     }

@@ -46,7 +46,7 @@ fn input_after_our_close_is_discarded() {
         for setup in Setup::new(framing).everywhere() {
             let mut server = setup.server_given(b"echoed\n");
             server.close(CloseCode::GOING_AWAY);
-            server.assert_deaf();
+            server.assert_discarding();
             assert_eq!(server.output(), b"echoed\n");
             assert!(server.session().wants_shutdown());
             server.assert_idle();

@@ -74,7 +74,7 @@ fn invalid_utf8_causes_a_close_with_1007_and_nothing_else() {
             let mut server = setup.server_given(&wire::masked(TEXT, payload));
             assert_eq!(server.error(), Some(Error::InvalidUtf8), "{payload:?}");
             assert_eq!(server.events(), [Open]);
-            server.assert_deaf();
+            server.assert_discarding();
             assert_eq!(server.frames(), [Frame::close(1007)]);
         }
     }
@@ -127,7 +127,7 @@ fn invalid_text_fails_before_the_frame_is_complete() {
         server.receive(&frame[header_and_bad_byte - 1..header_and_bad_byte], setup.chunk);
         assert_eq!(server.error(), Some(Error::InvalidUtf8));
         assert_eq!(server.frames(), [Frame::close(1007)]);
-        server.assert_deaf();
+        server.assert_discarding();
         server.assert_idle();
     }
 }

@@ -60,7 +60,7 @@ fn each_violation_of_a_client_has_its_error_and_its_code() {
             let mut server = setup.server_given(&bytes);
             assert_eq!(server.error(), Some(error), "{}", bytes.escape_ascii());
             assert_eq!(server.events(), [Open]);
-            server.assert_deaf();
+            server.assert_discarding();
             assert_eq!(server.frames().last(), Some(&Frame::close(expected_code(error))));
             assert!(server.session().wants_shutdown());
             server.assert_idle();
@@ -120,7 +120,7 @@ fn a_client_rejects_violations_by_a_server() {
             assert_eq!(pair.client.events(), [Open]);
             assert_eq!(pair.client.frames(), [Frame::close(expected_code(*error))]);
             assert_eq!(pair.server.frames().last(), Some(&Frame::close(expected_code(*error))));
-            pair.client.assert_deaf();
+            pair.client.assert_discarding();
             pair.assert_idle();
         }
     }
@@ -160,7 +160,7 @@ fn an_expired_deadline_has_its_close_code() {
     for setup in Setup::new(Framing::WebSocket).everywhere() {
         let mut server = setup.server();
         server.time_out();
-        server.assert_deaf();
+        server.assert_discarding();
         assert_eq!(server.frames(), [Frame::close(1001)]);
     }
 }

@@ -101,7 +101,7 @@ fn an_assembled_message_has_the_limit() {
     let frames = [wire::masked(FIRST_BINARY, &[7; 900]), wire::masked(NEXT, &[7; 37])];
     for setup in limited.everywhere() {
         let mut server = setup.server_given(&frames.concat());
-        server.assert_deaf();
+        server.assert_discarding();
         assert_eq!(server.error(), Some(Error::MessageTooBig));
         assert_eq!(server.frames(), [Frame::close(1009)]);
         server.assert_idle();

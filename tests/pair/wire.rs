@@ -113,7 +113,7 @@ pub(crate) fn frames(mut bytes: &[u8]) -> Vec<Frame> {
 }
 
 /// The bytes after the first empty line.
-pub(crate) fn behind_head(bytes: &[u8]) -> &[u8] {
+pub(crate) fn after_head(bytes: &[u8]) -> &[u8] {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
     &bytes[end.expect("a head ends with an empty line") + 4..]
 }

@@ -11,8 +11,8 @@ use sha1::{Digest, Sha1};
 /// RFC 6455 §1.3: the string appended to the key before hashing.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// Decodes a key. RFC 4648 §3.5 lets a decoder reject nonzero pad bits, but the example in RFC 6455
-/// §4.1 has them, "AQIDBAUGBwgJCgsMDQ4PEC==", so a server must accept them.
+/// Decodes a key. RFC 4648 §3.5 lets a decoder reject pad bits that are not zero, but the example
+/// in RFC 6455 §4.1, "AQIDBAUGBwgJCgsMDQ4PEC==", has such bits, so a server must accept them.
 const KEY_DECODER: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),

@@ -230,7 +230,7 @@ impl Endpoint {
             room -= count;
             sent += count;
         }
-        self.session.keep(&self.batch, sent).expect("there is memory");
+        self.session.keep(&self.batch, sent).expect("memory is not limited");
     }
 
     /// Writes pending output once.

@@ -17,8 +17,8 @@ pub struct Settings {
     /// Let messages refer to earlier ones. Compresses better, but costs up to 64 KiB per
     /// connection; otherwise each message is compressed on its own.
     pub context_takeover: bool,
-    /// Messages of fewer bytes are sent uncompressed. Exception: the echo of a compressed message
-    /// is always compressed.
+    /// Messages of fewer bytes are sent uncompressed, except that the echo of a compressed message
+    /// is compressed too.
     pub message_bytes_min: usize,
 }
 

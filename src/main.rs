@@ -1,4 +1,4 @@
-//! The `halloo` program. Everything it does is in the library.
+//! The `halloo` program: runs the command line of the library.
 
 use std::process::ExitCode;
 

@@ -185,7 +185,7 @@ fn converse_by_websocket(url: &str) {
         Frame::new(BINARY, &long()),
         Frame::close(1000),
     ];
-    assert_eq!(wire::frames(wire::behind_head(&output)), expected);
+    assert_eq!(wire::frames(wire::after_head(&output)), expected);
     loopback.client.end_output();
     loopback.assert_ended(End::PeerWithCode(CloseCode::NORMAL));
 }
@@ -243,7 +243,7 @@ fn a_wrong_frame_is_answered_by_its_close_code() {
     loopback.send(wire::REQUEST);
     loopback.send(&wire::unmasked(TEXT, b"not masked"));
     let output = loopback.receive_rest();
-    assert_eq!(wire::frames(wire::behind_head(&output)), [Frame::close(1002)]);
+    assert_eq!(wire::frames(wire::after_head(&output)), [Frame::close(1002)]);
     loopback.client.end_output();
     loopback.assert_ended(End::Failed(halloo::proto::Error::MaskMissing));
 }
@@ -258,7 +258,7 @@ fn a_stop_answers_what_is_there_and_says_goodbye() {
     loopback.send(&wire::masked_close(1001));
     let output = loopback.receive_rest();
     let expected = [Frame::new(TEXT, b"last"), Frame::close(1001)];
-    assert_eq!(wire::frames(wire::behind_head(&output)), expected);
+    assert_eq!(wire::frames(wire::after_head(&output)), expected);
     loopback.client.end_output();
     loopback.turn_until("it is drained", |loopback| loopback.server.reactor.is_drained());
     loopback.assert_ended(End::Drained);

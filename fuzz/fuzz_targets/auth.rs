@@ -1,4 +1,4 @@
-//! Answers to a challenge.
+//! Responses to a challenge.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! What a server sends behind its 101.
+//! Frames that a server sends after its 101.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Responses of a server that refuses a client.
+//! Responses of a server that rejects a client.
 
 #![no_main]
 

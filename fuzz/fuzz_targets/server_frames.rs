@@ -1,4 +1,4 @@
-//! What a client sends behind its handshake.
+//! Frames that a client sends after its opening handshake.
 
 #![no_main]
 

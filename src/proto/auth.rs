@@ -1,11 +1,47 @@
-//! HMAC challenge-response (RFC 2104): prove that you know a key without sending it.
+//! HMAC challenge-response authentication (RFC 2104): a client proves that it knows a key without
+//! sending the key.
 //!
-//! The server sends 32 random bytes, the client answers HMAC(key, challenge). On raw and line framings
-//! both travel bare, on WebSocket each is one message. A challenge is used once, answers are compared in
-//! constant time, and a failure looks the same whatever its cause.
+//! Protocol flow:
 //!
-//! This proves knowledge of the key when the connection begins, and nothing else: it does not
-//! authenticate the server, and it does not protect what is sent afterwards.
+//! 1. On WebSocket, client and server complete the opening handshake. Raw and line framings have
+//!    none and start at step 2.
+//! 2. The server sends the challenge, 32 random bytes:
+//!    * raw, line: the 32 bytes and nothing else;
+//!    * WebSocket: one binary message.
+//! 3. The client sends the response, HMAC(key, challenge): 32 bytes with SHA-256, 16 with MD5.
+//!    * raw, line: the digest, or its hexadecimal digits, as both sides are configured
+//!      ([`Encoding`]). Its length ends it: there is no newline, and the next byte belongs to the
+//!      service.
+//!    * WebSocket: one message. A binary message holds the digest, a text message its hexadecimal
+//!      digits; the server accepts both. Control frames may come before the message and between
+//!      its fragments. Everything that the client sends is limited to
+//!      [`UNAUTHENTICATED_BYTES_MAX`] bytes.
+//! 4. The server compares the response with the HMAC under each of its keys, in constant time.
+//! 5. The server acts on the result:
+//!    * Success: it sends nothing, and the session is open. The client treats the session as open
+//!      as soon as it has queued its response, and may send data right after it.
+//!    * Failure on raw and line: it sends nothing, ends its output and discards further input.
+//!    * Failure on WebSocket: it sends Close with code 1008 and no reason, ends its output and
+//!      discards further input.
+//!
+//! Every one of these is a failure, and all look the same to the client: a wrong response
+//! ([`Error::AuthWrong`]), one of the wrong length ([`Error::AuthLength`]), too many bytes
+//! ([`Error::AuthTooLong`]) and an end of input before the response is complete
+//! ([`Error::AuthTruncated`]). Three other cases end the exchange:
+//!
+//! * Timeout ([`Error::AuthTimeout`]): the server sends Close with code 1008 and waits for the
+//!   client's Close; raw, line: it ends its output.
+//! * A frame that breaks RFC 6455: the server sends Close with the code of that violation, as in an
+//!   open session.
+//! * A Close frame from the client: the closing handshake completes, and the session never opens.
+//!
+//! A WebSocket client whose server sends anything but one binary message of 32 bytes as the
+//! challenge, or more than [`UNAUTHENTICATED_BYTES_MAX`] bytes, closes with code 1008
+//! ([`Error::ChallengeMalformed`]).
+//!
+//! A challenge is used once. The exchange proves that the client knows the key when the connection
+//! starts, and nothing else: it does not authenticate the server, and it does not protect the data
+//! that follows.
 
 use super::error::Error;
 use super::message::Kind;
@@ -15,15 +51,17 @@ use sha2::Sha256;
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// Bytes of a challenge: as many as the strongest digest, so that the nonce is never the weak part.
+/// Bytes of a challenge: the length of the longest digest, so that the nonce is never the weak
+/// part.
 pub const CHALLENGE_BYTES: usize = 32;
 
-/// The longest answer, in bytes: SHA-256 in hexadecimal.
+/// The longest response, in bytes: SHA-256 in hexadecimal.
 pub const ANSWER_BYTES_MAX: usize = 64;
 
-/// The most a peer may send between the opening handshake and the judgement of its answer, on WebSocket:
-/// 256 bytes of frames of every kind, with their headers. The longest answer takes 70, or 220 if it is sent
-/// raw and in fragments of one byte. Bare answers have one length, and nothing else is looked at.
+/// The maximum that a WebSocket peer may send between the opening handshake and the verification of
+/// the response: 256 bytes of frames of any kind, including their headers. The longest response
+/// takes 70 bytes, or 220 if it is sent raw in one-byte fragments. Bare responses have a fixed
+/// length and need no limit.
 pub const UNAUTHENTICATED_BYTES_MAX: u64 = 256;
 
 /// The hash under the HMAC.
@@ -31,8 +69,8 @@ pub const UNAUTHENTICATED_BYTES_MAX: u64 = 256;
 pub enum Hash {
     /// HMAC-SHA-256, 32 bytes (RFC 4231).
     Sha256,
-    /// HMAC-MD5, 16 bytes (RFC 2202), what `hmac.new` of old Pythons computes. RFC 6151: "new protocol
-    /// designs should not employ HMAC-MD5".
+    /// HMAC-MD5, 16 bytes (RFC 2202), the default of `hmac.new` in old Python versions. RFC 6151:
+    /// "new protocol designs should not employ HMAC-MD5".
     Md5,
 }
 
@@ -45,7 +83,7 @@ impl Hash {
     }
 }
 
-/// How an answer is written on framings that do not tell.
+/// How a response is encoded where the framing does not say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
     /// The bytes of the digest.
@@ -54,12 +92,12 @@ pub enum Encoding {
     Hex,
 }
 
-/// A secret key. It is never shown, `Debug` prints its length only, and its memory is wiped when it goes.
+/// A secret key. `Debug` prints only its length, and its memory is wiped on drop.
 #[derive(Clone)]
 pub struct Key(Zeroizing<Vec<u8>>);
 
 impl Key {
-    /// A key of these bytes.
+    /// Creates a key of these bytes.
     pub fn new(bytes: Vec<u8>) -> Self {
         Self(Zeroizing::new(bytes))
     }
@@ -71,19 +109,20 @@ impl fmt::Debug for Key {
     }
 }
 
-/// What is demanded of a client, or what it answers with.
+/// What a server demands of its clients, or what a client responds with.
 #[derive(Debug, Clone)]
 pub struct Auth {
     /// The hash under the HMAC.
     pub hash: Hash,
-    /// How the answer travels on raw and line framings, and which form our WebSocket client sends.
+    /// The encoding of the response on raw and line framings, and the one that a WebSocket client
+    /// sends.
     pub encoding: Encoding,
-    /// The keys: a server accepts any of them, a client uses the first.
+    /// The keys: a server accepts any of them; a client uses the first.
     pub keys: Vec<Key>,
 }
 
 impl Auth {
-    /// How many bytes an answer takes where only its length ends it.
+    /// The length of a bare response in bytes: 16 to 64.
     pub fn response_bytes(&self) -> usize {
         match self.encoding {
             Encoding::Raw => self.hash.digest_bytes(),
@@ -91,12 +130,12 @@ impl Auth {
         }
     }
 
-    /// The client's answer to a challenge.
+    /// Computes the client's response to `challenge`.
     ///
     /// # Panics
     /// If there is no key.
     pub fn response(&self, challenge: &[u8]) -> Vec<u8> {
-        let key = self.keys.first().expect("a client that answers has a key");
+        let key = self.keys.first().expect("a client that responds has a key");
         let digest = match self.hash {
             Hash::Sha256 => mac::<Hmac<Sha256>>(key, challenge).finalize().into_bytes().to_vec(),
             Hash::Md5 => mac::<Hmac<Md5>>(key, challenge).finalize().into_bytes().to_vec(),
@@ -107,7 +146,7 @@ impl Auth {
         }
     }
 
-    /// Whether a bare answer proves one of the keys.
+    /// Verifies a bare response against each of the keys.
     ///
     /// # Errors
     /// [`Error::AuthWrong`], [`Error::AuthLength`].
@@ -115,8 +154,8 @@ impl Auth {
         self.verify(challenge, response, self.encoding)
     }
 
-    /// Whether an answer in a WebSocket message proves one of the keys: raw in a binary message,
-    /// hexadecimal in a text message.
+    /// Verifies a response in a WebSocket message against each of the keys: raw in a binary
+    /// message, hexadecimal in a text message.
     ///
     /// # Errors
     /// [`Error::AuthWrong`], [`Error::AuthLength`].
@@ -144,7 +183,7 @@ impl Auth {
         if digest.len() != self.hash.digest_bytes() {
             return Err(Error::AuthLength);
         }
-        // Every key is tried, whether or not one matched: the time does not tell which.
+        // Every key is tried, even after a match: the time must not reveal which one matched.
         let matches = self.keys.iter().filter(|key| match self.hash {
             Hash::Sha256 => mac::<Hmac<Sha256>>(key, challenge).verify_slice(&digest).is_ok(),
             Hash::Md5 => mac::<Hmac<Md5>>(key, challenge).verify_slice(&digest).is_ok(),
@@ -154,8 +193,8 @@ impl Auth {
 }
 
 fn mac<M: Mac + KeyInit>(key: &Key, challenge: &[u8]) -> M {
-    // RFC 2104 §3: keys of any length are taken; longer ones than a block are hashed first.
-    let mut mac = <M as KeyInit>::new_from_slice(&key.0).expect("HMAC takes keys of any length");
+    // RFC 2104 §3: a key may have any length; one longer than a block is hashed first.
+    let mut mac = <M as KeyInit>::new_from_slice(&key.0).expect("HMAC accepts keys of any length");
     mac.update(challenge);
     mac
 }
@@ -183,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn vectors_of_rfc_2202_and_rfc_4231() {
+    fn rfc_2202_and_rfc_4231_vectors() {
         let data = b"what do ya want for nothing?";
         assert_eq!(hex_response(Hash::Md5, b"Jefe", data), "750c783e6ab0b503eaa86e310a5db738");
         assert_eq!(
@@ -205,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_not_ascii_and_digits_in_upper_case() {
+    fn a_key_may_be_non_ascii_and_hex_digits_may_be_upper_case() {
         let challenge = [7; CHALLENGE_BYTES];
         let server = auth(Hash::Md5, Encoding::Hex, "芝麻开门".as_bytes());
         let response = server.response(&challenge);
@@ -215,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn any_key_matches_and_every_other_answer_is_refused() {
+    fn any_key_matches_and_every_other_response_is_rejected() {
         let mut server = auth(Hash::Sha256, Encoding::Raw, b"old");
         server.keys.push(Key::new(b"new".to_vec()));
         let challenge = [1; CHALLENGE_BYTES];
@@ -236,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_not_printed() {
+    fn debug_does_not_print_the_key() {
         assert_eq!(format!("{:?}", Key::new(b"secret".to_vec())), "Key(6 bytes)");
     }
 }

@@ -1,21 +1,22 @@
-//! One buffer for one batch: what a read brought in, and the answers to it.
+//! One buffer for one batch: the input of a read and the output that it causes.
 //!
 //! ```text
-//!  0          answers.start   answers.end     unread.start     unread.end      capacity
-//!  | given up      | answers       | consumed        | unread         | free       |
+//!  0         output.start    output.end      unread.start     unread.end      capacity
+//!  | abandoned     | output        | consumed        | unread         | free       |
 //! ```
 //!
-//! Reading consumes from the left edge of *unread*; answers grow into the space that leaves. A masked
-//! frame is four bytes longer than its echo, so an echo always fits where its frame stood, and a payload
-//! is unmasked right where the answer to it would put it: an echo only writes a header in front of it.
-//! What does not fit goes to the *spill*, and after the first such byte everything does, so order is kept.
+//! Parsing consumes from the left edge of *unread*; output grows into the consumed space. A masked
+//! frame is four bytes longer than its echo, so an echo always fits into the place of its frame. A
+//! payload is unmasked directly at the position of its echo, so an echo only writes a header in
+//! front of the payload. Output that does not fit goes to the *spill*; after the first such byte,
+//! all further output goes there, which preserves the order.
 //!
-//! A few bytes of input can ask for very much: compressed zeros are a thousandth of what they stand for. So a
-//! batch counts what it does ([`Batch::is_full`]), and everything that it needs beside its buffer is taken from
-//! the room that it was given ([`Batch::allow`]).
+//! A few bytes of input can cause a lot of work: compressed zeros expand a thousandfold. A batch
+//! therefore counts its work ([`Batch::is_full`]), and all memory it uses outside its buffer counts
+//! against the allowance of [`Batch::allow`].
 //!
 //! Invariant: `output.start <= output.end <= unread.start <= unread.end <= capacity`.
-//! A reactor owns one batch for all its connections; between drives it holds nothing of any of them.
+//! A reactor owns one batch for all its connections; between drives it holds no connection's data.
 
 use super::deflate::codec::Codec;
 use super::error::Error;
@@ -28,10 +29,10 @@ use std::ops::Range;
 /// Fills a slice with unpredictable bytes (masking keys, challenges).
 pub type Random = Box<dyn FnMut(&mut [u8])>;
 
-/// What one batch may do for its connection: bytes of output that do not fit where the input was, and bytes that are
-/// compressed or decompressed. 1 MiB, which takes about a millisecond, so that nobody waits longer for one that
-/// sends compressed zeros. One message is never divided: a large one may pass the bound, once, and then others
-/// go first.
+/// The work budget of one batch: bytes of output in the spill plus bytes compressed or
+/// decompressed. 1 MiB takes about a millisecond, so a connection that sends compressed zeros
+/// delays the others by no more than that. A message is never split: a large one may exceed the
+/// budget once, and then other connections go first.
 pub const BATCH_WORK_BYTES_MAX: usize = 1024 * 1024;
 
 /// See the [module documentation](self).
@@ -39,18 +40,19 @@ pub struct Batch {
     bytes: Box<[u8]>,
     output: Range<usize>,
     unread: Range<usize>,
-    /// Answers that found no room in front of the unread bytes. They follow `output`.
+    /// Output that did not fit in front of the unread bytes. It follows `output`.
     spill: Spill,
-    /// The message that a session collected over several reads or decompressed, while it is lent to the service.
+    /// The assembled or decompressed message that is lent to the service.
     assembled: SendBuffer,
     random: Random,
     codec: Codec,
-    /// What had been done when the batch was finished.
+    /// The work done when the batch was finished.
     finished_work: usize,
 }
 
 impl Batch {
-    /// A batch with a buffer of `capacity` bytes, and the source of every random byte that sessions need.
+    /// Creates a batch with a buffer of `capacity` bytes; sessions take all random bytes from
+    /// `random`.
     pub fn new(capacity: usize, random: Random) -> Self {
         Self {
             bytes: vec![0; capacity].into_boxed_slice(),
@@ -64,106 +66,112 @@ impl Batch {
         }
     }
 
-    /// Starts anew with the `tail` that the connection's last batch left unread.
+    /// Resets the batch for a connection; `tail` is the unread input of the connection's last
+    /// batch.
     ///
     /// # Panics
-    /// If the tail fills the buffer: a session keeps no more undecoded bytes than its limits allow.
+    /// If the tail fills the buffer. A session's limits prevent that: they bound its undecoded
+    /// input.
     pub fn begin(&mut self, tail: &[u8]) {
-        assert!(tail.len() < self.bytes.len(), "a tail leaves room to read");
+        assert!(tail.len() < self.bytes.len(), "a tail must leave room to read");
         self.bytes[..tail.len()].copy_from_slice(tail);
         self.output = 0..0;
         self.unread = 0..tail.len();
-        self.forget();
+        self.clear_extras();
         self.finished_work = 0;
     }
 
-    /// Forgets everything, now that it is sent or kept, and gives large memory back. What was done is still
-    /// known.
+    /// Clears the batch once its data is sent or kept, and frees large buffers.
+    /// [`work`](Self::work) keeps its value.
     #[inline]
     pub fn finish(&mut self) {
         self.finished_work = self.spill.len() + self.codec.work();
         self.output = 0..0;
         self.unread = 0..0;
-        self.forget();
+        self.clear_extras();
     }
 
-    /// Forgets what is beside the buffer.
+    /// Clears everything outside the buffer.
     #[inline]
-    fn forget(&mut self) {
-        self.codec.forget_work();
+    fn clear_extras(&mut self) {
+        self.codec.reset_work();
         self.spill.clear();
         self.release_message();
     }
 
-    /// Says how many bytes the next batches may need beside the buffer. By default there is no limit.
+    /// Limits the memory of the following batches outside the buffer to `room` bytes. By default
+    /// there is no limit.
     pub fn allow(&mut self, room: usize) {
         self.spill.set_room(room);
     }
 
-    /// What this batch has done so far beyond reading: bytes of answers that found no room where the input was, and
-    /// those that it compressed or decompressed.
+    /// The work of this batch so far, beyond reading: bytes of output in the spill plus bytes
+    /// compressed or decompressed.
     #[inline]
     pub fn work(&self) -> usize {
         self.finished_work + self.spill.len() + self.codec.work()
     }
 
-    /// Whether it has done so much that the unread rest should wait for another batch, so that others have
-    /// their turn and the answers can be sent: [`BATCH_WORK_BYTES_MAX`], or all that there was room for.
+    /// Whether the rest of the input should wait for another batch, so that other connections get
+    /// their turn and the output can be sent: the work has reached [`BATCH_WORK_BYTES_MAX`], or the
+    /// memory allowance is exhausted.
     #[inline]
     pub fn is_full(&self) -> bool {
-        // What is in the buffer cannot be too much.
+        // Output inside the buffer does not count: the buffer limits it.
         (self.spill.len() + self.codec.work() >= BATCH_WORK_BYTES_MAX || self.spill.is_exhausted())
             // A tail must leave room to read.
             && self.unread.len() < self.bytes.len()
     }
 
-    /// Whether answers had no room and are lost: the session cannot go on. Says so once.
+    /// Whether output was lost because the memory allowance was exhausted, so that the session
+    /// cannot continue. Resets the condition.
     pub fn take_exhaustion(&mut self) -> bool {
         self.spill.take_exhaustion()
     }
 
-    /// Gives back the memory of the message that was lent last.
+    /// Frees the memory of the message that was lent last.
     #[inline]
     pub fn release_message(&mut self) {
-        if self.spill.has_beside() {
+        if self.spill.has_charge() {
             self.hold_assembled(SendBuffer::default());
         }
     }
 
-    /// How many bytes may still be needed beside the buffer.
+    /// Bytes of memory that the batch may still use outside the buffer.
     pub(crate) fn room(&self) -> usize {
-        self.spill.room_beside()
+        self.spill.room_left()
     }
 
-    /// Where a read may put its bytes; report them with [`filled`](Self::filled).
+    /// The free space for a read; report the bytes read with [`filled`](Self::filled).
     pub fn free(&mut self) -> &mut [u8] {
         &mut self.bytes[self.unread.end..]
     }
 
-    /// Says that a read put `count` bytes into [`free`](Self::free).
+    /// Records that a read put `count` bytes into [`free`](Self::free).
     pub fn filled(&mut self, count: usize) {
         self.unread.end += count;
         debug_assert!(self.unread.end <= self.bytes.len());
     }
 
-    /// What was received and not yet consumed.
+    /// The input received and not yet consumed.
     pub fn unread(&self) -> &[u8] {
         &self.bytes[self.unread.clone()]
     }
 
-    /// The answers so far, in two parts that follow each other.
+    /// The output so far, in two consecutive parts.
     pub fn output(&self) -> [&[u8]; 2] {
         [&self.bytes[self.output.clone()], self.spill.bytes()]
     }
 
-    /// Gives up `count` bytes from the front of the unread ones.
+    /// Consumes the first `count` unread bytes.
     pub(crate) fn consume(&mut self, count: usize) {
         self.unread.start += count;
         debug_assert!(self.unread.start <= self.unread.end);
     }
 
-    /// Consumes `count` bytes as a payload: moves it to where its echo would stand behind a header of
-    /// `header_bytes`, unmasks it, and says where it is now. Where an echo has no room the payload stays.
+    /// Consumes `count` bytes as a payload and returns its new range. The payload is unmasked and
+    /// moved to the position of its echo, after the output so far and a header of `header_bytes`
+    /// bytes. If the echo has no room there, the payload stays.
     #[inline]
     pub(crate) fn take_payload(
         &mut self,
@@ -173,8 +181,8 @@ impl Batch {
     ) -> Range<usize> {
         let from = self.unread.start;
         let output_end = self.output.end + header_bytes;
-        let nothing_to_follow = self.output.is_empty() || !self.spill.is_empty();
-        let to = if nothing_to_follow || output_end > from { from } else { output_end };
+        let may_stay = self.output.is_empty() || !self.spill.is_empty();
+        let to = if may_stay || output_end > from { from } else { output_end };
         if to != from {
             self.bytes.copy_within(from..from + count, to);
         }
@@ -190,7 +198,7 @@ impl Batch {
         &self.bytes[place]
     }
 
-    /// Lends a payload and, beside it, the place for answers.
+    /// Lends a payload together with the space for output.
     #[inline]
     pub(crate) fn lend(&mut self, place: Range<usize>) -> (&mut [u8], Output<'_>) {
         debug_assert!(place.start >= self.output.end && place.end <= self.unread.start);
@@ -206,20 +214,20 @@ impl Batch {
         (payload, output)
     }
 
-    /// Takes over a collected message, to be lent. It is freed with the next one, or when the batch begins
-    /// anew.
+    /// Takes over an assembled message, to be lent. It is freed when the next message replaces it,
+    /// or when the batch is reset.
     #[inline(never)]
     pub(crate) fn hold_assembled(&mut self, message: SendBuffer) {
-        self.spill.count_beside(message.len());
+        self.spill.set_charge(message.len());
         self.assembled = message;
     }
 
-    /// The collected message.
+    /// The assembled message.
     pub(crate) fn assembled(&self) -> &[u8] {
         &self.assembled
     }
 
-    /// Lends the collected message like [`lend`](Self::lend).
+    /// Lends the assembled message as [`lend`](Self::lend) does a payload.
     pub(crate) fn lend_assembled(&mut self) -> (&mut [u8], Output<'_>) {
         let output = Output {
             front: &mut self.bytes[..self.unread.start],
@@ -243,7 +251,7 @@ impl Batch {
         self.codec.inflate(&self.bytes[place], history, limit, room)
     }
 
-    /// Decompresses a message that was collected.
+    /// Decompresses an assembled message.
     pub(crate) fn inflate_assembled(
         &mut self,
         message: &[u8],
@@ -254,7 +262,7 @@ impl Batch {
         self.codec.inflate(message, history, limit, room)
     }
 
-    /// The place for answers that belong to no payload.
+    /// The space for output, without a payload.
     pub(crate) fn open_output(&mut self) -> Output<'_> {
         let place = self.unread.start..self.unread.start;
         self.lend(place).1
@@ -266,10 +274,10 @@ impl Batch {
     }
 }
 
-/// Where answers are written: into the consumed space in `front` while they fit, then into `spill`.
+/// The space for output: the consumed space in `front` while the output fits, then `spill`.
 pub(crate) struct Output<'a> {
     front: &'a mut [u8],
-    /// Bytes of the lent payload that stand directly behind `front`: none if it was assembled elsewhere.
+    /// Length of the lent payload directly after `front`; 0 if the payload was assembled elsewhere.
     payload_bytes: usize,
     range: &'a mut Range<usize>,
     spill: &'a mut Spill,
@@ -286,34 +294,35 @@ impl Output<'_> {
         }
     }
 
-    /// Appends two parts, or, if there is not enough room, none.
+    /// Appends two parts, or neither if memory is exhausted.
     pub(crate) fn push_both(&mut self, first: &[u8], second: &[u8]) {
         match self.room(first.len() + second.len()) {
             Some(room) => {
-                let (place, behind) = room.split_at_mut(first.len());
+                let (place, rest) = room.split_at_mut(first.len());
                 place.copy_from_slice(first);
-                behind.copy_from_slice(second);
+                rest.copy_from_slice(second);
             }
             None => self.spill.push(&[first, second]),
         }
     }
 
-    /// How many bytes compressing may need.
-    pub(crate) fn room_beside(&self) -> usize {
-        self.spill.room_beside()
+    /// Bytes of memory that compression may use.
+    pub(crate) fn room_left(&self) -> usize {
+        self.spill.room_left()
     }
 
-    /// Takes so many bytes of the room, or gives them back.
-    pub(crate) fn count_beside(&mut self, bytes: usize, is_needed: bool) {
-        self.spill.add_beside(bytes, is_needed);
+    /// Charges `bytes` to the memory allowance, or returns them if they are no longer needed.
+    pub(crate) fn charge(&mut self, bytes: usize, is_needed: bool) {
+        self.spill.add_charge(bytes, is_needed);
     }
 
-    /// Says that answers are lost, for want of memory.
+    /// Records that output was lost because memory is exhausted.
     pub(crate) fn exhaust(&mut self) {
         self.spill.exhaust();
     }
 
-    /// Appends a frame: its header, and the parts of its payload without a gap, masked if the header has a key.
+    /// Appends a frame: its header and the concatenated parts of its payload, masked if the header
+    /// has a key.
     pub(crate) fn push_frame(&mut self, header: &Header, parts: &[&[u8]]) {
         let header_bytes = header.encoded_len();
         let payload = match self.room(header_bytes + header.payload_len as usize) {
@@ -322,9 +331,9 @@ impl Output<'_> {
                 header.encode_into(head);
                 let mut rest = &mut payload[..];
                 for part in parts {
-                    let (place, behind) = rest.split_at_mut(part.len());
+                    let (place, after) = rest.split_at_mut(part.len());
                     place.copy_from_slice(part);
-                    rest = behind;
+                    rest = after;
                 }
                 payload
             }
@@ -338,10 +347,10 @@ impl Output<'_> {
         }
     }
 
-    /// The next so many bytes of answers, if there is still room for them in front of the unread ones.
+    /// Extends the output in `front` by `bytes` and returns the new space, if it fits.
     #[inline]
     fn room(&mut self, bytes: usize) -> Option<&mut [u8]> {
-        // Behind a payload that became an answer where it stands, there is none.
+        // After an echo in place, `front` has no room: the output ends beyond it.
         let end = self.range.end + bytes;
         if !self.spill.is_empty() || end > self.front.len() {
             return None;
@@ -351,9 +360,9 @@ impl Output<'_> {
         Some(room)
     }
 
-    /// Makes the payload directly behind `front` an answer where it stands, by writing `header` in front
-    /// of it. Returns false, and changes nothing, if the payload is not there, or not all of it, or if the
-    /// answers so far do not end just where the header begins.
+    /// Echoes the payload directly after `front` in place, by writing `header` in front of it.
+    /// Returns false, and changes nothing, if that is not the complete payload, or if the output so
+    /// far does not end exactly where the header starts.
     #[inline]
     pub(crate) fn echo_in_place(&mut self, header: Option<&Header>, payload_len: usize) -> bool {
         let header_bytes = header.map_or(0, Header::encoded_len);
@@ -399,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn a_first_echo_stays_where_it_is_and_a_second_moves_up_to_it() {
+    fn the_first_echo_stays_in_place_and_the_second_moves_up_to_it() {
         let mut batch = batch(b"hhhhhhone.hhhhhhtwo.");
         batch.consume(6);
         let place = batch.take_payload(4, None, 2);
@@ -413,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_room_spills_and_order_is_kept() {
+    fn output_without_room_spills_and_keeps_its_order() {
         let mut batch = batch(b"hhhhhhone.hhhhhhtwo.");
         batch.open_output().push(b"spilled.");
         batch.consume(6);

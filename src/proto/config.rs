@@ -1,4 +1,4 @@
-//! What a session is told once, as data: role, framing, authentication, limits.
+//! The configuration of a session as data: role, framing, authentication, limits.
 
 use super::Role;
 use super::auth::Auth;
@@ -13,36 +13,38 @@ pub enum Framing {
     WebSocket,
     /// A message ends with a newline, which is part of it.
     Line,
-    /// A message is what one read brings.
+    /// The bytes of one read are one message.
     Raw,
 }
 
-/// What all connections of one listener, or of one client, have in common.
+/// The configuration shared by all connections of one listener or one client.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Our side of the conversation.
+    /// Our side of the connection.
     pub role: Role,
     /// How bytes become messages.
     pub framing: Framing,
-    /// HMAC challenge-response, if it is demanded (server) or answered (client).
+    /// HMAC challenge-response: a server demands it, a client responds to the challenge.
     pub auth: Option<Auth>,
-    /// Bounds on what a peer may send.
+    /// Limits on what a peer may send.
     pub limits: Limits,
-    /// Whether messages are collected until they are whole. The reactor sets it where the service needs it.
+    /// Whether messages are assembled until they are complete, which costs memory, up to the largest
+    /// message per connection. The reactor sets it where the service needs it.
     pub whole_messages: bool,
-    /// Whether messages still reach the service that arrive between our Close, or the end of our output, and
-    /// the peer's. RFC 6455 §1.4 lets a peer send until it has received our Close.
+    /// Whether messages reach the service even after we have closed: those that arrive between our
+    /// Close and the peer's, or between the end of our output and the end of input. RFC 6455 §1.4
+    /// lets a peer send until it has received our Close.
     pub late_messages: bool,
-    /// Which upgrade requests a WebSocket server takes.
+    /// The upgrade requests that a WebSocket server accepts.
     pub policy: Policy,
-    /// What a WebSocket client asks for.
+    /// A WebSocket client's upgrade request.
     pub offer: Offer,
-    /// Whether a WebSocket agrees to compress, and how.
+    /// The permessage-deflate settings of a WebSocket; `None` disables compression.
     pub deflate: Option<Settings>,
 }
 
 impl Config {
-    /// A configuration with the default limits and nothing optional.
+    /// Creates a configuration with the default limits and without optional features.
     pub fn new(role: Role, framing: Framing) -> Self {
         Self {
             role,
@@ -57,17 +59,17 @@ impl Config {
         }
     }
 
-    /// Whether a peer must get through an opening handshake or authentication before it is served.
+    /// Whether a session has an opening handshake or authentication before it opens.
     pub fn has_opening(&self) -> bool {
         self.framing == Framing::WebSocket || self.auth.is_some()
     }
 }
 
-/// Bounds on what a peer may send, each with its unit.
+/// Limits on what a peer may send.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// The largest message, in bytes of payload. Default 64 MiB: room for what clients really send, and a
-    /// bound on what one of them can make a collecting service hold.
+    /// The largest message, in bytes of payload. Default 64 MiB: enough for real clients, and a
+    /// limit on the memory that one client can occupy in a service that needs whole messages.
     pub message_bytes_max: u64,
     /// The longest head of the opening handshake, in bytes; at most 64 KiB. Default 8 KiB, see
     /// [`HEAD_BYTES_MAX`].

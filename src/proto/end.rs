@@ -1,49 +1,49 @@
-//! How a connection ended: every accepted connection ends in exactly one [`End`].
+//! Why a connection ended: every accepted connection ends with exactly one [`End`].
 
 use super::error::{CloseCode, Error};
 use super::tls_failure::TlsFailure;
 use std::fmt;
 
-/// The one reason a connection ended. The first that applies is kept; later ones are consequences.
+/// The reason why a connection ended. The first that applies is kept; later ones are consequences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum End {
-    /// The peer ended it as the protocol provides: with a close frame that carries no code, or with the
-    /// end of input where there are no such frames.
+    /// The peer closed regularly: with a Close frame without a code, or with the end of input in
+    /// framings without Close frames.
     Peer,
-    /// The peer ended it with a close frame that carries this code.
+    /// The peer closed with a Close frame that carries this code.
     PeerWithCode(CloseCode),
-    /// The service ended it.
+    /// The service closed.
     Service,
-    /// A stop was asked for, and everything received whole had been answered.
+    /// The server stopped, and all complete messages had been processed.
     Drained,
-    /// A stop was asked for, and the drain timeout passed first.
+    /// The server stopped, and the drain timeout expired first.
     DrainTimeout,
-    /// A rule was broken or a deadline passed.
+    /// The peer broke a rule, or a deadline expired.
     Failed(Error),
-    /// TLS refused the peer, or the peer refused us.
+    /// TLS rejected the peer, or the peer rejected us.
     Tls(TlsFailure),
     /// The transport broke: the peer reset it.
     Reset,
-    /// The transport broke: the peer was already gone when we wrote.
+    /// The transport broke: the peer had already closed when we wrote.
     BrokenPipe,
-    /// The connection attempt was refused: nobody listens there.
+    /// The connection attempt was refused: no listener at the address.
     Refused,
-    /// The transport gave up waiting for the peer.
+    /// The transport timed out waiting for the peer.
     TimedOut,
     /// The transport broke in another way.
     Transport,
-    /// A bug of ours: the code that served it panicked.
+    /// The code that served the connection panicked: a bug in this program.
     Panicked,
-    /// It was turned away at the door: more connections than one address may have.
+    /// Rejected on accept: the client's address already has its maximum number of connections.
     TooManyFromAddress,
-    /// It was turned away at the door by chance: many connections had not got through their opening
-    /// handshake or authentication yet.
+    /// Rejected on accept, at random: too many connections had not completed their opening
+    /// handshake and authentication.
     DroppedEarly,
 }
 
 impl fmt::Display for End {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = match self {
+        let sentence = match self {
             Self::Peer => "the peer closed",
             Self::PeerWithCode(code) => {
                 return write!(formatter, "the peer closed with code {code}");
@@ -54,14 +54,14 @@ impl fmt::Display for End {
             Self::Failed(error) => return error.fmt(formatter),
             Self::Tls(failure) => return failure.fmt(formatter),
             Self::Reset => "the peer reset the connection",
-            Self::BrokenPipe => "the peer was gone",
+            Self::BrokenPipe => "the peer had already closed the connection",
             Self::Refused => "the connection was refused",
-            Self::TimedOut => "the peer could not be reached any more",
+            Self::TimedOut => "the connection timed out",
             Self::Transport => "the transport failed",
-            Self::Panicked => "a bug in the server ended it",
+            Self::Panicked => "a bug in the server ended the connection",
             Self::TooManyFromAddress => "too many connections from this address",
-            Self::DroppedEarly => "too many connections that are not let in yet",
+            Self::DroppedEarly => "too many unauthenticated connections",
         };
-        formatter.write_str(words)
+        formatter.write_str(sentence)
     }
 }

@@ -1,12 +1,13 @@
-//! Every way a peer can break a rule, and what it is told.
+//! Protocol errors: every way a peer can break a rule, with its close code or HTTP status.
 //!
-//! One violation, one variant; each variant has exactly one close code (RFC 6455 §7.4) or, before the
-//! WebSocket is open, one HTTP status. `Error` is `Copy` and holds no strings: nothing the peer sent
-//! can travel through it into a log.
+//! Each violation is one variant; each variant has exactly one close code (RFC 6455 §7.4) or,
+//! before the WebSocket is open, one HTTP status. `Error` is `Copy` and holds no strings, so that
+//! data from the peer cannot reach a log through it.
 
 use std::fmt;
 
-/// A rule that was broken, by the peer unless the name says otherwise.
+/// A rule that the peer broke, or a limit or deadline of ours. The close code or HTTP status that
+/// is sent for it is in parentheses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Error {
     /// The request head is longer than the limit (431).
@@ -19,21 +20,23 @@ pub enum Error {
     MethodNotGet,
     /// The HTTP version is not 1.1 (505).
     HttpVersion,
-    /// The request announces a body (400): nothing we serve has one, and lenience here is smuggling.
+    /// The request announces a body (400). An upgrade request has none, and a body could hide a
+    /// second request (request smuggling).
     RequestHasBody,
-    /// `Host` is missing, doubled, empty or malformed (400). RFC 9112 §3.2.
+    /// `Host` is missing, duplicated, empty or malformed (400). RFC 9112 §3.2.
     HostInvalid,
-    /// `Host` is not one of the names this server was told to answer to (421).
+    /// `Host` is not one of the configured host names (421).
     HostRefused,
-    /// `Origin` is not one of the origins this server was told to serve (403).
+    /// `Origin` is not one of the configured origins (403).
     OriginRefused,
-    /// The path is not the one this listener serves (404).
+    /// The path is not the one that this listener serves (404).
     PathNotServed,
     /// The request does not ask for an upgrade to `websocket` (426).
     UpgradeMissing,
     /// `Connection` does not list `Upgrade` (400). RFC 6455 §4.2.1.
     ConnectionNotUpgrade,
-    /// `Sec-WebSocket-Key` is missing, doubled, or not 16 bytes in base64 (400). RFC 6455 §4.2.1.
+    /// `Sec-WebSocket-Key` is missing, duplicated, or not 16 bytes in base64 (400). RFC 6455
+    /// §4.2.1.
     KeyInvalid,
     /// `Sec-WebSocket-Version` is not exactly one `13` (426). RFC 6455 §4.4.
     WebSocketVersion,
@@ -41,18 +44,18 @@ pub enum Error {
     SubprotocolInvalid,
     /// `Sec-WebSocket-Extensions` is not a list of extensions (400). RFC 6455 §9.1.
     ExtensionsMalformed,
-    /// The opening handshake was not finished in time (408).
+    /// The opening handshake was not completed in time (408).
     HandshakeTimeout,
-    /// The server is stopping and takes no new session (503).
+    /// The server is stopping and accepts no new session (503).
     ServiceUnavailable,
-    /// The peer left before the opening handshake was complete.
+    /// The connection ended before the opening handshake was complete.
     HandshakeTruncated,
 
-    /// The server's answer is not an HTTP/1.1 response head.
+    /// The server's response is not an HTTP/1.1 response head.
     ResponseMalformed,
-    /// The server answered the upgrade with this HTTP status instead of 101.
+    /// The server responded to the upgrade with this HTTP status instead of 101.
     UpgradeRefused(u16),
-    /// The 101 answer lacks `Upgrade: websocket` or `Connection: Upgrade`. RFC 6455 §4.1.
+    /// The 101 response lacks `Upgrade: websocket` or `Connection: Upgrade`. RFC 6455 §4.1.
     UpgradeNotConfirmed,
     /// `Sec-WebSocket-Accept` is missing or is not the hash of our key. RFC 6455 §4.1.
     AcceptMismatch,
@@ -61,20 +64,20 @@ pub enum Error {
     /// The server chose an extension, or a parameter of one, that was not offered. RFC 6455 §4.1.
     ExtensionNotOffered,
 
-    /// The answer to the challenge matches none of the keys (1008).
+    /// The response to the challenge matches none of the keys (1008).
     AuthWrong,
-    /// The peer left before its answer was complete.
+    /// The input ended before the response or challenge was complete (1008).
     AuthTruncated,
-    /// The answer has the wrong length (1008).
+    /// The response has the wrong length (1008).
     AuthLength,
-    /// More bytes came than may come before the answer is judged (1008).
+    /// The peer sent more bytes than it may send before the response is verified (1008).
     AuthTooLong,
-    /// The answer did not come in time (1008).
+    /// The response or challenge did not arrive in time (1008).
     AuthTimeout,
-    /// What the server sent where a challenge is due is not one message of 32 bytes (1008).
+    /// The server's challenge is not one binary message of 32 bytes (1008).
     ChallengeMalformed,
 
-    /// A reserved bit is set and no extension gave it a meaning (1002). RFC 6455 §5.2.
+    /// A reserved bit is set, and no negotiated extension uses it (1002). RFC 6455 §5.2.
     ReservedBits,
     /// The opcode is reserved (1002). RFC 6455 §5.2.
     ReservedOpcode,
@@ -82,7 +85,7 @@ pub enum Error {
     ControlFragmented,
     /// A control frame is longer than 125 bytes (1002). RFC 6455 §5.5.
     ControlTooLong,
-    /// A client's length is not in its shortest form (1002). RFC 6455 §5.2.
+    /// The length of a client's frame is not in its shortest form (1002). RFC 6455 §5.2.
     LengthNotMinimal,
     /// The top bit of a 64-bit length is set (1002). RFC 6455 §5.2.
     LengthTopBit,
@@ -90,37 +93,37 @@ pub enum Error {
     MaskMissing,
     /// A server sent a masked frame (1002). RFC 6455 §5.1.
     MaskUnexpected,
-    /// A continuation frame continues nothing (1002). RFC 6455 §5.4.
+    /// A continuation frame arrived without a message in progress (1002). RFC 6455 §5.4.
     ContinuationUnexpected,
-    /// A new message begins inside another (1002). RFC 6455 §5.4.
+    /// A message starts inside another (1002). RFC 6455 §5.4.
     MessageInterrupted,
     /// A text message or a close reason is not UTF-8 (1007). RFC 6455 §8.1.
     InvalidUtf8,
-    /// A compressed message does not decompress, or is cut short (1007). RFC 7692 §7.2.2.
+    /// A compressed message does not decompress, or is truncated (1007). RFC 7692 §7.2.2.
     DeflateInvalid,
-    /// A message is larger than the limit, or made of so many frames that they are (1009).
+    /// A message, including the charge for its frames, is larger than the limit (1009).
     MessageTooBig,
-    /// A close frame has a payload of one byte (1002). RFC 6455 §5.5.1.
+    /// A Close frame has a payload of one byte (1002). RFC 6455 §5.5.1.
     CloseTruncated,
-    /// A close frame carries a code that must not be sent (1002). RFC 6455 §7.4.
+    /// A Close frame carries a code that must not be sent (1002). RFC 6455 §7.4.
     CloseCodeInvalid,
     /// The connection ended without a closing handshake, in or between messages (1006, never sent).
     ClosedAbnormally,
 
-    /// No message came for as long as the idle timeout (1001).
+    /// No message arrived within the idle timeout (1001).
     IdleTimeout,
-    /// Nothing came in answer to a ping (1001).
+    /// No input arrived after a ping (1001).
     PingTimeout,
-    /// The peer took no byte of its answers for too long.
+    /// The peer read none of its pending output for too long.
     WriteTimeout,
-    /// The peer did not finish the closing handshake in time.
+    /// The closing handshake was not completed in time.
     CloseTimeout,
-    /// Ours: the server holds as much for its peers as it may, and this one held the most (1013).
+    /// The memory limit for connections is reached, or the system has no memory (1013).
     MemoryExhausted,
 }
 
 impl Error {
-    /// The code a close frame gives for this error (RFC 6455 §7.4.1).
+    /// The code of the Close frame for this error (RFC 6455 §7.4.1).
     pub fn close_code(self) -> CloseCode {
         match self {
             Self::AuthWrong
@@ -139,7 +142,7 @@ impl Error {
         }
     }
 
-    /// The HTTP status that answers this error before the WebSocket is open (RFC 9110 §15).
+    /// The HTTP status for this error before the WebSocket is open (RFC 9110 §15).
     pub fn http_status(self) -> u16 {
         match self {
             Self::HeadTooLarge | Self::TooManyHeaders => 431,
@@ -155,7 +158,7 @@ impl Error {
         }
     }
 
-    /// Whether the peer failed to authenticate, however it did so.
+    /// Whether the peer failed to authenticate, in whatever way.
     pub fn is_auth_failure(self) -> bool {
         matches!(
             self,
@@ -167,7 +170,7 @@ impl Error {
         )
     }
 
-    /// One fixed sentence for logs, and for the peer where it is told anything.
+    /// A fixed sentence for logs and for the content of HTTP responses.
     pub fn reason(self) -> &'static str {
         match self {
             Self::HeadTooLarge => "the request head is too large",
@@ -188,18 +191,18 @@ impl Error {
             Self::ExtensionsMalformed => "Sec-WebSocket-Extensions must be a list of extensions",
             Self::HandshakeTimeout => "the request was not complete in time",
             Self::ServiceUnavailable => "the server is stopping",
-            Self::HandshakeTruncated => "left before the opening handshake was complete",
-            Self::ResponseMalformed => "the answer is not an HTTP/1.1 response",
+            Self::HandshakeTruncated => "the connection ended in the opening handshake",
+            Self::ResponseMalformed => "the server's response is not an HTTP/1.1 response",
             Self::UpgradeRefused(_) => "the server refused the upgrade",
-            Self::UpgradeNotConfirmed => "the answer does not confirm the upgrade to WebSocket",
+            Self::UpgradeNotConfirmed => "the response does not confirm the upgrade to WebSocket",
             Self::AcceptMismatch => "Sec-WebSocket-Accept does not match the key that was sent",
             Self::SubprotocolNotOffered => "the server chose a subprotocol that was not offered",
             Self::ExtensionNotOffered => "the server chose an extension that was not offered",
-            Self::AuthWrong => "the answer to the challenge is wrong",
-            Self::AuthTruncated => "left before the answer to the challenge was complete",
-            Self::AuthLength => "the answer to the challenge has the wrong length",
-            Self::AuthTooLong => "sent too much before its answer to the challenge was judged",
-            Self::AuthTimeout => "the answer to the challenge did not come in time",
+            Self::AuthWrong => "the response to the challenge is wrong",
+            Self::AuthTruncated => "the connection ended during authentication",
+            Self::AuthLength => "the response to the challenge has the wrong length",
+            Self::AuthTooLong => "too much data before the response to the challenge was verified",
+            Self::AuthTimeout => "the response to the challenge did not arrive in time",
             Self::ChallengeMalformed => "the server sent no challenge of 32 bytes",
             Self::ReservedBits => "a reserved bit is set",
             Self::ReservedOpcode => "the opcode is reserved",
@@ -209,19 +212,19 @@ impl Error {
             Self::LengthTopBit => "the top bit of a frame length is set",
             Self::MaskMissing => "a client frame is not masked",
             Self::MaskUnexpected => "a server frame is masked",
-            Self::ContinuationUnexpected => "a continuation frame continues nothing",
-            Self::MessageInterrupted => "a message begins inside another",
+            Self::ContinuationUnexpected => "a continuation frame without a message in progress",
+            Self::MessageInterrupted => "a message starts inside another",
             Self::InvalidUtf8 => "text is not UTF-8",
             Self::DeflateInvalid => "a compressed message does not decompress",
             Self::MessageTooBig => "a message is too big",
-            Self::CloseTruncated => "a close frame has a payload of one byte",
-            Self::CloseCodeInvalid => "a close frame carries a code that must not be sent",
-            Self::ClosedAbnormally => "left without a closing handshake",
+            Self::CloseTruncated => "a Close frame has a payload of one byte",
+            Self::CloseCodeInvalid => "a Close frame carries a code that must not be sent",
+            Self::ClosedAbnormally => "the connection ended without a closing handshake",
             Self::IdleTimeout => "no message for too long",
-            Self::PingTimeout => "no answer to a ping",
-            Self::WriteTimeout => "did not take its answers for too long",
-            Self::CloseTimeout => "the closing handshake was not finished in time",
-            Self::MemoryExhausted => "the server is out of memory for its peers",
+            Self::PingTimeout => "no response to a ping",
+            Self::WriteTimeout => "the peer read none of its pending output for too long",
+            Self::CloseTimeout => "the closing handshake was not completed in time",
+            Self::MemoryExhausted => "the server's memory limit is reached",
         }
     }
 }
@@ -244,13 +247,13 @@ impl std::error::Error for Error {}
 pub struct CloseCode(pub u16);
 
 impl CloseCode {
-    /// 1000: the purpose of the connection is fulfilled.
+    /// 1000: normal closure.
     pub const NORMAL: Self = Self(1000);
     /// 1001: the endpoint is going away.
     pub const GOING_AWAY: Self = Self(1001);
     /// 1002: a protocol error.
     pub const PROTOCOL_ERROR: Self = Self(1002);
-    /// 1005: stands for a close frame without a code, and is never sent.
+    /// 1005: stands for a Close frame without a code; never sent.
     pub const NO_STATUS: Self = Self(1005);
     /// 1007: data not consistent with its type, such as text that is not UTF-8.
     pub const INVALID_PAYLOAD: Self = Self(1007);
@@ -261,7 +264,7 @@ impl CloseCode {
     /// 1013: try again later (IANA WebSocket Close Code registry).
     pub const TRY_AGAIN_LATER: Self = Self(1013);
 
-    /// Whether an endpoint may put this code into a close frame (RFC 6455 §7.4.1 and §7.4.2, and the
+    /// Whether an endpoint may send this code in a Close frame (RFC 6455 §7.4.1 and §7.4.2, and the
     /// IANA registry for 1012-1014). 1004 is reserved; 1005, 1006 and 1015 "MUST NOT be set as a
     /// status code in a Close control frame".
     pub fn may_be_sent(self) -> bool {

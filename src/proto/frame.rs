@@ -1,4 +1,4 @@
-//! The frame header (RFC 6455 §5.2): parsed to facts, written from facts, no borrows.
+//! The WebSocket frame header (RFC 6455 §5.2): parsing and encoding.
 
 use super::{Role, Status, error::Error};
 
@@ -9,7 +9,7 @@ pub const HEADER_BYTES_MAX: usize = 14;
 /// length of 125 bytes or less and MUST NOT be fragmented."
 pub const CONTROL_BYTES_MAX: usize = 125;
 
-/// What a frame is (RFC 6455 §5.2). Reserved opcodes never become one.
+/// The type of a frame (RFC 6455 §5.2). Reserved opcodes are rejected by [`Header::parse`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opcode {
     /// 0x0: the next fragment of the message in progress.
@@ -18,7 +18,7 @@ pub enum Opcode {
     Text = 0x1,
     /// 0x2: a binary message, or its first fragment.
     Binary = 0x2,
-    /// 0x8: the closing handshake.
+    /// 0x8: a Close frame.
     Close = 0x8,
     /// 0x9: a ping.
     Ping = 0x9,
@@ -45,16 +45,16 @@ impl Opcode {
     }
 }
 
-/// The facts a frame header states.
+/// A frame header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
     /// Whether this is the last fragment of its message.
     pub fin: bool,
-    /// Whether the message is compressed (RFC 7692 §6). Only its first frame says so.
+    /// Whether the message is compressed (RFC 7692 §6). Only set in the first frame of a message.
     pub rsv1: bool,
-    /// What the frame is.
+    /// The type of the frame.
     pub opcode: Opcode,
-    /// The key of a masked frame.
+    /// The key of a masked frame; `None` if the frame is not masked.
     pub masking_key: Option<[u8; 4]>,
     /// Bytes of payload, below 2^63.
     pub payload_len: u64,
@@ -66,11 +66,11 @@ impl Header {
         Self { fin, rsv1: false, opcode, masking_key: None, payload_len }
     }
 
-    /// Reads the header of a frame sent to `receiver`: the facts and the bytes they took. `compression`
-    /// says whether permessage-deflate was agreed on.
+    /// Parses the header of a frame sent to `receiver`; returns it and its length in bytes.
+    /// `compression` is whether permessage-deflate was negotiated.
     ///
     /// # Errors
-    /// The first rule of RFC 6455 §5 that the bytes break, as early as the bytes show it.
+    /// The first rule of RFC 6455 §5 that the bytes break, as soon as the bytes prove it.
     #[inline]
     pub fn parse(
         input: &[u8],
@@ -106,7 +106,7 @@ impl Header {
         Ok(Status::Complete((header, 6 + length_bytes)))
     }
 
-    /// How many bytes [`encode`](Self::encode) writes: 2 to 14.
+    /// The length of the encoded header in bytes: 2 to 14.
     #[inline]
     pub fn encoded_len(&self) -> usize {
         let length_bytes = match self.payload_len {
@@ -117,7 +117,7 @@ impl Header {
         2 + length_bytes + if self.masking_key.is_some() { 4 } else { 0 }
     }
 
-    /// The header as it goes over the wire, the length in its shortest form.
+    /// Encodes the header, with the payload length in its shortest form.
     pub fn encode(&self) -> Encoded {
         let mut bytes = [0; HEADER_BYTES_MAX];
         let len = self.encoded_len();
@@ -125,10 +125,10 @@ impl Header {
         Encoded { bytes, len }
     }
 
-    /// Writes the header into a place of just [`encoded_len`](Self::encoded_len) bytes.
+    /// Encodes the header into `place`, of exactly [`encoded_len`](Self::encoded_len) bytes.
     ///
     /// # Panics
-    /// If the place is of another size.
+    /// If `place` has another size.
     #[inline]
     pub(crate) fn encode_into(&self, place: &mut [u8]) {
         let fin_bit = if self.fin { 0x80 } else { 0 };
@@ -158,7 +158,7 @@ impl Header {
     }
 }
 
-/// A header as bytes.
+/// An encoded header.
 #[derive(Debug, Clone, Copy)]
 pub struct Encoded {
     bytes: [u8; HEADER_BYTES_MAX],
@@ -173,7 +173,7 @@ impl std::ops::Deref for Encoded {
     }
 }
 
-/// The rules that the first two bytes alone can break.
+/// Checks the rules that depend only on the first two bytes.
 #[inline]
 fn parse_flags(first: u8, second: u8, receiver: Role, compression: bool) -> Result<Flags, Error> {
     let allowed = if compression { 0x40 } else { 0 };
@@ -184,8 +184,8 @@ fn parse_flags(first: u8, second: u8, receiver: Role, compression: bool) -> Resu
     let fin = first & 0x80 != 0;
     let rsv1 = first & 0x40 != 0;
     let opcode = Opcode::from_bits(first & 0x0f)?;
-    // RFC 7692 §6.1: "An endpoint MUST NOT set the "Per-Message Compressed" bit of control frames and
-    // non-first fragments of a data message."
+    // RFC 7692 §6.1: "An endpoint MUST NOT set the "Per-Message Compressed" bit of control frames
+    // and non-first fragments of a data message."
     if rsv1 && (opcode.is_control() || opcode == Opcode::Continuation) {
         return Err(Error::ReservedBits);
     }
@@ -216,9 +216,9 @@ struct Flags {
 
 /// 5.2: "the minimal number of bytes MUST be used to encode the length"
 ///
-/// Clients of the open internet are held to it. A server is one that the user chose to talk to, and
-/// hand-written ones are known to say every length above 126 in 64 bits; there is nothing to gain by
-/// refusing them, since the length is as clear as any.
+/// A server enforces this rule on its clients. A client does not enforce it: the user chose the
+/// server, some hand-written servers encode every length above 126 in 64 bits, and rejecting such
+/// an unambiguous length gains nothing.
 fn minimal(payload_len: u64, least: u64, receiver: Role) -> Result<u64, Error> {
     let is_minimal = payload_len >= least || receiver == Role::Client;
     if is_minimal { Ok(payload_len) } else { Err(Error::LengthNotMinimal) }
@@ -229,7 +229,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_back_at_every_length_class() {
+    fn headers_round_trip_at_every_length_class() {
         for payload_len in [0, 1, 125, 126, 127, 65_535, 65_536, u64::MAX >> 1] {
             for masking_key in [None, Some([1, 2, 3, 4])] {
                 let receiver = if masking_key.is_some() { Role::Server } else { Role::Client };
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_takes_the_lengths_of_a_naive_server() {
+    fn a_client_accepts_a_length_that_is_not_minimal() {
         let header = Header::new(true, Opcode::Text, 200);
         let bytes = [0x81, 127, 0, 0, 0, 0, 0, 0, 0, 200];
         assert_eq!(Header::parse(&bytes, Role::Client, false), Ok(Status::Complete((header, 10))));

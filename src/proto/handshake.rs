@@ -1,4 +1,4 @@
-//! The opening handshake (RFC 6455 §4), both roles.
+//! The opening handshake (RFC 6455 §4) in both roles.
 
 use super::deflate::{Agreement, Settings, negotiation};
 use super::error::Error;
@@ -8,11 +8,11 @@ use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use sha1::{Digest, Sha1};
 
-/// RFC 6455 §1.3: the string that is appended to the key before it is hashed.
+/// RFC 6455 §1.3: the string appended to the key before hashing.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// Decodes a key. RFC 4648 §3.5 lets a decoder refuse pad bits that are not zero; RFC 6455 §4.1 has them in its
-/// own example, "AQIDBAUGBwgJCgsMDQ4PEC==", so a server must not.
+/// Decodes a key. RFC 4648 §3.5 lets a decoder reject pad bits that are not zero, but the example
+/// in RFC 6455 §4.1, "AQIDBAUGBwgJCgsMDQ4PEC==", has such bits, so a server must accept them.
 const KEY_DECODER: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
@@ -21,21 +21,21 @@ const KEY_DECODER: GeneralPurpose = GeneralPurpose::new(
 /// Bytes of the nonce in `Sec-WebSocket-Key` (RFC 6455 §4.1).
 pub const NONCE_BYTES: usize = 16;
 
-/// Which upgrade requests a server takes. By default, every one that is well-formed.
+/// The upgrade requests that a server accepts. By default, every well-formed one.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
-    /// The only path that is served; any, if `None`. Queries are not compared.
+    /// The only path that is served; `None` serves any. Queries are not compared.
     pub path: Option<String>,
-    /// The only origins that are served; any, if empty. A request without `Origin` does not come from a
-    /// page, and is served.
+    /// The only origins that are served; an empty list serves any. A request without `Origin` does
+    /// not come from a web page and is always served.
     pub origins: Vec<String>,
-    /// The only host names that are served, without ports; any, if empty.
+    /// The only host names that are served, without ports; an empty list serves any.
     pub hosts: Vec<String>,
-    /// The only subprotocols that are taken. If empty, the first that is offered is taken.
+    /// The only subprotocols that are selected. If empty, the first offered one is selected.
     pub subprotocols: Vec<String>,
 }
 
-/// What a client asks for.
+/// A client's upgrade request.
 #[derive(Debug, Clone, Default)]
 pub struct Offer {
     /// The request target, such as `/chat?room=1`.
@@ -44,15 +44,14 @@ pub struct Offer {
     pub host: String,
     /// Subprotocols, in order of preference.
     pub subprotocols: Vec<String>,
-    /// Further header fields. Names must be tokens and values free of CR and LF.
+    /// Additional header fields. Names must be tokens; values must not contain CR or LF.
     pub headers: Vec<(String, String)>,
 }
 
-/// Answers a whole request head with 101 and everything that belongs to it, and says what was agreed on
-/// about compression.
+/// Accepts a complete request head; returns the 101 response and the negotiated compression.
 ///
 /// # Errors
-/// The rule of RFC 9112 or RFC 6455 §4.2.1 that the request breaks, or that the policy refuses.
+/// The rule of RFC 9112, RFC 6455 §4.2.1 or the policy that the request breaks.
 pub fn accept(
     head: &[u8],
     policy: &Policy,
@@ -71,8 +70,8 @@ pub fn accept(
     let mut response = Vec::with_capacity(192);
     if head.lists("Expect", "100-continue") {
         // RFC 9110 §7.8: "If a server receives both an Upgrade and an Expect header field with the
-        // "100-continue" expectation (Section 10.1.1), the server MUST send a 100 (Continue) response before
-        // sending a 101 (Switching Protocols) response."
+        // "100-continue" expectation (Section 10.1.1), the server MUST send a 100 (Continue)
+        // response before sending a 101 (Switching Protocols) response."
         response.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
     }
     response.extend_from_slice(
@@ -92,8 +91,8 @@ pub fn accept(
     Ok((response, agreement.unwrap_or_default()))
 }
 
-/// The HTTP response that refuses the upgrade that `received` asks for, as far as it was received. Nothing
-/// follows it: the connection closes.
+/// The HTTP response that rejects an upgrade request. `received` is the request as far as it
+/// arrived. The connection closes after this response.
 pub fn refusal(error: Error, received: &[u8]) -> Vec<u8> {
     let status = error.http_status();
     let (phrase, extra) = match status {
@@ -103,19 +102,19 @@ pub fn refusal(error: Error, received: &[u8]) -> Vec<u8> {
         408 => ("Request Timeout", ""),
         421 => ("Misdirected Request", ""),
         // RFC 9110 §15.5.22: "The server MUST send an Upgrade header field in a 426 response";
-        // RFC 6455 §4.4: it says which versions it understands.
+        // RFC 6455 §4.4: the response lists the versions that the server supports.
         426 => ("Upgrade Required", "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"),
         431 => ("Request Header Fields Too Large", ""),
         503 => ("Service Unavailable", "Retry-After: 1\r\n"),
         505 => ("HTTP Version Not Supported", ""),
         _ => ("Bad Request", ""),
     };
-    // RFC 9110 §7.8: whoever sends Upgrade must list it in Connection.
+    // RFC 9110 §7.8: a sender of Upgrade must list it in Connection.
     let connection = if status == 426 { "close, Upgrade" } else { "close" };
     let reason = error.reason();
     let length = reason.len() + 1;
-    // RFC 9110 §9.3.2: "The HEAD method is identical to GET except that the server MUST NOT send content in
-    // the response."
+    // RFC 9110 §9.3.2: "The HEAD method is identical to GET except that the server MUST NOT send
+    // content in the response."
     let is_head = skip_empty_line(received).starts_with(b"HEAD ");
     let content = if is_head { String::new() } else { format!("{reason}\n") };
     format!(
@@ -126,7 +125,8 @@ pub fn refusal(error: Error, received: &[u8]) -> Vec<u8> {
     .into_bytes()
 }
 
-/// A client's upgrade request. A further field of the offer takes the place of ours of the same name.
+/// A client's upgrade request. An additional field of the offer replaces our field of the same
+/// name.
 pub fn request(offer: &Offer, nonce: [u8; NONCE_BYTES], deflate: Option<Settings>) -> Vec<u8> {
     let subprotocols = (!offer.subprotocols.is_empty()).then(|| offer.subprotocols.join(", "));
     let ours = [
@@ -152,7 +152,7 @@ pub fn request(offer: &Offer, nonce: [u8; NONCE_BYTES], deflate: Option<Settings
 }
 
 impl Offer {
-    /// The values of the further fields of this name.
+    /// The values of the additional fields of this name.
     fn given(&self, name: &str) -> impl Iterator<Item = &str> {
         let is_named = move |field: &&(String, String)| field.0.eq_ignore_ascii_case(name);
         self.headers.iter().filter(is_named).map(|field| field.1.as_str())
@@ -169,7 +169,8 @@ impl Offer {
         }
     }
 
-    /// What the request offers of compression: nothing, if its own list of extensions does not have it.
+    /// The compression that the request offers. None if an additional `Sec-WebSocket-Extensions`
+    /// field does not list it.
     fn offers_deflate(&self, deflate: Option<Settings>) -> Option<Settings> {
         let mut given = self.given("Sec-WebSocket-Extensions").peekable();
         let is_offered =
@@ -178,8 +179,8 @@ impl Offer {
     }
 }
 
-/// Checks a server's response to [`request`] (RFC 6455 §4.1, the numbered list at its end). The response is
-/// final: its status is not one of those that [announce another](super::response::is_interim).
+/// Checks a server's response to [`request`] (RFC 6455 §4.1, the numbered list at its end). The
+/// response must be final, not [interim](super::response::is_interim).
 ///
 /// # Errors
 /// The step of that list that fails.
@@ -216,16 +217,16 @@ fn accept_value(key: &[u8]) -> String {
     STANDARD.encode(Sha1::new().chain_update(key).chain_update(GUID).finalize())
 }
 
-/// An upgrade request has no body. Whoever announces one may be hiding a second request in it.
+/// An upgrade request has no body. An announced body could hide a second request.
 fn check_no_body(head: &Head<'_>) -> Result<(), Error> {
     let has_length = head.values("Content-Length").any(|value| value != b"0");
     let has_coding = head.values("Transfer-Encoding").next().is_some();
     if has_length || has_coding { Err(Error::RequestHasBody) } else { Ok(()) }
 }
 
-/// RFC 9112 §3.2: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request
-/// message that lacks a Host header field and to any request message that contains more than one Host
-/// header field line or a Host header field with an invalid field value."
+/// RFC 9112 §3.2: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1
+/// request message that lacks a Host header field and to any request message that contains more
+/// than one Host header field line or a Host header field with an invalid field value."
 fn check_host(head: &Head<'_>, policy: &Policy) -> Result<(), Error> {
     let value = head.only_value("Host").ok_or(Error::HostInvalid)?;
     let name = host_name(value).ok_or(Error::HostInvalid)?;
@@ -266,7 +267,7 @@ pub(crate) fn host_name(value: &[u8]) -> Option<&[u8]> {
     is_port.then_some(name)
 }
 
-/// RFC 9112 §3.2: origin-form, or absolute-form, which "a server MUST accept".
+/// RFC 9112 §3.2: accepts origin-form and absolute-form, which "a server MUST accept".
 fn check_target(target: &str, policy: &Policy) -> Result<(), Error> {
     let path_and_query = match target.split_once("://") {
         _ if target.starts_with('/') => target,
@@ -399,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unusual_but_right_is_taken() {
+    fn unusual_but_valid_requests_are_accepted() {
         let cases = [
             ("Upgrade: websocket", "Upgrade: h2c, WebSocket"),
             ("Host: a", "Host:\ta:9527\t"),
@@ -408,7 +409,7 @@ mod tests {
             ("/chat", "http://a/chat?room=1"),
             ("/chat", "WS://a/"),
             ("/chat", "Https://a"),
-            // RFC 6455 §4.1: the value of the key if its bytes are 1 to 16.
+            // RFC 6455 §4.1: the key whose bytes are 1 to 16.
             ("dGhlIHNhbXBsZSBub25jZQ==", "AQIDBAUGBwgJCgsMDQ4PEC=="),
             ("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZR=="),
             ("GET", "\r\nGET"),
@@ -442,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_takes_a_sloppy_but_right_answer_and_no_wrong_one() {
+    fn a_client_accepts_unusual_but_valid_responses_only() {
         let nonce = *b"the sample nonce";
         let good = "HTTP/1.1 101 Switching Protocols\r\nUpgrade:websocket\r\nConnection: Upgrade\r\n\
             Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
@@ -464,7 +465,7 @@ mod tests {
     }
 
     #[test]
-    fn our_request_is_one_that_we_take() {
+    fn our_server_accepts_our_request() {
         let offer = Offer {
             target: "/a?b".into(),
             host: "[::1]:9527".into(),
@@ -482,7 +483,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_closes_and_says_what_it_must() {
+    fn a_refusal_closes_and_has_the_required_fields() {
         let refused = |error| String::from_utf8(refusal(error, b"GET ")).unwrap();
         assert!(refused(Error::MethodNotGet).contains("\r\nAllow: GET\r\n"));
         let upgrade = refused(Error::WebSocketVersion);
@@ -492,7 +493,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_of_head_has_no_content_and_says_how_much_it_would_be() {
+    fn a_refusal_of_head_has_a_content_length_but_no_content() {
         let get = refusal(Error::UpgradeMissing, b"GET / HTTP/1.1\r\n\r\n");
         let body = get.windows(4).position(|it| it == b"\r\n\r\n").unwrap() + 4;
         for head in [&b"HEAD / HTTP/1.1\r\n\r\n"[..], b"\r\nHEAD / HTTP/1.1\r\n\r\n"] {
@@ -501,13 +502,13 @@ mod tests {
     }
 
     #[test]
-    fn who_expects_100_is_given_it_before_the_101() {
+    fn expect_100_continue_gets_a_100_before_the_101() {
         let response = respond(&GOOD.replacen("Host: a", "Host: a\r\nExpect: 100-continue", 1));
         assert!(response.unwrap().starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 "));
     }
 
     #[test]
-    fn a_field_of_the_offer_replaces_ours_of_the_same_name() {
+    fn an_additional_field_replaces_ours_of_the_same_name() {
         let shared = Settings { context_takeover: false, message_bytes_min: 0 };
         let fields = [
             ("host", "virtual.example"),

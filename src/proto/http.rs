@@ -1,21 +1,22 @@
-//! HTTP/1.1 heads: finding their end, and the strict rules of RFC 9112 on top of httparse.
+//! HTTP/1.1 heads: finds their end and enforces the strict rules of RFC 9112 on top of httparse.
 
 use super::error::Error;
 use super::{Status, response};
 use memchr::{memchr, memmem};
 
-/// The longest request head, in bytes, unless [`Limits`](super::Limits) say otherwise: 8 KiB, what common
+/// The default limit on a request head ([`Limits`](super::Limits)), in bytes: 8 KiB, as common
 /// servers allow for a request line or field.
 pub const HEAD_BYTES_MAX: usize = 8 * 1024;
 
-/// The longest response head that a client reads, in bytes: 64 KiB. Policies and cookies make heads of
-/// 10 KiB, and a client has only a few connections that open at the same time.
+/// The longest response head that a client reads, in bytes: 64 KiB. Policies and cookies produce
+/// heads of 10 KiB, and a client opens only a few connections at the same time.
 pub const RESPONSE_HEAD_BYTES_MAX: usize = 64 * 1024;
 
-/// The most header fields in a request head.
+/// The maximum number of header fields in a request head.
 pub const HEADERS_MAX: usize = 100;
 
-/// The most header fields in a response head: a server that we chose may have more to say.
+/// The maximum number of header fields in a response head. More than for a request, because the
+/// user chose the server.
 const RESPONSE_HEADERS_MAX: usize = 256;
 
 /// One parsed head, borrowing from the received bytes.
@@ -29,10 +30,10 @@ pub struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    /// Parses a whole request head.
+    /// Parses a complete request head.
     ///
     /// # Errors
-    /// The rule of RFC 9112 that it breaks.
+    /// The rule of RFC 9112 that the head breaks.
     pub fn parse_request(bytes: &'a [u8]) -> Result<Self, Error> {
         let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
         let mut request = httparse::Request::new(&mut headers);
@@ -54,10 +55,10 @@ impl<'a> Head<'a> {
         Ok(Self { target, status: 0, fields: fields(request.headers) })
     }
 
-    /// Parses a whole response head.
+    /// Parses a complete response head.
     ///
     /// # Errors
-    /// What [`response::refusal`] says of a head that is not one of HTTP/1.1.
+    /// The result of [`response::refusal`] if the head is not valid HTTP/1.1.
     pub fn parse_response(bytes: &'a [u8]) -> Result<Self, Error> {
         let mut headers = [httparse::EMPTY_HEADER; RESPONSE_HEADERS_MAX];
         let mut response = httparse::Response::new(&mut headers);
@@ -84,7 +85,7 @@ impl<'a> Head<'a> {
         values.next().is_none().then_some(value)
     }
 
-    /// The members of all fields of this name as one list (RFC 9110 §5.6.1), empty members left out.
+    /// The members of all fields of this name as one list (RFC 9110 §5.6.1), without empty members.
     pub fn list(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         self.values(name)
             .flat_map(|value| value.split(|&byte| byte == b','))
@@ -92,21 +93,21 @@ impl<'a> Head<'a> {
             .filter(|member| !member.is_empty())
     }
 
-    /// Whether the list of this name has the member, compared without case.
+    /// Whether the list of this name contains the member, compared without case.
     pub fn lists(&self, name: &str, member: &str) -> bool {
         self.list(name).any(|listed| listed.eq_ignore_ascii_case(member.as_bytes()))
     }
 }
 
-/// Finds the end of a head of at most `head_bytes_max` bytes, no more than 64 KiB: the number of bytes up to
-/// and with its empty line.
+/// Finds the end of a head of at most `head_bytes_max` bytes (up to 64 KiB): returns the number of
+/// bytes up to and including its empty line.
 ///
-/// `searched` remembers how far an earlier call has looked, so that one byte at a time stays linear.
-/// What cannot become a head is refused as soon as it shows: control characters, a bare CR or LF, a
-/// first line without an HTTP version.
+/// `searched` is the number of bytes that earlier calls have searched, so that input of one byte at
+/// a time stays linear. Input that cannot become a head is rejected early: control characters, a
+/// bare CR or LF, a first line without an HTTP version.
 ///
 /// # Errors
-/// `malformed` for those, [`Error::HeadTooLarge`] past `head_bytes_max`.
+/// `malformed` for such input; [`Error::HeadTooLarge`] beyond `head_bytes_max`.
 pub fn find_end(
     input: &[u8],
     head_bytes_max: usize,
@@ -118,7 +119,7 @@ pub fn find_end(
     for index in usize::from(*searched)..window.len() {
         let byte = window[index];
         let previous = index.checked_sub(1).map(|before| window[before]);
-        // RFC 9112 §2.2: a bare CR is invalid, and a lone LF is a recipient's choice that we decline.
+        // RFC 9112 §2.2: a bare CR is invalid; a recipient may accept a lone LF, but we do not.
         if (byte == b'\n') != (previous == Some(b'\r')) {
             return Err(malformed);
         }
@@ -131,7 +132,7 @@ pub fn find_end(
         }
         let lines = skip_empty_line(&window[..=index]);
         if lines == b"\r\n" {
-            // A second empty line in front of the request: RFC 9112 §2.2 asks to ignore "at least one".
+            // A second empty line before the request: RFC 9112 §2.2 asks to ignore "at least one".
             return Err(malformed);
         }
         if lines.ends_with(b"\r\n\r\n") {
@@ -155,9 +156,9 @@ pub fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(is_tchar)
 }
 
-/// Whether the request line is `method SP request-target SP HTTP-version` (RFC 9112 §3) with a version of the
-/// right form. With a blank in its target it is not: RFC 9112 §3.2, "No whitespace is allowed in the
-/// request-target."
+/// Whether the request line is `method SP request-target SP HTTP-version` (RFC 9112 §3) with a
+/// well-formed version. A target with a space does not qualify: RFC 9112 §3.2, "No whitespace is
+/// allowed in the request-target."
 fn names_a_version(head: &[u8]) -> bool {
     let line = skip_empty_line(head).split(|&byte| byte == b'\r').next().unwrap_or_default();
     let mut parts = line.split(|&byte| byte == b' ');
@@ -196,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_is_found_wherever_the_bytes_are_cut() {
+    fn the_end_is_found_however_the_bytes_are_split() {
         let input = b"\r\nGET / HTTP/1.1\r\nHost:\ta \r\n\r\nframes";
         let head_bytes = input.len() - b"frames".len();
         let mut searched = 0;
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_become_a_head_is_refused_as_soon_as_it_shows() {
+    fn input_that_cannot_become_a_head_is_rejected_early() {
         for input in [
             &b"\x16\x03\x01"[..],
             b"GET / HTTP/1.1\n",
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_may_be_8_kib_and_not_more() {
+    fn a_head_may_be_8_kib_but_not_longer() {
         let mut head = b"GET / HTTP/1.1\r\nA: ".to_vec();
         head.resize(HEAD_BYTES_MAX - 4, b'a');
         head.extend_from_slice(b"\r\n\r\n");
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_is_what_stands_third_and_last() {
+    fn a_version_must_be_the_third_and_last_part() {
         for (line, error) in [
             ("GET / HTTP/1.0", Error::HttpVersion),
             ("GET / HTTP/2.0", Error::HttpVersion),

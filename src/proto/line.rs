@@ -1,5 +1,5 @@
-//! Newline-delimited messages. The terminator stays in the message; at the end of input a last line
-//! without one counts.
+//! Line framing: newline-delimited messages. The newline is part of the message; at the end of
+//! input, a last line without a newline is a message too.
 
 use super::Status;
 use super::batch::Batch;
@@ -11,22 +11,23 @@ use std::ops::Range;
 /// The line in progress.
 #[derive(Debug, Default)]
 pub(crate) struct Line {
-    /// Bytes of it that were consumed.
+    /// Bytes of the line that were consumed.
     consumed: u64,
 }
 
 impl Line {
-    /// Whether a line has begun and not ended.
+    /// Whether a line has started and not ended.
     pub(crate) fn is_in_message(&self) -> bool {
         self.consumed > 0
     }
 
-    /// Bytes of the line in progress.
+    /// Bytes received of the line in progress.
     pub(crate) fn message_bytes(&self) -> u64 {
         self.consumed
     }
 
-    /// Consumes a line, or the part of one that is there. `None` if it was only collected.
+    /// Consumes a line, or the part of one that has arrived. `None` if that part was only
+    /// assembled.
     #[inline(always)]
     pub(crate) fn receive(
         &mut self,
@@ -41,7 +42,8 @@ impl Line {
         }
         let newline = memchr::memchr(b'\n', unread);
         let wanted = newline.map_or(unread.len(), |index| index + 1);
-        // What the limit allows is still lent, so that the answer is the same however the bytes arrived.
+        // The part within the limit is still lent, so that the output does not depend on how the
+        // bytes arrived.
         let allowed = (line_bytes_max - self.consumed).min(wanted as u64) as usize;
         if allowed == 0 {
             return Err(Error::MessageTooBig);
@@ -54,22 +56,22 @@ impl Line {
         if lend && unfinished.assembly_len() == 0 {
             return Ok(Status::Complete(Some(Piece::unframed(Some(place), begins, ends))));
         }
-        collect(batch, unfinished, place)?;
+        assemble(batch, unfinished, place)?;
         Ok(Status::Complete(ends.then(|| Piece::unframed(None, true, true))))
     }
 
-    /// Ends the line in progress, if there is one, because the input ended.
+    /// Ends the line in progress, if any, at the end of input.
     pub(crate) fn finish(&mut self, unfinished: &Unfinished) -> Option<Piece> {
         if std::mem::take(&mut self.consumed) == 0 {
             return None;
         }
-        // What was streamed has begun already; what was collected begins and ends here.
+        // A streamed line has already started; an assembled line starts and ends here.
         Some(Piece::unframed(None, unfinished.assembly_len() > 0, true))
     }
 }
 
-/// Keeps what is lent with the rest of its line. Most lines come whole, so it is not in their way.
+/// Keeps a part of a line until it is lent with the rest. Not inlined: most lines arrive complete.
 #[inline(never)]
-fn collect(batch: &Batch, unfinished: &mut Unfinished, place: Range<usize>) -> Result<(), Error> {
+fn assemble(batch: &Batch, unfinished: &mut Unfinished, place: Range<usize>) -> Result<(), Error> {
     unfinished.assemble(batch.payload(place), batch.room())
 }

@@ -1,4 +1,4 @@
-//! Masking (RFC 6455 §5.3).
+//! Masking and unmasking of frame payloads (RFC 6455 §5.3).
 
 /// XORs `payload` with the repeated `key`, starting at the key's first byte.
 ///
@@ -7,7 +7,7 @@
 pub fn apply(payload: &mut [u8], key: [u8; 4]) {
     let word = u32::from_ne_bytes(key);
     let wide = (u64::from(word) << 32) | u64::from(word);
-    // Four words a step: the compiler makes one or two vector operations of the inner loop.
+    // Four words at a time: the compiler turns the inner loop into one or two vector operations.
     let mut blocks = payload.chunks_exact_mut(32);
     for block in &mut blocks {
         for lane in block.chunks_exact_mut(8) {
@@ -15,13 +15,13 @@ pub fn apply(payload: &mut [u8], key: [u8; 4]) {
             lane.copy_from_slice(&masked.to_ne_bytes());
         }
     }
-    // A block is a multiple of the key's length, so the key starts anew in the rest.
+    // A block is a multiple of the key's length, so the rest starts with the key's first byte.
     for (byte, key) in blocks.into_remainder().iter_mut().zip(key.iter().cycle()) {
         *byte ^= key;
     }
 }
 
-/// The key as it applies `offset` bytes further on.
+/// Rotates `key` so that it applies `offset` bytes further into the payload.
 pub fn rotate(key: [u8; 4], offset: usize) -> [u8; 4] {
     let mut rotated = key;
     rotated.rotate_left(offset % 4);
@@ -32,11 +32,11 @@ pub fn rotate(key: [u8; 4], offset: usize) -> [u8; 4] {
 mod tests {
     use super::*;
 
-    /// Beyond every width at which bytes are taken; Miri, which is slow, gets past the first.
+    /// Longer than every width that the loop processes; Miri is slow and only passes the first.
     const LENGTHS_MAX: usize = if cfg!(miri) { 40 } else { 130 };
 
     #[test]
-    fn it_is_the_formula_of_the_rfc_at_every_length_and_offset() {
+    fn masking_follows_the_rfc_formula_at_every_length_and_offset() {
         let key = [0x37, 0xfa, 0x21, 0x3d];
         for len in 0..LENGTHS_MAX {
             let plain: Vec<u8> = (0..len).map(|i| (i * 7) as u8).collect();

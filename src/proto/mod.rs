@@ -1,10 +1,12 @@
 //! The protocol without I/O: bytes in, events and bytes out.
 //!
-//! Nothing here knows a socket, a clock or a source of randomness; random bytes come in through the
-//! [`Batch`], deadlines as calls. One [`Session`] is one connection's protocol state and moves through
-//! the stages Handshake → Auth → Open → Closing. Reading order: [`session`], [`batch`], [`outbox`],
-//! then the three framings ([`websocket`] on [`frame`], [`mask`] and [`utf8`]; [`mod@line`]; raw), and the
-//! two stages before them ([`handshake`] on [`http`]; [`auth`]). [`deflate`] compresses.
+//! This module uses no socket, clock or source of randomness: random bytes come from the [`Batch`],
+//! and expired deadlines are reported by a call. One [`Session`] is one connection's protocol
+//! state. It moves through the stages Handshake → Auth → Open → Closing.
+//!
+//! Reading order: [`session`], [`batch`], [`outbox`]; then the three framings ([`websocket`] with
+//! [`frame`], [`mask`] and [`utf8`]; [`mod@line`]; raw); then the two stages before them
+//! ([`handshake`] with [`http`]; [`auth`]). [`deflate`] is permessage-deflate.
 
 pub mod auth;
 pub mod batch;
@@ -39,19 +41,19 @@ pub use send_state::Stage;
 pub use session::{Control, Event, Session, Step};
 pub use tls_failure::TlsFailure;
 
-/// Which side of the conversation an endpoint is on.
+/// An endpoint's side of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// Accepts connections; sends the challenge; its frames are not masked.
     Server,
-    /// Opens connections; answers the challenge; its frames are masked.
+    /// Opens connections; responds to the challenge; its frames are masked.
     Client,
 }
 
-/// What a parser made of the bytes at hand. Incomplete is not an error.
+/// The result of parsing the available bytes. Incomplete input is not an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status<T> {
-    /// One unit was whole, and was consumed.
+    /// One unit was complete and was consumed.
     Complete(T),
     /// More bytes are needed; nothing was consumed and nothing was changed.
     Partial,

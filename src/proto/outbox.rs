@@ -1,4 +1,4 @@
-//! Where answers go.
+//! The sending half of a session: messages, pings and Close frames go through an [`Outbox`].
 
 use super::Role;
 use super::batch::Output;
@@ -9,25 +9,25 @@ use super::message::{Kind, Message};
 use super::send_state::{SendState, Stage};
 use super::unfinished::Unfinished;
 
-/// Where a service puts its answers. It borrows only the send half of the session, so that a message can
-/// be answered while it is read.
+/// The output of a session, as a service uses it. An outbox borrows only the sending half of the
+/// session, so that a service can respond to a message while it reads the message.
 pub struct Outbox<'a> {
     pub(crate) send_state: &'a mut SendState,
     pub(crate) unfinished: &'a mut Unfinished,
     pub(crate) agreement: Agreement,
-    /// Messages of at least so many bytes are compressed.
+    /// The size in bytes from which messages are compressed.
     pub(crate) compress_from: usize,
     pub(crate) output: Output<'a>,
 }
 
 impl Outbox<'_> {
-    /// Sends a message, or a piece of one, back as it came. Costs a frame header: the payload is already
-    /// where the answer wants it.
+    /// Echoes a message, or a piece of one, unchanged. A server only writes a frame header: the
+    /// payload already stands where its echo belongs.
     ///
-    /// Either all pieces of a message are echoed or none.
+    /// Echo either all pieces of a message or none.
     #[expect(
         clippy::needless_pass_by_value,
-        reason = "the payload becomes the answer: it is given away"
+        reason = "the payload becomes the echo: the message must not be used again"
     )]
     #[inline]
     pub fn echo(&mut self, message: Message<'_>) {
@@ -35,7 +35,7 @@ impl Outbox<'_> {
             return;
         }
         if self.send_state.is_websocket && self.send_state.role == Role::Client {
-            // A client's sessions always lend whole messages: what is masked is not in place anyway.
+            // A client session always lends whole messages: a masked echo is never in place.
             debug_assert!(message.is_whole());
             return self.send(message.kind, &[message.payload]);
         }
@@ -51,10 +51,10 @@ impl Outbox<'_> {
         self.send_state.is_mid_frame = !message.ends_frame;
     }
 
-    /// Sends one whole message made of `parts`, which follow each other without a gap.
+    /// Sends one complete message: the concatenation of `parts`.
     ///
     /// # Panics
-    /// In debug builds, if a streamed message is being echoed and has not ended.
+    /// In debug builds, if a frame is being echoed and has not ended.
     pub fn send(&mut self, kind: Kind, parts: &[&[u8]]) {
         if !self.send_state.may_send() {
             return;
@@ -72,9 +72,9 @@ impl Outbox<'_> {
         }
     }
 
-    /// Begins to close the connection: nothing more is read for the service or sent by it.
+    /// Starts to close the connection: the service sends and receives nothing more.
     ///
-    /// On WebSocket this sends a close frame with `code`; raw and line framings end the output.
+    /// On WebSocket this sends a Close frame with `code`; raw and line framings end the output.
     pub fn close(&mut self, code: CloseCode) {
         if self.send_state.may_send() {
             self.push_close(Some(code));
@@ -82,7 +82,7 @@ impl Outbox<'_> {
         }
     }
 
-    /// Sends a ping, if no frame is half sent and the framing has pings.
+    /// Sends a ping, unless a frame is half sent or the framing has no pings.
     pub fn ping(&mut self) {
         if self.send_state.is_websocket
             && self.send_state.may_send()
@@ -92,10 +92,10 @@ impl Outbox<'_> {
         }
     }
 
-    /// Answers a ping that was lent like a message.
+    /// Replies to a ping; `payload` is lent like a message.
     ///
-    /// RFC 6455 §5.5.3: a pong "must have identical \"Application data\" as found in the message body of
-    /// the Ping frame being replied to".
+    /// RFC 6455 §5.5.3: a pong "must have identical \"Application data\" as found in the message
+    /// body of the Ping frame being replied to".
     pub(crate) fn pong(&mut self, payload: &[u8]) {
         if !self.send_state.may_send() {
             return;
@@ -108,10 +108,10 @@ impl Outbox<'_> {
         }
     }
 
-    /// Sends a close frame once. Without a code its payload is empty.
+    /// Sends a Close frame once. Without a code its payload is empty.
     ///
-    /// In the middle of a frame that is being echoed there is no place for one: the peer then learns of
-    /// the end by the end of the stream.
+    /// In the middle of an echoed frame no Close can be sent: the peer then only sees the stream
+    /// end.
     pub(crate) fn push_close(&mut self, code: Option<CloseCode>) {
         if self.send_state.is_websocket
             && !self.send_state.close_sent
@@ -124,26 +124,26 @@ impl Outbox<'_> {
         self.send_state.close_sent = true;
     }
 
-    /// Sends bytes as they are: an HTTP head, a bare challenge or answer.
+    /// Sends bytes as they are: an HTTP response, a bare challenge or response.
     pub(crate) fn push_bytes(&mut self, bytes: &[u8]) {
         self.output.push(bytes);
     }
 
-    /// Sends one message compressed (RFC 7692 §7.2.1), or as it is where that is not possible.
+    /// Sends one message compressed (RFC 7692 §7.2.1), or uncompressed if that is not possible.
     fn push_compressed(&mut self, kind: Kind, parts: &[&[u8]]) {
         let takeover = self.agreement.send_takeover();
         let history = if takeover { Some(&*self.unfinished.sent_history()) } else { None };
         let bits = self.agreement.send_window_bits();
-        let room = self.output.room_beside();
+        let room = self.output.room_left();
         let compressed = match self.output.codec.deflate(parts, history, bits, room) {
             Ok(Some(compressed)) => compressed,
             Ok(None) => return self.push_frame(kind.opcode(), parts),
             Err(_) => return self.output.exhaust(),
         };
         let header = Header::new(true, kind.opcode(), 0);
-        self.output.count_beside(compressed.len(), true);
+        self.output.charge(compressed.len(), true);
         self.push_with(Header { rsv1: true, ..header }, &[&compressed]);
-        self.output.count_beside(compressed.len(), false);
+        self.output.charge(compressed.len(), false);
         self.output.codec.reuse(compressed);
         if takeover {
             let history = self.unfinished.sent_history();
@@ -158,13 +158,14 @@ impl Outbox<'_> {
         self.push_with(Header::new(true, opcode, 0), parts);
     }
 
-    /// Sends the frame with this header, once its length is filled in, masked if we are the client.
+    /// Sends the frame with this header and fills in its length; masked if we are the client.
     fn push_with(&mut self, mut header: Header, parts: &[&[u8]]) {
         let payload_len: usize = parts.iter().map(|part| part.len()).sum();
         debug_assert!(!header.opcode.is_control() || payload_len <= CONTROL_BYTES_MAX);
         header.payload_len = payload_len as u64;
         if self.send_state.role == Role::Client {
-            // 5.3: "The masking key is a 32-bit value chosen at random by the client", one per frame.
+            // 5.3: "The masking key is a 32-bit value chosen at random by the client", one per
+            // frame.
             header.masking_key = Some(self.output.masking_key());
         }
         self.output.push_frame(&header, parts);

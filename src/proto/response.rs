@@ -1,36 +1,39 @@
-//! What a response says that is not the one a client hoped for: leniently read, and only to be shown.
+//! Lenient parsing of a response that rejects the upgrade, only to show it to the user.
 //!
-//! [`http`](super::http) is strict, because what it takes decides what a connection does. Nothing depends on
-//! what is read here but the sentence that a person is told.
+//! [`http`](super::http) is strict, because its result decides how a connection proceeds. The
+//! result of this module only affects the error message for the user.
 
 use super::error::Error;
 use super::http::trim;
 
-/// Bytes of a response that are looked at: 68 KiB, the longest head and the beginning of its content.
+/// The number of bytes of a response that are parsed: 68 KiB, the longest head and the start of its
+/// content.
 pub const SHOWN_BYTES_MAX: usize = super::http::RESPONSE_HEAD_BYTES_MAX + 4 * 1024;
 
-/// A response as far as it came. Nothing in it is safe to print.
+/// A response as far as it has arrived. None of it is safe to print unescaped.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Response<'a> {
     /// The status; 0 if there is none.
     pub status: u16,
     /// The reason phrase, which may be empty.
     pub reason: &'a [u8],
-    /// Where the server says to go instead.
+    /// The value of `Location`: the server's redirect.
     pub location: Option<&'a [u8]>,
-    /// The first line of the content that is not empty.
+    /// The first nonempty line of the content.
     pub first_line: Option<&'a [u8]>,
-    /// Whether nothing that is still to come would change any of this.
+    /// Whether further bytes would not change any of these fields.
     pub is_whole: bool,
 }
 
-/// Whether another response follows the one with this status (RFC 9110 §15.2): "A client MUST be able to parse
-/// one or more 1xx responses received prior to a final response". After 101 there is no more HTTP.
+/// Whether this status is interim, so that another response follows (RFC 9110 §15.2): "A client
+/// MUST be able to parse one or more 1xx responses received prior to a final response". After 101
+/// there is no more HTTP.
 pub fn is_interim(status: u16) -> bool {
     (100..200).contains(&status) && status != 101
 }
 
-/// The error of a response that cannot be parsed: what its status says, if it has a final one, or else `other`.
+/// The error for a response that cannot be parsed: [`Error::UpgradeRefused`] if it has a final
+/// status other than 101, otherwise `other`.
 pub fn refusal(bytes: &[u8], other: Error) -> Error {
     let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
     match status_line(line) {
@@ -40,19 +43,19 @@ pub fn refusal(bytes: &[u8], other: Error) -> Error {
 }
 
 impl<'a> Response<'a> {
-    /// Reads the last response in these bytes: what comes before it are interim ones.
+    /// Parses the last response in these bytes, after any interim ones.
     pub fn read(bytes: &'a [u8]) -> Self {
         let mut rest = bytes;
         loop {
-            let (response, behind) = Self::read_one(rest);
-            match behind {
-                Some(behind) if is_interim(response.status) && !behind.is_empty() => rest = behind,
+            let (response, after) = Self::read_one(rest);
+            match after {
+                Some(after) if is_interim(response.status) && !after.is_empty() => rest = after,
                 _ => return response,
             }
         }
     }
 
-    /// Reads one response, and returns what stands behind its head, if that is whole.
+    /// Parses one response; returns it and, if its head is complete, the bytes after the head.
     fn read_one(bytes: &'a [u8]) -> (Self, Option<&'a [u8]>) {
         let mut lines = Lines(bytes);
         let first = lines.next().unwrap_or_default();
@@ -81,8 +84,8 @@ impl<'a> Response<'a> {
 
     fn read_content(&mut self, content: &'a [u8], length: Option<usize>, is_chunked: bool) {
         let mut lines = Lines(content);
-        // RFC 9112 §7.1: a chunk begins with its size on a line of its own.
-        let is_begun = !is_chunked || lines.next().is_some();
+        // RFC 9112 §7.1: a chunk starts with its size on a line of its own.
+        let has_content = !is_chunked || lines.next().is_some();
         // RFC 9112 §6.3: these statuses have no content, whatever their fields say.
         let limit = match self.status {
             204 | 304 => 0,
@@ -90,14 +93,14 @@ impl<'a> Response<'a> {
         };
         let is_all = content.len() >= limit;
         lines.0 = &lines.0[..lines.0.len().min(limit)];
-        let mut is_ended = is_begun;
-        while is_ended {
+        let mut has_more = has_content;
+        while has_more {
             let line = lines.next();
-            is_ended = line.is_some();
+            has_more = line.is_some();
             let line = trim(line.unwrap_or(lines.0));
             if !line.is_empty() {
                 self.first_line = Some(line);
-                self.is_whole = is_ended || is_all;
+                self.is_whole = has_more || is_all;
                 return;
             }
         }
@@ -105,7 +108,8 @@ impl<'a> Response<'a> {
     }
 }
 
-/// Lines that end with LF or CR LF, without their ends. What has no end stays.
+/// Lines that end with LF or CR LF, without their terminators. An unterminated line is not
+/// consumed.
 struct Lines<'a>(&'a [u8]);
 
 impl<'a> Iterator for Lines<'a> {
@@ -119,7 +123,7 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
-/// Status and reason phrase of `HTTP/1.1 403 Forbidden`, whatever the version.
+/// The status and reason phrase of a status line such as `HTTP/1.1 403 Forbidden`, for any version.
 fn status_line(line: &[u8]) -> Option<(u16, &[u8])> {
     let rest = line.strip_prefix(b"HTTP/")?;
     let blank = memchr::memchr(b' ', rest)?;
@@ -143,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn status_reason_location_and_first_line() {
+    fn a_response_has_status_reason_location_and_first_line() {
         let response = read(
             "HTTP/1.1 302 Found\r\nlocation:  ws://b/x \r\nContent-Length: 6\r\n\r\n\r\ngo\r\n",
         );
@@ -154,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn however_badly_it_is_written() {
+    fn sloppy_responses_are_parsed() {
         let long = format!("HTTP/1.1 401 No\r\nSet-Cookie: {}\r\n\r\nlog in", "c".repeat(12_000));
         let cases = [
             ("HTTP/1.0 404 Not Found\r\n\r\nnobody\r\n", 404, "nobody"),
@@ -180,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_http_has_no_status() {
+    fn input_that_is_not_http_has_no_status() {
         for text in
             ["", "SSH-2.0-x\r\n", "HTTP/", "HTTP/1.1 20\r\n", "HTTP/1.1 2000 x\r\n", "HTTP/x 200 a"]
         {
@@ -190,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_is_what_more_bytes_would_not_change() {
+    fn a_response_is_whole_if_more_bytes_would_not_change_it() {
         for (text, is_whole) in [
             ("HTTP/1.1 404 N\r\n", false),
             ("HTTP/1.1 404 N\r\n\r\n", false),

@@ -1,27 +1,28 @@
-//! Bytes that one connection owns, or one batch for a moment: a few on the heap, more in pages of their own.
+//! A growable byte buffer: small on the heap, larger in memory-mapped pages of its own.
 //!
-//! A heap only shrinks from its end. What thousands of slow readers took of it would stay there for ever, below
-//! one small thing that outlives them; pages of their own go back to the system with the connection.
+//! A heap only shrinks from its end. The buffers of thousands of slow readers would stay in it
+//! forever, below one small allocation that outlives them. Mapped pages are returned to the system
+//! as soon as the buffer is dropped.
 //!
-//! Nothing here aborts the process for want of memory. Whoever asks for more says how much room there is, and
-//! gets [`Error::MemoryExhausted`] where that or the system's memory is not enough.
+//! Running out of memory never aborts the process. The caller passes the allowed number of bytes,
+//! `room`, and gets [`Error::MemoryExhausted`] if that or the system's memory does not suffice.
 
 use super::error::Error;
 use memmap2::MmapMut;
 use std::ops::{Deref, DerefMut};
 
-/// From so many bytes on they get pages of their own: half a page, so that no more than half of one is wasted
-/// for the sake of giving it back.
+/// The size from which a buffer gets its own pages, in bytes: half a page, so that at most half of
+/// a page is wasted.
 pub(crate) const PAGED_BYTES_MIN: usize = 2 * 1024;
 
-/// What pages are counted in. Where they are larger the system rounds up, and nothing but a count is wrong.
+/// The page size used for counting, in bytes. On systems with larger pages only the count is wrong.
 const PAGE_BYTES: usize = 4 * 1024;
 
 /// See the [module documentation](self).
 #[derive(Debug)]
 pub(crate) enum SendBuffer {
     Heap(Vec<u8>),
-    /// The first `len` bytes of the pages.
+    /// The first `len` bytes of the pages are in use.
     Pages {
         pages: MmapMut,
         len: usize,
@@ -35,7 +36,7 @@ impl Default for SendBuffer {
 }
 
 impl SendBuffer {
-    /// Appends bytes. To append often takes no more than twice as long as to append at once.
+    /// Appends bytes, in amortized linear time.
     ///
     /// # Errors
     /// As [`reserve`](Self::reserve).
@@ -45,7 +46,7 @@ impl SendBuffer {
         Ok(())
     }
 
-    /// Appends bytes for which there is space already.
+    /// Appends bytes for which space is already [reserved](Self::reserve).
     #[inline]
     pub(crate) fn append(&mut self, bytes: &[u8]) {
         match self {
@@ -57,11 +58,12 @@ impl SendBuffer {
         }
     }
 
-    /// Makes space for so many bytes more: on the heap up to `heap_bytes_max` altogether, beyond in pages.
+    /// Reserves space for `additional` bytes: on the heap up to `heap_bytes_max` bytes in total,
+    /// beyond that in pages.
     ///
     /// # Errors
-    /// [`Error::MemoryExhausted`] if that needs more than `room` bytes beside those that are there, at the
-    /// end or while they move; or if the system has no more.
+    /// [`Error::MemoryExhausted`] if `additional` exceeds `room`, if the present bytes must move to
+    /// new pages and exceed `room`, or if the system has no memory.
     #[inline]
     pub(crate) fn reserve(
         &mut self,
@@ -79,7 +81,7 @@ impl SendBuffer {
         if has_space { Ok(()) } else { self.grow(additional, heap_bytes_max, room) }
     }
 
-    /// Bytes of memory in use: on the heap filled or not, of pages those that were touched.
+    /// Bytes of memory in use: the capacity on the heap, or the pages that were touched.
     pub(crate) fn capacity(&self) -> usize {
         match self {
             Self::Heap(heap) => heap.capacity(),
@@ -87,7 +89,7 @@ impl SendBuffer {
         }
     }
 
-    /// Forgets all bytes, but keeps the space for others unless that is more than `kept` bytes.
+    /// Removes all bytes. Keeps the allocation unless it is larger than `kept` bytes.
     pub(crate) fn clear(&mut self, kept: usize) {
         match self {
             Self::Heap(heap) if heap.capacity() <= kept => heap.clear(),
@@ -96,7 +98,7 @@ impl SendBuffer {
         }
     }
 
-    /// Forgets all bytes from this one on.
+    /// Shortens the buffer to its first `count` bytes.
     pub(crate) fn truncate(&mut self, count: usize) {
         match self {
             Self::Heap(heap) => heap.truncate(count),
@@ -104,7 +106,7 @@ impl SendBuffer {
         }
     }
 
-    /// Forgets the first bytes. The others are moved.
+    /// Removes the first `count` bytes and moves the rest to the front.
     pub(crate) fn drop_front(&mut self, count: usize) {
         let len = self.len();
         self.copy_within(count.., 0);
@@ -123,7 +125,8 @@ impl SendBuffer {
         }
     }
 
-    /// Moves to more pages. If the system has none, the heap may have to do.
+    /// Moves the bytes to new pages: twice the old ones, or just enough for `wanted` bytes. Falls
+    /// back to the heap if the system has no pages.
     fn move_to_pages(&mut self, wanted: usize) -> Result<(), Error> {
         let len = self.len();
         let grown = match self {
@@ -186,33 +189,33 @@ mod tests {
     }
 
     #[test]
-    fn what_is_appended_is_there_wherever_it_is_kept() {
+    fn appended_bytes_are_kept_on_the_heap_and_in_pages() {
         let bytes = bytes(20_000);
         for step in [1_000, 1_999, PAGED_BYTES_MIN, PAGE_BYTES, 7_000] {
-            let mut store = SendBuffer::default();
+            let mut buffer = SendBuffer::default();
             for (index, piece) in bytes.chunks(step).enumerate() {
-                store.extend(piece, usize::MAX).unwrap();
+                buffer.extend(piece, usize::MAX).unwrap();
                 let len = index * step + piece.len();
-                assert_eq!(store[..], bytes[..len], "in steps of {step}");
-                assert!((len..=2 * len + PAGE_BYTES).contains(&store.capacity()));
-                assert_eq!(matches!(store, SendBuffer::Pages { .. }), len >= PAGED_BYTES_MIN);
+                assert_eq!(buffer[..], bytes[..len], "in steps of {step}");
+                assert!((len..=2 * len + PAGE_BYTES).contains(&buffer.capacity()));
+                assert_eq!(matches!(buffer, SendBuffer::Pages { .. }), len >= PAGED_BYTES_MIN);
             }
-            store.drop_front(5_000);
-            assert_eq!(store[..], bytes[5_000..]);
+            buffer.drop_front(5_000);
+            assert_eq!(buffer[..], bytes[5_000..]);
         }
     }
 
     #[test]
-    fn what_has_no_room_changes_nothing() {
+    fn bytes_without_room_change_nothing() {
         let bytes = bytes(PAGE_BYTES);
-        let mut store = SendBuffer::default();
-        assert_eq!(store.extend(&bytes, PAGE_BYTES - 1), Err(Error::MemoryExhausted));
-        store.extend(&bytes, PAGE_BYTES).unwrap();
-        // To move takes room for a second copy.
-        assert_eq!(store.extend(b"x", PAGE_BYTES - 1), Err(Error::MemoryExhausted));
-        assert_eq!(store.reserve(usize::MAX, 0, usize::MAX), Err(Error::MemoryExhausted));
-        assert_eq!(store[..], bytes);
-        store.extend(b"x", PAGE_BYTES).unwrap();
-        assert_eq!(store.len(), PAGE_BYTES + 1);
+        let mut buffer = SendBuffer::default();
+        assert_eq!(buffer.extend(&bytes, PAGE_BYTES - 1), Err(Error::MemoryExhausted));
+        buffer.extend(&bytes, PAGE_BYTES).unwrap();
+        // Moving needs room for a second copy.
+        assert_eq!(buffer.extend(b"x", PAGE_BYTES - 1), Err(Error::MemoryExhausted));
+        assert_eq!(buffer.reserve(usize::MAX, 0, usize::MAX), Err(Error::MemoryExhausted));
+        assert_eq!(buffer[..], bytes);
+        buffer.extend(b"x", PAGE_BYTES).unwrap();
+        assert_eq!(buffer.len(), PAGE_BYTES + 1);
     }
 }

@@ -1,24 +1,26 @@
-//! The answers of a batch that found no room in its buffer, and what the batch may need altogether.
+//! The spill: a batch's output that did not fit into its buffer, and the batch's memory allowance.
 
 use super::error::Error;
 use super::frame::Header;
 use super::send_buffer::SendBuffer;
 
-/// Up to so many bytes are on the heap, and the space is kept from one batch to the next: 1 MiB. More has pages
-/// of its own, which go back to the system with the batch.
+/// Up to 1 MiB of spilled output is on the heap, and that space is kept from one batch to the next.
+/// More output gets its own pages, which are returned to the system with the batch.
 const BYTES_KEPT: usize = 1024 * 1024;
 
 /// See the [module documentation](self).
 #[derive(Debug)]
 pub(crate) struct Spill {
     bytes: SendBuffer,
-    /// How many bytes there are: every message asks whether there are any.
+    /// Length of `bytes`, cached because every message checks whether it is 0.
     len: usize,
-    /// What the batch may need beside its buffer, in bytes.
+    /// The batch's memory allowance outside its buffer, in bytes.
     room: usize,
-    /// What it needs beside these bytes: the message that is lent.
-    beside: usize,
-    /// Something had no room. Nothing more is taken, so that nothing follows a gap.
+    /// Bytes charged to the allowance in addition to `bytes`: the message that is lent, and for a
+    /// moment a message that was compressed.
+    charge: usize,
+    /// Output was lost for lack of memory. All further output is dropped, so that nothing follows
+    /// the gap.
     is_exhausted: bool,
 }
 
@@ -28,14 +30,14 @@ impl Default for Spill {
             bytes: SendBuffer::default(),
             len: 0,
             room: usize::MAX,
-            beside: 0,
+            charge: 0,
             is_exhausted: false,
         }
     }
 }
 
 impl Spill {
-    /// Forgets the bytes.
+    /// Drops the spilled output.
     #[inline]
     pub(crate) fn clear(&mut self) {
         if self.len > 0 {
@@ -49,13 +51,13 @@ impl Spill {
         self.room = room;
     }
 
-    pub(crate) fn count_beside(&mut self, bytes: usize) {
-        self.beside = bytes;
+    pub(crate) fn set_charge(&mut self, bytes: usize) {
+        self.charge = bytes;
     }
 
-    /// The same for something that is needed for a moment more, or no longer.
-    pub(crate) fn add_beside(&mut self, bytes: usize, is_needed: bool) {
-        self.beside = if is_needed { self.beside + bytes } else { self.beside - bytes };
+    /// Adds `bytes` to the charge if they are needed; subtracts them otherwise.
+    pub(crate) fn add_charge(&mut self, bytes: usize, is_needed: bool) {
+        self.charge = if is_needed { self.charge + bytes } else { self.charge - bytes };
     }
 
     #[inline]
@@ -73,10 +75,10 @@ impl Spill {
         self.len == 0
     }
 
-    /// Whether something beside is counted.
+    /// Whether anything is charged in addition to the spilled output.
     #[inline]
-    pub(crate) fn has_beside(&self) -> bool {
-        self.beside > 0
+    pub(crate) fn has_charge(&self) -> bool {
+        self.charge > 0
     }
 
     #[inline]
@@ -92,12 +94,12 @@ impl Spill {
         std::mem::take(&mut self.is_exhausted)
     }
 
-    /// How many bytes there is still room for.
-    pub(crate) fn room_beside(&self) -> usize {
-        self.room.saturating_sub(self.beside).saturating_sub(self.len)
+    /// Bytes left of the allowance.
+    pub(crate) fn room_left(&self) -> usize {
+        self.room.saturating_sub(self.charge).saturating_sub(self.len)
     }
 
-    /// Appends the parts, or none of them.
+    /// Appends all of the parts, or none if memory is exhausted.
     #[inline(never)]
     pub(crate) fn push(&mut self, parts: &[&[u8]]) {
         if self.reserve(parts.iter().map(|part| part.len()).sum()) {
@@ -106,7 +108,8 @@ impl Spill {
         }
     }
 
-    /// Appends a frame that is not yet masked; its payload.
+    /// Appends an unmasked frame and returns its payload for masking; `None` if memory is
+    /// exhausted.
     #[inline(never)]
     pub(crate) fn push_frame(&mut self, header: &Header, parts: &[&[u8]]) -> Option<&mut [u8]> {
         let payload_bytes = usize::try_from(header.payload_len).ok()?;
@@ -120,11 +123,12 @@ impl Spill {
         Some(&mut self.bytes[start..])
     }
 
-    /// Makes space for so many bytes more, if there is room.
+    /// Reserves space for `bytes` more bytes. Returns false if memory is exhausted.
     fn reserve(&mut self, bytes: usize) -> bool {
-        // What the peer does not take at once is copied to where it waits: then each byte is there twice.
+        // Output that the kernel does not accept at once is copied to the session's backlog: each
+        // byte then exists twice.
         let room_for_copy = (self.room / 2).saturating_sub(self.len);
-        let room = self.room_beside().min(room_for_copy);
+        let room = self.room_left().min(room_for_copy);
         let reserve = |it: &mut Self| it.bytes.reserve(bytes, BYTES_KEPT, room);
         if self.is_exhausted || reserve(self) == Err(Error::MemoryExhausted) {
             self.is_exhausted = true;
@@ -139,18 +143,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_has_no_room_is_lost_with_all_that_follows_it() {
+    fn output_without_room_is_lost_and_so_is_all_further_output() {
         let mut spill = Spill::default();
         spill.set_room(100);
-        spill.count_beside(60);
+        spill.set_charge(60);
         spill.push(&[&[1; 20], &[2; 10]]);
-        assert_eq!((spill.len(), spill.room_beside(), spill.is_exhausted()), (30, 10, false));
+        assert_eq!((spill.len(), spill.room_left(), spill.is_exhausted()), (30, 10, false));
         spill.push(&[&[3; 6], &[4; 5]]);
         spill.push(&[&[5; 1]]);
         assert_eq!(spill.len(), 30);
         assert!(spill.take_exhaustion() && !spill.is_exhausted());
-        spill.count_beside(0);
-        // A copy must have room too.
+        spill.set_charge(0);
+        // There must be room for a second copy.
         spill.push(&[&[6; 21]]);
         assert!(spill.take_exhaustion());
         spill.push(&[&[6; 20]]);

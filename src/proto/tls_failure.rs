@@ -1,37 +1,38 @@
-//! Why TLS ended a connection. TLS itself is the transport's; its reasons are counted beside all others.
+//! Why TLS ended a connection. TLS is part of the transport; its failures are counted with all
+//! other reasons.
 
 use std::fmt;
 
-/// What the peer, or its certificate, did wrong.
+/// A failure of the peer or its certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TlsFailure {
-    /// It does not speak TLS.
+    /// The peer does not speak TLS.
     NotTls,
-    /// No version, cipher suite or application protocol is common to both.
+    /// The two sides have no TLS version, cipher suite or application protocol in common.
     Incompatible,
-    /// It gave no certificate where one is demanded.
+    /// The peer sent no certificate, although one is required.
     NoCertificate,
-    /// Its certificate comes from nobody we trust.
+    /// The certificate's issuer is not trusted.
     UnknownIssuer,
-    /// Its certificate names an issuer that we trust, and has another's signature.
+    /// The certificate names a trusted issuer, but is not signed by it.
     WrongSignature,
-    /// Its certificate is for another name.
+    /// The certificate is for another name.
     WrongName,
-    /// Its certificate names no host where names are looked for.
+    /// The certificate has no subjectAltName, the only place where host names are looked up.
     NoName,
-    /// Its certificate was valid until some time ago.
+    /// The certificate has expired.
     Expired,
-    /// Its certificate will be valid only later.
+    /// The certificate is not valid yet.
     NotYetValid,
-    /// Its certificate is an authority's own, which may only sign others (RFC 5280 §4.2.1.9).
+    /// The certificate is a CA certificate, which may only sign others (RFC 5280 §4.2.1.9).
     Authority,
-    /// Its certificate is wrong in another way.
+    /// The certificate is invalid in another way.
     BadCertificate,
-    /// It refused us with this alert (RFC 8446 §6).
+    /// The peer rejected us with this alert (RFC 8446 §6).
     Alert(u8),
-    /// It ended the stream without close_notify: what came before may not be all (RFC 8446 §6.1).
+    /// The peer ended the stream without close_notify: the data may be truncated (RFC 8446 §6.1).
     Truncated,
-    /// It broke another rule of TLS.
+    /// The peer broke another rule of TLS.
     Broken,
 }
 
@@ -39,22 +40,22 @@ impl std::error::Error for TlsFailure {}
 
 impl fmt::Display for TlsFailure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = match self {
+        let sentence = match self {
             Self::NotTls => "the peer does not speak TLS",
             Self::Incompatible => "no TLS version, cipher suite or protocol in common",
             Self::NoCertificate => "the peer gave no certificate",
             Self::UnknownIssuer => "the peer's certificate comes from an unknown issuer",
             Self::WrongSignature => {
-                "the signature of the peer's certificate is not by the authority of this name that is trusted"
+                "the peer's certificate names a trusted issuer, but is not signed by it"
             }
             Self::NoName => {
-                "the peer's certificate has no subjectAltName: a common name (CN) alone names no host"
+                "the peer's certificate has no subjectAltName: a common name (CN) is not enough"
             }
             Self::WrongName => "the peer's certificate is for another name",
             Self::Expired => "the peer's certificate has expired",
             Self::NotYetValid => "the peer's certificate is not valid yet",
             Self::Authority => {
-                "the peer's certificate is an authority's: it may sign others, but not stand for a host"
+                "the peer's certificate is a CA certificate, which cannot identify a host"
             }
             Self::BadCertificate => "the peer's certificate is bad",
             Self::Alert(alert) => {
@@ -66,11 +67,11 @@ impl fmt::Display for TlsFailure {
             Self::Truncated => "the peer ended the stream without TLS's close_notify",
             Self::Broken => "the peer broke the rules of TLS",
         };
-        formatter.write_str(words)
+        formatter.write_str(sentence)
     }
 }
 
-/// The alerts one may meet, as RFC 8446 §6.2 names them.
+/// The names of the common alerts (RFC 8446 §6.2).
 fn alert_name(alert: u8) -> Option<&'static str> {
     Some(match alert {
         10 => "unexpected message",

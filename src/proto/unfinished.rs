@@ -1,33 +1,36 @@
-//! The heap a connection owns, and only while something is unfinished.
+//! The heap that a connection owns: allocated only while something is unfinished.
 
 use super::deflate::History;
 use super::error::Error;
 use super::send_buffer::SendBuffer;
 
-/// What one connection must remember between two batches. Idle, it is a null pointer.
+/// The data that one connection keeps between two batches. For an idle connection it is a null
+/// pointer.
 #[derive(Debug, Default)]
 pub(crate) struct Unfinished(Option<Box<Parts>>);
 
 #[derive(Debug, Default)]
 struct Parts {
-    /// Received bytes that are not yet a whole head, frame header, control frame or answer.
+    /// Received bytes that do not yet form a complete head, frame header, control frame or auth
+    /// response.
     tail: SendBuffer,
-    /// The decoded part of a message that must be whole before it can be lent.
+    /// The decoded part of a message that must be complete before it is lent.
     assembly: SendBuffer,
-    /// Bytes for the peer that the kernel has refused so far; the first `sent` are gone.
+    /// Output that the kernel has not accepted yet, after the first `sent` bytes.
     backlog: SendBuffer,
     sent: usize,
-    /// Our side of an exchange in progress: the challenge we sent, or the key of our upgrade request.
+    /// The challenge that we sent, or the nonce of our upgrade request.
     nonce: Option<[u8; 32]>,
-    /// With context takeover, what compressed messages may refer to. It stays until the session ends.
+    /// With context takeover: the data that compressed messages may refer to. Kept until the
+    /// session ends.
     sent_history: History,
     received_history: History,
 }
 
 impl Unfinished {
-    /// Whether there is no heap.
+    /// Whether nothing is kept, so that no heap is in use.
     #[inline]
-    pub(crate) fn is_nothing(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 
@@ -38,7 +41,7 @@ impl Unfinished {
     #[inline(never)]
     pub(crate) fn keep_tail(&mut self, tail: &[u8]) -> Result<(), Error> {
         let kept = &mut self.0.get_or_insert_default().tail;
-        // A short tail must not hide that a long one was kept where it is.
+        // A short tail must not keep the large allocation of an earlier long one.
         kept.clear(tail.len().saturating_mul(4));
         kept.extend(tail, usize::MAX)
     }
@@ -53,7 +56,10 @@ impl Unfinished {
         self.0.as_ref().map_or(0, |parts| parts.assembly.len())
     }
 
-    /// Adds to the message that is collected, if it needs no more than `room` bytes.
+    /// Appends to the message being assembled.
+    ///
+    /// # Errors
+    /// [`Error::MemoryExhausted`] if that needs more than `room` bytes.
     #[inline(never)]
     pub(crate) fn assemble(&mut self, piece: &[u8], room: usize) -> Result<(), Error> {
         match piece {
@@ -72,11 +78,11 @@ impl Unfinished {
 
     #[inline(never)]
     pub(crate) fn keep_backlog(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        // The batch that made them has counted them already.
+        // No limit here: the batch that produced the bytes has already counted them.
         self.0.get_or_insert_default().backlog.extend(bytes, usize::MAX)
     }
 
-    /// Forgets the first `written` bytes of the backlog. A cursor moves; the bytes do not.
+    /// Drops the first `written` bytes of the backlog. Only a cursor moves, not the bytes.
     pub(crate) fn advance_backlog(&mut self, written: usize) {
         if let Some(parts) = &mut self.0 {
             parts.sent += written;
@@ -104,7 +110,7 @@ impl Unfinished {
         &mut self.0.get_or_insert_default().received_history
     }
 
-    /// Gives the heap back if nothing is unfinished.
+    /// Frees the heap if nothing is unfinished.
     pub(crate) fn release(&mut self) {
         let is_finished = self.0.as_ref().is_some_and(|parts| {
             parts.tail.is_empty()

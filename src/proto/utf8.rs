@@ -3,15 +3,15 @@
 use super::error::Error;
 use simdutf8::compat::from_utf8;
 
-/// Whether a whole text is valid.
+/// Whether a complete text is valid UTF-8.
 #[inline]
 pub fn is_valid(text: &[u8]) -> bool {
     simdutf8::basic::from_utf8(text).is_ok()
 }
 
-/// Validates a text in pieces cut anywhere, and fails at the first byte that cannot be right.
+/// Validates a text in pieces split anywhere, and fails at the first invalid byte.
 ///
-/// Invariant: `partial[..len]` is the beginning of one code point, valid so far; `len < 4`.
+/// Invariant: `partial[..len]` is the start of one code point, valid so far; `len < 4`.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Utf8 {
     partial: [u8; 3],
@@ -19,7 +19,7 @@ pub struct Utf8 {
 }
 
 impl Utf8 {
-    /// Takes the next piece.
+    /// Validates the next piece.
     ///
     /// # Errors
     /// [`Error::InvalidUtf8`] as soon as no continuation could make the text valid.
@@ -35,21 +35,21 @@ impl Utf8 {
         Ok(())
     }
 
-    /// Whether the text could end here, and makes ready for the next one.
+    /// Ends the text and resets the validator for the next one.
     ///
     /// # Errors
-    /// [`Error::InvalidUtf8`] if the last code point is cut short.
+    /// [`Error::InvalidUtf8`] if the last code point is truncated.
     pub fn finish(&mut self) -> Result<(), Error> {
         if std::mem::take(&mut self.len) == 0 { Ok(()) } else { Err(Error::InvalidUtf8) }
     }
 
-    /// Adds bytes to the partial code point until it is whole; returns what is left of the piece.
+    /// Adds bytes to the partial code point until it is complete; returns the rest of the piece.
     fn complete_partial<'a>(&mut self, piece: &'a [u8]) -> Result<&'a [u8], Error> {
         let mut point = [0; 4];
         let mut len = usize::from(self.len);
         point[..len].copy_from_slice(&self.partial[..len]);
         for (index, &byte) in piece.iter().enumerate() {
-            // A valid beginning has at most three bytes, and the fourth decides: len stays below 4.
+            // A valid start has at most three bytes, and the fourth decides: `len` stays below 4.
             point[len] = byte;
             len += 1;
             match from_utf8(&point[..len]) {
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn any_split_agrees_with_the_whole() {
+    fn any_split_gives_the_same_result() {
         let texts: [&[u8]; 12] = [
             "芝麻开门".as_bytes(),
             "aß水🎉z".as_bytes(),
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn it_fails_at_the_first_byte_that_cannot_be_right() {
+    fn validation_fails_at_the_first_invalid_byte() {
         let mut utf8 = Utf8::default();
         utf8.update(b"ok \xf4").unwrap();
         assert_eq!(utf8.update(b"\x90"), Err(Error::InvalidUtf8));

@@ -1,14 +1,15 @@
 //! The receiving half of an open WebSocket: frames to messages (RFC 6455 §5.4-5.6, §8.1).
 //!
-//! How a message is lent depends on the frame, never on how its bytes arrived:
+//! The output for a message depends on its frames, never on how their bytes arrived:
 //!
-//! * A frame that is wholly in the buffer is lent where it stands.
-//! * A binary frame is lent in pieces as it comes; an echo of it is one header of the same length, then
-//!   the pieces.
-//! * A text frame must be valid before any of it is answered, or 1007 could no longer be said. It is
-//!   collected and answered as one frame, or beyond [`TEXT_FRAME_BYTES_MAX`] as one fragment for each unit of
-//!   [`TEXT_UNIT_BYTES`].
-//! * A service that needs whole messages has them collected.
+//! * A frame that is completely in the buffer is lent in place.
+//! * A larger binary frame is lent in pieces as they arrive; its echo is one header of the same
+//!   length, then the pieces.
+//! * Text must be validated before it is echoed, because a Close with code 1007 cannot interrupt a
+//!   frame. A text frame of up to [`TEXT_FRAME_BYTES_MAX`] is assembled and lent at once; a longer
+//!   one is lent in units of [`TEXT_UNIT_BYTES`], and each unit is echoed as one fragment.
+//! * For a service that needs whole messages, and for compressed messages, the complete message is
+//!   assembled.
 
 use super::batch::Batch;
 use super::error::{CloseCode, Error};
@@ -19,32 +20,32 @@ use super::utf8::{self, Utf8};
 use super::{Role, Status, mask};
 use std::ops::Range;
 
-/// A text frame longer than this is answered in fragments: 256 KiB, the usual receive buffer. It is the most that
-/// a connection has to hold of a text; clients that cannot join fragments have their text up to this length
-/// back in one frame.
+/// A text frame longer than this is echoed in fragments: 256 KiB, the usual receive buffer. It is
+/// the maximum that a connection holds of a text frame. Clients that cannot reassemble fragments
+/// get text of up to this length back in one frame.
 pub const TEXT_FRAME_BYTES_MAX: u64 = 256 * 1024;
 
-/// The size of those fragments: 64 KiB. A read brings several of them whole, and these are answered where they
-/// stand; of 256 KiB each would come in two reads, and be copied.
+/// The size of those fragments: 64 KiB. One read contains several complete units of this size,
+/// which are echoed in place; a unit of 256 KiB would arrive in two reads and be copied.
 pub const TEXT_UNIT_BYTES: u64 = 64 * 1024;
 
-/// What every frame costs of the message limit beside its payload, after the first of a message:
-/// 64 bytes. Without it, empty fragments would be free.
+/// Charge to the message limit for each frame of a message after the first, in addition to its
+/// payload: 64 bytes. Without it, empty fragments would be free.
 pub const FRAME_CHARGE_BYTES: u64 = 64;
 
-/// What cannot be compressed grows by the attempt: this much, and one byte in 8, for a fast compressor spends
-/// up to 9 bits on a byte (RFC 1951 §3.2.6).
+/// Incompressible data grows when it is compressed: by this many bytes plus one byte in 8, because
+/// a fast compressor spends up to 9 bits on a byte (RFC 1951 §3.2.6).
 const DEFLATE_SLACK_BYTES: u64 = 64;
 
-/// What the caller decides about receiving.
+/// The caller's parameters for receiving.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
     pub(crate) role: Role,
     pub(crate) message_bytes_max: u64,
     pub(crate) whole_messages: bool,
-    /// permessage-deflate was agreed on.
+    /// permessage-deflate was negotiated.
     pub(crate) compression: bool,
-    /// We have sent Close: data is skipped, only the peer's Close still matters.
+    /// We have sent Close: data is skipped, and only the peer's Close still matters.
     pub(crate) skip_data: bool,
 }
 
@@ -53,11 +54,11 @@ pub(crate) struct Rules {
 enum Delivery {
     /// Never.
     Skip,
-    /// Whatever is there, at once.
+    /// In pieces, as they arrive.
     Stream,
-    /// A frame or, of a longer one, a unit at a time.
+    /// A frame at a time, or a unit at a time if the frame is long.
     Units,
-    /// The whole message at once.
+    /// The complete message at once.
     Whole,
 }
 
@@ -72,18 +73,18 @@ impl Rules {
     }
 }
 
-/// What one step received: facts and ranges, no borrows.
+/// What one step received, as ranges without borrows.
 #[derive(Debug)]
 pub(crate) enum Received {
     /// Progress, but nothing to report.
     Nothing,
     /// A message or a piece of one; its payload is in the batch, or was assembled.
     Piece(Piece),
-    /// A ping with its payload, to be answered.
+    /// A ping with the range of its payload; a pong is due.
     Ping(Range<usize>),
     /// A pong.
     Pong,
-    /// The peer's Close, with its code if it gave one, and its payload.
+    /// The peer's Close, with its code, if any, and the range of its payload.
     Close(Option<CloseCode>, Range<usize>),
 }
 
@@ -92,13 +93,13 @@ pub(crate) enum Received {
 /// Invariants: `in_frame` only while `message` is `Some`; `remaining > 0` only while `in_frame`.
 #[derive(Debug, Default)]
 pub(crate) struct WebSocket {
-    /// Payload bytes of the data frame in progress that were not consumed yet.
+    /// Payload bytes of the data frame in progress that are not yet consumed.
     remaining: u64,
-    /// Payload bytes of the message in progress, counting announced ones.
+    /// Payload bytes of the message in progress, according to the frame headers so far.
     announced: u64,
     /// Frames of the message in progress after its first.
     continuations: u32,
-    /// Rotated so that it applies to the next byte.
+    /// The masking key, rotated to apply to the next byte.
     masking_key: Option<[u8; 4]>,
     utf8: Utf8,
     /// The kind of the message in progress; `None` between messages.
@@ -107,28 +108,28 @@ pub(crate) struct WebSocket {
     frame_fin: bool,
     /// The message in progress is compressed.
     compressed: bool,
-    /// A piece of this message was lent already.
+    /// A piece of this message has been lent.
     message_begun: bool,
-    /// A piece of this frame was lent already.
+    /// A piece of this frame has been lent.
     frame_begun: bool,
-    /// The frame in progress is longer than a text is answered in one frame.
+    /// The frame in progress is longer than [`TEXT_FRAME_BYTES_MAX`].
     is_long: bool,
 }
 
 impl WebSocket {
-    /// Whether a message has begun and not ended.
+    /// Whether a message has started and not ended.
     pub(crate) fn is_in_message(&self) -> bool {
         self.message.is_some()
     }
 
-    /// Payload bytes of the message in progress that were received.
+    /// Payload bytes received of the message in progress.
     pub(crate) fn message_bytes(&self) -> u64 {
         self.announced - self.remaining
     }
 
-    /// Takes the frame at the front of `batch` if it is a whole uncompressed message and all there: where
-    /// its payload stands now. That is what nearly all frames are, and nothing needs to be remembered of
-    /// them; `None` leaves the frame, whatever it is, to [`receive`](Self::receive).
+    /// The fast path: consumes the frame at the front of `batch` if it is complete and holds a
+    /// complete, uncompressed message; returns the range of its payload. Nearly all frames are of
+    /// this kind, and they need no state. `None` leaves the frame to [`receive`](Self::receive).
     #[inline]
     pub(crate) fn receive_whole(
         &self,
@@ -148,13 +149,14 @@ impl WebSocket {
             Opcode::Binary => Kind::Binary,
             _ => return Ok(None),
         };
-        let is_there = header.payload_len <= (batch.unread().len() - header_bytes) as u64;
-        // A longer text is lent in units even if it is all there: how a message is lent depends on it alone.
+        let is_complete = header.payload_len <= (batch.unread().len() - header_bytes) as u64;
+        // A longer text is lent in units even if it is complete: the output must not depend on how
+        // the bytes arrived.
         let bytes_max = match kind {
             Kind::Text => rules.message_bytes_max.min(TEXT_FRAME_BYTES_MAX),
             Kind::Binary => rules.message_bytes_max,
         };
-        if !header.fin || header.rsv1 || !is_there || header.payload_len > bytes_max {
+        if !header.fin || header.rsv1 || !is_complete || header.payload_len > bytes_max {
             return Ok(None);
         }
         let echo_bytes = Header::new(true, header.opcode, header.payload_len).encoded_len();
@@ -167,10 +169,10 @@ impl WebSocket {
         Ok(Some((kind, place)))
     }
 
-    /// The bytes of the frame that begins here, with its header; 0 inside a frame.
+    /// The length of the frame that starts here, including its header, in bytes; 0 inside a frame.
     ///
     /// # Errors
-    /// As [`receive`](Self::receive).
+    /// Those of [`Header::parse`].
     pub(crate) fn next_frame_bytes(
         &self,
         batch: &Batch,
@@ -218,11 +220,13 @@ impl WebSocket {
 
     fn begin_frame(&mut self, header: Header, message_bytes_max: u64) -> Result<(), Error> {
         let continuations = match (header.opcode, self.message) {
-            // 5.4: a message consists of "a single frame with the FIN bit clear and an opcode other than
-            // 0, followed by zero or more frames with the FIN bit clear and the opcode set to 0"
+            // 5.4: a message consists of "a single frame with the FIN bit clear and an opcode other
+            // than 0, followed by zero or more frames with the FIN bit clear and the opcode set to
+            // 0"
             (Opcode::Continuation, None) => return Err(Error::ContinuationUnexpected),
             (Opcode::Continuation, Some(_)) => self.continuations.saturating_add(1),
-            // 5.4: "The fragments of one message MUST NOT be interleaved between the fragments of another"
+            // 5.4: "The fragments of one message MUST NOT be interleaved between the fragments of
+            // another"
             (_, Some(_)) => return Err(Error::MessageInterrupted),
             _ => 0,
         };
@@ -253,7 +257,7 @@ impl WebSocket {
         Ok(())
     }
 
-    /// Takes the next payload bytes of the frame in progress, and lends them if it is time to.
+    /// Consumes the next payload bytes of the frame in progress, and lends them if they are due.
     fn receive_payload(
         &mut self,
         batch: &mut Batch,
@@ -294,7 +298,7 @@ impl WebSocket {
             return Ok(Received::Nothing);
         }
         let place = in_place.then_some(place);
-        // A unit is a frame of its own in the echo, so only a stream can leave one half sent.
+        // A unit is a frame of its own in the echo, so only a stream can leave a frame half sent.
         let ends_frame = delivery != Delivery::Stream || ends_frame;
         Ok(Received::Piece(Piece {
             place,
@@ -307,7 +311,7 @@ impl WebSocket {
         }))
     }
 
-    /// The frame that an echo of the next piece begins with.
+    /// The frame header that an echo of the next piece starts with, if any.
     fn echo_header(
         &self,
         delivery: Delivery,
@@ -319,16 +323,16 @@ impl WebSocket {
         match delivery {
             Delivery::Skip => None,
             Delivery::Units | Delivery::Whole => Some(Header::new(ends, opcode, piece_bytes)),
-            // Until its first piece is lent, `remaining` is all of the frame.
+            // Until the first piece is lent, `remaining` is the length of the frame.
             Delivery::Stream => {
                 (!self.frame_begun).then(|| Header::new(self.frame_fin, opcode, self.remaining))
             }
         }
     }
 
-    /// Checks text as it comes, so that it fails at the first bad byte, inside a frame too.
+    /// Validates text as it arrives: it fails at the first invalid byte, even inside a frame.
     fn validate(&mut self, kind: Kind, piece: &[u8], ends: bool) -> Result<(), Error> {
-        // What is compressed is checked when it is decompressed.
+        // Compressed text is validated after decompression.
         if kind == Kind::Binary || self.compressed {
             return Ok(());
         }
@@ -336,7 +340,7 @@ impl WebSocket {
         if ends { self.utf8.finish() } else { Ok(()) }
     }
 
-    /// Moves past `count` payload bytes, and out of the frame and the message if that was all.
+    /// Advances by `count` payload bytes; ends the frame and the message when they are complete.
     fn advance(&mut self, count: u64, lent: bool) {
         self.remaining -= count;
         self.masking_key = self.masking_key.map(|key| mask::rotate(key, (count % 4) as usize));
@@ -355,7 +359,7 @@ impl WebSocket {
     }
 }
 
-/// Takes one control frame, which is small enough to wait for all of it.
+/// Receives one control frame. It is small enough to wait until it is complete.
 fn receive_control(
     batch: &mut Batch,
     header: Header,
@@ -374,11 +378,12 @@ fn receive_control(
     }))
 }
 
-/// Reads the payload of a close frame (RFC 6455 §5.5.1).
+/// Parses the payload of a Close frame (RFC 6455 §5.5.1).
 fn close_code(payload: &[u8]) -> Result<Option<CloseCode>, Error> {
     let (code, reason) = match payload {
         [] => return Ok(None),
-        // 5.5.1: "If there is a body, the first two bytes of the body MUST be a 2-byte unsigned integer"
+        // 5.5.1: "If there is a body, the first two bytes of the body MUST be a 2-byte unsigned
+        // integer"
         [_] => return Err(Error::CloseTruncated),
         [a, b, reason @ ..] => (CloseCode(u16::from_be_bytes([*a, *b])), reason),
     };

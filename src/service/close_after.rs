@@ -1,9 +1,9 @@
-//! Around another service: closes each connection after so many messages were answered.
+//! Wraps another service and closes each connection after a given number of messages.
 
 use super::{Context, Needs, Service};
 use crate::proto::{CloseCode, End, Message, Outbox};
 
-/// Closes each connection after so many messages, around another service.
+/// Wraps another service; closes each connection with code 1000 after a given number of messages.
 #[derive(Debug, Clone)]
 pub struct CloseAfter<S> {
     messages: u32,
@@ -11,7 +11,7 @@ pub struct CloseAfter<S> {
 }
 
 impl<S: Service> CloseAfter<S> {
-    /// Closes after `messages` messages, at least 1.
+    /// Creates a service that closes after `messages` messages, at least 1.
     pub fn new(messages: u32, service: S) -> Self {
         Self { messages, service }
     }

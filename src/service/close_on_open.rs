@@ -1,9 +1,10 @@
-//! The connection is closed as soon as it opens: what is left of a session is its authentication.
+//! Closes each connection as soon as it opens: a session then consists of its opening handshake and
+//! authentication only.
 
 use super::{Context, Needs, Service};
 use crate::proto::{CloseCode, Message, Outbox};
 
-/// Closes each connection as soon as it opens.
+/// Closes each connection with code 1000 as soon as it opens.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CloseOnOpen;
 

@@ -1,9 +1,9 @@
-//! Every message is swallowed (RFC 863).
+//! Discards every message (RFC 863).
 
 use super::{Context, Needs, Service};
 use crate::proto::{Message, Outbox};
 
-/// Swallows every message.
+/// Discards every message.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Discard;
 

@@ -1,9 +1,9 @@
-//! Every message comes back as it came (RFC 862).
+//! Sends every message back unchanged (RFC 862).
 
 use super::{Context, Needs, Service};
 use crate::proto::{Message, Outbox};
 
-/// Sends every message back as it came.
+/// Sends every message back unchanged.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Echo;
 

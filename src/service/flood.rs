@@ -1,7 +1,7 @@
-//! Sends without end, as fast as the peer reads, and swallows what comes (RFC 864).
+//! Sends messages as fast as the peer reads, without end, and discards all input (RFC 864).
 //!
-//! A message is one line of RFC 864's "popular choice": 72 characters of the 95 printable ones and CR LF,
-//! each line starting one character further on.
+//! A message is one line of RFC 864's "popular choice": 72 of the 95 printable characters and CR
+//! LF; each line starts one character later than the line before.
 
 use super::{Context, Needs, Service};
 use crate::proto::{Kind, Message, Outbox};
@@ -9,11 +9,11 @@ use crate::proto::{Kind, Message, Outbox};
 const PRINTABLE: usize = 95;
 const LINE_CHARACTERS: usize = 72;
 
-/// How often the 95 lines are sent at once: 8 times, 55 KiB, so that a system call carries a good load
-/// and a peer that stops reading makes the server hold no more than that.
+/// How many times the 95 lines are sent per call: 8, a total of 55 KiB. That is enough for each
+/// system call, and it is all that the server holds for a peer that stops reading.
 const CYCLES_AT_ONCE: usize = 8;
 
-/// Sends without end and swallows what comes.
+/// Sends messages without end and discards all input.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Flood;
 
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_those_of_the_rfc() {
+    fn lines_follow_the_rfc() {
         let text = |first| String::from_utf8(line(first).to_vec()).unwrap();
         assert!(text(0).starts_with(" !\"#$%&'()*+,-./0123456789"));
         assert!(text(0).ends_with("defg\r\n"));

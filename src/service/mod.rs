@@ -1,4 +1,4 @@
-//! What is done with messages. A service sees messages, never sockets or frames.
+//! Services process messages. A service sees messages, never sockets or frames.
 
 mod close_after;
 mod close_on_open;
@@ -16,57 +16,58 @@ pub use timestamp::{LocalTime, Timestamp};
 
 use crate::proto::{Control, End, Message, Outbox};
 
-/// Bytes of an opening handshake, as a client sees them.
+/// Bytes of the opening handshake of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Handshake<'a> {
     /// Our request.
     Sent(&'a [u8]),
-    /// The next bytes of the response, and what may follow it.
+    /// The next bytes of the response, and possibly of the data after it.
     Received(&'a [u8]),
 }
 
-/// What a service may know about the connection it is called for.
+/// The connection that a service is called for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Context {
-    /// A number no other connection of this process has had, counted from 1.
+    /// The number of the connection, unique in its reactor, counted from 1.
     pub connection: u64,
-    /// Whole messages received so far, with the one at hand if it ends.
+    /// Complete messages received so far, including the current one if it ends.
     pub messages: u32,
-    /// When what the call is about was received, in nanoseconds of the network's clock; 0 unless the
-    /// service needs the [time](Needs::time).
+    /// When the input of this call was received, in nanoseconds of the network's clock; 0 unless
+    /// the service needs the [time](Needs::time).
     pub now: u64,
 }
 
-/// What a connection has passed on its way to be open.
+/// A step of a connection before it opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Milestone {
     /// A connection that we make: TCP, or the Unix socket, is connected.
     Connected,
     /// A connection that we make: the TLS handshake is complete.
     Secured,
-    /// The opening handshake is complete, if the framing has one, and authentication begins.
+    /// The opening handshake, if the framing has one, is complete, and authentication starts.
     Upgraded,
 }
 
-/// What a service needs of the reactor. Each costs something, so each is asked for.
+/// What a service needs of the reactor. Each need has a price, so none is met unasked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Needs {
-    /// Messages are collected until they are whole: up to the largest message in memory for each connection.
-    /// Without this, a service receives the pieces as they arrive.
+    /// Messages are assembled until they are complete. Costs memory, up to the largest message per
+    /// connection; otherwise a service receives pieces as they arrive.
     pub whole_messages: bool,
     /// [`Context::now`] is set: the clock is read once for each read of a connection.
     pub time: bool,
-    /// The service receives input while the peer has not taken all output. A client that speaks first needs it, or
-    /// it deadlocks with a server that replies before reading on. Such a service bounds its output by itself.
+    /// Keep reading while our output is blocked. A client that speaks first needs it, or it
+    /// deadlocks with a server that replies before reading on. Such a service must limit its own
+    /// output.
     pub reads_while_blocked: bool,
-    /// [`Service::on_writable`] is called whenever a connection can take more output.
+    /// The service sends without input, in [`Service::on_writable`], which is not called otherwise.
     pub sends_unasked: bool,
 }
 
 impl Default for Needs {
     /// Whole messages, and nothing else.
     fn default() -> Self {
-        Self { whole_messages: true, time: false, reads_while_blocked: false, sends_unasked: false }
+        Self { whole_messages: true, ..Self::NONE }
     }
 }
 
@@ -80,30 +81,31 @@ impl Needs {
     };
 }
 
-/// The one open set: anything that answers messages.
+/// Processes the messages of all connections.
 pub trait Service {
-    /// What the service needs. Asked once, when the reactor is made.
+    /// What the service needs. Called once, at the start.
     fn needs(&self) -> Needs {
         Needs::default()
     }
 
-    /// The connection has passed a milestone. The last one, being open, is [`on_open`](Self::on_open).
+    /// The connection has reached a milestone. After the last one follows
+    /// [`on_open`](Self::on_open).
     fn on_milestone(&mut self, _context: &Context, _milestone: Milestone) {}
 
-    /// The connection is open: shaken hands, authenticated.
+    /// The connection is open: the opening handshake and authentication are complete.
     fn on_open(&mut self, _context: &Context, _outbox: &mut Outbox<'_>) {}
 
-    /// A message, or a piece of one, arrived.
+    /// A message, or a piece of one, has arrived.
     fn on_message(&mut self, context: &Context, message: Message<'_>, outbox: &mut Outbox<'_>);
 
-    /// Everything sent so far has left for the kernel, and it takes more.
+    /// The kernel has accepted all output so far and accepts more.
     fn on_writable(&mut self, _context: &Context, _outbox: &mut Outbox<'_>) {}
 
-    /// Bytes of the opening handshake pass on a connection that we make. After a response that was refused they
-    /// go on with its content.
+    /// Bytes of the opening handshake were sent or received on a connection that we make. After a
+    /// response that is not accepted, the bytes of its content follow.
     fn on_handshake(&mut self, _context: &Context, _bytes: Handshake<'_>) {}
 
-    /// A server has sent a control frame on a connection that we make.
+    /// The server has sent a control frame on a connection that we make.
     fn on_control(&mut self, _context: &Context, _control: Control<'_>) {}
 
     /// The connection ended. Called once for each connection, whether or not it ever opened.

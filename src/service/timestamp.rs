@@ -1,21 +1,21 @@
-//! Every message comes back behind the local time: `[Thu May 10 22:00:19 2018] time`.
+//! Sends every message back with the local time as a prefix: `[Thu May 10 22:00:19 2018] time`.
 
 use super::{Context, Service};
 use crate::proto::{Message, Outbox};
 use jiff::civil::DateTime;
 use std::fmt::Write;
 
-/// Tells the local time.
+/// A clock that returns the local time.
 pub type LocalTime = Box<dyn FnMut() -> DateTime>;
 
-/// Sends every message back behind the local time.
+/// Sends every message back with the local time as a prefix.
 pub struct Timestamp {
     local_time: LocalTime,
     stamp: String,
 }
 
 impl Timestamp {
-    /// A service that reads this clock once for each message.
+    /// Creates a service that reads this clock once per message.
     pub fn new(local_time: LocalTime) -> Self {
         Self { local_time, stamp: String::new() }
     }
@@ -24,9 +24,9 @@ impl Timestamp {
 impl Service for Timestamp {
     fn on_message(&mut self, _context: &Context, message: Message<'_>, outbox: &mut Outbox<'_>) {
         self.stamp.clear();
-        // As C's ctime has it: the day of the month is padded with a blank.
+        // As in C's ctime, the day of the month is padded with a space.
         let time = (self.local_time)().strftime("%a %b %e %H:%M:%S %Y");
-        write!(self.stamp, "[{time}] ").expect("a string takes what is written to it");
+        write!(self.stamp, "[{time}] ").expect("writing to a string never fails");
         outbox.send(message.kind, &[self.stamp.as_bytes(), message.payload]);
     }
 }

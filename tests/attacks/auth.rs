@@ -1,4 +1,4 @@
-//! Attacks on the challenge and its answer.
+//! Attacks on the authentication challenge and its response.
 
 use crate::client::Client;
 use crate::support::{KeyFile, Server};
@@ -40,7 +40,7 @@ fn t_auth_replay() {
     let challenge = mirror.read_exactly(32);
     mirror.write(&challenge);
     mirror.expect_end();
-    server.wait_for_logs("the answer to the challenge is wrong", 5);
+    server.wait_for_logs("the response to the challenge is wrong", 5);
 }
 
 /// Input without end before authentication: 256 bytes are looked at, in however many frames, and not even the
@@ -62,6 +62,6 @@ fn t_auth_input_without_end() {
         assert!(frames.len() <= 256 / 6, "{} pongs", frames.len());
         client.expect_end();
     }
-    server.wait_for_logs("sent too much before its answer", 2);
+    server.wait_for_logs("too much data before the response to the challenge was verified", 2);
     assert!(!server.stderr_so_far().contains("authenticated"), "{}", server.stderr_so_far());
 }

@@ -176,7 +176,7 @@ fn t_crime_breach() {
     let message = compressed(b"session=0123456789abcdef");
     let frame = wire::masked(BINARY | RSV1, &message);
     let server = server_given(&deflating(1_000), &frame.repeat(3));
-    let frames: Vec<Frame> = wire::frames(wire::behind_head(server.output()));
+    let frames: Vec<Frame> = wire::frames(wire::after_head(server.output()));
     assert_eq!(frames.len(), 3);
     assert!(frames.iter().all(|answer| *answer == frames[0]), "{frames:?}");
     let head = String::from_utf8_lossy(server.output()).into_owned();

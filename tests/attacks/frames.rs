@@ -76,7 +76,7 @@ fn t_cve_2020_27813() {
             for setup in websocket().everywhere() {
                 let mut server = setup.server_given(&header);
                 assert_eq!(server.error(), Some(error), "{}", header.escape_ascii());
-                server.assert_deaf();
+                server.assert_discarding();
                 let code = if error == Error::MessageTooBig { 1009 } else { 1002 };
                 assert_eq!(server.frames(), [Frame::close(code)]);
                 server.assert_idle();
@@ -179,7 +179,7 @@ fn t_rfc_6455_10_3() {
     for setup in websocket().everywhere() {
         let mut server = setup.server_given(&wire::unmasked(TEXT, b"GET / HTTP/1.1\r\n"));
         assert_eq!(server.error(), Some(Error::MaskMissing));
-        server.assert_deaf();
+        server.assert_discarding();
         assert_eq!(server.frames(), [Frame::close(1002)]);
         let mut pair = setup.pair();
         pair.server.inject(&wire::masked(TEXT, b"masked"));
@@ -222,7 +222,7 @@ fn t_userver_1308() {
     for (frame, error) in bad.chain(fragmented) {
         let mut server = websocket().server_given(&frame);
         assert_eq!(server.error(), Some(error));
-        server.assert_deaf();
+        server.assert_discarding();
         assert_eq!(server.frames(), [Frame::close(1002)]);
     }
 }

@@ -17,7 +17,7 @@ fn refusal(bytes: &[u8]) -> (String, Option<Error>) {
     let mut server = Setup::new(Framing::WebSocket).silent_server();
     server.start();
     server.receive_at_once(bytes);
-    server.assert_deaf();
+    server.assert_discarding();
     assert!(server.session().wants_shutdown(), "the connection closes");
     // A request that comes behind it is no request any more.
     let said = server.output().len();
@@ -226,7 +226,7 @@ fn t_header_limit_lifted() {
     let mut clients: Vec<Client> = (0..100).map(|_| Client::connect(server.url())).collect();
     // Those that are ended for it may be gone already.
     clients.iter_mut().for_each(|client| drop(client.try_write(half)));
-    server.wait_for_logs("the server is out of memory for its peers", 75);
+    server.wait_for_logs("the server's memory limit is reached", 75);
     Client::open(server.url()).echo(b"served");
 }
 

@@ -100,7 +100,7 @@ fn any_one_of_several_keys_will_do_and_no_other() {
         assert_eq!((finished.code, finished.stdout.as_str()), (Some(1), ""), "{finished:#?}");
         assert!(finished.stderr.contains("check the key"), "{finished:#?}");
     }
-    server.wait_for_logs("the answer to the challenge is wrong", 2);
+    server.wait_for_logs("the response to the challenge is wrong", 2);
     let log = server.stop().stderr;
     assert!(!log.contains("of two keys") && !log.contains("somebody else"), "{log}");
 }

@@ -46,7 +46,7 @@ pub fn check(bytes: &[u8]) {
         return;
     }
     let output = server.output();
-    let head_bytes = output.len() - wire::behind_head(output).len();
+    let head_bytes = output.len() - wire::after_head(output).len();
     let head = Head::parse_response(&output[..head_bytes]).expect("what we say is HTTP");
     match head.only_value("Sec-WebSocket-Extensions") {
         Some(agreed) => {

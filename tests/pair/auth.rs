@@ -1,4 +1,4 @@
-//! Challenge and answer, in every framing, hash and encoding.
+//! Challenge and response, in every framing, hash and encoding.
 
 use crate::journal::Event::{Binary, Open};
 use crate::pair::{BEYOND_ONE, Setup};
@@ -22,7 +22,7 @@ fn kinds() -> [(Hash, Encoding); 4] {
     ]
 }
 
-/// Every framing with every hash and encoding, demanded with these keys.
+/// A setup for every framing, hash and encoding whose server demands one of these keys.
 fn demanding(keys: &[&[u8]]) -> Vec<Setup> {
     let with = |framing| {
         kinds().map(|(hash, encoding)| Setup {
@@ -35,25 +35,25 @@ fn demanding(keys: &[&[u8]]) -> Vec<Setup> {
 
 impl Setup {
     fn response_bytes(&self) -> usize {
-        self.auth.as_ref().expect("it demands one").response_bytes()
+        self.auth.as_ref().expect("the setup demands a response").response_bytes()
     }
 
-    /// An answer as it travels in this framing.
-    fn framed(&self, answer: &[u8]) -> Vec<u8> {
-        let auth = self.auth.as_ref().expect("it demands one");
+    /// A response as it is sent in this framing.
+    fn framed(&self, response: &[u8]) -> Vec<u8> {
+        let auth = self.auth.as_ref().expect("the setup demands a response");
         match (self.framing, auth.encoding) {
-            (Framing::WebSocket, Encoding::Raw) => wire::masked(BINARY, answer),
-            (Framing::WebSocket, Encoding::Hex) => wire::masked(TEXT, answer),
-            _ => answer.to_vec(),
+            (Framing::WebSocket, Encoding::Raw) => wire::masked(BINARY, response),
+            (Framing::WebSocket, Encoding::Hex) => wire::masked(TEXT, response),
+            _ => response.to_vec(),
         }
     }
 }
 
-/// What a server sent behind the opening handshake: exactly a challenge.
+/// The challenge, which must be all that the server sent after the opening handshake.
 fn challenge(framing: Framing, output: &[u8]) -> Vec<u8> {
     let challenge = match framing {
         Framing::WebSocket => {
-            let frames = wire::frames(wire::behind_head(output));
+            let frames = wire::frames(wire::after_head(output));
             assert_eq!(frames.len(), 1);
             assert_eq!(frames[0].first, BINARY);
             frames[0].payload.clone()
@@ -65,7 +65,7 @@ fn challenge(framing: Framing, output: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn who_knows_the_key_gets_in() {
+fn a_client_with_the_key_is_admitted() {
     for setup in demanding(&[b"sesame"]).iter().flat_map(Setup::everywhere) {
         let mut pair = setup.pair();
         assert_eq!((pair.client.events(), pair.server.events()), (vec![Open], vec![Open]));
@@ -79,9 +79,9 @@ fn who_knows_the_key_gets_in() {
 }
 
 #[test]
-fn any_of_several_keys_will_do() {
+fn any_of_several_keys_is_accepted() {
     for setup in demanding(&[b"old", b"new", "芝麻开门".as_bytes()]) {
-        let Auth { hash, encoding, .. } = setup.auth.clone().expect("it demands one");
+        let Auth { hash, encoding, .. } = setup.auth.clone().expect("the setup demands a response");
         for key in [&b"old"[..], b"new", "芝麻开门".as_bytes()] {
             let client_auth = Some(auth(hash, encoding, &[key]));
             let pair = Setup { client_auth, ..setup.clone() }.pair();
@@ -91,7 +91,7 @@ fn any_of_several_keys_will_do() {
 }
 
 #[test]
-fn nothing_follows_the_challenge() {
+fn the_server_sends_nothing_after_the_challenge() {
     for setup in demanding(&[b"sesame"]).iter().flat_map(Setup::everywhere) {
         let mut server = setup.server();
         challenge(setup.framing, server.output());
@@ -103,42 +103,43 @@ fn nothing_follows_the_challenge() {
 }
 
 #[test]
-fn an_answer_to_an_earlier_challenge_is_worth_nothing() {
+fn a_response_to_an_earlier_challenge_is_rejected() {
     for setup in demanding(&[b"sesame"]) {
         let mut server = setup.server();
         let stale = [7; CHALLENGE_BYTES];
         assert_ne!(challenge(setup.framing, server.output()), stale);
-        let answer = setup.auth.as_ref().expect("it demands one").response(&stale);
-        server.receive(&setup.framed(&answer), setup.chunk);
+        let response = setup.auth.as_ref().expect("the setup demands a response").response(&stale);
+        server.receive(&setup.framed(&response), setup.chunk);
         assert_eq!(server.error(), Some(Error::AuthWrong));
     }
 }
 
 #[test]
-fn bytes_behind_the_answer_belong_to_the_service() {
+fn bytes_after_the_response_belong_to_the_service() {
     for setup in demanding(&[b"sesame"]).iter().flat_map(Setup::everywhere) {
         let mut server = setup.server();
         let challenge = challenge(setup.framing, server.output());
-        let answer = setup.auth.as_ref().expect("it demands one").response(&challenge);
+        let response =
+            setup.auth.as_ref().expect("the setup demands a response").response(&challenge);
         let early = match setup.framing {
             Framing::WebSocket => wire::masked(BINARY, b"early\n"),
             Framing::Line | Framing::Raw => b"early\n".to_vec(),
         };
         let before = server.output().len();
-        server.receive(&[setup.framed(&answer), early].concat(), setup.chunk);
+        server.receive(&[setup.framed(&response), early].concat(), setup.chunk);
         assert_eq!(server.error(), None);
         assert_eq!(server.journal().bytes(), b"early\n");
         let echo = match setup.framing {
             Framing::WebSocket => wire::unmasked(BINARY, b"early\n"),
             Framing::Line | Framing::Raw => b"early\n".to_vec(),
         };
-        assert_eq!(server.output()[before..], echo, "no word about success");
+        assert_eq!(server.output()[before..], echo, "no output about the success");
         server.assert_idle();
     }
 }
 
 #[test]
-fn a_wrong_answer_is_refused_when_its_last_byte_is_there() {
+fn a_wrong_response_is_rejected_at_its_last_byte() {
     for setup in demanding(&[b"sesame"]).iter().flat_map(Setup::everywhere) {
         let wrong = setup.framed(&vec![b'0'; setup.response_bytes()]);
         let mut server = setup.server();
@@ -148,21 +149,21 @@ fn a_wrong_answer_is_refused_when_its_last_byte_is_there() {
         server.receive(&wrong[wrong.len() - 1..], setup.chunk);
         assert_eq!(server.error(), Some(Error::AuthWrong));
         assert_eq!(server.events(), []);
-        server.assert_deaf();
-        let last_words = match setup.framing {
+        server.assert_discarding();
+        let close = match setup.framing {
             Framing::WebSocket => wire::unmasked(wire::CLOSE, &1008_u16.to_be_bytes()),
             Framing::Line | Framing::Raw => Vec::new(),
         };
-        assert_eq!(server.output()[before..], last_words);
+        assert_eq!(server.output()[before..], close);
         assert!(server.session().wants_shutdown());
         server.assert_idle();
     }
 }
 
 #[test]
-fn a_client_with_another_key_stays_outside() {
+fn a_client_with_another_key_is_rejected() {
     for setup in demanding(&[b"sesame"]) {
-        let Auth { hash, encoding, .. } = setup.auth.clone().expect("it demands one");
+        let Auth { hash, encoding, .. } = setup.auth.clone().expect("the setup demands a response");
         let client_auth = Some(auth(hash, encoding, &[b"Sesame"]));
         for setup in (Setup { client_auth, ..setup }).everywhere() {
             let mut pair = setup.silent_pair();
@@ -175,11 +176,11 @@ fn a_client_with_another_key_stays_outside() {
 }
 
 #[test]
-fn a_short_answer_waits_and_ends_with_the_input() {
+fn a_short_response_fails_at_the_end_of_input() {
     for setup in demanding(&[b"sesame"]).iter().flat_map(Setup::everywhere) {
         let mut server = setup.server();
-        let answer = setup.framed(&vec![b'0'; setup.response_bytes()]);
-        server.receive(&answer[..answer.len() - 1], setup.chunk);
+        let response = setup.framed(&vec![b'0'; setup.response_bytes()]);
+        server.receive(&response[..response.len() - 1], setup.chunk);
         server.receive_eof();
         assert_eq!(server.error(), Some(Error::AuthTruncated));
         assert_eq!(server.events(), []);
@@ -188,12 +189,12 @@ fn a_short_answer_waits_and_ends_with_the_input() {
 }
 
 #[test]
-fn a_late_answer_is_refused() {
+fn a_late_response_is_rejected() {
     for setup in demanding(&[b"sesame"]) {
         let mut server = setup.server();
         assert_eq!(server.session().timeout_error(), Error::AuthTimeout);
         server.time_out();
-        server.assert_deaf();
+        server.assert_discarding();
         assert_eq!(server.events(), []);
         if setup.framing == Framing::WebSocket {
             assert_eq!(server.frames().last(), Some(&Frame::close(1008)));
@@ -205,17 +206,17 @@ fn a_late_answer_is_refused() {
 }
 
 #[test]
-fn a_message_of_the_wrong_length_is_no_answer() {
+fn a_message_of_the_wrong_length_is_rejected() {
     let setups = demanding(&[b"sesame"]);
     let on_websocket = setups.iter().filter(|setup| setup.framing == Framing::WebSocket);
     for setup in on_websocket.flat_map(Setup::everywhere) {
-        let right = setup.response_bytes();
-        // A header of eight bytes and 248 are 256.
-        for len in [0, 1, right - 1, right + 1, 248, 249, BEYOND_ONE] {
+        let correct = setup.response_bytes();
+        // A header of 8 bytes and a payload of 248 bytes are 256 bytes.
+        for len in [0, 1, correct - 1, correct + 1, 248, 249, BEYOND_ONE] {
             let mut server = setup.server_given(&setup.framed(&vec![b'0'; len]));
             let error = if len <= 248 { Error::AuthLength } else { Error::AuthTooLong };
             assert_eq!(server.error(), Some(error), "{len}");
-            server.assert_deaf();
+            server.assert_discarding();
             assert_eq!(server.frames().last(), Some(&Frame::close(1008)));
             server.assert_idle();
         }
@@ -223,7 +224,7 @@ fn a_message_of_the_wrong_length_is_no_answer() {
 }
 
 #[test]
-fn on_websocket_the_kind_of_message_tells_the_encoding() {
+fn on_websocket_the_message_type_determines_the_encoding() {
     for (hash, encoding) in kinds() {
         let demanded = Some(auth(hash, Encoding::Raw, &[b"sesame"]));
         let client_auth = Some(auth(hash, encoding, &[b"sesame"]));
@@ -235,7 +236,7 @@ fn on_websocket_the_kind_of_message_tells_the_encoding() {
 }
 
 #[test]
-fn upper_case_digits_are_taken() {
+fn upper_case_digits_are_accepted() {
     let setups = demanding(&[b"sesame"]);
     let hex = |setup: &&Setup| {
         setup.auth.as_ref().is_some_and(|demanded| demanded.encoding == Encoding::Hex)
@@ -243,23 +244,24 @@ fn upper_case_digits_are_taken() {
     for setup in setups.iter().filter(hex).flat_map(Setup::everywhere) {
         let mut server = setup.server();
         let challenge = challenge(setup.framing, server.output());
-        let answer = setup.auth.as_ref().expect("it demands one").response(&challenge);
-        server.receive(&setup.framed(&answer.to_ascii_uppercase()), setup.chunk);
+        let response =
+            setup.auth.as_ref().expect("the setup demands a response").response(&challenge);
+        server.receive(&setup.framed(&response.to_ascii_uppercase()), setup.chunk);
         assert_eq!(server.events(), [Open]);
     }
 }
 
 #[test]
-fn an_answer_may_be_fragmented_with_pings_in_between() {
+fn a_response_may_be_fragmented_with_pings_in_between() {
     let demanded = auth(Hash::Sha256, Encoding::Raw, &[b"sesame"]);
     let setup = Setup { auth: Some(demanded.clone()), ..Setup::new(Framing::WebSocket) };
     for setup in setup.everywhere() {
         let mut server = setup.server();
-        let answer = demanded.response(&challenge(setup.framing, server.output()));
+        let response = demanded.response(&challenge(setup.framing, server.output()));
         let frames = [
-            wire::masked(FIRST_BINARY, &answer[..10]),
+            wire::masked(FIRST_BINARY, &response[..10]),
             wire::masked(PING, b"slow"),
-            wire::masked(LAST | NEXT, &answer[10..]),
+            wire::masked(LAST | NEXT, &response[10..]),
             wire::masked(BINARY, b"in"),
         ];
         server.receive(&frames.concat(), setup.chunk);
@@ -270,7 +272,8 @@ fn an_answer_may_be_fragmented_with_pings_in_between() {
     }
 }
 
-/// Frames that are no answer, with payloads of `each` bytes, and a last one that makes it `bytes` in all.
+/// Frames that are not a response: payloads of `each` bytes, and a last frame that makes `bytes` in
+/// total.
 fn prelude(first: u8, each: usize, mut bytes: usize) -> Vec<u8> {
     let mut frames = Vec::new();
     while bytes >= 12 + each {
@@ -282,23 +285,23 @@ fn prelude(first: u8, each: usize, mut bytes: usize) -> Vec<u8> {
 }
 
 #[test]
-fn all_that_comes_before_the_answer_is_counted() {
+fn all_bytes_before_the_response_count() {
     let demanded = auth(Hash::Sha256, Encoding::Raw, &[b"sesame"]);
     let setup = Setup { auth: Some(demanded.clone()), ..Setup::new(Framing::WebSocket) };
-    let answer_bytes = 6 + 32;
+    let response_bytes = 6 + 32;
     for setup in setup.everywhere() {
-        for bytes in [256 - answer_bytes, 257 - answer_bytes] {
+        for bytes in [256 - response_bytes, 257 - response_bytes] {
             for (first, each) in [(PING, 0), (PONG, 0), (PING, 44), (PONG, 100), (PING, 119)] {
                 let prelude = prelude(first, each, bytes);
                 let mut server = setup.server();
-                let answer = demanded.response(&challenge(setup.framing, server.output()));
-                server.receive(&[prelude, setup.framed(&answer)].concat(), setup.chunk);
-                if bytes + answer_bytes == 256 {
+                let response = demanded.response(&challenge(setup.framing, server.output()));
+                server.receive(&[prelude, setup.framed(&response)].concat(), setup.chunk);
+                if bytes + response_bytes == 256 {
                     assert_eq!((server.error(), server.events()), (None, vec![Open]));
                     continue;
                 }
                 assert_eq!(server.error(), Some(Error::AuthTooLong));
-                server.assert_deaf();
+                server.assert_discarding();
                 assert_eq!(server.events(), []);
                 assert_eq!(server.frames().last(), Some(&Frame::close(1008)));
                 server.assert_idle();
@@ -308,33 +311,33 @@ fn all_that_comes_before_the_answer_is_counted() {
 }
 
 #[test]
-fn what_comes_behind_the_answer_is_not_counted() {
+fn bytes_after_the_response_do_not_count() {
     let demanded = auth(Hash::Md5, Encoding::Hex, &[b"sesame"]);
     let setup = Setup { auth: Some(demanded.clone()), ..Setup::new(Framing::WebSocket) };
     for setup in setup.everywhere() {
         let mut server = setup.server();
-        let answer = demanded.response(&challenge(setup.framing, server.output()));
-        let behind = wire::masked(BINARY, &[7; 1000]);
-        server.receive(&[setup.framed(&answer), behind].concat(), setup.chunk);
+        let response = demanded.response(&challenge(setup.framing, server.output()));
+        let after = wire::masked(BINARY, &[7; 1000]);
+        server.receive(&[setup.framed(&response), after].concat(), setup.chunk);
         assert_eq!(server.events(), [Open, Binary(&[7; 1000])]);
     }
 }
 
 #[test]
-fn fragments_of_an_answer_are_counted_with_their_headers() {
+fn fragments_of_a_response_count_with_their_headers() {
     let demanded = auth(Hash::Sha256, Encoding::Raw, &[b"sesame"]);
     let setup = Setup { auth: Some(demanded.clone()), ..Setup::new(Framing::WebSocket) };
     for setup in setup.everywhere() {
-        // 32 frames of 7 bytes are 224; five of them empty make it 254, and a sixth 260.
+        // 32 frames of 7 bytes are 224 bytes; five empty frames make 254, and six make 260.
         for (empty, error) in [(5, None), (6, Some(Error::AuthTooLong))] {
             let mut server = setup.server();
-            let answer = demanded.response(&challenge(setup.framing, server.output()));
-            let mut frames = wire::masked(FIRST_BINARY, &answer[..1]);
+            let response = demanded.response(&challenge(setup.framing, server.output()));
+            let mut frames = wire::masked(FIRST_BINARY, &response[..1]);
             frames.extend(wire::masked(NEXT, b"").repeat(empty));
-            for byte in &answer[1..31] {
+            for byte in &response[1..31] {
                 frames.extend(wire::masked(NEXT, &[*byte]));
             }
-            frames.extend(wire::masked(LAST | NEXT, &answer[31..]));
+            frames.extend(wire::masked(LAST | NEXT, &response[31..]));
             server.receive(&frames, setup.chunk);
             assert_eq!(server.error(), error, "{empty} empty fragments");
             assert_eq!(server.stage() == Stage::Open, error.is_none());
@@ -343,46 +346,46 @@ fn fragments_of_an_answer_are_counted_with_their_headers() {
 }
 
 #[test]
-fn a_frame_that_announces_too_much_is_refused_by_its_header() {
+fn a_frame_that_announces_too_much_is_rejected_at_its_header() {
     let demanded = auth(Hash::Sha256, Encoding::Raw, &[b"sesame"]);
     let setup = Setup { auth: Some(demanded), ..Setup::new(Framing::WebSocket) };
     for setup in setup.everywhere() {
         let mut server = setup.server_given(b"\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0\0\0\0");
         assert_eq!(server.error(), Some(Error::AuthTooLong));
-        server.assert_deaf();
+        server.assert_discarding();
         server.assert_idle();
     }
 }
 
 #[test]
-fn a_peer_may_close_instead_of_answering() {
+fn a_client_may_close_instead_of_responding() {
     let demanded = auth(Hash::Md5, Encoding::Hex, &[b"sesame"]);
     let setup = Setup { auth: Some(demanded), ..Setup::new(Framing::WebSocket) };
     for setup in setup.everywhere() {
         let mut server = setup.server_given(&wire::masked_close(1000));
         assert_eq!(server.error(), None);
         assert_eq!(server.frames()[1..], [Frame::close(1000)]);
-        server.assert_deaf();
+        server.assert_discarding();
         assert_eq!(server.events(), []);
         server.assert_idle();
     }
 }
 
 #[test]
-fn rules_hold_before_the_answer_too() {
+fn frame_rules_apply_before_the_response() {
     let demanded = auth(Hash::Md5, Encoding::Hex, &[b"sesame"]);
     let setup = Setup { auth: Some(demanded), ..Setup::new(Framing::WebSocket) };
     for setup in setup.everywhere() {
         let mut server = setup.server_given(&wire::unmasked(TEXT, b"a"));
         assert_eq!(server.error(), Some(Error::MaskMissing));
-        server.assert_deaf();
+        server.assert_discarding();
         assert_eq!(server.frames()[1..], [Frame::close(1002)]);
         server.assert_idle();
     }
 }
 
 #[test]
-fn a_client_answers_nothing_but_a_challenge() {
+fn a_client_rejects_a_malformed_challenge() {
     let client_auth = Some(auth(Hash::Sha256, Encoding::Raw, &[b"sesame"]));
     let setup = Setup { client_auth, ..Setup::new(Framing::WebSocket) };
     for setup in setup.everywhere() {
@@ -402,7 +405,7 @@ fn a_client_answers_nothing_but_a_challenge() {
 }
 
 #[test]
-fn a_client_hears_what_comes_in_the_segment_of_the_challenge() {
+fn a_client_receives_bytes_in_the_segment_of_the_challenge() {
     let client_auth = auth(Hash::Md5, Encoding::Raw, &[b"sesame"]);
     let challenge = [b'c'; CHALLENGE_BYTES];
     let setup = Setup { client_auth: Some(client_auth.clone()), ..Setup::new(Framing::Raw) };

@@ -1,4 +1,4 @@
-//! The closing handshake (RFC 6455 §7.1), begun by either side, with and without a code.
+//! The closing handshake (RFC 6455 §7.1), started by either side, with and without a code.
 
 use crate::endpoint::Endpoint;
 use crate::frames::bytes_of;
@@ -11,7 +11,7 @@ use halloo::service::{CloseAfter, CloseOnOpen, Discard, Echo};
 const CODES: [u16; 15] =
     [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4999];
 
-/// Checks that it ended as the protocol provides, and holds nothing any more.
+/// Checks that the endpoint closed without an error and is idle.
 fn assert_cleanly_closed(endpoint: &Endpoint) {
     assert_eq!(endpoint.stage(), Stage::Closing);
     assert_eq!(endpoint.error(), None);
@@ -26,10 +26,10 @@ fn a_client_closes_with_each_code() {
             pair.client.close(CloseCode(code));
             pair.run();
             assert_eq!(pair.server.frames(), [Frame::close(code)]);
-            assert_eq!(pair.client.frames(), [Frame::close(code)], "said once");
+            assert_eq!(pair.client.frames(), [Frame::close(code)], "sent once");
             assert_cleanly_closed(&pair.client);
             assert_cleanly_closed(&pair.server);
-            pair.server.assert_deaf();
+            pair.server.assert_discarding();
         }
     }
 }
@@ -41,21 +41,21 @@ fn a_server_closes_with_each_code() {
             let mut pair = setup.pair();
             pair.server.close(CloseCode(code));
             pair.run();
-            assert_eq!(pair.server.frames(), [Frame::close(code)], "said once");
+            assert_eq!(pair.server.frames(), [Frame::close(code)], "sent once");
             assert_eq!(pair.client.frames(), [Frame::close(code)]);
             assert_cleanly_closed(&pair.client);
             assert_cleanly_closed(&pair.server);
-            pair.client.assert_deaf();
+            pair.client.assert_discarding();
         }
     }
 }
 
 #[test]
-fn a_close_without_a_code_is_answered_by_one_without() {
+fn the_reply_to_a_close_without_a_code_has_no_code() {
     for setup in Setup::new(Framing::WebSocket).everywhere() {
         let mut server = setup.server_given(&wire::masked(CLOSE, b""));
         assert_cleanly_closed(&server);
-        server.assert_deaf();
+        server.assert_discarding();
         assert_eq!(server.frames(), [Frame::new(CLOSE, b"")]);
 
         let mut pair = setup.pair();
@@ -67,7 +67,7 @@ fn a_close_without_a_code_is_answered_by_one_without() {
 }
 
 #[test]
-fn a_reason_is_read_and_not_repeated() {
+fn the_reply_to_a_close_does_not_repeat_the_reason() {
     let reason = "auf Wiedersehen, grüß Gott".as_bytes();
     let longest = [b'.'; 123];
     for setup in Setup::new(Framing::WebSocket).everywhere() {
@@ -95,7 +95,7 @@ fn both_sides_may_close_at_once() {
 }
 
 #[test]
-fn data_before_a_close_is_answered_and_data_behind_it_is_not() {
+fn data_before_a_close_is_echoed_and_data_after_it_is_not() {
     let frames = [
         wire::masked(TEXT, b"first"),
         wire::masked_close(1000),
@@ -123,27 +123,27 @@ fn a_close_may_come_between_fragments() {
 }
 
 #[test]
-fn a_message_under_way_when_we_close_is_skipped_up_to_the_close_of_the_peer() {
+fn a_message_in_progress_when_we_close_is_skipped_up_to_the_peers_close() {
     let rest = [
         wire::masked(LAST | NEXT, b"rest"),
         wire::masked(TEXT, b"another"),
         wire::masked(BINARY, &bytes_of(BEYOND_ONE)),
-        wire::masked(PING, b"unanswered"),
+        wire::masked(PING, b"ignored"),
         wire::masked_close(1000),
         wire::masked(TEXT, b"late"),
     ];
     for setup in Setup::new(Framing::WebSocket).everywhere() {
-        let mut server = setup.server_given(&wire::masked(FIRST_TEXT, b"begun"));
+        let mut server = setup.server_given(&wire::masked(FIRST_TEXT, b"start"));
         server.close(CloseCode::GOING_AWAY);
         server.receive(&rest.concat(), setup.chunk);
-        assert_eq!(server.frames(), [Frame::new(FIRST_TEXT, b"begun"), Frame::close(1001)]);
+        assert_eq!(server.frames(), [Frame::new(FIRST_TEXT, b"start"), Frame::close(1001)]);
         assert_eq!(server.events(), [Open]);
         assert_cleanly_closed(&server);
     }
 }
 
 #[test]
-fn a_text_that_is_half_collected_when_we_close_is_dropped() {
+fn a_partially_assembled_text_is_dropped_when_we_close() {
     let text = wire::masked(TEXT, &[b'a'; 1000]);
     for setup in Setup::new(Framing::WebSocket).everywhere() {
         let mut server = setup.server_given(&text[..500]);
@@ -157,14 +157,14 @@ fn a_text_that_is_half_collected_when_we_close_is_dropped() {
 }
 
 #[test]
-fn what_breaks_a_rule_after_our_close_is_not_answered() {
+fn a_violation_after_our_close_causes_no_output() {
     for setup in Setup::new(Framing::WebSocket).everywhere() {
         let mut server = setup.server();
         server.close(CloseCode::NORMAL);
         server.receive(b"\xff\xff\xff\xff", setup.chunk);
         server.receive(&wire::masked_close(1000), setup.chunk);
         assert_eq!(server.frames(), [Frame::close(1000)]);
-        assert_eq!(server.error(), None, "nothing can be said about it any more");
+        assert_eq!(server.error(), None, "the error cannot be reported after our Close");
         server.assert_idle();
     }
 }
@@ -183,7 +183,7 @@ fn nothing_is_sent_after_a_close() {
 }
 
 #[test]
-fn a_server_ends_its_output_first() {
+fn the_server_ends_its_output_first() {
     let mut pair = Setup::new(Framing::WebSocket).pair();
     assert!(!pair.server.session().wants_shutdown());
     pair.client.close(CloseCode::NORMAL);
@@ -195,7 +195,7 @@ fn a_server_ends_its_output_first() {
 }
 
 #[test]
-fn a_server_that_closes_ends_its_output_when_its_close_is_answered() {
+fn a_server_that_closes_ends_its_output_after_the_peers_close() {
     let crossed = [wire::masked(TEXT, b"crossed"), wire::masked(PING, b"crossed")].concat();
     for setup in Setup::new(Framing::WebSocket).everywhere() {
         let mut server = setup.server_given(b"");
@@ -203,10 +203,10 @@ fn a_server_that_closes_ends_its_output_when_its_close_is_answered() {
         assert!(server.session().awaits_close());
         assert!(
             !server.session().wants_shutdown(),
-            "an end of output now would be taken for a loss"
+            "the client would take an end of input now for a lost connection"
         );
         server.receive(&crossed, setup.chunk);
-        assert!(!server.session().wants_shutdown(), "no answer yet");
+        assert!(!server.session().wants_shutdown(), "no Close from the peer yet");
         server.receive(&wire::masked_close(1001), setup.chunk);
         assert!(!server.session().awaits_close());
         assert!(server.session().wants_shutdown());
@@ -215,28 +215,29 @@ fn a_server_that_closes_ends_its_output_when_its_close_is_answered() {
 }
 
 #[test]
-fn a_close_is_not_waited_for_forever() {
-    let begun = [wire::masked(FIRST_TEXT, b"whole"), wire::masked(LAST | NEXT, b"half")].concat();
+fn the_wait_for_a_close_can_be_stopped() {
+    let unfinished =
+        [wire::masked(FIRST_TEXT, b"whole"), wire::masked(LAST | NEXT, b"half")].concat();
     for setup in Setup::new(Framing::WebSocket).everywhere() {
         for (cut, begins_before) in [(0, true), (3, true), (3, false)] {
             let mut server = setup.server_given(b"");
             if begins_before {
-                server.receive(&begun[..begun.len() - cut], setup.chunk);
+                server.receive(&unfinished[..unfinished.len() - cut], setup.chunk);
             }
             server.close(CloseCode::NORMAL);
             if !begins_before {
-                server.receive(&begun[..begun.len() - cut], setup.chunk);
+                server.receive(&unfinished[..unfinished.len() - cut], setup.chunk);
             }
             server.stop_awaiting_close();
             assert!(server.session().wants_shutdown());
             server.assert_idle();
-            server.assert_deaf();
+            server.assert_discarding();
         }
     }
 }
 
 #[test]
-fn who_was_too_slow_may_still_answer_the_close() {
+fn a_peer_that_timed_out_may_still_complete_the_close() {
     for setup in Setup::new(Framing::WebSocket).everywhere() {
         let mut server = setup.server_given(&wire::masked(FIRST_TEXT, b"half"));
         server.time_out();
@@ -249,22 +250,22 @@ fn who_was_too_slow_may_still_answer_the_close() {
 }
 
 #[test]
-fn a_server_that_fails_waits_for_no_close() {
+fn a_server_that_fails_does_not_wait_for_a_close() {
     for setup in Setup::new(Framing::WebSocket).everywhere() {
         let server = setup.server_given(b"\xff\xff\xff\xff");
         assert_eq!(server.frames(), [Frame::close(1002)]);
-        assert!(!server.session().awaits_close(), "it would not understand it");
+        assert!(!server.session().awaits_close(), "a failed session cannot parse it");
         assert!(server.session().wants_shutdown());
 
         let mut server = setup.server();
         server.close(CloseCode::NORMAL);
         server.receive(b"\xff\xff\xff\xff", setup.chunk);
-        assert!(server.session().wants_shutdown(), "nothing it says will be understood");
+        assert!(server.session().wants_shutdown(), "further input cannot be parsed");
     }
 }
 
 #[test]
-fn a_client_leaves_the_end_to_the_server() {
+fn a_client_lets_the_server_end_the_connection() {
     for setup in Setup::new(Framing::WebSocket).everywhere() {
         let mut pair = setup.pair();
         pair.client.close(CloseCode::NORMAL);
@@ -276,7 +277,7 @@ fn a_client_leaves_the_end_to_the_server() {
 }
 
 #[test]
-fn the_end_of_input_after_a_close_is_no_error() {
+fn the_end_of_input_after_a_close_is_not_an_error() {
     for setup in Setup::new(Framing::WebSocket).everywhere() {
         let mut server = setup.server_given(&wire::masked_close(1000));
         server.receive_eof();
@@ -286,7 +287,7 @@ fn the_end_of_input_after_a_close_is_no_error() {
 }
 
 #[test]
-fn a_service_hangs_up_when_it_opens() {
+fn a_service_may_close_when_the_session_opens() {
     let setup = Setup { service: || Box::new(CloseOnOpen), ..Setup::new(Framing::WebSocket) };
     for setup in setup.everywhere() {
         let mut pair = setup.silent_pair();
@@ -297,7 +298,7 @@ fn a_service_hangs_up_when_it_opens() {
     }
     for framing in [Framing::Line, Framing::Raw] {
         for setup in (Setup { framing, ..setup.clone() }).everywhere() {
-            let server = setup.server_given(b"unheard\n");
+            let server = setup.server_given(b"discarded\n");
             assert_eq!((server.output(), server.events()), (&b""[..], vec![Open]));
             assert!(server.session().wants_shutdown());
             server.assert_idle();
@@ -306,7 +307,7 @@ fn a_service_hangs_up_when_it_opens() {
 }
 
 #[test]
-fn a_service_closes_after_so_many_messages() {
+fn a_service_may_close_after_two_messages() {
     let sent = [
         wire::masked(TEXT, b"one"),
         wire::masked(wire::FIRST_BINARY, b"t"),
@@ -324,7 +325,7 @@ fn a_service_closes_after_so_many_messages() {
 }
 
 #[test]
-fn a_service_closes_in_the_middle_of_a_read() {
+fn a_service_may_close_in_the_middle_of_a_read() {
     let setup =
         Setup { service: || Box::new(CloseAfter::new(2, Echo)), ..Setup::new(Framing::Line) };
     for setup in setup.everywhere() {
@@ -336,7 +337,7 @@ fn a_service_closes_in_the_middle_of_a_read() {
 }
 
 #[test]
-fn a_service_that_swallows_everything_still_closes() {
+fn the_discard_service_replies_to_a_close() {
     let sent = [wire::masked(BINARY, &bytes_of(BEYOND_ONE)), wire::masked_close(1000)];
     let setup = Setup { service: || Box::new(Discard), ..Setup::new(Framing::WebSocket) };
     for setup in setup.everywhere() {

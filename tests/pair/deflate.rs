@@ -1,4 +1,4 @@
-//! permessage-deflate (RFC 7692) between two sessions, and from hand-made bytes.
+//! permessage-deflate (RFC 7692) between two sessions, and with hand-made bytes.
 
 use crate::journal::Event::{Binary, Open, Text};
 use crate::pair::{BEYOND_BOTH, BEYOND_ONE, Pair, Setup};
@@ -7,7 +7,7 @@ use halloo::proto::auth::{Auth, Encoding, Hash, Key};
 use halloo::proto::deflate::Settings;
 use halloo::proto::{Error, Framing, Stage};
 
-/// The bit that says that a message is compressed.
+/// The bit that marks a message as compressed.
 const RSV1: u8 = 0x40;
 
 /// "Hello", from the examples of RFC 7692 §7.2.3.
@@ -24,17 +24,18 @@ fn compressing(context_takeover: bool) -> Setup {
     Setup { deflate: Some(settings), ..Setup::new(Framing::WebSocket) }
 }
 
-/// The frames that a server with this setup answers these bytes with, behind its 101.
+/// The frames that a server with this setup sends after its 101 in response to these bytes, and its
+/// error.
 fn output(setup: &Setup, bytes: &[u8]) -> (Vec<Frame>, Option<Error>) {
     let mut server = setup.silent_server();
     server.start();
     server.receive(&[&request(""), bytes].concat(), setup.chunk);
-    let frames = wire::frames(wire::behind_head(server.output()));
+    let frames = wire::frames(wire::after_head(server.output()));
     (frames, server.error())
 }
 
 #[test]
-fn messages_of_every_length_go_compressed_and_come_back() {
+fn messages_of_every_length_come_back() {
     for takeover in [false, true] {
         for setup in compressing(takeover).everywhere() {
             let mut pair = setup.pair();
@@ -50,7 +51,7 @@ fn messages_of_every_length_go_compressed_and_come_back() {
     }
 }
 
-/// Shared state costs a connection nothing; context takeover costs at most two windows.
+/// Shared state costs a connection no heap; context takeover costs at most two windows.
 fn assert_heap(pair: &Pair, takeover: bool) {
     for endpoint in [&pair.client, &pair.server] {
         let heap = endpoint.session().heap_bytes();
@@ -60,7 +61,7 @@ fn assert_heap(pair: &Pair, takeover: bool) {
 }
 
 #[test]
-fn the_wire_is_compressed_from_the_minimum_on_and_an_echo_if_its_message_was() {
+fn messages_are_compressed_from_the_minimum_size_and_echoes_like_their_message() {
     for setup in compressing(false).everywhere() {
         let mut pair = setup.pair();
         pair.client.send("fifteen letters");
@@ -92,7 +93,7 @@ fn a_later_message_may_refer_to_an_earlier_one_only_with_context_takeover() {
 }
 
 #[test]
-fn fragments_of_a_compressed_message_are_joined_and_pings_come_in_between() {
+fn fragments_of_a_compressed_message_are_joined_with_pings_in_between() {
     let bytes = [
         wire::masked(FIRST_TEXT | RSV1, &HELLO[..3]),
         wire::masked(PING, b"?"),
@@ -108,7 +109,7 @@ fn fragments_of_a_compressed_message_are_joined_and_pings_come_in_between() {
 }
 
 #[test]
-fn the_bit_is_refused_where_it_means_nothing() {
+fn rsv1_is_rejected_where_it_is_not_allowed() {
     let continued =
         [wire::masked(FIRST_TEXT | RSV1, &HELLO[..3]), wire::masked(LAST | NEXT | RSV1, b"")];
     for setup in compressing(false).everywhere() {
@@ -126,7 +127,7 @@ fn the_bit_is_refused_where_it_means_nothing() {
 }
 
 #[test]
-fn what_does_not_decompress_or_is_not_utf8_is_answered_by_1007() {
+fn data_that_does_not_decompress_or_is_not_utf8_causes_a_close_with_1007() {
     let not_utf8 = b"\x00\x01\x00\xfe\xff\xff\x00";
     for setup in compressing(false).everywhere() {
         for (payload, error) in [
@@ -141,7 +142,7 @@ fn what_does_not_decompress_or_is_not_utf8_is_answered_by_1007() {
 }
 
 #[test]
-fn the_limit_counts_what_comes_out() {
+fn the_limit_applies_to_the_decompressed_message() {
     let text = "a".repeat(BEYOND_BOTH);
     let limit = BEYOND_BOTH as u64;
     for (message_bytes_max, error) in [(limit, None), (limit - 1, Some(Error::MessageTooBig))] {
@@ -153,7 +154,7 @@ fn the_limit_counts_what_comes_out() {
             assert_eq!(output(&setup, &frame).1, error);
         }
     }
-    // What cannot be compressed may be a little larger on its way than it is.
+    // The compressed form of incompressible data may be slightly larger than the limit.
     let stored: Vec<u8> = [&b"\x00\xe8\x03\x17\xfc"[..], &[7; 1_000], b"\x00"].concat();
     let setup = Setup { message_bytes_max: 1_000, ..compressing(false) };
     assert_eq!(output(&setup, &wire::masked(BINARY | RSV1, &stored)).1, None);
@@ -169,13 +170,13 @@ fn the_challenge_is_not_compressed() {
         let request = pair.client.take_output();
         pair.server.start();
         pair.server.receive(&request, setup.chunk);
-        let frames = wire::frames(wire::behind_head(pair.server.output()));
+        let frames = wire::frames(wire::after_head(pair.server.output()));
         assert_eq!((frames.len(), frames[0].first), (1, BINARY));
         let response = pair.server.take_output();
         pair.client.receive(&response, setup.chunk);
-        let answer = pair.client.take_output();
-        assert_eq!(answer[0], TEXT);
-        pair.server.receive(&answer, setup.chunk);
+        let auth_response = pair.client.take_output();
+        assert_eq!(auth_response[0], TEXT);
+        pair.server.receive(&auth_response, setup.chunk);
         assert_eq!(pair.server.stage(), Stage::Open);
         pair.client.send_binary(&[7; 1_000]);
         pair.run();

@@ -1,23 +1,24 @@
-//! What another implementation makes of the same frames: it sees the messages that we see.
+//! Comparison with another implementation: the same frames must give the same messages.
 //!
-//! Of spoiled frames we may refuse more than it does, and sooner; what we do accept it must accept too.
+//! For corrupted frames, we may reject more than the other implementation, and earlier; but it must
+//! accept everything that we accept.
 
 use crate::journal::Event;
 use crate::oracle;
 use crate::pair::{CAPACITIES, Setup, TRIES};
-use crate::streams::{cuts, spoiled, valid};
+use crate::streams::{corrupted, cuts, valid};
 use halloo::proto::{Error, Framing, Limits};
 use proptest::prelude::*;
 use tungstenite::Message;
 
-/// The messages that their server sees, and whether it found nothing wrong.
+/// The messages that the other server receives, and whether it found no error.
 fn theirs(bytes: &[u8]) -> (Vec<Message>, bool) {
-    // The same limit as ours: without one it would reserve whatever length a header claims.
+    // The same limit as ours: without one, it would reserve any length that a header announces.
     let (messages, error) = oracle::receive(bytes, Limits::default().message_bytes_max as usize);
     (messages, error.is_none())
 }
 
-/// The messages that our server sees, and the rule it found broken.
+/// The messages that our server receives, and its error.
 fn ours(bytes: &[u8], cuts: &[usize]) -> (Vec<Message>, Option<Error>) {
     let setup = Setup { capacity: CAPACITIES[0], ..Setup::new(Framing::WebSocket) };
     let mut server = setup.server();
@@ -34,7 +35,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: TRIES, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn valid_frames_are_the_same_messages(bytes in valid(), cuts in cuts()) {
+    fn valid_frames_give_the_same_messages(bytes in valid(), cuts in cuts()) {
         let (our_messages, error) = ours(&bytes, &cuts);
         let (their_messages, is_right) = theirs(&bytes);
         prop_assert!(is_right);
@@ -43,7 +44,7 @@ proptest! {
     }
 
     #[test]
-    fn we_accept_nothing_that_they_refuse(bytes in spoiled(valid()), cuts in cuts()) {
+    fn we_accept_nothing_that_the_other_rejects(bytes in corrupted(valid()), cuts in cuts()) {
         let (our_messages, error) = ours(&bytes, &cuts);
         let (their_messages, is_right) = theirs(&bytes);
         prop_assert!(their_messages.starts_with(&our_messages));

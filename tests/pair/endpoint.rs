@@ -1,4 +1,4 @@
-//! One side of a conversation: a session with its batch and its service, and what it sent so far.
+//! One side of a connection: a session with its batch and its service, and its output so far.
 
 use crate::journal::{Event, Journal};
 use crate::wire::{self, Frame};
@@ -7,7 +7,7 @@ use halloo::proto::{self, Batch, CloseCode, Config, Error, Kind, Session, Stage,
 use halloo::service::{Context, Service};
 use std::rc::Rc;
 
-/// The most steps without input: request, challenge, opening, and the last `Partial`.
+/// The maximum number of steps without input: request, challenge, opening, and the last `Partial`.
 const STEPS_WITHOUT_INPUT: usize = 4;
 
 pub(crate) struct Endpoint {
@@ -15,12 +15,12 @@ pub(crate) struct Endpoint {
     batch: Batch,
     service: Box<dyn Service>,
     journal: Journal,
-    /// Everything ever sent; the first `taken` bytes are on their way to the other side.
+    /// All bytes ever sent; the first `taken` bytes have been delivered to the other side.
     output: Vec<u8>,
     taken: usize,
-    /// The first rule the peer broke.
+    /// The first rule that the peer broke.
     error: Option<Error>,
-    /// How many bytes the transport takes at once.
+    /// The maximum number of bytes that the transport accepts per write.
     write_bytes_max: usize,
 }
 
@@ -38,24 +38,24 @@ impl Endpoint {
         }
     }
 
-    /// Lets the transport take only so many bytes at once.
+    /// Lets the transport accept only `write_bytes_max` bytes per write.
     pub(crate) fn write_slowly(&mut self, write_bytes_max: usize) {
         self.write_bytes_max = write_bytes_max;
     }
 
-    /// Says what is due first, such as a client's request.
+    /// Runs the steps that need no input, such as a client's request.
     pub(crate) fn start(&mut self) {
         self.read(&[]);
     }
 
-    /// Takes bytes as one read after the other, each of at most `chunk` bytes.
+    /// Receives `bytes` in reads of at most `chunk` bytes.
     pub(crate) fn receive(&mut self, bytes: &[u8], chunk: usize) {
         for read in bytes.chunks(chunk) {
             self.receive_at_once(read);
         }
     }
 
-    /// Takes bytes in one read, or as many as the buffer demands.
+    /// Receives `bytes` in one read, or in as many as the buffer requires.
     pub(crate) fn receive_at_once(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             self.write_pending();
@@ -63,7 +63,7 @@ impl Endpoint {
         }
     }
 
-    /// Learns that the peer will send no more.
+    /// Receives the end of input.
     pub(crate) fn receive_eof(&mut self) {
         self.batch.begin(self.session.tail());
         self.step_until_partial();
@@ -75,7 +75,7 @@ impl Endpoint {
         self.end_batch();
     }
 
-    /// Lets the deadline of the current stage pass.
+    /// Lets the deadline of the current stage expire.
     pub(crate) fn time_out(&mut self) {
         self.act(|session, batch| {
             session.time_out(batch);
@@ -94,7 +94,7 @@ impl Endpoint {
         self.act(|session, batch| session.outbox(batch).send(kind, parts));
     }
 
-    /// Sends bytes past the session, as a peer would that follows other rules.
+    /// Sends bytes that bypass the session, as a peer with other rules would.
     pub(crate) fn inject(&mut self, bytes: &[u8]) {
         self.output.extend_from_slice(bytes);
     }
@@ -103,7 +103,7 @@ impl Endpoint {
         self.act(|session, batch| session.close(code, batch));
     }
 
-    /// Lets the wait for the peer's Close end.
+    /// Ends the wait for the peer's Close.
     pub(crate) fn stop_awaiting_close(&mut self) {
         self.session.stop_awaiting_close();
     }
@@ -128,17 +128,17 @@ impl Endpoint {
         self.journal.events()
     }
 
-    /// Everything ever sent.
+    /// All bytes ever sent.
     pub(crate) fn output(&self) -> &[u8] {
         &self.output
     }
 
-    /// The frames sent so far, behind the opening handshake.
+    /// The frames sent so far, after the opening handshake.
     pub(crate) fn frames(&self) -> Vec<Frame> {
-        wire::frames(wire::behind_head(&self.output))
+        wire::frames(wire::after_head(&self.output))
     }
 
-    /// What was sent since the last call.
+    /// The bytes sent since the last call.
     pub(crate) fn take_output(&mut self) -> Vec<u8> {
         while !self.session.pending().is_empty() {
             self.write_pending();
@@ -155,27 +155,27 @@ impl Endpoint {
         assert_eq!(self.session.heap_bytes(), 0, "idle sessions own no heap");
     }
 
-    /// Checks that whatever comes now says nothing and is not answered.
-    pub(crate) fn assert_deaf(&mut self) {
-        let (sent, told) = (self.output.len(), self.events().len());
+    /// Checks that further input causes neither events nor output.
+    pub(crate) fn assert_discarding(&mut self) {
+        let (sent, events) = (self.output.len(), self.events().len());
         let error = self.error;
         self.receive_at_once(&wire::masked(wire::TEXT, b"late"));
         self.receive_at_once(&wire::masked(wire::PING, b"late"));
         self.receive_at_once(b"\xff\xff\xff\xff\xff\xff\xff\xff");
-        assert_eq!((self.output.len(), self.events().len()), (sent, told), "deaf");
+        assert_eq!((self.output.len(), self.events().len()), (sent, events), "input is discarded");
         assert_eq!(self.error, error, "a session fails once");
         assert_eq!(self.stage(), Stage::Closing);
-        assert_eq!(self.session.tail(), b"", "what a deaf session reads it drops");
+        assert_eq!(self.session.tail(), b"", "discarded input is not kept");
     }
 
-    /// Does something outside of a step.
+    /// Runs `action` outside of a step.
     fn act(&mut self, action: impl FnOnce(&mut Session, &mut Batch)) {
         self.batch.begin(self.session.tail());
         action(&mut self.session, &mut self.batch);
         self.end_batch();
     }
 
-    /// One batch: as much of `bytes` as there is room for. Returns how much that was.
+    /// Runs one batch with as much of `bytes` as fits. Returns the number of bytes consumed.
     fn read(&mut self, bytes: &[u8]) -> usize {
         self.batch.begin(self.session.tail());
         let free = self.batch.free();
@@ -187,7 +187,7 @@ impl Endpoint {
         count
     }
 
-    /// Steps until more input is needed, and holds every step to its contract.
+    /// Steps until more input is needed, and checks the contract of every step.
     fn step_until_partial(&mut self) {
         let steps_max = self.batch.unread().len() + STEPS_WITHOUT_INPUT;
         for _ in 0..steps_max {
@@ -203,7 +203,7 @@ impl Endpoint {
                 Err(error) => self.fail(error),
             }
         }
-        panic!("{steps_max} steps made no end of it");
+        panic!("no Partial after {steps_max} steps");
     }
 
     fn fail(&mut self, error: Error) {
@@ -211,7 +211,7 @@ impl Endpoint {
         self.session.fail(error, &mut self.batch);
     }
 
-    /// All that a step could change and a caller could see.
+    /// The state that a step may change and a caller can see.
     fn facts(&self) -> (usize, [usize; 2], Stage, u32, usize) {
         let output = self.batch.output().map(<[u8]>::len);
         let unread = self.batch.unread().len();
@@ -219,7 +219,7 @@ impl Endpoint {
         (unread, output, session.stage(), session.messages(), session.heap_bytes())
     }
 
-    /// Sends what the transport takes; what was already waiting goes first.
+    /// Sends as much of the output as the transport accepts; pending output goes first.
     fn end_batch(&mut self) {
         let is_waiting = !self.session.pending().is_empty();
         let mut room = if is_waiting { 0 } else { self.write_bytes_max };
@@ -230,10 +230,10 @@ impl Endpoint {
             room -= count;
             sent += count;
         }
-        self.session.keep(&self.batch, sent).expect("there is memory");
+        self.session.keep(&self.batch, sent).expect("memory is not limited");
     }
 
-    /// One write of what could not be sent before.
+    /// Writes pending output once.
     fn write_pending(&mut self) {
         let pending = self.session.pending();
         let count = pending.len().min(self.write_bytes_max);
@@ -242,7 +242,7 @@ impl Endpoint {
     }
 }
 
-/// Tells the journal and the service what a step has to report.
+/// Passes the event of a step to the journal and the service.
 fn dispatch(step: Step<'_>, service: &mut dyn Service, journal: &mut Journal) {
     let messages = step.messages();
     let (event, mut outbox) = step.unpack();
@@ -260,7 +260,7 @@ fn dispatch(step: Step<'_>, service: &mut dyn Service, journal: &mut Journal) {
     }
 }
 
-/// Bytes that differ from each other and are the same in every run.
+/// Pseudorandom bytes that are the same in every run.
 fn counting_random() -> Random {
     let mut next = 0_u8;
     Box::new(move |bytes| {

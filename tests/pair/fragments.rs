@@ -1,4 +1,4 @@
-//! Fragmented messages (RFC 6455 §5.4): answered as they arrive, control frames in between.
+//! Fragmented messages (RFC 6455 §5.4): echoed as they arrive, with control frames in between.
 
 use crate::frames::bytes_of;
 use crate::journal::Event::{Binary, Open, Text};
@@ -12,7 +12,7 @@ fn masked(frames: &[Frame]) -> Vec<u8> {
 }
 
 #[test]
-fn fragments_come_back_as_they_went() {
+fn fragments_are_echoed_as_fragments() {
     let frames = [
         Frame::new(FIRST_TEXT, b"a"),
         Frame::new(NEXT, b""),
@@ -33,18 +33,18 @@ fn fragments_come_back_as_they_went() {
 }
 
 #[test]
-fn pings_between_fragments_are_answered_at_once() {
+fn pings_between_fragments_get_a_pong_at_once() {
     let sent = [
         Frame::new(FIRST_TEXT, b"one "),
         Frame::new(PING, b"1"),
         Frame::new(NEXT, b"two "),
         Frame::new(PING, b""),
-        Frame::new(PONG, b"unasked"),
+        Frame::new(PONG, b"unsolicited"),
         Frame::new(PING, &[7; 125]),
         Frame::new(LAST | NEXT, b"three"),
         Frame::new(PING, b"4"),
     ];
-    let answered: Vec<Frame> = sent
+    let expected: Vec<Frame> = sent
         .iter()
         .filter(|frame| frame.first != PONG)
         .map(|frame| match frame.first {
@@ -54,14 +54,14 @@ fn pings_between_fragments_are_answered_at_once() {
         .collect();
     for setup in Setup::new(Framing::WebSocket).everywhere() {
         let server = setup.server_given(&masked(&sent));
-        assert_eq!(server.frames(), answered);
+        assert_eq!(server.frames(), expected);
         assert_eq!(server.events(), [Open, Text("one two three")]);
         server.assert_idle();
     }
 }
 
 #[test]
-fn a_ping_is_answered_once_although_half_a_frame_follows() {
+fn a_ping_before_an_incomplete_frame_gets_one_pong() {
     let frames = masked(&[Frame::new(PING, b"x"), Frame::new(LAST | FIRST_TEXT, b"text")]);
     for cut in 7..frames.len() {
         let mut server = Setup::new(Framing::WebSocket).server_given(&frames[..cut]);
@@ -72,7 +72,7 @@ fn a_ping_is_answered_once_although_half_a_frame_follows() {
 }
 
 #[test]
-fn an_unfinished_message_of_whole_fragments_owns_no_heap() {
+fn an_unfinished_message_of_complete_fragments_owns_no_heap() {
     let setup = Setup::new(Framing::WebSocket);
     for first in [FIRST_TEXT, FIRST_BINARY] {
         let server = setup.server_given(&wire::masked(first, b"to be continued"));

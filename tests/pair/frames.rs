@@ -1,4 +1,4 @@
-//! Messages of every length class, both ways, in every framing: they come back as they went.
+//! Messages of every length class, in both directions and every framing, come back unchanged.
 
 use crate::journal::Event::{Binary, Open, Text};
 use crate::pair::{BEYOND_BOTH, BEYOND_ONE, Setup};
@@ -6,21 +6,21 @@ use crate::wire::{self, BINARY, Frame, TEXT};
 use halloo::proto::Framing;
 use halloo::service::{Discard, Echo};
 
-/// The edges of the three forms of a length, and one message beyond every buffer. Miri, which takes
-/// microseconds for each byte, does without the third.
+/// The boundaries between the three forms of a length, and one message larger than every buffer.
+/// Miri takes microseconds for each byte and skips the third form.
 const LENGTHS: &[usize] = if cfg!(miri) {
     &[0, 1, 125, 126, 127, BEYOND_ONE]
 } else {
     &[0, 1, 125, 126, 127, 65_534, 65_535, 65_536, 1024 * 1024]
 };
 
-/// Small chunks make long messages slow without adding cuts that shorter ones do not have.
+/// Small chunks make long messages slow, without splits that shorter messages do not have.
 fn lengths(setup: &Setup) -> impl Iterator<Item = usize> {
     let longest = if setup.chunk < 7 { 65_536 } else { usize::MAX };
     LENGTHS.iter().copied().filter(move |&len| len <= longest)
 }
 
-/// Text whose code points have every length, so that chunks cut through them.
+/// Text with code points of every length, so that chunks split them.
 pub(crate) fn text_of(len: usize) -> String {
     let mut text = String::with_capacity(len);
     for point in ['a', 'ß', '水', '🎉', '\n'].into_iter().cycle() {
@@ -110,7 +110,7 @@ fn lines_and_raw_bytes_of_every_length_come_back() {
 }
 
 #[test]
-fn every_byte_value_and_mask_phase_survives() {
+fn every_byte_value_and_mask_phase_comes_back() {
     // Miri tries each phase of the mask once.
     let all: Vec<u8> = if cfg!(miri) { (0..=9).collect() } else { (0..=255).collect() };
     for setup in Setup::new(Framing::WebSocket).everywhere() {
@@ -127,7 +127,7 @@ fn every_byte_value_and_mask_phase_survives() {
 }
 
 #[test]
-fn what_fits_the_buffer_comes_back_as_one_frame() {
+fn a_frame_that_fits_the_buffer_comes_back_as_one_frame() {
     let frames = [Frame::new(TEXT, b"a"), Frame::new(BINARY, b""), Frame::new(TEXT, &[b'b'; 999])];
     let sent: Vec<u8> =
         frames.iter().flat_map(|frame| wire::masked(frame.first, &frame.payload)).collect();
@@ -137,7 +137,7 @@ fn what_fits_the_buffer_comes_back_as_one_frame() {
 }
 
 #[test]
-fn a_binary_frame_larger_than_the_buffer_is_answered_by_one_header_of_its_length() {
+fn a_binary_frame_larger_than_the_buffer_comes_back_as_one_frame() {
     let payload = bytes_of(BEYOND_BOTH);
     for setup in Setup::new(Framing::WebSocket).everywhere() {
         let mut server = setup.server_given(&wire::masked(BINARY, &payload));
@@ -156,7 +156,7 @@ fn a_binary_frame_is_streamed_and_never_held() {
     for read in frame.chunks(BEYOND_BOTH / 60) {
         let before = server.output().len();
         server.receive_at_once(read);
-        assert!(server.output().len() > before, "each read is answered at once");
+        assert!(server.output().len() > before, "each read is echoed at once");
         server.assert_idle();
     }
 }
@@ -167,7 +167,7 @@ fn a_pong_carries_the_payload_of_its_ping() {
         for len in [0, 1, 124, 125] {
             let payload = bytes_of(len);
             let mut server = setup.server_given(&wire::masked(wire::PING, &payload));
-            server.receive(&wire::masked(wire::PONG, b"unasked"), setup.chunk);
+            server.receive(&wire::masked(wire::PONG, b"unsolicited"), setup.chunk);
             assert_eq!(server.frames(), [Frame::new(wire::PONG, &payload)]);
             assert_eq!(server.events(), [Open]);
             server.assert_idle();
@@ -176,7 +176,7 @@ fn a_pong_carries_the_payload_of_its_ping() {
 }
 
 #[test]
-fn both_roles_answer_pings_and_tell_the_service_nothing() {
+fn both_roles_reply_to_pings_without_an_event() {
     let pong = Frame::new(wire::PONG, b"are you there?");
     for setup in Setup::new(Framing::WebSocket).everywhere() {
         let mut pair = setup.pair();
@@ -192,7 +192,7 @@ fn both_roles_answer_pings_and_tell_the_service_nothing() {
 }
 
 #[test]
-fn a_client_masks_every_frame_with_a_key_of_its_own() {
+fn a_client_masks_every_frame_with_a_new_key() {
     let mut pair = Setup::new(Framing::WebSocket).pair();
     let before = pair.client.output().len();
     pair.client.send_binary(&[0; 8]);
@@ -201,9 +201,9 @@ fn a_client_masks_every_frame_with_a_key_of_its_own() {
     assert_eq!((sent[..2].to_vec(), sent[14..16].to_vec()), (vec![0x82, 0x88], vec![0x82, 0x88]));
     let (first_key, second_key) = (&sent[2..6], &sent[16..20]);
     assert_ne!(first_key, second_key);
-    assert_eq!(sent[6..14], [first_key, first_key].concat(), "zeros show the key");
+    assert_eq!(sent[6..14], [first_key, first_key].concat(), "masked zeros are the key");
     pair.run();
-    assert_eq!(pair.server.output().last_chunk(), Some(&[0; 8]), "a server masks nothing");
+    assert_eq!(pair.server.output().last_chunk(), Some(&[0; 8]), "a server does not mask");
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn a_message_of_parts_is_one_message() {
 }
 
 #[test]
-fn a_peer_that_takes_little_at_once_gets_everything_in_order() {
+fn a_slow_reader_receives_everything_in_order() {
     let mut setup = Setup::new(Framing::WebSocket);
     for chunk in [7, 1000, usize::MAX] {
         setup.chunk = chunk;

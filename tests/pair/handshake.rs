@@ -6,7 +6,7 @@ use crate::wire::{self, Frame, PING, PONG, TEXT};
 use halloo::proto::http::HEAD_BYTES_MAX;
 use halloo::proto::{Error, Framing, Stage};
 
-/// The one wrong thing about a request, its error, and the status that answers it.
+/// A replacement in a valid request, the error that it causes, and the status of the response.
 const REFUSED: [(&str, &str, Error, u16); 22] = [
     ("GET /", "POST /", Error::MethodNotGet, 405),
     ("HTTP/1.1", "HTTP/1.0", Error::HttpVersion, 505),
@@ -32,36 +32,36 @@ const REFUSED: [(&str, &str, Error, u16); 22] = [
     ("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", "", Error::KeyInvalid, 400),
 ];
 
-/// A good request with one thing replaced.
+/// A valid request with one replacement.
 fn request_with(from: &str, to: &str) -> Vec<u8> {
     let request = std::str::from_utf8(wire::REQUEST).expect("a request is ASCII");
     assert!(request.contains(from), "{from}");
     request.replacen(from, to, 1).into_bytes()
 }
 
-/// The server's answer to a good request, with one thing replaced.
-fn response_with(nonce_of: &[u8], from: &str, to: &str) -> Vec<u8> {
+/// The server's response to a valid request, with one replacement.
+fn response_with(request: &[u8], from: &str, to: &str) -> Vec<u8> {
     let mut server = Setup::new(Framing::WebSocket).silent_server();
-    server.receive_at_once(nonce_of);
+    server.receive_at_once(request);
     let response = String::from_utf8(server.take_output()).expect("a response is ASCII");
     assert!(response.contains(from), "{from} in {response}");
     response.replacen(from, to, 1).into_bytes()
 }
 
 #[test]
-fn two_sessions_open_and_owe_each_other_nothing() {
+fn two_sessions_open_without_further_output() {
     for setup in Setup::new(Framing::WebSocket).everywhere() {
         let pair = setup.pair();
         assert_eq!(pair.client.events(), [Open]);
         assert_eq!(pair.server.events(), [Open]);
-        assert_eq!(wire::behind_head(pair.client.output()), b"");
-        assert_eq!(wire::behind_head(pair.server.output()), b"");
+        assert_eq!(wire::after_head(pair.client.output()), b"");
+        assert_eq!(wire::after_head(pair.server.output()), b"");
         pair.assert_idle();
     }
 }
 
 #[test]
-fn line_and_raw_framings_open_without_a_word() {
+fn line_and_raw_framings_open_without_output() {
     for framing in [Framing::Line, Framing::Raw] {
         let pair = Setup::new(framing).pair();
         assert_eq!((pair.client.events(), pair.server.events()), (vec![Open], vec![Open]));
@@ -71,7 +71,7 @@ fn line_and_raw_framings_open_without_a_word() {
 }
 
 #[test]
-fn frames_in_the_segment_of_the_request_are_answered() {
+fn frames_in_the_segment_of_the_request_are_echoed() {
     let bytes =
         [wire::REQUEST, &wire::masked(TEXT, b"early"), &wire::masked(PING, b"bird")].concat();
     for setup in Setup::new(Framing::WebSocket).everywhere() {
@@ -84,7 +84,7 @@ fn frames_in_the_segment_of_the_request_are_answered() {
 }
 
 #[test]
-fn frames_in_the_segment_of_the_response_are_heard() {
+fn frames_in_the_segment_of_the_response_are_received() {
     for setup in Setup::new(Framing::WebSocket).everywhere() {
         let mut pair = setup.silent_pair();
         pair.client.start();
@@ -98,7 +98,7 @@ fn frames_in_the_segment_of_the_response_are_heard() {
 }
 
 #[test]
-fn an_empty_line_in_front_of_the_request_is_ignored() {
+fn an_empty_line_before_the_request_is_ignored() {
     for setup in Setup::new(Framing::WebSocket).everywhere() {
         let mut server = setup.silent_server();
         server.receive(&[b"\r\n", wire::REQUEST].concat(), setup.chunk);
@@ -111,15 +111,15 @@ fn each_refusal_has_its_status_and_closes() {
     for setup in Setup::new(Framing::WebSocket).everywhere() {
         for (from, to, error, status) in REFUSED {
             let mut server = setup.silent_server();
-            let request = [request_with(from, to), wire::masked(TEXT, b"behind it")].concat();
+            let request = [request_with(from, to), wire::masked(TEXT, b"after it")].concat();
             server.receive(&request, setup.chunk);
             assert_eq!(server.error(), Some(error), "{to:?}");
             assert_eq!(server.events(), []);
-            server.assert_deaf();
+            server.assert_discarding();
             let response = String::from_utf8_lossy(server.output());
             assert!(response.starts_with(&format!("HTTP/1.1 {status} ")), "{to:?}: {response}");
             assert!(response.contains("\r\nConnection: close"), "{response}");
-            let body = wire::behind_head(server.output());
+            let body = wire::after_head(server.output());
             assert!(response.contains(&format!("\r\nContent-Length: {}\r\n", body.len())));
             assert!(server.session().wants_shutdown());
             server.assert_idle();
@@ -134,12 +134,12 @@ fn a_refusal_of_head_has_no_content() {
         server.receive(&request_with("GET ", "HEAD "), setup.chunk);
         assert_eq!(server.error(), Some(Error::MethodNotGet));
         assert!(server.output().starts_with(b"HTTP/1.1 405 "));
-        assert_eq!(wire::behind_head(server.output()), b"");
+        assert_eq!(wire::after_head(server.output()), b"");
     }
 }
 
 #[test]
-fn interim_responses_are_passed_over() {
+fn interim_responses_are_skipped() {
     let interim = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n";
     for setup in Setup::new(Framing::WebSocket).everywhere() {
         let mut client = setup.silent_pair().client;
@@ -152,7 +152,7 @@ fn interim_responses_are_passed_over() {
 }
 
 #[test]
-fn a_refusal_says_its_status_however_badly_it_is_written() {
+fn the_status_of_a_sloppy_refusal_is_reported() {
     let long = format!("HTTP/1.1 401 No\r\nA: {}\r\n\r\n", "a".repeat(12_000));
     let cases = [
         ("HTTP/1.0 404 Not Found\r\n\r\n", Error::UpgradeRefused(404)),
@@ -169,13 +169,13 @@ fn a_refusal_says_its_status_however_badly_it_is_written() {
             client.start();
             client.receive(response.as_bytes(), setup.chunk);
             assert_eq!(client.error(), Some(error), "{response}");
-            client.assert_deaf();
+            client.assert_discarding();
         }
     }
 }
 
 #[test]
-fn a_head_that_is_too_large_is_refused_at_the_same_byte() {
+fn a_head_that_is_too_large_is_rejected_at_the_same_byte() {
     let field = "A: ".to_owned() + &"a".repeat(HEAD_BYTES_MAX) + "\r\nHost: halloo.test";
     let request = request_with("Host: halloo.test", &field);
     let many = "A: b\r\n".repeat(101) + "Host: halloo.test";
@@ -195,7 +195,7 @@ fn a_head_that_is_too_large_is_refused_at_the_same_byte() {
 }
 
 #[test]
-fn what_is_not_http_is_refused_at_the_byte_that_shows_it() {
+fn input_that_is_not_http_is_rejected_at_the_byte_that_proves_it() {
     let setup = Setup::new(Framing::WebSocket);
     for bytes in [&b"\x16"[..], b"\0", b"hello\r\n", b"GET / HTTP/1.1\n", b"\r\n\r\n"] {
         let mut server = setup.silent_server();
@@ -208,17 +208,17 @@ fn what_is_not_http_is_refused_at_the_byte_that_shows_it() {
 }
 
 #[test]
-fn a_request_that_takes_too_long_is_told_so() {
+fn a_request_that_takes_too_long_gets_a_408() {
     let mut server = Setup::new(Framing::WebSocket).silent_server();
     server.receive(&wire::REQUEST[..20], 7);
     server.time_out();
-    server.assert_deaf();
+    server.assert_discarding();
     assert!(server.output().starts_with(b"HTTP/1.1 408 "));
     server.assert_idle();
 }
 
 #[test]
-fn a_peer_that_leaves_in_its_request_left_too_soon() {
+fn the_end_of_input_inside_a_request_is_an_error() {
     for cut in [1, 20, wire::REQUEST.len() - 1] {
         let mut server = Setup::new(Framing::WebSocket).silent_server();
         server.receive(&wire::REQUEST[..cut], 7);
@@ -230,7 +230,7 @@ fn a_peer_that_leaves_in_its_request_left_too_soon() {
 }
 
 #[test]
-fn a_client_takes_no_wrong_answer() {
+fn a_client_rejects_an_invalid_response() {
     let cases = [
         ("101", "200", Error::UpgradeRefused(200)),
         ("101", "503", Error::UpgradeRefused(503)),
@@ -249,9 +249,9 @@ fn a_client_takes_no_wrong_answer() {
             client.start();
             let request = client.take_output();
             client.receive(&response_with(&request, from, to), setup.chunk);
-            client.assert_deaf();
+            client.assert_discarding();
             assert_eq!(client.error(), Some(error), "{to}");
-            assert_eq!(client.output(), request, "a client that is refused says nothing more");
+            assert_eq!(client.output(), request, "a rejected client sends nothing more");
             assert_eq!(client.events(), []);
             client.assert_idle();
         }
@@ -259,7 +259,7 @@ fn a_client_takes_no_wrong_answer() {
 }
 
 #[test]
-fn a_client_that_is_left_waiting_learns_of_it() {
+fn the_end_of_input_inside_a_response_is_an_error() {
     let mut client = Setup::new(Framing::WebSocket).silent_pair().client;
     client.start();
     client.receive_at_once(b"HTTP/1.1 101 ");

@@ -1,9 +1,9 @@
-//! What a service was told, written down so that it can be compared.
+//! The journal of a service: a record of its events, for comparison.
 
 use halloo::proto::{Kind, Message};
 use std::fmt;
 
-/// One thing a service was told: pieces of a message are joined.
+/// One event of a service. The pieces of a message are joined.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Event<'a> {
     Open,
@@ -11,7 +11,7 @@ pub(crate) enum Event<'a> {
     Binary(&'a [u8]),
 }
 
-/// Long payloads are cut short: a failure must stay readable.
+/// Long payloads are abbreviated: a failure must stay readable.
 impl fmt::Debug for Event<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -24,11 +24,11 @@ impl fmt::Debug for Event<'_> {
     }
 }
 
-/// Everything one service was told, in order.
+/// All events of one service, in order.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Journal {
     entries: Vec<Entry>,
-    /// The message that has begun and not ended.
+    /// The message that has started and not ended.
     current: Option<(Kind, Vec<u8>)>,
 }
 
@@ -43,12 +43,12 @@ impl Journal {
         self.entries.push(Entry::Open);
     }
 
-    /// Joins a piece to its message, and checks that pieces begin and end as they should.
+    /// Appends a piece to its message, and checks that `begins` and `ends` are correct.
     pub(crate) fn record(&mut self, message: &Message<'_>) {
         assert_eq!(
             message.begins,
             self.current.is_none(),
-            "one message at a time, each begun once"
+            "one message at a time, and each starts once"
         );
         let (kind, mut payload) = self.current.take().unwrap_or((message.kind, Vec::new()));
         assert_eq!(kind, message.kind, "a message is of one kind");
@@ -60,12 +60,12 @@ impl Journal {
         }
     }
 
-    /// What was told, without a message that has not ended.
+    /// The events so far, without a message that has not ended.
     pub(crate) fn events(&self) -> Vec<Event<'_>> {
         let event = |entry| match entry {
             &Entry::Open => Event::Open,
             Entry::Message(Kind::Text, payload) => {
-                Event::Text(std::str::from_utf8(payload).expect("text is lent when it is valid"))
+                Event::Text(std::str::from_utf8(payload).expect("only valid text is lent"))
             }
             Entry::Message(Kind::Binary, payload) => Event::Binary(payload),
         };
@@ -77,7 +77,7 @@ impl Journal {
         self.current.as_ref().map_or(&[], |(_, payload)| payload)
     }
 
-    /// The payloads of all messages, one after the other.
+    /// The payloads of all messages, concatenated.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let payload = |entry| match entry {
             &Entry::Open => &[][..],

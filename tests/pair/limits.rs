@@ -1,4 +1,4 @@
-//! The largest message: exactly met, exceeded by one, and made of too many fragments.
+//! The limit on messages: reached exactly, exceeded by one byte, and exceeded by many fragments.
 
 use crate::journal::Event::{Binary, Open, Text};
 use crate::pair::Setup;
@@ -27,7 +27,7 @@ fn a_message_may_be_as_large_as_the_limit() {
 }
 
 #[test]
-fn one_byte_more_is_refused_by_its_header() {
+fn one_byte_more_is_rejected_at_the_header() {
     for setup in limited() {
         for first in [TEXT, BINARY, FIRST_BINARY] {
             let frame = wire::masked(first, &[b'x'; LIMIT + 1]);
@@ -35,7 +35,7 @@ fn one_byte_more_is_refused_by_its_header() {
             let mut server = setup.server_given(&frame[..header_bytes]);
             assert_eq!(server.error(), Some(Error::MessageTooBig));
             server.receive(&frame[header_bytes..], setup.chunk);
-            server.assert_deaf();
+            server.assert_discarding();
             assert_eq!(server.frames(), [Frame::close(1009)]);
             assert_eq!(server.events(), [Open]);
             server.assert_idle();
@@ -44,7 +44,7 @@ fn one_byte_more_is_refused_by_its_header() {
 }
 
 #[test]
-fn the_longest_length_there_is_overflows_nothing() {
+fn the_longest_possible_length_does_not_overflow() {
     let header = b"\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0\0\0\0";
     let begun = wire::masked(FIRST_BINARY, b"a");
     let next = b"\x80\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0\0\0\0";
@@ -70,12 +70,12 @@ fn each_fragment_after_the_first_costs_64_bytes() {
     };
     for setup in limited() {
         let server = setup.server_given(&frames(fits).repeat(2));
-        assert_eq!(server.error(), None, "and the next message starts anew");
+        assert_eq!(server.error(), None, "the count restarts with the next message");
         assert_eq!(server.session().messages(), 2);
         let server = setup.server_given(&frames(exceeds));
         assert_eq!(server.error(), Some(Error::MessageTooBig));
         assert_eq!(server.frames().last(), Some(&Frame::close(1009)));
-        assert_eq!(server.frames().len(), 4, "the fragments before it were answered");
+        assert_eq!(server.frames().len(), 4, "the fragments before it were echoed");
     }
 }
 

@@ -1,11 +1,11 @@
-//! Newline-delimited messages: the terminator stays, the end of input ends the last one.
+//! Line framing: the newline is part of the message, and the end of input ends the last line.
 
 use crate::journal::Event::{Binary, Open};
 use crate::pair::{BEYOND_ONE, Setup};
 use halloo::proto::{Error, Framing, Kind, Message, Outbox, Stage};
 use halloo::service::{Context, Service};
 
-/// Says how long each message was: what an echo cannot show, namely where messages end.
+/// Sends the length of each message. An echo cannot show where messages end.
 struct Measure;
 
 impl Service for Measure {
@@ -19,7 +19,7 @@ fn measuring() -> Setup {
 }
 
 #[test]
-fn the_terminator_stays_in_the_message() {
+fn the_newline_is_part_of_the_message() {
     for setup in Setup::new(Framing::Line).everywhere() {
         let server = setup.server_given(b"one\n\r\n\ntwo\r\n");
         let lines = [Open, Binary(b"one\n"), Binary(b"\r\n"), Binary(b"\n"), Binary(b"two\r\n")];
@@ -31,7 +31,7 @@ fn the_terminator_stays_in_the_message() {
 }
 
 #[test]
-fn a_last_line_without_a_terminator_counts_when_the_input_ends() {
+fn a_last_line_without_a_newline_is_a_message_at_the_end_of_input() {
     for base in [Setup::new(Framing::Line), measuring()] {
         for setup in base.everywhere() {
             let mut server = setup.server_given(b"one\ntwo");
@@ -46,7 +46,7 @@ fn a_last_line_without_a_terminator_counts_when_the_input_ends() {
 }
 
 #[test]
-fn the_end_of_input_behind_a_terminator_is_no_line() {
+fn the_end_of_input_after_a_newline_is_not_a_line() {
     for bytes in [&b""[..], b"one\n"] {
         for setup in measuring().everywhere() {
             let mut server = setup.server_given(bytes);
@@ -60,7 +60,7 @@ fn the_end_of_input_behind_a_terminator_is_no_line() {
 }
 
 #[test]
-fn whole_lines_are_collected_and_measured_once() {
+fn whole_lines_are_assembled_and_measured_once() {
     let long = [vec![b'x'; BEYOND_ONE], b"\n".to_vec()].concat();
     for setup in measuring().everywhere() {
         let mut server = setup.server_given(&[b"one\n\n", &long[..], b"last"].concat());
@@ -85,27 +85,27 @@ fn a_line_is_echoed_before_it_ends_and_never_held() {
 }
 
 #[test]
-fn a_line_may_be_as_long_as_the_limit_and_not_longer() {
+fn a_line_may_be_as_long_as_the_limit_but_not_longer() {
     let limited = Setup { message_bytes_max: 10, ..Setup::new(Framing::Line) };
     for setup in limited.everywhere() {
         let mut server = setup.server_given(b"123456789\n123456789\n");
         assert_eq!(server.error(), None);
         server.receive(b"123456789\n1234567890\nlate\n", setup.chunk);
         assert_eq!(server.error(), Some(Error::MessageTooBig));
-        server.assert_deaf();
-        let answered = b"123456789\n123456789\n123456789\n1234567890";
-        assert_eq!(server.output(), answered, "the same answer wherever it is cut");
+        server.assert_discarding();
+        let echoed = b"123456789\n123456789\n123456789\n1234567890";
+        assert_eq!(server.output(), echoed, "the same output however the input is split");
         assert!(server.session().wants_shutdown());
         server.assert_idle();
     }
 }
 
 #[test]
-fn a_collected_line_that_is_too_long_is_not_answered() {
+fn an_assembled_line_that_is_too_long_has_no_response() {
     for setup in (Setup { message_bytes_max: 10, ..measuring() }).everywhere() {
         let mut server = setup.server_given(b"123456789\n12345678901");
         assert_eq!(server.error(), Some(Error::MessageTooBig));
-        server.assert_deaf();
+        server.assert_discarding();
         assert_eq!(server.output(), b"10;");
         server.assert_idle();
     }

@@ -1,5 +1,5 @@
-//! Two sessions talk to each other in memory, without sockets and without a clock: what is sent, in
-//! which pieces it arrives, and what comes back is all up to the test.
+//! Tests of the protocol: two sessions exchange bytes in memory, without sockets and without a
+//! clock. Each test decides what is sent and in which pieces it arrives.
 
 mod auth;
 mod closing;

@@ -1,4 +1,4 @@
-//! What another implementation makes of the frames of a client.
+//! The oracle: another WebSocket implementation, which receives the same frames from a client.
 
 use std::io::{self, Cursor, Read, Write};
 use tungstenite::error::{Error, ProtocolError};
@@ -6,7 +6,7 @@ use tungstenite::protocol::{Role, WebSocket, WebSocketConfig};
 
 pub(crate) use tungstenite::Message;
 
-/// A connection whose input is known beforehand, and whose output nobody reads.
+/// A connection with fixed input and discarded output.
 struct Memory(Cursor<Vec<u8>>);
 
 impl Read for Memory {
@@ -25,7 +25,8 @@ impl Write for Memory {
     }
 }
 
-/// The messages that it sees, and the rule it found broken. The end of input is none.
+/// The messages that the other implementation receives, and its error. The end of input is not an
+/// error.
 pub(crate) fn receive(bytes: &[u8], message_bytes_max: usize) -> (Vec<Message>, Option<Error>) {
     let limit = Some(message_bytes_max);
     let config = WebSocketConfig::default()

@@ -1,4 +1,4 @@
-//! A client and a server, joined by a pipe in each direction that delivers in chunks.
+//! A client and a server, connected by a pipe in each direction that delivers in chunks.
 
 use crate::endpoint::Endpoint;
 use crate::wire;
@@ -7,23 +7,23 @@ use halloo::proto::deflate::Settings;
 use halloo::proto::{Config, Framing, Limits, Role, Stage};
 use halloo::service::{Discard, Echo, Service};
 
-/// The sizes in which bytes arrive: every cut through a header, odd ones, and all at once. Miri is some
-/// thousand times slower, so there it is one of each kind.
+/// The chunk sizes in which bytes arrive: every split inside a header, odd sizes, and all at once.
+/// Miri is about a thousand times slower, so it tests one of each kind.
 pub(crate) const CHUNKS: &[usize] =
     if cfg!(miri) { &[1, 7, usize::MAX] } else { &[1, 2, 3, 7, 64, 1000, usize::MAX] };
 
-/// The sizes of the buffer: smaller and larger than the long messages of these tests.
+/// The buffer sizes: smaller and larger than the long messages of these tests.
 pub(crate) const CAPACITIES: [usize; 2] =
     if cfg!(miri) { [10 * 1024, 32 * 1024] } else { [16 * 1024, 512 * 1024] };
 
-/// A length beyond the smaller buffer, and one beyond both.
+/// A length that exceeds the smaller buffer, and one that exceeds both.
 pub(crate) const BEYOND_ONE: usize = if cfg!(miri) { 11_000 } else { 70_000 };
 pub(crate) const BEYOND_BOTH: usize = if cfg!(miri) { 33_000 } else { 600_000 };
 
-/// How often a property is tried on other input.
+/// The number of random inputs for each property.
 pub(crate) const TRIES: u32 = if cfg!(miri) { 2 } else { 500 };
 
-/// All that can be chosen about a conversation.
+/// The parameters of a connection.
 #[derive(Clone)]
 pub(crate) struct Setup {
     pub(crate) framing: Framing,
@@ -31,18 +31,18 @@ pub(crate) struct Setup {
     pub(crate) capacity: usize,
     pub(crate) message_bytes_max: u64,
     pub(crate) auth: Option<Auth>,
-    /// What the client answers with, if that is not what the server demands.
+    /// The client's authentication, if it differs from the server's.
     pub(crate) client_auth: Option<Auth>,
-    /// What the server does with messages; the client only notes them.
+    /// The server's service.
     pub(crate) service: fn() -> Box<dyn Service>,
     pub(crate) client_service: fn() -> Box<dyn Service>,
-    /// Whether the client takes messages whole, as one that echoes must.
+    /// Whether the client assembles whole messages, as a client that echoes must.
     pub(crate) client_takes_whole: bool,
     pub(crate) deflate: Option<Settings>,
 }
 
 impl Setup {
-    /// An echo server; everything arrives at once.
+    /// An echo server whose input arrives at once.
     pub(crate) fn new(framing: Framing) -> Self {
         Self {
             framing,
@@ -58,7 +58,7 @@ impl Setup {
         }
     }
 
-    /// The same with every chunk size and every buffer.
+    /// This setup with every chunk size and every buffer size.
     pub(crate) fn everywhere(&self) -> impl Iterator<Item = Self> {
         let with = move |capacity| {
             CHUNKS.iter().map(move |&chunk| Self { chunk, capacity, ..self.clone() })
@@ -66,12 +66,13 @@ impl Setup {
         CAPACITIES.into_iter().flat_map(with)
     }
 
-    /// The same for messages of hundreds of kilobytes, which Miri gets in one piece only.
+    /// As [`everywhere`](Self::everywhere), for messages of hundreds of kilobytes: Miri delivers
+    /// them in one piece only.
     pub(crate) fn everywhere_in_bulk(&self) -> impl Iterator<Item = Self> {
         self.everywhere().filter(|setup| !cfg!(miri) || setup.chunk == usize::MAX)
     }
 
-    /// Both sides, with nothing said yet.
+    /// Both sides, before anything is sent.
     pub(crate) fn silent_pair(&self) -> Pair {
         let mut client = self.config(Role::Client);
         client.offer.target = "/".into();
@@ -94,7 +95,7 @@ impl Setup {
         pair
     }
 
-    /// A server alone, that has not been spoken to.
+    /// A server alone, before any input.
     pub(crate) fn silent_server(&self) -> Endpoint {
         let service = (self.service)();
         let mut config = self.config(Role::Server);
@@ -102,7 +103,7 @@ impl Setup {
         Endpoint::new(config, service, self.capacity)
     }
 
-    /// A server alone, behind the opening handshake.
+    /// A server alone, after the opening handshake.
     pub(crate) fn server(&self) -> Endpoint {
         let mut server = self.silent_server();
         server.start();
@@ -112,7 +113,7 @@ impl Setup {
         server
     }
 
-    /// A server alone that has received these bytes behind the opening handshake.
+    /// A server alone that has received these bytes after the opening handshake.
     pub(crate) fn server_given(&self, bytes: &[u8]) -> Endpoint {
         let mut server = self.server();
         server.receive(bytes, self.chunk);
@@ -135,14 +136,14 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    /// Lets both sides say what is due first, and what follows from it.
+    /// Starts both sides and delivers until neither has more to send.
     pub(crate) fn start(&mut self) {
         self.client.start();
         self.server.start();
         self.run();
     }
 
-    /// Delivers in both directions until both sides have nothing more to say.
+    /// Delivers in both directions until neither side has more to send.
     pub(crate) fn run(&mut self) {
         loop {
             let to_server = self.client.take_output();

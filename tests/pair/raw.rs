@@ -1,4 +1,4 @@
-//! Raw bytes: what one read brings is a message.
+//! Raw framing: the bytes of one read are one message.
 
 use crate::frames::bytes_of;
 use crate::journal::Event::{Binary, Open};
@@ -18,7 +18,7 @@ fn each_read_is_a_message() {
 }
 
 #[test]
-fn nothing_in_the_bytes_means_anything() {
+fn bytes_are_not_interpreted() {
     let bytes = [wire::REQUEST, &wire::masked_close(1000), &bytes_of(BEYOND_ONE), b"\n\n"].concat();
     for setup in Setup::new(Framing::Raw).everywhere() {
         let server = setup.server_given(&bytes);
@@ -31,23 +31,23 @@ fn nothing_in_the_bytes_means_anything() {
 #[test]
 fn the_end_of_input_ends_the_output() {
     for setup in Setup::new(Framing::Raw).everywhere() {
-        let mut server = setup.server_given(b"last words");
+        let mut server = setup.server_given(b"last bytes");
         assert!(!server.session().wants_shutdown());
         server.receive_eof();
-        assert_eq!(server.output(), b"last words");
+        assert_eq!(server.output(), b"last bytes");
         assert!(server.session().wants_shutdown());
         server.assert_idle();
     }
 }
 
 #[test]
-fn after_our_end_nothing_is_answered() {
+fn input_after_our_close_is_discarded() {
     for framing in [Framing::Raw, Framing::Line] {
         for setup in Setup::new(framing).everywhere() {
-            let mut server = setup.server_given(b"answered\n");
+            let mut server = setup.server_given(b"echoed\n");
             server.close(CloseCode::GOING_AWAY);
-            server.assert_deaf();
-            assert_eq!(server.output(), b"answered\n");
+            server.assert_discarding();
+            assert_eq!(server.output(), b"echoed\n");
             assert!(server.session().wants_shutdown());
             server.assert_idle();
         }

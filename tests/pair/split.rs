@@ -2,7 +2,7 @@
 
 use crate::endpoint::Endpoint;
 use crate::pair::{CAPACITIES, Setup, TRIES};
-use crate::streams::{cuts, spoiled, valid};
+use crate::streams::{corrupted, cuts, valid};
 use crate::wire::{self, TEXT};
 use halloo::proto::auth::{Auth, CHALLENGE_BYTES, Encoding, Hash, Key};
 use halloo::proto::{Error, Framing};
@@ -11,7 +11,8 @@ use jiff::civil::date;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// All that can be seen of a session from outside, once it has read everything.
+/// The visible results of a session after all input: output, events, message bytes, error, and
+/// whether it owned heap before the end of input.
 type Outcome = (Vec<u8>, Vec<String>, Vec<u8>, Option<Error>, bool);
 
 fn outcome(mut endpoint: Endpoint, framing: Framing) -> Outcome {
@@ -19,7 +20,7 @@ fn outcome(mut endpoint: Endpoint, framing: Framing) -> Outcome {
     let owns_heap = endpoint.session().heap_bytes() > 0;
     endpoint.receive_eof();
     endpoint.take_output();
-    // Raw bytes know no messages, so only their sequence is compared.
+    // Raw framing has no message boundaries, so only the bytes are compared.
     let events = match framing {
         Framing::Raw => Vec::new(),
         _ => endpoint.events().iter().map(|event| format!("{event:?}")).collect(),
@@ -28,13 +29,13 @@ fn outcome(mut endpoint: Endpoint, framing: Framing) -> Outcome {
     (endpoint.output().to_vec(), events, bytes, endpoint.error(), owns_heap)
 }
 
-/// Holds a server that gets `bytes` whole against one that gets them in pieces, and whose answers are
-/// taken in pieces.
+/// Compares a server that receives `bytes` at once with one that receives them in pieces, and whose
+/// output is written in pieces.
 fn assert_invariant(setup: &Setup, bytes: &[u8], cuts: &[usize]) {
     assert_invariant_from(Setup::server, setup, bytes, cuts);
 }
 
-/// The same, with endpoints that `begin` brought as far as the bytes belong to.
+/// As [`assert_invariant`], with endpoints created by `begin` in the state that `bytes` requires.
 fn assert_invariant_from(
     begin: fn(&Setup) -> Endpoint,
     setup: &Setup,
@@ -51,7 +52,7 @@ fn assert_invariant_from(
         let found = outcome(pieces, setup.framing);
         assert_eq!(found.3, expected.3, "the error");
         assert_eq!(found.1, expected.1, "the events");
-        assert!(found == expected, "the bytes, or what is kept of them");
+        assert!(found == expected, "the output, the message bytes, or the heap");
     }
 }
 
@@ -70,7 +71,7 @@ fn websocket() -> Setup {
     Setup { capacity: CAPACITIES[1], ..Setup::new(Framing::WebSocket) }
 }
 
-/// What a server would send, were it as careless as these clients.
+/// The same frames as a server would send them.
 fn unmasked(frames: &[u8]) -> Vec<u8> {
     let frames = wire::frames(frames).into_iter();
     frames.flat_map(|frame| wire::unmasked(frame.first, &frame.payload)).collect()
@@ -82,11 +83,11 @@ fn demanding(framing: Framing, encoding: Encoding) -> Setup {
     Setup { auth, ..Setup::new(framing) }
 }
 
-/// The right answer to the challenge that such a server begins with.
-fn right_answer(setup: &Setup) -> Vec<u8> {
+/// The correct response to the server's challenge.
+fn correct_response(setup: &Setup) -> Vec<u8> {
     let server = setup.server();
-    let challenge = server.output().last_chunk::<CHALLENGE_BYTES>().expect("it has begun");
-    setup.auth.as_ref().expect("it demands an answer").response(challenge)
+    let challenge = server.output().last_chunk::<CHALLENGE_BYTES>().expect("a challenge was sent");
+    setup.auth.as_ref().expect("the setup demands a response").response(challenge)
 }
 
 fn small() -> impl Strategy<Value = Vec<u8>> {
@@ -97,12 +98,12 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: TRIES, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn of_frames_that_are_echoed(bytes in spoiled(valid()), cuts in cuts()) {
+    fn of_echoed_frames(bytes in corrupted(valid()), cuts in cuts()) {
         assert_invariant(&websocket(), &bytes, &cuts);
     }
 
     #[test]
-    fn of_frames_that_are_collected(bytes in spoiled(valid()), cuts in cuts()) {
+    fn of_assembled_frames(bytes in corrupted(valid()), cuts in cuts()) {
         let service: fn() -> Box<dyn Service> = || {
             Box::new(Timestamp::new(Box::new(|| date(2018, 5, 10).at(22, 0, 19, 0))))
         };
@@ -110,19 +111,19 @@ proptest! {
     }
 
     #[test]
-    fn of_frames_to_a_service_that_closes(bytes in spoiled(valid()), cuts in cuts()) {
+    fn of_frames_to_a_service_that_closes(bytes in corrupted(valid()), cuts in cuts()) {
         let service: fn() -> Box<dyn Service> = || Box::new(CloseAfter::new(2, Echo));
         assert_invariant(&Setup { service, ..websocket() }, &bytes, &cuts);
     }
 
     #[test]
-    fn of_frames_under_a_small_limit(bytes in spoiled(valid()), cuts in cuts()) {
+    fn of_frames_under_a_small_limit(bytes in corrupted(valid()), cuts in cuts()) {
         assert_invariant(&Setup { message_bytes_max: 500, ..websocket() }, &bytes, &cuts);
     }
 
     #[test]
     fn of_frames_to_a_client(
-        bytes in spoiled(valid().prop_map(|frames| unmasked(&frames))),
+        bytes in corrupted(valid().prop_map(|frames| unmasked(&frames))),
         client_takes_whole in any::<bool>(),
         cuts in cuts(),
     ) {
@@ -134,7 +135,7 @@ proptest! {
 
     #[test]
     fn of_requests(
-        request in spoiled(Just(wire::REQUEST.to_vec())),
+        request in corrupted(Just(wire::REQUEST.to_vec())),
         frames in valid(),
         cuts in cuts(),
     ) {
@@ -143,24 +144,24 @@ proptest! {
     }
 
     #[test]
-    fn of_bare_answers(bytes in small(), is_right in any::<bool>(), cuts in cuts()) {
+    fn of_bare_responses(bytes in small(), is_correct in any::<bool>(), cuts in cuts()) {
         for encoding in [Encoding::Raw, Encoding::Hex] {
             let setup = demanding(Framing::Line, encoding);
-            let answer = if is_right { right_answer(&setup) } else { Vec::new() };
-            assert_invariant(&setup, &[answer, bytes.clone()].concat(), &cuts);
+            let response = if is_correct { correct_response(&setup) } else { Vec::new() };
+            assert_invariant(&setup, &[response, bytes.clone()].concat(), &cuts);
         }
     }
 
     #[test]
-    fn of_answers_in_frames(
-        frames in spoiled(valid()),
-        is_right in any::<bool>(),
+    fn of_responses_in_frames(
+        frames in corrupted(valid()),
+        is_correct in any::<bool>(),
         cuts in cuts(),
     ) {
         let setup = demanding(Framing::WebSocket, Encoding::Hex);
-        let answer = wire::masked(TEXT, &right_answer(&setup));
-        let answer = if is_right { answer } else { Vec::new() };
-        assert_invariant(&setup, &[answer, frames].concat(), &cuts);
+        let response = wire::masked(TEXT, &correct_response(&setup));
+        let response = if is_correct { response } else { Vec::new() };
+        assert_invariant(&setup, &[response, frames].concat(), &cuts);
     }
 
     #[test]

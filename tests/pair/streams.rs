@@ -1,11 +1,11 @@
-//! Random streams of client frames, valid ones and spoiled ones.
+//! Random streams of client frames, valid and corrupted.
 
 use crate::pair::BEYOND_ONE;
 use crate::wire::{self, BINARY, CLOSE, LAST, NEXT, PING, PONG, TEXT};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// Longer than a message may be that is collected in the smaller buffer.
+/// The maximum length of a random long message: longer than the smaller buffer.
 const LONG_BYTES_MAX: usize = 2 * BEYOND_ONE;
 
 /// One message or control frame, as the bytes of its frames.
@@ -26,7 +26,7 @@ fn item() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// A message in up to five fragments, cut anywhere, with pings in between.
+/// A message in up to five fragments, split anywhere, with pings in between.
 fn message(kind: u8, payload: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     let cuts = vec((any::<prop::sample::Index>(), any::<bool>()), 0..5);
     (payload, cuts).prop_map(move |(payload, cuts)| {
@@ -49,7 +49,7 @@ fn message(kind: u8, payload: impl Strategy<Value = Vec<u8>>) -> impl Strategy<V
     })
 }
 
-/// Frames that no rule forbids, perhaps with a closing handshake at their end.
+/// Valid frames, possibly followed by a Close frame.
 pub(crate) fn valid() -> impl Strategy<Value = Vec<u8>> {
     let close = prop_oneof![
         2 => Just(Vec::new()),
@@ -59,21 +59,21 @@ pub(crate) fn valid() -> impl Strategy<Value = Vec<u8>> {
     (vec(item(), 0..8), close).prop_map(|(items, close)| [items.concat(), close].concat())
 }
 
-/// What may happen to a stream on the way.
+/// One corruption of a stream.
 #[derive(Debug, Clone)]
-enum Spoil {
+enum Corruption {
     Flip(prop::sample::Index, u8),
     Insert(prop::sample::Index, u8),
     Remove(prop::sample::Index),
     CutOff(prop::sample::Index),
 }
 
-impl Spoil {
+impl Corruption {
     fn apply(&self, bytes: &mut Vec<u8>) {
         if bytes.is_empty() {
             return;
         }
-        // Only the front is damaged, where headers are frequent: in long payloads they are rare.
+        // Only the front is corrupted, where headers are frequent: in long payloads they are rare.
         let place = |index: &prop::sample::Index| index.index(bytes.len().min(2000));
         match self {
             Self::Flip(index, bit) => {
@@ -90,27 +90,27 @@ impl Spoil {
     }
 }
 
-fn spoil() -> impl Strategy<Value = Spoil> {
+fn corruption() -> impl Strategy<Value = Corruption> {
     use prop::sample::Index;
     prop_oneof![
-        4 => (any::<Index>(), any::<u8>()).prop_map(|(index, bit)| Spoil::Flip(index, bit)),
-        1 => (any::<Index>(), any::<u8>()).prop_map(|(index, byte)| Spoil::Insert(index, byte)),
-        1 => any::<Index>().prop_map(Spoil::Remove),
-        1 => any::<Index>().prop_map(Spoil::CutOff),
+        4 => (any::<Index>(), any::<u8>()).prop_map(|(index, bit)| Corruption::Flip(index, bit)),
+        1 => (any::<Index>(), any::<u8>()).prop_map(|(index, byte)| Corruption::Insert(index, byte)),
+        1 => any::<Index>().prop_map(Corruption::Remove),
+        1 => any::<Index>().prop_map(Corruption::CutOff),
     ]
 }
 
-/// Damages any bytes up to three times, or not at all.
-pub(crate) fn spoiled(bytes: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
-    (bytes, vec(spoil(), 0..4)).prop_map(|(mut bytes, spoils)| {
-        for spoil in spoils {
-            spoil.apply(&mut bytes);
+/// Corrupts the bytes up to three times, or not at all.
+pub(crate) fn corrupted(bytes: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
+    (bytes, vec(corruption(), 0..4)).prop_map(|(mut bytes, corruptions)| {
+        for corruption in corruptions {
+            corruption.apply(&mut bytes);
         }
         bytes
     })
 }
 
-/// Sizes in which bytes arrive, over and over.
+/// The sizes of the reads in which bytes arrive; repeated as necessary.
 pub(crate) fn cuts() -> impl Strategy<Value = Vec<usize>> {
     vec(prop_oneof![1..4_usize, 1..200_usize, 1..40_000_usize], 1..20)
 }

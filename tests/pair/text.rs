@@ -1,4 +1,4 @@
-//! Text is UTF-8 wherever it is cut (RFC 6455 §8.1), and what is not fails at the first wrong byte.
+//! Text is UTF-8 however it is split (RFC 6455 §8.1), and invalid text fails at the first bad byte.
 
 use crate::frames::text_of;
 use crate::journal::Event::{Open, Text};
@@ -6,20 +6,22 @@ use crate::pair::Setup;
 use crate::wire::{self, BINARY, FIRST_TEXT, Frame, LAST, NEXT, TEXT};
 use halloo::proto::{Error, Framing};
 
-/// The longest text that is answered as one frame, however it arrives.
+/// The longest text that is echoed as one frame, however it arrives, in bytes.
 const ONE_FRAME_MAX: usize = 256 * 1024;
 
-/// A longer one is answered in fragments of this size.
+/// Longer text is echoed in fragments of this size, in bytes.
 const UNIT: usize = 64 * 1024;
 
-/// Lengths around what one frame is for, and around units beyond; for Miri, the shortest that needs units.
+/// Lengths around the longest frame, and around a multiple of the unit; for Miri, the shortest
+/// length that needs units.
 const LONG_LENGTHS: &[usize] = if cfg!(miri) {
     &[ONE_FRAME_MAX + 1]
 } else {
     &[ONE_FRAME_MAX - 1, ONE_FRAME_MAX, ONE_FRAME_MAX + 1, 6 * UNIT - 1, 6 * UNIT, 6 * UNIT + 1]
 };
 
-/// The corners of RFC 3629: overlong forms, surrogates, beyond U+10FFFF, bytes that never occur.
+/// The corner cases of RFC 3629: overlong forms, surrogates, code points beyond U+10FFFF, and bytes
+/// that never occur.
 const NOT_UTF8: [&[u8]; 9] = [
     b"\x80",
     b"\xc0\x80",
@@ -33,7 +35,7 @@ const NOT_UTF8: [&[u8]; 9] = [
 ];
 
 #[test]
-fn a_code_point_may_be_cut_across_fragments_and_chunks() {
+fn a_code_point_may_be_split_across_fragments_and_chunks() {
     let text = "aß水🎉 芝麻开门 \u{10ffff}";
     for setup in Setup::new(Framing::WebSocket).everywhere() {
         for cut in 0..=text.len() {
@@ -66,13 +68,13 @@ fn each_byte_of_a_text_may_be_a_fragment() {
 }
 
 #[test]
-fn what_is_not_utf8_is_answered_by_1007_and_nothing_else() {
+fn invalid_utf8_causes_a_close_with_1007_and_nothing_else() {
     for setup in Setup::new(Framing::WebSocket).everywhere() {
         for payload in NOT_UTF8 {
             let mut server = setup.server_given(&wire::masked(TEXT, payload));
             assert_eq!(server.error(), Some(Error::InvalidUtf8), "{payload:?}");
             assert_eq!(server.events(), [Open]);
-            server.assert_deaf();
+            server.assert_discarding();
             assert_eq!(server.frames(), [Frame::close(1007)]);
         }
     }
@@ -106,7 +108,7 @@ fn the_next_text_does_not_inherit_half_a_code_point() {
 }
 
 #[test]
-fn binary_is_not_looked_at() {
+fn binary_is_not_validated() {
     for setup in Setup::new(Framing::WebSocket).everywhere() {
         for payload in NOT_UTF8 {
             let server = setup.server_given(&wire::masked(BINARY, payload));
@@ -116,7 +118,7 @@ fn binary_is_not_looked_at() {
 }
 
 #[test]
-fn it_fails_before_the_frame_is_complete() {
+fn invalid_text_fails_before_the_frame_is_complete() {
     for setup in Setup::new(Framing::WebSocket).everywhere() {
         let frame = wire::masked(TEXT, &[b"good \xff".as_slice(), &[b'a'; 1000]].concat());
         let header_and_bad_byte = 4 + 4 + 6;
@@ -125,14 +127,14 @@ fn it_fails_before_the_frame_is_complete() {
         server.receive(&frame[header_and_bad_byte - 1..header_and_bad_byte], setup.chunk);
         assert_eq!(server.error(), Some(Error::InvalidUtf8));
         assert_eq!(server.frames(), [Frame::close(1007)]);
-        server.assert_deaf();
+        server.assert_discarding();
         server.assert_idle();
     }
 }
 
 #[test]
-fn it_fails_at_the_byte_that_no_continuation_can_save() {
-    // F4 may be followed by 80..=8F only: the second byte is already too much.
+fn invalid_text_fails_at_the_first_byte_without_a_valid_continuation() {
+    // F4 may only be followed by 80..=8F: the second byte is already invalid.
     for setup in Setup::new(Framing::WebSocket).everywhere() {
         let frames =
             [wire::masked(FIRST_TEXT, b"\xf4"), wire::masked(LAST | NEXT, b"\x90\x80\x80")];
@@ -144,7 +146,7 @@ fn it_fails_at_the_byte_that_no_continuation_can_save() {
 }
 
 #[test]
-fn a_long_text_frame_is_answered_in_fragments() {
+fn a_long_text_frame_is_echoed_in_fragments() {
     for &len in LONG_LENGTHS {
         let text = text_of(len);
         let unit = if len > ONE_FRAME_MAX { UNIT } else { len };
@@ -176,12 +178,12 @@ fn a_long_text_may_fail_between_its_units() {
 }
 
 #[test]
-fn a_text_holds_no_more_than_a_unit() {
+fn a_long_text_holds_at_most_one_unit() {
     let setup = Setup::new(Framing::WebSocket);
     let mut server = setup.server();
     for read in wire::masked(TEXT, &[b'a'; 1024 * 1024]).chunks(1000) {
         server.receive_at_once(read);
-        // A growing vector may have twice the room it needs.
+        // A growing vector may have twice the capacity that it needs.
         assert!(server.session().heap_bytes() < 2 * (UNIT + 1000));
     }
     server.assert_idle();

@@ -1,11 +1,11 @@
-//! Every rule of the open WebSocket that a peer can break: the close code it is told, and silence after.
+//! Every rule that a peer can break on an open WebSocket: the close code, and no output after it.
 
 use crate::journal::Event::Open;
 use crate::pair::Setup;
 use crate::wire::{self, CLOSE, FIRST_BINARY, FIRST_TEXT, Frame, LAST, NEXT, PING, TEXT};
 use halloo::proto::{CloseCode, Error, Framing, Stage};
 
-/// What a client may not send: the bytes, and the rule they break.
+/// Violations by a client: the bytes, and the rule that they break.
 fn by_a_client() -> Vec<(Vec<u8>, Error)> {
     let continued = wire::masked(FIRST_TEXT, b"a");
     let mut cases = vec![
@@ -44,7 +44,7 @@ fn by_a_client() -> Vec<(Vec<u8>, Error)> {
     cases
 }
 
-/// What RFC 6455 §7.4.1 says that the peer is told, stated here a second time.
+/// The close code according to RFC 6455 §7.4.1, independent of the crate.
 fn expected_code(error: Error) -> u16 {
     match error {
         Error::InvalidUtf8 => 1007,
@@ -60,7 +60,7 @@ fn each_violation_of_a_client_has_its_error_and_its_code() {
             let mut server = setup.server_given(&bytes);
             assert_eq!(server.error(), Some(error), "{}", bytes.escape_ascii());
             assert_eq!(server.events(), [Open]);
-            server.assert_deaf();
+            server.assert_discarding();
             assert_eq!(server.frames().last(), Some(&Frame::close(expected_code(error))));
             assert!(server.session().wants_shutdown());
             server.assert_idle();
@@ -69,7 +69,7 @@ fn each_violation_of_a_client_has_its_error_and_its_code() {
 }
 
 #[test]
-fn what_was_right_before_a_violation_is_answered_before_it() {
+fn valid_frames_before_a_violation_are_echoed() {
     for setup in Setup::new(Framing::WebSocket).everywhere() {
         for (bytes, error) in by_a_client() {
             let frames = [wire::masked(TEXT, b"good"), wire::masked(PING, b"too"), bytes].concat();
@@ -82,7 +82,7 @@ fn what_was_right_before_a_violation_is_answered_before_it() {
 }
 
 #[test]
-fn a_header_is_refused_as_soon_as_it_shows() {
+fn an_invalid_header_is_rejected_at_the_byte_that_proves_it() {
     let setup = Setup::new(Framing::WebSocket);
     for (bytes, error) in [
         (&b"\xc1\x80"[..], Error::ReservedBits),
@@ -98,7 +98,7 @@ fn a_header_is_refused_as_soon_as_it_shows() {
 }
 
 #[test]
-fn a_server_breaks_rules_too() {
+fn a_client_rejects_violations_by_a_server() {
     let cases = [
         (wire::masked(TEXT, b"a"), Error::MaskUnexpected),
         (wire::masked(PING, b""), Error::MaskUnexpected),
@@ -120,7 +120,7 @@ fn a_server_breaks_rules_too() {
             assert_eq!(pair.client.events(), [Open]);
             assert_eq!(pair.client.frames(), [Frame::close(expected_code(*error))]);
             assert_eq!(pair.server.frames().last(), Some(&Frame::close(expected_code(*error))));
-            pair.client.assert_deaf();
+            pair.client.assert_discarding();
             pair.assert_idle();
         }
     }
@@ -133,7 +133,7 @@ fn a_close_frame_may_not_cut_into_a_frame_that_is_half_echoed() {
         let mut server = setup.server_given(&frame[..500]);
         let sent = server.output().len();
         server.close(CloseCode::GOING_AWAY);
-        assert_eq!(server.output().len(), sent, "it would be taken for payload");
+        assert_eq!(server.output().len(), sent, "a Close here would be taken for payload");
         assert_eq!(server.stage(), Stage::Closing);
         assert!(server.session().wants_shutdown());
     }
@@ -156,11 +156,11 @@ fn the_end_of_input_without_a_close_frame_is_abnormal() {
 }
 
 #[test]
-fn a_deadline_is_told_with_its_code() {
+fn an_expired_deadline_has_its_close_code() {
     for setup in Setup::new(Framing::WebSocket).everywhere() {
         let mut server = setup.server();
         server.time_out();
-        server.assert_deaf();
+        server.assert_discarding();
         assert_eq!(server.frames(), [Frame::close(1001)]);
     }
 }

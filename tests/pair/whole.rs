@@ -1,4 +1,4 @@
-//! A service that needs whole messages has them collected, in every framing.
+//! Messages are assembled for a service that needs whole messages, in every framing.
 
 use crate::frames::{bytes_of, text_of};
 use crate::journal::Event::{Binary, Open, Text};
@@ -8,7 +8,7 @@ use halloo::proto::{Error, Framing};
 use halloo::service::{Service, Timestamp};
 use jiff::civil::date;
 
-/// The edges of the three forms of a length, with the stamp and without.
+/// The boundaries between the three forms of a length, with the stamp and without.
 const LENGTHS: &[usize] = if cfg!(miri) {
     &[0, 1, 98, 99, 125, 126, BEYOND_ONE]
 } else {
@@ -30,7 +30,7 @@ fn stamped(message: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn messages_of_every_length_come_back_behind_one_stamp() {
+fn messages_of_every_length_come_back_with_one_stamp() {
     for setup in stamping(Framing::WebSocket).everywhere() {
         for &len in LENGTHS.iter().filter(|&&len| setup.chunk >= 7 || len < 1000) {
             let (text, bytes) = (text_of(len), bytes_of(len));
@@ -47,7 +47,7 @@ fn messages_of_every_length_come_back_behind_one_stamp() {
 }
 
 #[test]
-fn a_fragmented_message_is_answered_once_and_whole() {
+fn a_fragmented_message_gets_one_unfragmented_response() {
     let point = "水".as_bytes();
     let frames = [
         wire::masked(FIRST_TEXT, &point[..1]),
@@ -72,7 +72,7 @@ fn a_fragmented_message_is_answered_once_and_whole() {
 }
 
 #[test]
-fn a_text_of_several_units_in_several_fragments_is_still_one_message() {
+fn a_text_of_several_units_in_several_fragments_is_one_message() {
     let text = text_of(300_000);
     let (first, last) = text.as_bytes().split_at(100_001);
     let frames = [wire::masked(FIRST_TEXT, first), wire::masked(LAST | NEXT, last)].concat();
@@ -85,7 +85,7 @@ fn a_text_of_several_units_in_several_fragments_is_still_one_message() {
 }
 
 #[test]
-fn collected_text_fails_as_early_as_streamed_text() {
+fn assembled_text_fails_as_early_as_streamed_text() {
     let frame = wire::masked(TEXT, &[b"good \xff".as_slice(), &[b'a'; 1000]].concat());
     for setup in stamping(Framing::WebSocket).everywhere() {
         let server = setup.server_given(&frame[..14]);
@@ -96,12 +96,12 @@ fn collected_text_fails_as_early_as_streamed_text() {
 }
 
 #[test]
-fn a_collected_message_is_bounded_by_the_limit() {
+fn an_assembled_message_has_the_limit() {
     let limited = Setup { message_bytes_max: 1000, ..stamping(Framing::WebSocket) };
     let frames = [wire::masked(FIRST_BINARY, &[7; 900]), wire::masked(NEXT, &[7; 37])];
     for setup in limited.everywhere() {
         let mut server = setup.server_given(&frames.concat());
-        server.assert_deaf();
+        server.assert_discarding();
         assert_eq!(server.error(), Some(Error::MessageTooBig));
         assert_eq!(server.frames(), [Frame::close(1009)]);
         server.assert_idle();
@@ -109,7 +109,7 @@ fn a_collected_message_is_bounded_by_the_limit() {
 }
 
 #[test]
-fn a_close_drops_what_was_collected() {
+fn a_close_drops_a_partially_assembled_message() {
     let frames = [wire::masked(FIRST_BINARY, &[7; 900]), wire::masked_close(1000)];
     for setup in stamping(Framing::WebSocket).everywhere() {
         let server = setup.server_given(&frames.concat());
@@ -141,7 +141,7 @@ fn each_read_of_raw_bytes_gets_a_stamp_of_its_own() {
 }
 
 #[test]
-fn a_client_sees_the_stamp() {
+fn a_client_receives_the_stamp() {
     for framing in [Framing::WebSocket, Framing::Line] {
         for setup in stamping(framing).everywhere() {
             let mut pair = setup.pair();

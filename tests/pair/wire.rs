@@ -1,4 +1,4 @@
-//! Frames as bytes (RFC 6455 §5.2), written and read here a second time, independently of the crate.
+//! Frames as bytes (RFC 6455 §5.2): a second encoder and parser, independent of the crate.
 
 use std::fmt;
 
@@ -13,15 +13,15 @@ pub(crate) const FIRST_BINARY: u8 = 0x02;
 pub(crate) const NEXT: u8 = 0x00;
 pub(crate) const LAST: u8 = 0x80;
 
-/// The key of every frame that a test masks: the one of the examples in RFC 6455 §5.7.
+/// The key of every frame that a test masks, from the examples in RFC 6455 §5.7.
 pub(crate) const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-/// A good upgrade request.
+/// A valid upgrade request.
 pub(crate) const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: halloo.test\r\n\
     Upgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
-/// The good upgrade request with these fields behind its own, each with its line end.
+/// The valid upgrade request with additional fields, each with its line end.
 pub(crate) fn request_with(fields: &str) -> Vec<u8> {
     let lines = REQUEST.strip_suffix(b"\r\n").expect("a request ends with an empty line");
     [lines, fields.as_bytes(), b"\r\n"].concat()
@@ -44,7 +44,7 @@ impl Frame {
     }
 }
 
-/// Long payloads are cut short: a failure must stay readable.
+/// Long payloads are abbreviated: a failure must stay readable.
 impl fmt::Debug for Frame {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = &self.payload[..self.payload.len().min(32)];
@@ -53,7 +53,7 @@ impl fmt::Debug for Frame {
     }
 }
 
-/// The flags, the payload length in its shortest form, and no masking key.
+/// A frame header with the payload length in its shortest form, without a masking key.
 pub(crate) fn header(first: u8, mask_bit: u8, len: usize) -> Vec<u8> {
     let mut header = vec![first];
     match len {
@@ -90,7 +90,7 @@ pub(crate) fn masked_close(code: u16) -> Vec<u8> {
     masked(CLOSE, &code.to_be_bytes())
 }
 
-/// Reads whole frames of either side; lengths must be in their shortest form.
+/// Parses complete frames of either side; lengths must be in their shortest form.
 pub(crate) fn frames(mut bytes: &[u8]) -> Vec<Frame> {
     let mut frames = Vec::new();
     while let [first, second, rest @ ..] = bytes {
@@ -112,8 +112,8 @@ pub(crate) fn frames(mut bytes: &[u8]) -> Vec<Frame> {
     frames
 }
 
-/// What follows the first empty line.
-pub(crate) fn behind_head(bytes: &[u8]) -> &[u8] {
+/// The bytes after the first empty line.
+pub(crate) fn after_head(bytes: &[u8]) -> &[u8] {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
     &bytes[end.expect("a head ends with an empty line") + 4..]
 }
@@ -123,7 +123,7 @@ fn number(bytes: &[u8]) -> usize {
 }
 
 #[test]
-fn the_examples_of_section_5_7() {
+fn examples_of_section_5_7() {
     assert_eq!(unmasked(TEXT, b"Hello"), b"\x81\x05Hello");
     let hello = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
     assert_eq!(masked(TEXT, b"Hello"), hello);

@@ -78,7 +78,7 @@ fn who_says_nothing_locks_nobody_out() {
     assert!(!server.stderr_so_far().contains("turned away"), "{}", server.stderr_so_far());
     let silent: Vec<Client> = (0..200).map(|_| Client::connect(websocket)).collect();
     server.wait_for_logs("connected", 50);
-    let log = server.wait_for_logs("turned away: too many connections that are not let in", 160);
+    let log = server.wait_for_logs("turned away: too many unauthenticated connections", 160);
     let entering = log.matches(" connected ").count() - friends.len();
     println!("{entering} of 200 silent clients have a place");
     // By chance, some of those between the two limits: all twenty, or none, would take a miracle.

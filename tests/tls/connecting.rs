@@ -32,7 +32,10 @@ fn a_certificate_must_be_for_the_server_and_for_today() {
     };
     refuse(&authority.issue("halloo.test"), "the peer's certificate is for another name");
     refuse(&authority.issue_expired("127.0.0.1"), "the peer's certificate has expired");
-    refuse(&authority.issue_as_authority("127.0.0.1"), "the peer's certificate is an authority's");
+    refuse(
+        &authority.issue_as_authority("127.0.0.1"),
+        "the peer's certificate is a CA certificate",
+    );
 
     let server = Server::start(
         &[&authority.issue("localhost").flags()[..], &["tls://127.0.0.1:0"]].concat(),

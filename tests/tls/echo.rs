@@ -4,7 +4,7 @@ use super::authority::Authority;
 use super::client::Client;
 use super::stream::{Stream, VERSIONS, config, config_of, tcp};
 use super::support::{Program, python};
-use super::wire::{BINARY, REQUEST, behind_head, frames, masked, unmasked};
+use super::wire::{BINARY, REQUEST, after_head, frames, masked, unmasked};
 use super::{ALL_FRAMINGS, serve};
 use hmac::{Hmac, KeyInit, Mac};
 use rustls::{AlertDescription, Error};
@@ -164,7 +164,7 @@ fn a_request_and_its_first_message_in_one_record() {
     let mut client = Client::connect(server.url());
     client.write(&[REQUEST, &masked(BINARY, b"early"), &super::wire::masked_close(1000)].concat());
     let heard = client.rest();
-    let heard = frames(behind_head(&heard));
+    let heard = frames(after_head(&heard));
     assert_eq!(heard[0], frames(&unmasked(BINARY, b"early"))[0]);
     assert_eq!(heard[1].close_code(), Some(1000));
 }

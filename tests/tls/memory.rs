@@ -76,8 +76,7 @@ fn the_limit_of_memory_holds_for_those_who_do_not_read() {
     let process = process_of(&server);
     let before = process.memory_kib();
     let clients: Vec<Client> = (0..CLIENTS).map(|_| Client::connect(server.url())).collect();
-    let log =
-        server.wait_for_logs("ended: the server is out of memory for its peers", CLIENTS - 16);
+    let log = server.wait_for_logs("ended: the server's memory limit is reached", CLIENTS - 16);
     let grown = process.memory_kib() - before;
     println!("{CLIENTS} that do not read, within 1 MiB: {grown} KiB more");
     assert!(grown < 3 * 1024, "{grown} KiB");
@@ -107,7 +106,7 @@ fn the_limit_of_memory_holds_for_half_a_handshake() {
         })
         .collect();
     // Not each of them has a line in the log.
-    server.wait_for_log("ended: the server is out of memory for its peers");
+    server.wait_for_log("ended: the server's memory limit is reached");
     assert!(process_of(&server).settles(|it| it.descriptors() < 200), "most are ended");
     let most_mib = process_of(&server).memory_kib_max() / 1024;
     println!("{CLIENTS} halves of a handshake, within 8 MiB: {most_mib} MiB at most");
@@ -132,7 +131,7 @@ fn half_a_record_is_a_message_in_progress() {
             client
         })
         .collect();
-    server.wait_for_logs("ended: the server is out of memory for its peers", CLIENTS / 4);
+    server.wait_for_logs("ended: the server's memory limit is reached", CLIENTS / 4);
     let log = server.wait_for_logs("ended: ", CLIENTS);
     assert!(log.contains("no message for too long"), "{log}");
     drop(begun);

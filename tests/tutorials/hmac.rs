@@ -6,7 +6,7 @@ use crate::support::{
 
 const KEY: &str = "老衲洗头用飘柔";
 const OTHER_KEY: &str = "芝麻开门";
-const WRONG: &str = "the answer to the challenge is wrong";
+const WRONG: &str = "the response to the challenge is wrong";
 const RIGHT: &str = "authenticated";
 
 /// `halloo serve` for row 3: it says what it thinks of the answer, and closes.

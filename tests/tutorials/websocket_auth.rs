@@ -30,15 +30,15 @@ fn row_8_right_answers_open_the_echo() {
 fn row_8_wrong_answers_close_with_1008() {
     let key = KeyFile::new(KEY);
     let wrong_answers = [
-        ("wrong-raw", "the answer to the challenge is wrong"),
-        ("wrong-hex", "the answer to the challenge is wrong"),
-        ("short-raw", "the answer to the challenge has the wrong length"),
-        ("short-hex", "the answer to the challenge has the wrong length"),
-        ("long-raw", "the answer to the challenge has the wrong length"),
-        ("long-hex", "the answer to the challenge has the wrong length"),
-        ("empty", "the answer to the challenge has the wrong length"),
-        ("not-hex", "the answer to the challenge is wrong"),
-        ("hex-in-binary", "the answer to the challenge has the wrong length"),
+        ("wrong-raw", "the response to the challenge is wrong"),
+        ("wrong-hex", "the response to the challenge is wrong"),
+        ("short-raw", "the response to the challenge has the wrong length"),
+        ("short-hex", "the response to the challenge has the wrong length"),
+        ("long-raw", "the response to the challenge has the wrong length"),
+        ("long-hex", "the response to the challenge has the wrong length"),
+        ("empty", "the response to the challenge has the wrong length"),
+        ("not-hex", "the response to the challenge is wrong"),
+        ("hex-in-binary", "the response to the challenge has the wrong length"),
     ];
     for hash in ["md5", "sha256"] {
         for (manner, reason) in wrong_answers {
@@ -65,5 +65,5 @@ fn row_8_a_wrong_key_closes_with_1008_in_every_interpreter() {
             assert_eq!(client.stdout, "close 1008\n");
         }
     }
-    server.wait_for_logs("the answer to the challenge is wrong", 2 * pythons().len());
+    server.wait_for_logs("the response to the challenge is wrong", 2 * pythons().len());
 }

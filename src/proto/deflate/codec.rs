@@ -1,4 +1,5 @@
-//! Compressing and decompressing single messages (RFC 7692 §7.2), with state that all connections share.
+//! Compression and decompression of single messages (RFC 7692 §7.2), with state shared by all
+//! connections.
 
 #[cfg(not(feature = "deflate"))]
 pub(crate) use without::Codec;
@@ -12,37 +13,38 @@ mod zlib {
     use crate::proto::send_buffer::SendBuffer;
     use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
-    /// 7.2.2: what a sender removes from the end of a message, and a receiver appends.
+    /// 7.2.1 and 7.2.2: the bytes that a sender removes from the end of a message, and that a
+    /// receiver appends.
     const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
-    /// A final, empty, stored block. Behind a whole message it ends the stream; inside of anything that
-    /// is cut short it does not.
+    /// A final, empty, stored block. After a complete message it ends the stream; inside a
+    /// truncated one it does not.
     const PROBE: [u8; 5] = [0x01, 0x00, 0x00, 0xff, 0xff];
 
     /// The largest window: 2^15 bytes (RFC 1951 §2).
     const WINDOW_BYTES: usize = 1 << 15;
 
-    /// Output space that is made at once: 16 KiB.
+    /// Output space reserved at a time: 16 KiB.
     const OUTPUT_BYTES: usize = 16 * 1024;
 
-    /// Output space that is kept between messages: 256 KiB. Larger output gets pages of its own, which go back to
-    /// the system with it.
+    /// Output space kept between messages: 256 KiB. Larger output gets its own pages, which are
+    /// returned to the system with it.
     const OUTPUT_BYTES_KEPT: usize = 256 * 1024;
 
-    /// The fastest level: an echo server is not asked for the smallest answer.
+    /// The fastest level: for an echo server, speed matters more than size.
     const LEVEL: u32 = 1;
 
-    /// The smallest window zlib compresses with.
+    /// The smallest window that zlib compresses with, in bits.
     const WINDOW_BITS_MIN: u8 = 9;
 
-    /// One decompressor and a compressor for each size of window, made when they are first needed.
+    /// One decompressor, and one compressor per window size, created on first use.
     #[derive(Debug, Default)]
     pub(crate) struct Codec {
         inflater: Option<Decompress>,
         deflaters: [Option<Compress>; 7],
-        /// Where a message is compressed to; kept from one to the next.
+        /// The output buffer for compression, reused from message to message.
         output: SendBuffer,
-        /// Bytes that were compressed, and bytes that came out of decompressing, in this batch.
+        /// Bytes of compressor input plus bytes of decompressor output, in this batch.
         work: usize,
     }
 
@@ -50,8 +52,9 @@ mod zlib {
         /// Decompresses one message.
         ///
         /// # Errors
-        /// [`Error::MessageTooBig`] as soon as the output passes `limit`, [`Error::MemoryExhausted`] as soon
-        /// as it needs more than `room`, [`Error::DeflateInvalid`].
+        /// [`Error::MessageTooBig`] as soon as the output exceeds `limit` bytes,
+        /// [`Error::MemoryExhausted`] as soon as it needs more than `room` bytes,
+        /// [`Error::DeflateInvalid`].
         pub(crate) fn inflate(
             &mut self,
             message: &[u8],
@@ -68,23 +71,23 @@ mod zlib {
             result.map(|()| stream.output)
         }
 
-        /// Begins to count anew what is done.
+        /// Resets the count of [`work`](Self::work).
         #[inline]
-        pub(crate) fn forget_work(&mut self) {
+        pub(crate) fn reset_work(&mut self) {
             self.work = 0;
         }
 
-        /// How much was compressed and decompressed, in bytes.
+        /// Bytes compressed plus bytes decompressed in this batch.
         #[inline]
         pub(crate) fn work(&self) -> usize {
             self.work
         }
 
-        /// Compresses one message with a window of so many bits, if that can be done. Give the result
-        /// back with [`reuse`](Self::reuse).
+        /// Compresses one message with a window of `window_bits` bits; `None` if that is not
+        /// possible. Return the result with [`reuse`](Self::reuse).
         ///
         /// # Errors
-        /// [`Error::MemoryExhausted`] if the result needs more than `room`.
+        /// [`Error::MemoryExhausted`] if the result needs more than `room` bytes.
         pub(crate) fn deflate(
             &mut self,
             parts: &[&[u8]],
@@ -93,7 +96,8 @@ mod zlib {
             room: usize,
         ) -> Result<Option<SendBuffer>, Error> {
             let bytes: usize = parts.iter().map(|part| part.len()).sum();
-            // zlib has no window of 8 bits. Without history, what is no longer than it needs no more.
+            // zlib has no window of 8 bits (256 bytes). A message no longer than that, without
+            // history, cannot refer back further, so a larger window does no harm.
             let fits = window_bits >= WINDOW_BITS_MIN || (bytes <= 256 && history.is_none());
             if !fits {
                 return Ok(None);
@@ -121,30 +125,30 @@ mod zlib {
             Ok(Some(output))
         }
 
-        /// Keeps the space of a message that was sent for the next one, unless it is large.
+        /// Keeps the buffer of a sent message for the next one, unless the buffer is large.
         pub(crate) fn reuse(&mut self, mut output: SendBuffer) {
             output.clear(OUTPUT_BYTES_KEPT);
             self.output = output;
         }
     }
 
-    /// One message on its way out.
+    /// The decompression of one message.
     struct Stream<'a> {
         inflater: &'a mut Decompress,
         history: &'a [u8],
         limit: usize,
         room: usize,
         output: SendBuffer,
-        /// The stream has ended, or has not begun. 7.2.3.4: a block with BFINAL ends the stream, but not
-        /// the message; what follows may still refer to what came before.
+        /// The stream has ended, or has not started. 7.2.3.4: a block with BFINAL ends the stream,
+        /// but not the message; the next stream may still refer to the data before it.
         ended: bool,
     }
 
     impl Stream<'_> {
         fn inflate_all(&mut self, message: &[u8]) -> Result<(), Error> {
             self.inflate(message)?;
-            // A sender whose last block has BFINAL may leave out the empty one behind it, and some send
-            // an empty message as nothing at all, since zlib has nothing to flush for it.
+            // A sender whose last block has BFINAL may omit the empty block after it, and some send
+            // an empty message as zero bytes, because zlib has nothing to flush for it.
             if !self.ended {
                 self.inflate(&TAIL)?;
                 self.inflate(&PROBE)?;
@@ -175,7 +179,7 @@ mod zlib {
             self.refer_to(&[older, newer].concat())
         }
 
-        /// Lets what follows refer to these bytes.
+        /// Sets the data that the next stream may refer to.
         fn refer_to(&mut self, window: &[u8]) -> Result<(), Error> {
             if !window.is_empty() {
                 self.inflater.set_dictionary(window).map_err(|_| Error::DeflateInvalid)?;
@@ -183,11 +187,11 @@ mod zlib {
             Ok(())
         }
 
-        /// Decompresses once; how many bytes of the input that took.
+        /// Decompresses once; returns the number of input bytes consumed.
         fn inflate_some(&mut self, input: &[u8]) -> Result<usize, Error> {
             let filled = self.output.len();
-            // The space doubles here, and must not double once more behind the limit, or the room. One byte past
-            // the limit is enough to find out that it is passed.
+            // The output space doubles each time, but must not double past the limit or the room.
+            // One byte past the limit is enough to detect that it is exceeded.
             let allowed = (self.limit - filled).saturating_add(1);
             let room = self.room.saturating_sub(filled);
             let doubled = OUTPUT_BYTES.max(filled);
@@ -220,7 +224,7 @@ mod zlib {
         }
     }
 
-    /// Compresses all of `input`, or with `Sync` all that is still inside.
+    /// Compresses all of `input`; with `Sync`, also flushes the compressor's pending output.
     fn deflate_all(
         deflater: &mut Compress,
         mut input: &[u8],
@@ -244,10 +248,10 @@ mod zlib {
                     (status, *len < pages.len())
                 }
             };
-            // Anything can be compressed; only a stream that has ended takes no more.
+            // Any data can be compressed; only a stream that has ended accepts no more.
             status.map_err(|_| Error::DeflateInvalid)?;
             input = &input[(deflater.total_in() - before) as usize..];
-            // Room that is left over means that nothing more wants to come out.
+            // Unused output space means that the compressor has no more output.
             if input.is_empty() && has_space {
                 return Ok(());
             }
@@ -258,7 +262,8 @@ mod zlib {
     mod tests {
         use super::*;
 
-        /// What the limit is tried on, and the lengths of texts; Miri takes microseconds for each byte.
+        /// The size of the bomb and the lengths of the texts; Miri takes microseconds for each
+        /// byte.
         const BOMB_BYTES: usize = if cfg!(miri) { 1 << 12 } else { 1 << 20 };
         const NUMBERS: u32 = if cfg!(miri) { 200 } else { 5_000 };
         const LENGTHS: &[u32] =
@@ -266,7 +271,7 @@ mod zlib {
 
         const HELLO: [u8; 7] = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
 
-        /// Room for anything.
+        /// No memory limit.
         const ROOM: usize = usize::MAX;
 
         fn inflate(message: &[u8]) -> Result<Vec<u8>, Error> {
@@ -295,7 +300,7 @@ mod zlib {
         }
 
         #[test]
-        fn what_is_cut_short_or_nonsense_is_refused() {
+        fn truncated_or_invalid_input_is_rejected() {
             let mut codec = Codec::default();
             let text: Vec<u8> = (0..NUMBERS).flat_map(|i| (i * i).to_le_bytes()).collect();
             let whole = deflate(&mut codec, &text, 15).unwrap();
@@ -307,7 +312,7 @@ mod zlib {
         }
 
         #[test]
-        fn the_limit_is_on_the_output_to_the_byte() {
+        fn the_limit_applies_to_the_output_to_the_byte() {
             let mut codec = Codec::default();
             let bomb = deflate(&mut codec, &vec![0; BOMB_BYTES], 15).unwrap();
             assert!(bomb.len() < BOMB_BYTES / 32);
@@ -321,7 +326,7 @@ mod zlib {
         }
 
         #[test]
-        fn what_is_compressed_is_decompressed_at_every_window_and_with_history() {
+        fn messages_round_trip_at_every_window_and_with_history() {
             let mut codec = Codec::default();
             let texts: Vec<Vec<u8>> = LENGTHS
                 .iter()
@@ -355,7 +360,7 @@ mod without {
     use crate::proto::error::Error;
     use crate::proto::send_buffer::SendBuffer;
 
-    /// Stands in where compression is not built in, and is never agreed on.
+    /// The replacement in builds without compression, where the extension is never negotiated.
     #[derive(Debug, Default)]
     pub(crate) struct Codec(());
 
@@ -370,7 +375,7 @@ mod without {
             Err(Error::DeflateInvalid)
         }
 
-        pub(crate) fn forget_work(&mut self) {}
+        pub(crate) fn reset_work(&mut self) {}
 
         pub(crate) fn work(&self) -> usize {
             0

@@ -1,9 +1,9 @@
-//! permessage-deflate (RFC 7692): what was agreed on, and what a session remembers for it.
+//! permessage-deflate (RFC 7692): the negotiated parameters, and the history that a session keeps.
 //!
-//! Compressing and decompressing state is large, so it belongs to the batch and is shared by all
-//! connections. What makes that possible is that a message is collected before it is
-//! decompressed. With context takeover a session remembers the end of what it sent and received, at most
-//! 32 KiB each, and the shared state begins each message with it.
+//! Compressor and decompressor state is large, so it belongs to the batch and is shared by all
+//! connections. That is possible because a message is assembled before it is decompressed. With
+//! context takeover, a session keeps the last 32 KiB that it sent and the last 32 KiB that it
+//! received, and the shared state is primed with them for each message.
 
 pub(crate) mod codec;
 pub(crate) mod negotiation;
@@ -11,19 +11,21 @@ pub(crate) mod negotiation;
 use super::error::Error;
 use super::send_buffer::SendBuffer;
 
-/// Whether and how a server or client agrees to compress.
+/// The compression settings of a server or client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
-    /// Let messages refer to earlier ones. It compresses better, and costs up to 64 KiB for each
-    /// connection; otherwise each message stands alone.
+    /// Let messages refer to earlier ones. Compresses better, but costs up to 64 KiB per
+    /// connection; otherwise each message is compressed on its own.
     pub context_takeover: bool,
-    /// Messages of fewer bytes go uncompressed, except that an echo is compressed if its message was.
+    /// Messages of fewer bytes are sent uncompressed, except that the echo of a compressed message
+    /// is compressed too.
     pub message_bytes_min: usize,
 }
 
-/// What both sides agreed on, in one byte.
+/// The negotiated parameters, in one byte.
 ///
-/// The low four bits are the window bits of what we send, 8 to 15; 0 means that nothing was agreed on.
+/// The low four bits are the window bits for sending, 8 to 15; 0 means that no extension was
+/// negotiated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Agreement(u8);
 
@@ -56,7 +58,7 @@ impl Agreement {
     }
 }
 
-/// The end of what was sent or received: what later messages may refer to.
+/// The last 32 KiB that were sent or received: the data that later messages may refer to.
 #[derive(Debug, Default)]
 pub(crate) struct History(SendBuffer);
 
@@ -64,10 +66,10 @@ impl History {
     /// The largest window: 2^15 bytes (RFC 1951 §2).
     const BYTES_MAX: usize = 1 << 15;
 
-    /// Adds a message.
+    /// Appends a message.
     ///
     /// # Errors
-    /// [`Error::MemoryExhausted`], and the history is of no more use.
+    /// [`Error::MemoryExhausted`]; the history is then unusable.
     pub(crate) fn extend(&mut self, message: &[u8]) -> Result<(), Error> {
         let kept = message.len().min(Self::BYTES_MAX);
         let dropped = (self.0.len() + kept).saturating_sub(Self::BYTES_MAX);
@@ -89,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_history_is_the_last_32_kib() {
+    fn a_history_keeps_the_last_32_kib() {
         let mut history = History::default();
         history.extend(&[1; 20_000]).unwrap();
         history.extend(&[2; 20_000]).unwrap();

@@ -1,4 +1,4 @@
-//! Agreeing on permessage-deflate (RFC 7692 §5 and §7.1, RFC 6455 §9.1).
+//! Negotiation of permessage-deflate (RFC 7692 §5 and §7.1, RFC 6455 §9.1).
 
 use super::{Agreement, Settings};
 use crate::proto::error::Error;
@@ -8,21 +8,21 @@ const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
 const NAME: &[u8] = b"permessage-deflate";
 const WINDOW_BITS_MAX: u8 = 15;
 
-/// The parameters of one element, each at most once and with a legal value.
+/// The parameters of one list element, each present at most once and with a valid value.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Parameters {
     server_no_context_takeover: bool,
     client_no_context_takeover: bool,
     server_max_window_bits: Option<u8>,
-    /// Outer: whether it is there. Inner: its value, which an offer may leave out.
+    /// Outer: whether the parameter is present. Inner: its value, which an offer may omit.
     client_max_window_bits: Option<Option<u8>>,
 }
 
-/// Takes the first offer that can be accepted: what is agreed on, and the field that says so.
+/// Accepts the first acceptable offer; returns the agreement and the value of the response field.
 ///
 /// # Errors
-/// [`Error::ExtensionsMalformed`] if a field does not conform to the grammar. An offer that is only not
-/// acceptable is declined.
+/// [`Error::ExtensionsMalformed`] if a field does not conform to the grammar. An offer that is
+/// well-formed but not acceptable is declined.
 pub(crate) fn accept(
     head: &Head<'_>,
     settings: Option<Settings>,
@@ -36,7 +36,7 @@ pub(crate) fn accept(
     Ok(accepted)
 }
 
-/// The value a client sends: it understands every limit on its own window.
+/// The value of a client's field. The client accepts any limit on its own window.
 pub(crate) fn offer(settings: Settings) -> &'static str {
     if settings.context_takeover {
         return "permessage-deflate; client_max_window_bits";
@@ -45,7 +45,7 @@ pub(crate) fn offer(settings: Settings) -> &'static str {
      client_max_window_bits"
 }
 
-/// What a server's answer to our [`offer`] agrees on, if anything.
+/// The agreement that a server's response to our [`offer`] establishes, if any.
 ///
 /// # Errors
 /// [`Error::ExtensionsMalformed`], [`Error::ExtensionNotOffered`].
@@ -80,7 +80,7 @@ fn accept_offer(offer: &Parameters, settings: Settings) -> (Agreement, String) {
         field += "; server_no_context_takeover";
     }
     if !receive_takeover {
-        // 7.1.1.2: it may be included whether or not it was offered.
+        // 7.1.1.2: a server may include this parameter whether or not it was offered.
         field += "; client_no_context_takeover";
     }
     if let Some(bits) = offer.server_max_window_bits {
@@ -94,7 +94,7 @@ fn accept_offer(offer: &Parameters, settings: Settings) -> (Agreement, String) {
 /// One element of the list: the name of an extension and its parameters.
 type Element<'a> = (&'a [u8], Vec<(&'a [u8], Option<Vec<u8>>)>);
 
-/// The parameters, if this element is permessage-deflate and they are what RFC 7692 §7.1 defines.
+/// The parameters of this element, if it is permessage-deflate and they conform to RFC 7692 §7.1.
 fn parameters((name, listed): &Element<'_>) -> Option<Parameters> {
     if !name.eq_ignore_ascii_case(NAME) {
         return None;
@@ -179,7 +179,7 @@ fn element<'a>(rest: &mut Scanner<'a>) -> Option<Element<'a>> {
     }
 }
 
-/// What is left of a field value.
+/// The rest of a field value.
 struct Scanner<'a>(&'a [u8]);
 
 impl<'a> Scanner<'a> {
@@ -200,8 +200,8 @@ impl<'a> Scanner<'a> {
         (len > 0).then_some(token)
     }
 
-    /// A token, or one in quotes: RFC 6455 §9.1, "the value after quoted-string unescaping MUST conform to
-    /// the 'token' ABNF".
+    /// A token, or a quoted token: RFC 6455 §9.1, "the value after quoted-string unescaping MUST
+    /// conform to the 'token' ABNF".
     fn value(&mut self) -> Option<Vec<u8>> {
         if !self.take(b'"') {
             return self.token().map(<[u8]>::to_vec);
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn every_legal_offer_is_accepted() {
+    fn every_valid_offer_is_accepted() {
         const BOTH: &str = "server_no_context_takeover; client_no_context_takeover";
         for bits in 8..=15 {
             let offer = format!("permessage-deflate; server_max_window_bits={bits}");
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn an_offer_with_anything_else_is_declined() {
+    fn an_offer_with_an_invalid_parameter_is_declined() {
         for parameter in [
             "server_max_window_bits",
             "server_max_window_bits=7",
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_acceptable_offer_is_taken_whichever_field_it_is_in() {
+    fn the_first_acceptable_offer_wins_in_whichever_field_it_is() {
         let bad = "permessage-deflate; server_max_window_bits=7";
         let good = "permessage-deflate; server_max_window_bits=9";
         let other = "permessage-deflate; server_max_window_bits=10";
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_list_of_extensions_is_an_error() {
+    fn a_malformed_list_of_extensions_is_an_error() {
         for field in ["a;", "a=b", "a; b=", "a; b=\"c", "a; b=\"c d\"", "a b", "\"a\"", "a; b=\"\""]
         {
             assert_eq!(response(&[field], SHARED), Err(Error::ExtensionsMalformed), "{field}");
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_checks_what_the_server_chose() {
+    fn a_client_checks_the_parameters_that_the_server_chose() {
         let confirmed = |field: &str, settings| {
             let text = format!("HTTP/1.1 101 x\r\nSec-WebSocket-Extensions: {field}\r\n\r\n");
             confirm(&Head::parse_response(text.as_bytes()).unwrap(), settings)

@@ -1,8 +1,9 @@
 //! One connection's protocol state, without I/O.
 //!
-//! The caller puts received bytes into a [`Batch`] and calls [`Session::step`] until it says
-//! [`Status::Partial`]; answers collect in the same batch. What is left over, unread or unsent, is handed
-//! back to the session between batches ([`Session::keep`]), and is all the heap it owns.
+//! The caller puts received bytes into a [`Batch`] and calls [`Session::step`] until it returns
+//! [`Status::Partial`]; output accumulates in the same batch. Between batches,
+//! [`Session::keep`] stores the unread input and the unsent output in the session.
+//! A session allocates heap only for unfinished work.
 
 mod opening;
 mod receiving;
@@ -34,14 +35,14 @@ pub struct Session {
     send_state: SendState,
     receiver: Receiver,
     unfinished: Unfinished,
-    /// Whole messages received for the service so far; stops at the largest number.
+    /// Complete messages received for the service so far; saturates.
     messages: u32,
-    /// In the stage Handshake, how far the end of the head was looked for; in the stage Auth, the bytes of
-    /// the frames that came, counting announced ones.
+    /// In the Handshake stage: bytes already searched for the end of the head. In the Auth stage:
+    /// bytes of all frames received, each counted in full once its header is known.
     early_bytes: u16,
-    /// Our first words (request or challenge) are said.
-    is_begun: bool,
-    /// What was agreed on about compression.
+    /// The client's upgrade request is in the output.
+    request_sent: bool,
+    /// The negotiated compression parameters.
     agreement: Agreement,
 }
 
@@ -53,7 +54,7 @@ enum Receiver {
 }
 
 impl Session {
-    /// A session that has neither sent nor received anything.
+    /// Creates a session that has neither sent nor received anything.
     pub fn new(config: Rc<Config>) -> Self {
         let send_state = SendState {
             role: config.role,
@@ -76,18 +77,19 @@ impl Session {
             unfinished: Unfinished::default(),
             messages: 0,
             early_bytes: 0,
-            is_begun: false,
+            request_sent: false,
             agreement: Agreement::default(),
         }
     }
 
-    /// Consumes at most one unit (head, answer, frame, line, read) from the front of `batch`.
+    /// Consumes at most one unit (head, auth response, frame, line, read) from the front of
+    /// `batch`.
     ///
-    /// The first steps need no input: they say what is due first, such as a client's upgrade request.
-    /// `Partial` means that nothing was consumed and nothing was changed.
+    /// The first steps need no input: they write the output that opens the exchange, such as a
+    /// client's upgrade request. `Partial` means that nothing was consumed and nothing was changed.
     ///
     /// # Errors
-    /// The rule the peer broke. Call [`fail`](Self::fail) with it; a session never recovers.
+    /// The rule that the peer broke. Call [`fail`](Self::fail) with it; a session never recovers.
     #[inline]
     pub fn step<'b>(&'b mut self, batch: &'b mut Batch) -> Result<Status<Step<'b>>, Error> {
         match self.send_state.stage {
@@ -98,33 +100,35 @@ impl Session {
         }
     }
 
-    /// Says that the peer will send no more. Call it once, when [`step`](Self::step) is `Partial`.
+    /// Processes the end of input. Call it once, after [`step`](Self::step) returned `Partial`.
+    ///
+    /// On line framing, the returned step may carry a last line without a newline.
     ///
     /// # Errors
-    /// What the end came too early for; then call [`fail`](Self::fail). Otherwise the session is closing,
-    /// and the step may bring a last line.
+    /// The input ended too early: in the middle of the opening handshake, during authentication, or
+    /// on a WebSocket without a Close frame. Call [`fail`](Self::fail) with the error.
     pub fn receive_eof<'b>(&'b mut self, batch: &'b mut Batch) -> Result<Step<'b>, Error> {
         let is_discarding = self.is_discarding();
         match (self.send_state.stage, &mut self.receiver) {
-            (Stage::Handshake, _) if batch.unread().is_empty() => Ok(self.nothing(batch)),
+            (Stage::Handshake, _) if batch.unread().is_empty() => Ok(self.no_event(batch)),
             (Stage::Handshake, _) => Err(Error::HandshakeTruncated),
             (Stage::Auth, _) => Err(Error::AuthTruncated),
             (Stage::Open, Receiver::WebSocket(_)) => Err(Error::ClosedAbnormally),
             (Stage::Open | Stage::Closing, Receiver::Line(line)) if !is_discarding => {
                 match line.finish(&self.unfinished) {
                     Some(piece) => {
-                        let found = self.found(batch, piece)?;
+                        let found = self.finish_piece(batch, piece)?;
                         Ok(Step::new(self, batch, found))
                     }
-                    None => Ok(self.nothing(batch)),
+                    None => Ok(self.no_event(batch)),
                 }
             }
-            _ => Ok(self.nothing(batch)),
+            _ => Ok(self.no_event(batch)),
         }
     }
 
-    /// Queues the last words for an error (an HTTP answer, or a close frame with its code; nothing on
-    /// line and raw framings) and is deaf from then on.
+    /// Queues the Close frame or HTTP response for `error` (nothing on line and raw framings). All
+    /// further input is discarded.
     pub fn fail(&mut self, error: Error, batch: &mut Batch) {
         let is_refusal = self.send_state.stage == Stage::Handshake
             && self.send_state.is_websocket
@@ -148,7 +152,8 @@ impl Session {
         self.forget_received();
     }
 
-    /// Begins to close from our side, with our own reason.
+    /// Starts to close from our side, with `code`; in the Handshake stage, fails with
+    /// [`Error::ServiceUnavailable`] instead.
     pub fn close(&mut self, code: CloseCode, batch: &mut Batch) {
         match self.send_state.stage {
             Stage::Handshake => self.fail(Error::ServiceUnavailable, batch),
@@ -160,33 +165,36 @@ impl Session {
         }
     }
 
-    /// Begins to close after the end of input, when everything was answered.
+    /// Closes after the end of input, once all output is queued.
     pub fn finish(&mut self) {
         self.send_state.stage = Stage::Closing;
         self.send_state.close_sent = true;
         self.send_state.discarding = true;
     }
 
-    /// Forgets everything: the stream is gone, and nothing can be sent or received any more.
+    /// Drops all state: the stream is gone, and nothing can be sent or received any more.
     pub fn abort(&mut self) {
         self.finish();
         self.unfinished = Unfinished::default();
     }
 
-    /// Says what is due when the current stage's deadline has passed, and returns what that means.
+    /// Handles an expired deadline of the current stage and returns the resulting error.
+    ///
+    /// Queues an HTTP response in the Handshake stage and a Close frame in Auth and Open; aborts in
+    /// Closing.
     pub fn time_out(&mut self, batch: &mut Batch) -> Error {
         let error = self.timeout_error();
         match self.send_state.stage {
-            // Before a WebSocket is open there is an HTTP answer for it.
+            // Before a WebSocket is open, the timeout has an HTTP response.
             Stage::Handshake => self.fail(error, batch),
-            // The peer may be slow, but it broke no rule and can answer a Close.
+            // The peer may be slow, but it broke no rule and can reply to a Close.
             Stage::Auth | Stage::Open => self.close(error.close_code(), batch),
             Stage::Closing => self.abort(),
         }
         error
     }
 
-    /// What the passing of the current stage's deadline means.
+    /// The error for an expired deadline of the current stage.
     pub fn timeout_error(&self) -> Error {
         match self.send_state.stage {
             Stage::Handshake => Error::HandshakeTimeout,
@@ -196,17 +204,17 @@ impl Session {
         }
     }
 
-    /// Where to send what answers nothing.
+    /// The outbox for output that is not a reply to a message.
     pub fn outbox<'b>(&'b mut self, batch: &'b mut Batch) -> Outbox<'b> {
         self.outbox_into(batch.open_output())
     }
 
-    /// The stage.
+    /// The current stage.
     pub fn stage(&self) -> Stage {
         self.send_state.stage
     }
 
-    /// Whether a stop may close the session now: it is not in the middle of a message.
+    /// Whether the session is not in the middle of a message, so that a stop may close it now.
     pub fn is_between_messages(&self) -> bool {
         match &self.receiver {
             _ if self.send_state.stage != Stage::Open => true,
@@ -216,7 +224,7 @@ impl Session {
         }
     }
 
-    /// Bytes of the message in progress that were received so far; 0 between messages.
+    /// Bytes received so far of the message in progress; 0 between messages.
     pub fn message_bytes(&self) -> u64 {
         match &self.receiver {
             Receiver::WebSocket(websocket) => websocket.message_bytes(),
@@ -225,10 +233,12 @@ impl Session {
         }
     }
 
-    /// Whether we should end our output once everything is sent. A WebSocket client leaves that to the
-    /// server: RFC 6455 §7.1.1, "the underlying TCP connection, in most normal cases, SHOULD be closed first
-    /// by the server". A server waits for the Close that answers its own, or clients that take an end of
-    /// input for a loss would not see a closing handshake.
+    /// Whether the caller should shut down our output once everything is sent.
+    ///
+    /// A WebSocket client leaves the first step to the server: RFC 6455 §7.1.1, "the underlying TCP
+    /// connection, in most normal cases, SHOULD be closed first by the server". A server that
+    /// closes first waits for the peer's Close: some clients treat an early end of input as a lost
+    /// connection.
     pub fn wants_shutdown(&self) -> bool {
         self.send_state.stage == Stage::Closing
             && match (self.send_state.is_websocket, self.send_state.role) {
@@ -238,7 +248,7 @@ impl Session {
             }
     }
 
-    /// Whether a server has said Close, though it may still wait to be sent, and the peer's is to come.
+    /// Whether a server has queued its Close, sent or not, and the peer's Close has not arrived.
     pub fn awaits_close(&self) -> bool {
         self.send_state.stage == Stage::Closing
             && self.send_state.is_websocket
@@ -247,21 +257,24 @@ impl Session {
             && !self.send_state.is_mid_frame
     }
 
-    /// Waits no longer for the peer's Close: whatever comes in is dropped from now on.
+    /// Stops waiting for the peer's Close: all further input is discarded.
+    ///
+    /// # Panics
+    /// In debug builds, unless [`awaits_close`](Self::awaits_close).
     pub fn stop_awaiting_close(&mut self) {
-        debug_assert!(self.awaits_close(), "only who waits can give up");
+        debug_assert!(self.awaits_close(), "the session does not await a Close");
         self.send_state.discarding = true;
         self.forget_received();
         self.unfinished.drop_tail();
         self.unfinished.release();
     }
 
-    /// Whether both sides have said Close (RFC 6455 §7.1.4, "closed cleanly").
+    /// Whether both sides have sent a Close (RFC 6455 §7.1.4, "closed cleanly").
     pub fn is_cleanly_closed(&self) -> bool {
         self.send_state.close_sent && self.send_state.peer_close_code != 0
     }
 
-    /// What a close frame of the peer says about the end.
+    /// The [`End`] that the peer's Close frame stands for; [`End::Peer`] without a Close or a code.
     pub fn peer_end(&self) -> End {
         match CloseCode(self.send_state.peer_close_code) {
             CloseCode(0) | CloseCode::NO_STATUS => End::Peer,
@@ -269,17 +282,17 @@ impl Session {
         }
     }
 
-    /// Whole messages received for the service so far.
+    /// Complete messages received for the service so far.
     pub fn messages(&self) -> u32 {
         self.messages
     }
 
-    /// What the session is configured for.
+    /// The session's configuration.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// Unread bytes from the last batch, with which the next one begins.
+    /// Unread bytes of the last batch; the next batch starts with them.
     pub fn tail(&self) -> &[u8] {
         self.unfinished.tail()
     }
@@ -289,21 +302,21 @@ impl Session {
         self.unfinished.backlog()
     }
 
-    /// Says that the first `written` bytes of [`pending`](Self::pending) were sent.
+    /// Removes the first `written` bytes of [`pending`](Self::pending): they were sent.
     pub fn advance(&mut self, written: usize) {
         self.unfinished.advance_backlog(written);
         self.unfinished.release();
     }
 
-    /// Ends a batch: keeps what is unread, and of the answers what was not among the first `sent` bytes.
+    /// Ends a batch: keeps its unread input, and its output after the first `sent` bytes.
     ///
     /// # Errors
-    /// [`Error::MemoryExhausted`]: what is kept has gaps. [`abort`](Self::abandon) it.
+    /// [`Error::MemoryExhausted`]: bytes were lost. Call [`abort`](Self::abort).
     pub fn keep(&mut self, batch: &Batch, sent: usize) -> Result<(), Error> {
         let tail = if self.is_discarding() { &[] } else { batch.unread() };
         let output = batch.output();
         let is_all_sent = sent == output[0].len() + output[1].len();
-        if tail.is_empty() && is_all_sent && self.unfinished.is_nothing() {
+        if tail.is_empty() && is_all_sent && self.unfinished.is_empty() {
             return Ok(());
         }
         match tail {
@@ -312,28 +325,29 @@ impl Session {
         }
         let mut sent = sent;
         for output in output {
-            let gone = sent.min(output.len());
-            if gone < output.len() {
-                self.unfinished.keep_backlog(&output[gone..])?;
+            let skipped = sent.min(output.len());
+            if skipped < output.len() {
+                self.unfinished.keep_backlog(&output[skipped..])?;
             }
-            sent -= gone;
+            sent -= skipped;
         }
         self.unfinished.release();
         Ok(())
     }
 
-    /// Bytes of heap this session owns: zero unless something is unfinished.
+    /// Bytes of heap that this session owns; 0 unless something is unfinished.
     pub fn heap_bytes(&self) -> usize {
         self.unfinished.heap_bytes()
     }
 
-    /// Whether what comes in means nothing any more.
+    /// Whether input is read and dropped.
     fn is_discarding(&self) -> bool {
-        let has_end = self.send_state.is_websocket || self.config.late_messages;
-        self.send_state.stage == Stage::Closing && (self.send_state.discarding || !has_end)
+        let keeps_reading = self.send_state.is_websocket || self.config.late_messages;
+        self.send_state.stage == Stage::Closing && (self.send_state.discarding || !keeps_reading)
     }
 
-    /// Drops what was received in part: it will not be completed.
+    /// Drops partially received input: it will not be completed. Does nothing while late messages
+    /// are still read.
     pub(crate) fn forget_received(&mut self) {
         if self.send_state.stage == Stage::Closing
             && !self.is_discarding()
@@ -357,7 +371,7 @@ impl Session {
         }
     }
 
-    /// Decompresses a message that is all there.
+    /// Decompresses a complete message.
     #[inline(never)]
     fn inflate(&mut self, batch: &mut Batch, piece: &Piece) -> Result<SendBuffer, Error> {
         let limit = usize::try_from(self.config.limits.message_bytes_max).unwrap_or(usize::MAX);
@@ -367,7 +381,7 @@ impl Session {
             true => self.unfinished.received_history().bytes(),
             false => &[],
         };
-        // The one before is answered.
+        // The service is done with the previous message.
         batch.release_message();
         let message = match piece.place.clone() {
             Some(place) => batch.inflate(place, history, limit)?,
@@ -382,8 +396,9 @@ impl Session {
         Ok(message)
     }
 
-    /// What a step found: a piece for the service.
-    fn found(&mut self, batch: &mut Batch, mut piece: Piece) -> Result<Found, Error> {
+    /// Readies a piece for the service: decompresses it or hands its assembly to the batch, and
+    /// counts the message if it ends.
+    fn finish_piece(&mut self, batch: &mut Batch, mut piece: Piece) -> Result<Found, Error> {
         if piece.compressed {
             let message = self.inflate(batch, &piece)?;
             piece.place = None;
@@ -397,13 +412,14 @@ impl Session {
         Ok(Found::Piece(piece))
     }
 
-    /// Gives the batch what was collected.
+    /// Moves the assembled message to the batch.
     #[inline(never)]
     fn hand_over_assembly(&mut self, batch: &mut Batch) {
         batch.hold_assembled(self.unfinished.take_assembly());
     }
 
-    fn nothing<'b>(&'b mut self, batch: &'b mut Batch) -> Step<'b> {
+    /// A step without an event.
+    fn no_event<'b>(&'b mut self, batch: &'b mut Batch) -> Step<'b> {
         Step::new(self, batch, Found::Nothing)
     }
 }

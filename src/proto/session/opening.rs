@@ -1,4 +1,4 @@
-//! The stages before a session is open: Handshake and Auth.
+//! The stages Handshake and Auth: the opening handshake, then the challenge-response.
 
 use super::step::Found;
 use super::{Receiver, Session, Step};
@@ -18,21 +18,21 @@ impl Session {
     ) -> Result<Status<Step<'b>>, Error> {
         match (self.config.framing, self.config.role) {
             (Framing::Line | Framing::Raw, _) => Ok(Status::Complete(self.enter_auth(batch))),
-            (Framing::WebSocket, Role::Client) if !self.is_begun => {
-                self.is_begun = true;
+            (Framing::WebSocket, Role::Client) if !self.request_sent => {
+                self.request_sent = true;
                 let mut nonce = [0; 32];
                 batch.fill_random(&mut nonce[..NONCE_BYTES]);
                 self.unfinished.keep_nonce(nonce);
                 let Config { offer, deflate, .. } = &*self.config;
                 let request = handshake::request(offer, request_nonce(nonce), *deflate);
                 batch.open_output().push(&request);
-                Ok(Status::Complete(self.nothing(batch)))
+                Ok(Status::Complete(self.no_event(batch)))
             }
             (Framing::WebSocket, role) => self.step_head(batch, role),
         }
     }
 
-    /// Takes the other side's head.
+    /// Reads the peer's request or response head.
     fn step_head<'b>(
         &'b mut self,
         batch: &'b mut Batch,
@@ -62,7 +62,7 @@ impl Session {
             Role::Client if response::is_interim(Head::parse_response(head)?.status) => {
                 batch.consume(head_bytes);
                 self.early_bytes = 0;
-                return Ok(Status::Complete(self.nothing(batch)));
+                return Ok(Status::Complete(self.no_event(batch)));
             }
             Role::Client => {
                 let nonce = self.unfinished.take_nonce().expect("the request was sent");
@@ -74,7 +74,7 @@ impl Session {
         Ok(Status::Complete(self.enter_auth(batch)))
     }
 
-    /// Goes on to authentication, where there is any, or opens.
+    /// Enters the Auth stage if authentication is configured; otherwise opens the session.
     fn enter_auth<'b>(&'b mut self, batch: &'b mut Batch) -> Step<'b> {
         if self.config.auth.is_none() {
             return self.open(batch);
@@ -87,7 +87,7 @@ impl Session {
             self.unfinished.keep_nonce(challenge);
             self.send_auth(batch, Kind::Binary, &challenge);
         }
-        self.nothing(batch)
+        self.no_event(batch)
     }
 
     pub(super) fn step_auth<'b>(
@@ -95,7 +95,7 @@ impl Session {
         batch: &'b mut Batch,
     ) -> Result<Status<Step<'b>>, Error> {
         let config = Rc::clone(&self.config);
-        let auth = config.auth.as_ref().expect("the stage Auth is only entered with it");
+        let auth = config.auth.as_ref().expect("the Auth stage needs a configuration");
         let status = match self.receiver {
             Receiver::WebSocket(_) => self.receive_auth_message(batch, auth)?,
             Receiver::Line(_) | Receiver::Raw => self.receive_auth_bytes(batch, auth)?,
@@ -107,7 +107,8 @@ impl Session {
         })
     }
 
-    /// Takes exactly the bytes that are due; what is behind them already belongs to the service.
+    /// Reads exactly the bytes of a bare challenge or response; the bytes after them belong to the
+    /// service.
     fn receive_auth_bytes(
         &mut self,
         batch: &mut Batch,
@@ -133,7 +134,8 @@ impl Session {
         Ok(Status::Complete(Found::Open))
     }
 
-    /// Takes the one message that is due. Control frames may come in between.
+    /// Reads the one message that carries the challenge or response. Control frames may come before
+    /// it and between its fragments.
     fn receive_auth_message(
         &mut self,
         batch: &mut Batch,
@@ -167,17 +169,17 @@ impl Session {
         Ok(Status::Complete(Found::Open))
     }
 
-    /// Takes a frame or a piece of one, and charges all of it as soon as its header is there: then the
-    /// limit does not depend on how the bytes are cut.
+    /// Reads a frame or a piece of one. A frame counts in full as soon as its header is complete,
+    /// so that the limit does not depend on how the input is split into reads.
     fn receive_auth_frame(&mut self, batch: &mut Batch) -> Result<Status<Received>, Error> {
         let Receiver::WebSocket(websocket) = &mut self.receiver else { unreachable!() };
         let rules = Rules {
             role: self.send_state.role,
-            // The limit on everything includes one on the message.
+            // UNAUTHENTICATED_BYTES_MAX also limits the message.
             message_bytes_max: u64::MAX,
             whole_messages: true,
-            // The challenge and its answer are never compressed: what is secret and what the peer chooses
-            // must not share a window.
+            // The challenge and the response are never compressed: secrets and data that the peer
+            // chooses must not share a compression window.
             compression: false,
             skip_data: false,
         };
@@ -198,7 +200,7 @@ impl Session {
         Ok(status)
     }
 
-    /// Sends a challenge or an answer: bare, or as one message.
+    /// Sends a challenge or a response: bare, or as one WebSocket message.
     fn send_auth(&mut self, batch: &mut Batch, kind: Kind, bytes: &[u8]) {
         let mut outbox = self.outbox(batch);
         if outbox.send_state.is_websocket {

@@ -1,4 +1,4 @@
-//! The stages Open and Closing: messages and control frames.
+//! The stages Open and Closing: receives messages and control frames.
 
 use super::step::Found;
 use super::{Receiver, Session, Step};
@@ -24,21 +24,22 @@ impl Session {
             };
             return Ok(Status::Complete(Step::new(self, batch, found)));
         }
-        self.step_unfinished(batch)
+        self.step_slow(batch)
     }
 
-    /// Steps through whatever is not one frame with a whole message.
+    /// The slow path: everything except one frame that holds a complete message.
     #[inline(never)]
-    fn step_unfinished<'b>(&'b mut self, batch: &'b mut Batch) -> Result<Status<Step<'b>>, Error> {
-        Ok(match self.find_unfinished(batch)? {
+    fn step_slow<'b>(&'b mut self, batch: &'b mut Batch) -> Result<Status<Step<'b>>, Error> {
+        Ok(match self.receive_any(batch)? {
             Status::Partial => Status::Partial,
             Status::Complete(found) => Status::Complete(Step::new(self, batch, found)),
         })
     }
 
-    /// What a step finds there. It is inlined, for what is found is large, and would be copied for each message.
+    /// Receives one piece or control frame, in any framing. Inlined because [`Found`] is large and
+    /// would otherwise be copied for each message.
     #[inline(always)]
-    fn find_unfinished(&mut self, batch: &mut Batch) -> Result<Status<Found>, Error> {
+    fn receive_any(&mut self, batch: &mut Batch) -> Result<Status<Found>, Error> {
         let limit = self.config.limits.message_bytes_max;
         let whole_messages = self.config.whole_messages;
         let piece = match &mut self.receiver {
@@ -57,7 +58,7 @@ impl Session {
         Ok(match piece {
             Status::Partial => Status::Partial,
             Status::Complete(None) => Status::Complete(Found::Nothing),
-            Status::Complete(Some(piece)) => Status::Complete(self.found(batch, piece)?),
+            Status::Complete(Some(piece)) => Status::Complete(self.finish_piece(batch, piece)?),
         })
     }
 
@@ -78,8 +79,8 @@ impl Session {
         }
     }
 
-    /// Answers control frames. RFC 6455 §5.4: they "MAY be injected in the middle of a fragmented
-    /// message", and do not touch it.
+    /// Replies to control frames. RFC 6455 §5.4: they "MAY be injected in the middle of a
+    /// fragmented message", and do not affect it.
     pub(super) fn receive_control(&mut self, batch: &mut Batch, received: Received) -> Found {
         let is_client = self.send_state.role == Role::Client;
         match received {
@@ -95,7 +96,7 @@ impl Session {
                 // 5.5.1: "If an endpoint receives a Close frame and did not previously send a Close
                 // frame, the endpoint MUST send a Close frame in response."
                 self.outbox(batch).push_close(code);
-                // 7.1.5: without a code, it "is considered to be 1005".
+                // 7.1.5: without a code, the close code "is considered to be 1005".
                 self.send_state.peer_close_code = code.unwrap_or(CloseCode::NO_STATUS).0;
                 self.send_state.discarding = true;
                 self.send_state.stage = Stage::Closing;
@@ -108,7 +109,7 @@ impl Session {
         Found::Nothing
     }
 
-    /// Reads on, only to see the peer's Close and then the end.
+    /// Reads on until the peer's Close, then discards everything up to the end of input.
     pub(super) fn step_closing<'b>(
         &'b mut self,
         batch: &'b mut Batch,
@@ -119,12 +120,12 @@ impl Session {
         }
         if self.is_discarding() {
             batch.consume(unread);
-            return Ok(Status::Complete(self.nothing(batch)));
+            return Ok(Status::Complete(self.no_event(batch)));
         }
-        let found = match self.find_unfinished(batch) {
+        let found = match self.receive_any(batch) {
             Ok(Status::Partial) => return Ok(Status::Partial),
             Ok(Status::Complete(found)) => found,
-            // Nothing can be said about it any more.
+            // We have already closed, so the error cannot be reported to the peer.
             Err(_) => {
                 self.send_state.discarding = true;
                 self.forget_received();
@@ -135,7 +136,7 @@ impl Session {
     }
 }
 
-/// Raw framing: what one read brings is a message.
+/// Raw framing: the bytes of one read are one message.
 fn receive_read(batch: &mut Batch) -> Status<Option<Piece>> {
     let count = batch.unread().len();
     if count == 0 {

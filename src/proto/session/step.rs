@@ -1,4 +1,4 @@
-//! What a step found, before it is lent.
+//! The outcome of one step: what it found, and the event that it lends to the caller.
 
 use super::Session;
 use crate::proto::batch::Output;
@@ -7,7 +7,7 @@ use crate::proto::message::{Kind, Message, Piece};
 use crate::proto::{Batch, Outbox};
 use std::ops::Range;
 
-/// What a step has to report.
+/// An event for the service.
 #[derive(Debug)]
 pub enum Event<'a> {
     /// The stage is now [`Stage::Open`](crate::proto::Stage::Open).
@@ -16,36 +16,37 @@ pub enum Event<'a> {
     Message(Message<'a>),
 }
 
-/// A control frame of a server, which its client may want to show.
+/// A control frame from the server; a client may show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Control<'a> {
     /// A Pong.
     Pong,
-    /// A Close, with the reason that follows its code.
+    /// A Close, with the reason after its code; empty if there is none.
     Close(&'a str),
 }
 
-/// The outcome of a complete step. [`unpack`](Self::unpack) it to hear and to answer.
+/// The outcome of a complete step. [`unpack`](Self::unpack) it into the event and the outbox.
 pub struct Step<'a> {
     session: &'a mut Session,
     batch: &'a mut Batch,
     found: Found,
 }
 
-/// Facts and ranges, no borrows: what a step returns is small, and is lent only where it is used.
+/// What a step found, as ranges without borrows: small to return, and lent only where it is used.
 pub(super) enum Found {
     Nothing,
     Open,
-    /// One frame that is one text message; its payload stands here in the batch.
+    /// One frame that is one text message, with the range of its payload in the batch.
     Text(Range<usize>),
-    /// The same of a binary message. (Two variants, because a byte beside the range would be written
-    /// narrow and read wide, which costs more than all the rest of a step.)
+    /// One frame that is one binary message. (Text and binary are two variants, because a kind byte
+    /// next to the range would be written narrow and read wide, which costs more than the rest of
+    /// the step.)
     Binary(Range<usize>),
-    /// Any other message or piece. Without a place, it is the batch's assembled one.
+    /// Any other message or piece. Without a `place`, its payload is the batch's assembled message.
     Piece(Piece),
-    /// A Pong, told to clients only.
+    /// A Pong; only reported to clients.
     Pong,
-    /// A Close, told to clients only. Its reason is the batch's assembled message.
+    /// A Close; only reported to clients. Its reason is the batch's assembled message.
     Close,
 }
 
@@ -55,13 +56,13 @@ impl<'a> Step<'a> {
         Self { session, batch, found }
     }
 
-    /// Whether there is an event, which the service should know of.
+    /// Whether there is an event for the service.
     #[inline]
     pub fn has_event(&self) -> bool {
         !matches!(self.found, Found::Nothing | Found::Pong | Found::Close)
     }
 
-    /// The control frame of a server that this step has taken.
+    /// The control frame from the server that this step consumed. Always `None` on a server.
     pub fn control(&self) -> Option<Control<'_>> {
         match self.found {
             Found::Pong => Some(Control::Pong),
@@ -73,7 +74,7 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Whether the peer got somewhere: the session is open, or a message is complete.
+    /// Whether the peer made progress: the session opened, or a message is complete.
     #[inline]
     pub fn is_progress(&self) -> bool {
         match &self.found {
@@ -83,13 +84,13 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Whole messages received so far, with the one at hand if it ends.
+    /// Complete messages received so far, including this step's message if it ends.
     #[inline]
     pub fn messages(&self) -> u32 {
         self.session.messages
     }
 
-    /// What happened, if the service should know, and where to answer it.
+    /// The event for the service, if any, and the outbox for the response.
     #[inline]
     pub fn unpack(self) -> (Option<Event<'a>>, Outbox<'a>) {
         let Self { session, batch, found } = self;
@@ -120,7 +121,7 @@ impl<'a> Step<'a> {
     }
 }
 
-/// Lends a message that came in one frame, and would be echoed in one.
+/// Lends a message that arrived in one frame and would be echoed in one.
 #[inline]
 fn lend_whole(batch: &mut Batch, kind: Kind, place: Range<usize>) -> (Message<'_>, Output<'_>) {
     let (payload, output) = batch.lend(place);

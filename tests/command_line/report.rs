@@ -262,7 +262,7 @@ fn what_is_no_result_is_one_sentence() {
         (&good.replace("\"received\":800", "\"received\":700"), "contradicts itself: "),
         (
             &good.replace("\"sent\":800", "\"sent\":18446744073709551615"),
-            "messages.sent is 18446744073709551615, and sums of such counts overflow",
+            "messages.sent is 18446744073709551615, which is too large to add up",
         ),
     ] {
         saved.write("strange", text);

@@ -232,10 +232,10 @@ fn each_row_of_the_table_gets_its_verdict() {
     for ((name, make, words), (_, headline)) in CASES.iter().zip(&documented) {
         let mut outcome = make();
         judge(&mut outcome, &evidence(name));
-        let said = format!("{} {}", outcome.verdict_reason, outcome.findings.join(" "));
-        assert_eq!(outcome.headline(), *headline, "{name}: {said}");
+        let text = format!("{} {}", outcome.verdict_reason, outcome.findings.join(" "));
+        assert_eq!(outcome.headline(), *headline, "{name}: {text}");
         for word in *words {
-            assert!(said.contains(word), "{name}: no {word:?} in {said:?}");
+            assert!(text.contains(word), "{name}: no {word:?} in {text:?}");
         }
     }
 }

@@ -5,12 +5,12 @@ use super::procfs::Procfs;
 use rustix::process::{Resource, getrlimit};
 use std::path::Path;
 
-/// The limits of a host and of this process. A value that the system does not provide is `None`
-/// and limits nothing.
+/// The limits of a host and of this process. A value that the system does not provide is `None` and
+/// limits nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Host {
-    /// File descriptors that this process may have now (`ulimit -Sn`). A program can raise it to the
-    /// hard limit itself.
+    /// File descriptors that this process may have now (`ulimit -Sn`). A program can raise it to
+    /// the hard limit itself.
     pub descriptors_soft: Option<u64>,
     /// File descriptors that a process may have at most (`ulimit -Hn`).
     pub descriptors_hard: Option<u64>,

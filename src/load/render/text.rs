@@ -288,7 +288,7 @@ pub fn stalls(stalls: &Stalls) -> String {
 
 /// Counts in a row: `1,000 sent 999 received`.
 fn counts(all: &[(&str, u64)]) -> String {
-    let said: Vec<String> =
+    let parts: Vec<String> =
         all.iter().map(|(name, number)| format!("{} {name}", count(*number))).collect();
-    said.join("   ")
+    parts.join("   ")
 }

@@ -15,9 +15,9 @@
 //! This bounds how many messages were delayed, but not the effect on a percentile in a sparse
 //! region: between a server's fast and slow responses, delaying one message in fifty moves the
 //! median from one to the other. So a second condition looks at the distribution. If a share `a` of
-//! the messages was delayed by more than 50 µs at all, the true percentile is not below that of `Q
-//! - a`; the two may differ by 5 % or 50 µs. `benches/truth` compares the believed figures with a
-//! capture of the wire.
+//! the messages was delayed by more than 50 µs at all, the true percentile is not below that of
+//! `Q-a`, and the measured one may exceed that by at most 5 % or 50 µs. `benches/truth` compares
+//! the believed figures with a capture of the wire.
 
 use super::histogram::{Histogram, Latency};
 use super::outcome::Histograms;

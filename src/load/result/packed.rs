@@ -6,7 +6,7 @@
 
 use std::cmp::Ordering;
 
-/// The longest time that is told from longer ones: 1 hour.
+/// The longest time that is distinguished from longer ones: 1 hour.
 pub const NANOSECONDS_MAX: u64 = 3_600_000_000_000;
 
 /// Buckets per doubling of the time, as a power of two.

@@ -111,8 +111,8 @@ impl Threshold {
         let Bound::Relative(bound) = self.bound else { return self.complaint_of_runs(comparison) };
         let name = self.metric.name;
         let it = comparison.change(name)?.difference.as_ref().ok()?;
-        let is_told = it.is_shown || self.operator.holds(0.0, bound);
-        (is_told && self.operator.holds(it.change, bound)).then(|| {
+        let is_known = it.is_shown || self.operator.holds(0.0, bound);
+        (is_known && self.operator.holds(it.change, bound)).then(|| {
             let (change, margin) = (signed_percent(it.change), percent(it.margin));
             format!("{name} changed by {change} ± {margin}: crosses {self}")
         })

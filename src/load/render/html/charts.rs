@@ -164,13 +164,13 @@ impl Chart {
     }
 
     fn description(&self, series: &[Series]) -> String {
-        let said = series.iter().map(|series| {
+        let parts = series.iter().map(|series| {
             let values = values(std::slice::from_ref(series));
             let min = values.iter().copied().fold(f64::INFINITY, f64::min);
             let max = values.iter().copied().fold(0.0, f64::max);
             format!("{}: from {} to {}.", series.name, (self.show)(min), (self.show)(max))
         });
-        said.collect::<Vec<_>>().join(" ")
+        parts.collect::<Vec<_>>().join(" ")
     }
 
     fn y_axis(&self, series: &[Series]) -> Axis {

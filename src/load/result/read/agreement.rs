@@ -73,11 +73,11 @@ fn counts(outcome: &Outcome) -> Result<(), String> {
     if outcome.intervals.is_empty() {
         return Ok(());
     }
-    let came = checked_sum(outcome.intervals.iter().map(|interval| interval.received))? as f64;
-    let said = outcome.messages_per_second * outcome.duration_s;
-    if (said - came).abs() > came * ROUNDING + 1.0 {
+    let total = checked_sum(outcome.intervals.iter().map(|interval| interval.received))? as f64;
+    let claimed = outcome.messages_per_second * outcome.duration_s;
+    if (claimed - total).abs() > total * ROUNDING + 1.0 {
         return Err(format!(
-            "messages_per_second is {}, but {came} messages were received in {} s",
+            "messages_per_second is {}, but {total} messages were received in {} s",
             outcome.messages_per_second, outcome.duration_s
         ));
     }

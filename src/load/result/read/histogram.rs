@@ -52,7 +52,7 @@ struct Scale {
     /// Buckets after which the next power of two begins.
     half: u64,
     half_log2: u32,
-    /// The lowest time that is told from 0, as a power of two.
+    /// The lowest time that is distinguished from 0, as a power of two.
     unit_log2: u32,
     /// The number of indexes.
     length: u64,

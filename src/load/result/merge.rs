@@ -50,7 +50,7 @@ pub fn merge_shares(outcomes: &[Outcome]) -> Result<Outcome, String> {
         let start: Timestamp = outcome
             .started_at
             .parse()
-            .map_err(|_| format!("'{}' is not a time as in started_at", outcome.started_at))?;
+            .map_err(|_| format!("started_at '{}' is not a valid time", outcome.started_at))?;
         parts.push((start, outcome));
     }
     parts.sort_by_key(|&(start, _)| start);

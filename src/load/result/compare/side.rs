@@ -24,7 +24,7 @@ impl<'a> Side<'a> {
         for outcome in outcomes {
             let start = outcome.started_at.parse::<Timestamp>();
             let start = start
-                .map_err(|_| format!("'{}' is not a time as in started_at", outcome.started_at))?;
+                .map_err(|_| format!("started_at '{}' is not a valid time", outcome.started_at))?;
             runs.push((start, outcome));
         }
         runs.sort_by_key(|&(start, _)| start);

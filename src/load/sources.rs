@@ -164,7 +164,8 @@ impl Range {
 }
 
 fn parse_range(text: &str) -> Result<Range, SourcesError> {
-    let invalid = || SourcesError(format!("'{text}' is not an address, network or range: {WANTED}"));
+    let invalid =
+        || SourcesError(format!("'{text}' is not an address, network or range: {WANTED}"));
     let parse = |text: &str| text.parse::<IpAddr>().map_err(|_| invalid());
     if let Some((network, prefix)) = text.split_once('/') {
         return parse_network(parse(network)?, prefix, text);
@@ -195,9 +196,7 @@ fn parse_network(network: IpAddr, prefix: &str, text: &str) -> Result<Range, Sou
     let first = number(network) & !hosts;
     if first != number(network) {
         let network = address(network.is_ipv6(), first);
-        return Err(SourcesError(format!(
-            "'{text}' has host bits set: write {network}/{prefix}"
-        )));
+        return Err(SourcesError(format!("'{text}' has host bits set: write {network}/{prefix}")));
     }
     // RFC 3021: in IPv4 networks larger than /31, the first address is the network's own and the
     // last is its broadcast address.

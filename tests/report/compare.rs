@@ -43,7 +43,10 @@ fn change<'a>(comparison: &'a Comparison<'_>, name: &str) -> &'a Change {
 #[track_caller]
 fn assert_not_comparable(comparison: &Comparison<'_>, name: &str, why: &str) {
     let sentence = change(comparison, name).sentence();
-    assert!(sentence.starts_with("not comparable: ") && sentence.contains(why), "{name}: {sentence}");
+    assert!(
+        sentence.starts_with("not comparable: ") && sentence.contains(why),
+        "{name}: {sentence}"
+    );
 }
 
 #[test]
@@ -120,7 +123,8 @@ fn noisy_runs_are_reported_with_the_rounds_needed() {
         run.messages_per_second *= factor;
     }
     let comparison = compare(&a, &b);
-    let note = comparison.notes.iter().find(|note| note.starts_with("to show a change of 5 %: about "));
+    let note =
+        comparison.notes.iter().find(|note| note.starts_with("to show a change of 5 %: about "));
     assert!(note.expect("a note").contains(" more rounds for rate"), "{note:?}");
 }
 
@@ -190,7 +194,10 @@ fn invalid_runs_and_mixed_experiments_are_rejected() {
     twice[1] = twice[0].clone();
     assert_refused(&a, &twice, "is given twice");
     assert_refused(&a, &a, "is given twice");
-    assert!(Comparison::new(&a[..1], &a[..1], false).is_ok(), "one run compared with itself is only shown");
+    assert!(
+        Comparison::new(&a[..1], &a[..1], false).is_ok(),
+        "one run compared with itself is only shown"
+    );
     let mut sizes = b.clone();
     sizes[1].load.message_bytes = 65;
     assert_refused(&a, &sizes, "the runs of B are not one experiment: the message sizes differ");

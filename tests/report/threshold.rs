@@ -161,7 +161,10 @@ fn a_change_that_these_runs_cannot_show_is_doubted() {
     }
     let (doubt, complaint) = judged("rate<-5%", &noisy);
     let doubt = doubt.expect("5 % cannot be shown");
-    assert!(doubt.contains("cannot show a change below ± ") && doubt.contains(" more rounds"), "{doubt}");
+    assert!(
+        doubt.contains("cannot show a change below ± ") && doubt.contains(" more rounds"),
+        "{doubt}"
+    );
     assert_eq!(complaint, None);
     assert_eq!(judged("rate<-95%", &noisy), (None, None), "95 % would be shown");
 }

@@ -300,7 +300,8 @@ fn the_gravest_charge_becomes_the_verdict() {
 /// The rows of the table: what happened, and the verdict.
 fn documented() -> Vec<(String, String)> {
     let text = include_str!("../../docs/measuring.md");
-    let (_, table) = text.split_once("| what happened | verdict | reason or finding |\n").expect("the table");
+    let (_, table) =
+        text.split_once("| what happened | verdict | reason or finding |\n").expect("the table");
     let rows = table.lines().skip(1).take_while(|line| line.starts_with("| "));
     rows.map(|row| {
         let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();

@@ -207,9 +207,17 @@ mod tests {
             Stalls { late_sends, ..stalls(&[]) }
         };
         assert_eq!(believed(&modes, &late(0), 1_000).valid_to, Some(99.99));
-        assert_eq!(believed(&modes, &late(20), 1_000).valid_to, Some(99.99), "both modes are narrow");
+        assert_eq!(
+            believed(&modes, &late(20), 1_000).valid_to,
+            Some(99.99),
+            "both modes are narrow"
+        );
         let other = took(&[(495, 60.0), (505, 2_500.0)]);
-        assert_eq!(believed(&other, &late(20), 1_000).valid_to, None, "20 of them decide the median");
+        assert_eq!(
+            believed(&other, &late(20), 1_000).valid_to,
+            None,
+            "20 of them decide the median"
+        );
         assert_eq!(believed(&other, &late(2), 1_000).valid_to, Some(99.99));
     }
 

@@ -92,10 +92,7 @@ impl Charge {
 
 fn misdelivered(outcome: &Outcome) -> Option<Charge> {
     let count = outcome.messages.misdelivered;
-    let sentence = format!(
-        "{} echoes arrived on the wrong connection",
-        thousands(count)
-    );
+    let sentence = format!("{} echoes arrived on the wrong connection", thousands(count));
     (count > 0).then(|| Charge::new(Verdict::Misdelivered, sentence))
 }
 

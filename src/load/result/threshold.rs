@@ -101,7 +101,9 @@ impl Threshold {
                 rounds => format!("; about {} more rounds would show 5 %", count(rounds.into())),
             };
             let margin = percent(it.margin);
-            format!("{self} cannot be judged: these runs cannot show a change below ± {margin}{more}")
+            format!(
+                "{self} cannot be judged: these runs cannot show a change below ± {margin}{more}"
+            )
         })
     }
 
@@ -157,7 +159,10 @@ impl FromStr for Threshold {
         let bound = match relative {
             Some(part) if COMPARED.contains(&name) => Bound::Relative(part),
             Some(_) => {
-                return Err(format!("changes are available for {}, not for {name}", COMPARED.join(", ")));
+                return Err(format!(
+                    "changes are available for {}, not for {name}",
+                    COMPARED.join(", ")
+                ));
             }
             None => {
                 Bound::Absolute(metric.unit.parse(bound).ok_or_else(|| expected(metric, bound))?)

@@ -219,7 +219,8 @@ fn curve(name: &'static str, histogram: &Histogram, beyond: u64, nines: f64) -> 
         let x = nines * f64::from(index) / f64::from(CURVE_POINTS);
         let quantile = if index == CURVE_POINTS { 1.0 } else { 1.0 - 10_f64.powf(-x) };
         let has_response = quantile <= share_with_response;
-        let nanoseconds = || histogram.quantile((quantile / share_with_response).min(1.0)).as_nanos();
+        let nanoseconds =
+            || histogram.quantile((quantile / share_with_response).min(1.0)).as_nanos();
         (x, has_response.then(|| nanoseconds() as f64 / 1e3))
     });
     Series { name, points: points.collect() }

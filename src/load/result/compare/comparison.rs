@@ -157,8 +157,7 @@ fn changes(sides: &[Side<'_>; 2], design: Design, accept_invalid: bool) -> Vec<C
     let change = |(metric, values): (&'static Metric, Result<Values, String>)| Change {
         metric,
         figures: [0, 1].map(|side: usize| sides[side].figure(metric)),
-        difference: values
-            .and_then(|_| differences.next().ok_or_else(|| "not compared".into())),
+        difference: values.and_then(|_| differences.next().ok_or_else(|| "not compared".into())),
     };
     metrics().zip(values).map(change).collect()
 }

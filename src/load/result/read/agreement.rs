@@ -68,7 +68,9 @@ fn counts(outcome: &Outcome) -> Result<(), String> {
     }
     let uncorrected = outcome.histograms.uncorrected().count();
     if uncorrected != timed {
-        return Err(format!("{timed} messages have a corrected latency, but {uncorrected} an uncorrected one"));
+        return Err(format!(
+            "{timed} messages have a corrected latency, but {uncorrected} an uncorrected one"
+        ));
     }
     if outcome.intervals.is_empty() {
         return Ok(());

@@ -1,6 +1,6 @@
 //! How many processes and addresses it takes, and whether the machine allows it.
 
-use halloo::load::host::{self, Limit, Machine, Place};
+use halloo::load::host::{self, Host, Limit, Place};
 use halloo::load::sources::Sources;
 
 /// More processes than this are no way to hold connections.
@@ -26,7 +26,7 @@ pub(crate) struct Plan {
 impl Plan {
     /// # Errors
     /// What stands against it, in a sentence.
-    pub(crate) fn new(connections: u32, machine: &Machine) -> Result<Self, String> {
+    pub(crate) fn new(connections: u32, machine: &Host) -> Result<Self, String> {
         let sources = sources(connections, machine)?;
         let spread = |processes| Self { connections, processes, sources };
         let limits = |processes| spread(processes).limits(machine);
@@ -43,19 +43,19 @@ impl Plan {
         }
     }
 
-    fn limits(&self, machine: &Machine) -> Vec<Limit> {
-        machine.limits(&host::Plan {
+    fn limits(&self, machine: &Host) -> Vec<Limit> {
+        machine.limits(&host::Demand {
             connections: Some(self.connections.into()),
             processes: self.processes,
             sources: self.sources.parse().as_ref().map_or(1, Sources::len),
             place: Place::Loopback4,
-            ..host::Plan::default()
+            ..host::Demand::default()
         })
     }
 }
 
 /// Addresses that have ports enough.
-fn sources(connections: u32, machine: &Machine) -> Result<&'static str, String> {
+fn sources(connections: u32, machine: &Host) -> Result<&'static str, String> {
     let Some(ports) = machine.ports else { return Ok(SOURCES[0]) };
     let suffice = |network: &&str| {
         let addresses = network.parse().as_ref().map_or(0, Sources::len);

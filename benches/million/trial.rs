@@ -5,7 +5,7 @@ use crate::memory::{self, Memory};
 use crate::options::Wish;
 use crate::plan::Plan;
 use crate::server::Server;
-use halloo::load::host::Machine;
+use halloo::load::host::Host;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io;
 use std::process::{ExitCode, ExitStatus};
@@ -28,7 +28,7 @@ const MEMORY_LEFT: u64 = 512 << 20;
 
 /// Tries it; how `halloo hold` ended.
 pub(crate) fn run(wish: &Wish) -> io::Result<ExitCode> {
-    let plan = Plan::new(wish.connections, &Machine::look()).map_err(io::Error::other)?;
+    let plan = Plan::new(wish.connections, &Host::read()).map_err(io::Error::other)?;
     let is_told_to_stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&is_told_to_stop))?;
@@ -67,7 +67,7 @@ fn attend(
                 Some(most) => most.or_more(now),
                 None => now,
             });
-            let available = Machine::look().memory_available;
+            let available = Host::read().memory_available;
             if available.is_some_and(|bytes| bytes < MEMORY_LEFT)
                 && !std::mem::replace(&mut is_short, true)
             {

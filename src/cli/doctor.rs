@@ -3,7 +3,7 @@
 use super::args::values::{bytes, count};
 use super::terminal::logger;
 use super::{CommonArgs, Failure};
-use crate::load::host::{ControlGroupLimit, Limit, Machine, Place, Plan};
+use crate::load::host::{ControlGroupLimit, Demand, Host, Limit, Place};
 use crate::load::sources::Sources;
 use crate::load::units::{size, thousands};
 use crate::net::{Address, Endpoint};
@@ -50,14 +50,14 @@ pub(super) struct DoctorArgs {
 pub(super) fn run(arguments: &DoctorArgs) -> Result<(), Failure> {
     let common = &arguments.common;
     logger::init(common.log_format, LevelFilter::Warn, common.verbose, common.quiet, None);
-    let finding = Finding::new(arguments, Machine::look())?;
+    let finding = Finding::new(arguments, Host::read())?;
     let text = if arguments.json { format!("{:#}\n", finding.json()) } else { finding.text() };
     match std::io::stdout().write_all(text.as_bytes()) {
         // Whoever read our output has enough of it.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
         other => other?,
     }
-    match finding.plan.connections {
+    match finding.demand.connections {
         Some(wanted) if !finding.is_enough() => Err(Failure::Check(format!(
             "--connections {}: this machine can hold {}",
             thousands(wanted),
@@ -68,7 +68,7 @@ pub(super) fn run(arguments: &DoctorArgs) -> Result<(), Failure> {
 }
 
 impl DoctorArgs {
-    fn plan(&self) -> Result<Plan, Failure> {
+    fn demand(&self) -> Result<Demand, Failure> {
         let endpoints = self
             .url
             .resolve()
@@ -87,7 +87,7 @@ impl DoctorArgs {
                 self.url
             )));
         };
-        Ok(Plan {
+        Ok(Demand {
             connections: self.connections.map(u64::from),
             processes: self.processes.into(),
             sources: self.source.as_ref().map_or(1, Sources::len),
@@ -101,20 +101,20 @@ impl DoctorArgs {
 
 /// What was found.
 struct Finding {
-    machine: Machine,
-    plan: Plan,
-    /// The one that binds first is in front.
+    host: Host,
+    demand: Demand,
+    /// The limiting factor first.
     limits: Vec<Limit>,
 }
 
 impl Finding {
-    fn new(arguments: &DoctorArgs, machine: Machine) -> Result<Self, Failure> {
-        let plan = arguments.plan()?;
-        let mut limits = machine.limits(&plan);
-        if let Some(foreign) = arguments.source.as_ref().and_then(Sources::foreign) {
-            limits.insert(0, Limit::non_local_source(foreign));
+    fn new(arguments: &DoctorArgs, host: Host) -> Result<Self, Failure> {
+        let demand = arguments.demand()?;
+        let mut limits = host.limits(&demand);
+        if let Some(address) = arguments.source.as_ref().and_then(Sources::non_local) {
+            limits.insert(0, Limit::non_local_source(address));
         }
-        Ok(Self { machine, plan, limits })
+        Ok(Self { host, demand, limits })
     }
 
     /// How many connections can be held; `None` if no limit is known.
@@ -123,14 +123,14 @@ impl Finding {
     }
 
     fn is_enough(&self) -> bool {
-        let wanted = self.plan.connections.unwrap_or(0);
+        let wanted = self.demand.connections.unwrap_or(0);
         self.connections().is_none_or(|connections| connections >= wanted)
     }
 
     fn sentence(&self) -> String {
         match self.limits.first() {
             Some(limit) => limit.to_string(),
-            None => "this system tells no limit of connections".into(),
+            None => "this system reports no limit of connections".into(),
         }
     }
 
@@ -151,20 +151,20 @@ impl Finding {
 
     /// What the counts are about, and what bounds something else than how many are held.
     fn remarks(&self) -> Vec<String> {
-        let (machine, plan) = (&self.machine, &self.plan);
-        let here = if plan.ends() == 2 { "both ends are" } else { "one end is" };
+        let (host, demand) = (&self.host, &self.demand);
+        let here = if demand.ends() == 2 { "both ends are" } else { "one end is" };
         let mut remarks = vec![format!(
             "Counted: {here} on this machine, {} of memory for a connection.",
-            size(plan.bytes_per_connection())
+            size(demand.bytes_per_connection())
         )];
-        if let Some(most) = machine.backlog_max {
+        if let Some(most) = host.backlog_max {
             let most = thousands(most);
             remarks.push(format!(
                 "Waiting: at most {most} connections for one listener here (net.core.somaxconn); \
                  beyond, they are dropped and tried again after a second."
             ));
         }
-        if let (Some(memory), true) = (machine.tcp_memory, plan.unread_bytes == 0) {
+        if let (Some(memory), true) = (host.tcp_memory, demand.unread_bytes == 0) {
             let bytes = |pages: u64| size(pages.saturating_mul(rustix::param::page_size() as u64));
             remarks.push(format!(
                 "Unread: TCP holds {} of {} (net.ipv4.tcp_mem); idle connections take none of it, \
@@ -173,9 +173,7 @@ impl Finding {
                 bytes(memory.pressure)
             ));
         }
-        if let (Some(processors), Some(congestion)) =
-            (machine.processors, &machine.congestion_control)
-        {
+        if let (Some(processors), Some(congestion)) = (host.processors, &host.congestion_control) {
             remarks.push(format!(
                 "Beside: {processors} processors for this process; congestion control {congestion}."
             ));
@@ -197,19 +195,19 @@ impl Finding {
             "schema_version": SCHEMA_VERSION,
             "sentence": self.sentence(),
             "connections": self.connections(),
-            "wanted": self.plan.connections,
+            "wanted": self.demand.connections,
             "enough": self.is_enough(),
-            "walls": limits.collect::<Vec<_>>(),
+            "limits": limits.collect::<Vec<_>>(),
             "plan": {
-                "processes": self.plan.processes,
-                "sources": self.plan.sources,
-                "targets": self.plan.targets,
-                "ends": self.plan.ends(),
-                "tls": self.plan.tls,
-                "unread_bytes": self.plan.unread_bytes,
-                "bytes_per_connection": self.plan.bytes_per_connection(),
+                "processes": self.demand.processes,
+                "sources": self.demand.sources,
+                "targets": self.demand.targets,
+                "ends": self.demand.ends(),
+                "tls": self.demand.tls,
+                "unread_bytes": self.demand.unread_bytes,
+                "bytes_per_connection": self.demand.bytes_per_connection(),
             },
-            "machine": machine_json(&self.machine),
+            "machine": host_json(&self.host),
         })
     }
 }
@@ -228,7 +226,7 @@ fn table(rows: &[[String; 4]]) -> String {
     text
 }
 
-fn machine_json(machine: &Machine) -> Value {
+fn host_json(host: &Host) -> Value {
     let group = |limit: &Option<ControlGroupLimit>| {
         limit.as_ref().map(|limit| {
             let file = limit.file.display().to_string();
@@ -236,35 +234,35 @@ fn machine_json(machine: &Machine) -> Value {
         })
     };
     json!({
-        "descriptors_soft": machine.descriptors_soft,
-        "descriptors_hard": machine.descriptors_hard,
-        "descriptors_ceiling": machine.descriptors_ceiling,
-        "files_open": machine.files_open,
-        "files_max": machine.files_max,
-        "epoll_watches_max": machine.epoll_watches_max,
-        "ports": machine.ports.map(|ports| json!({
+        "descriptors_soft": host.descriptors_soft,
+        "descriptors_hard": host.descriptors_hard,
+        "descriptors_ceiling": host.descriptors_ceiling,
+        "files_open": host.files_open,
+        "files_max": host.files_max,
+        "epoll_watches_max": host.epoll_watches_max,
+        "ports": host.ports.map(|ports| json!({
             "first": ports.first,
             "last": ports.last,
             "reserved": ports.reserved,
         })),
-        "backlog_max": machine.backlog_max,
-        "syn_backlog_max": machine.syn_backlog_max,
-        "tcp_memory_pages": machine.tcp_memory.map(|memory| json!({
+        "backlog_max": host.backlog_max,
+        "syn_backlog_max": host.syn_backlog_max,
+        "tcp_memory_pages": host.tcp_memory.map(|memory| json!({
             "low": memory.low,
             "pressure": memory.pressure,
             "high": memory.high,
             "held": memory.held,
         })),
-        "tracked": machine.tracked,
-        "tracked_max": machine.tracked_max,
-        "memory_available_bytes": machine.memory_available,
-        "memory_total_bytes": machine.memory_total,
-        "memory_of_group_bytes": group(&machine.memory_of_group),
-        "processes_of_group": group(&machine.processes_of_group),
-        "processes_of_user": machine.processes_of_user,
-        "threads": machine.threads,
-        "threads_max": machine.threads_max,
-        "processors": machine.processors,
-        "congestion_control": machine.congestion_control,
+        "tracked": host.tracked,
+        "tracked_max": host.tracked_max,
+        "memory_available_bytes": host.memory_available,
+        "memory_total_bytes": host.memory_total,
+        "memory_of_group_bytes": group(&host.memory_of_group),
+        "processes_of_group": group(&host.processes_of_group),
+        "processes_of_user": host.processes_of_user,
+        "threads": host.threads,
+        "threads_max": host.threads_max,
+        "processors": host.processors,
+        "congestion_control": host.congestion_control,
     })
 }

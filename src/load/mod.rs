@@ -1,11 +1,12 @@
-//! The load generator: client connections, what they measure, and whether the measurement can be trusted.
+//! The load generator: client connections, their measurements, and whether these can be trusted.
 //!
-//! * [`plan`] is what to do, [`run`] does it in one process: connect, warm up, measure, close.
+//! * [`plan`] describes a run; [`run`] executes it in one process: connect, warm up, measure,
+//!   close.
 //! * `generator` sends messages and verifies their echoes.
-//! * [`result`] is what a run leaves behind, as data that is saved, merged, judged and compared.
+//! * [`result`] is the data that a run produces; it is saved, merged, judged and compared.
 //! * [`render`] shows results as text, HTML and hlog.
 //! * [`host`] is this machine: its limits, and what kept the load generator from running.
-//! * [`sources`] are the addresses that connections come from; [`units`] formats and parses quantities.
+//! * [`sources`] are the source addresses of connections; [`units`] formats quantities.
 
 mod generator;
 pub mod host;

@@ -1,9 +1,9 @@
-//! What a run is to do.
+//! The plan of a run: its load, its durations and its limits.
 
 use super::sources::Sources;
 use std::time::Duration;
 
-/// The share of messages that may be lost or corrupted by default: 1 %.
+/// The default share of lost and corrupted messages that makes a run LOSSY: 1 %.
 pub const LOSSY_ABOVE: f64 = 0.01;
 
 /// See the [module documentation](self).
@@ -11,85 +11,88 @@ pub const LOSSY_ABOVE: f64 = 0.01;
 pub struct Plan {
     /// Connections of this process.
     pub connections: u32,
-    /// The number, in the whole run, of this process's first connection.
+    /// The number of this process's first connection, counted over the whole run.
     pub first_connection: u32,
-    /// Which of how many processes this is.
+    /// The index of this process and the number of processes.
     pub share: (u32, u32),
-    /// Connections that are begun in a second; as many as go if `None`.
+    /// Connections started per second; unlimited if `None`.
     pub connect_rate: Option<f64>,
-    /// Connections that are being made at once.
+    /// The most connections being opened at the same time.
     pub connects_at_once: u32,
-    /// Where connections come from; the system chooses if `None`.
+    /// Source addresses of the connections; the system chooses if `None`.
     pub sources: Option<Sources>,
-    /// What messages are.
+    /// The content of messages.
     pub content: Content,
-    /// When they are sent.
+    /// When messages are sent.
     pub pace: Pace,
-    /// Whether every echo is compared with what was sent. Otherwise any message answers the oldest.
+    /// Whether every echo is compared with the message sent. Otherwise any message counts as the
+    /// response to the oldest one in flight.
     pub verify: bool,
-    /// Between the last connection and the window.
+    /// Time between the last connection and the start of the window.
     pub warm_up: Duration,
-    /// How long the window is.
+    /// When the window ends.
     pub end: WindowEnd,
-    /// How long a connection may take to open: TCP, TLS, opening handshake and authentication together.
+    /// Time limit for opening a connection: TCP, TLS, opening handshake and authentication
+    /// together.
     pub connect_timeout: Duration,
-    /// How long an echo is waited for: until then a message is on its way, afterwards it is lost.
+    /// Time limit for an echo: until then a message is in flight, afterwards it is lost.
     pub reply_timeout: Duration,
-    /// The share of messages, 0 to 1, above which lost and corrupted ones make a run LOSSY.
+    /// The share of lost and corrupted messages, 0 to 1, above which a run is LOSSY.
     pub lossy_above: f64,
     /// Whether the event loop polls without sleeping between sends.
     pub spin: bool,
-    /// Whether a connection whose message is lost is lost itself, and each one lost is written down.
+    /// Whether a lost message makes its connection lost too, and every lost connection is recorded
+    /// in the ledger.
     pub keeps_ledger: bool,
-    /// How long the pieces are in which the window is recorded.
+    /// The length of the intervals that the window is recorded in.
     pub interval: Duration,
-    /// Between two beats of the event loop, by which it knows whether it ran.
+    /// The heartbeat period of the event loop, which shows whether the loop was running.
     pub beat: Duration,
 }
 
-/// What messages are.
+/// The content of messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
-    /// So many bytes, stamped.
+    /// Stamped messages of this size.
     Stamped {
         /// Bytes of the payload, at least 1.
         bytes: usize,
-        /// As binary messages, not text.
+        /// Whether messages are binary instead of text.
         binary: bool,
     },
-    /// This text, all of them.
+    /// This text in every message.
     Text(String),
 }
 
 /// When messages are sent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Pace {
-    /// A closed loop: each connection has so many messages on their way, and sends the next when an echo
-    /// comes.
+    /// A closed loop: each connection keeps this many messages in flight, and sends the next one
+    /// when an echo arrives.
     Closed {
-        /// Messages on their way, at least 1.
+        /// Messages in flight per connection, at least 1.
         depth: u32,
     },
-    /// An open loop: messages are sent when they are due, whatever came back.
+    /// An open loop: messages are sent when they are due, whatever has been received.
     Open {
-        /// Messages that are due in a second, by all connections of this process together.
+        /// Messages due per second, over all connections of this process.
         rate: f64,
     },
-    /// None is sent.
+    /// No messages are sent.
     Silent,
 }
 
-/// When a window ends.
+/// When the window ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WindowEnd {
     /// After this time.
     Time(Duration),
-    /// After so many messages of this process, and their echoes.
+    /// After this many messages of this process and their echoes.
     Messages(u64),
 }
 
 impl Plan {
-    /// One connection that has one such message on its way at a time, for 10 s, all of it verified.
+    /// One connection that keeps one message in flight, for 10 s, with every echo verified.
     pub fn new(content: Content) -> Self {
         Self {
             connections: 1,
@@ -113,10 +116,10 @@ impl Plan {
         }
     }
 
-    /// What process `index` of `processes` does of this: a fair share of everything that is counted.
+    /// The plan of process `index` of `processes`: an even share of all counts and rates.
     pub fn share(&self, index: u32, processes: u32) -> Self {
         let (index, processes) = (u64::from(index), u64::from(processes));
-        // The first ones take what does not divide evenly.
+        // The first processes get the remainder.
         let of = |count: u64| count / processes + u64::from(index < count % processes);
         let before = |count: u64| count / processes * index + index.min(count % processes);
         let connections = u64::from(self.connections);
@@ -138,8 +141,8 @@ impl Plan {
         }
     }
 
-    /// Where connection `nth` of this process comes from: the connections of all processes take turns among
-    /// the sources.
+    /// The source address of connection `nth` of this process: the connections of all processes
+    /// take turns among the sources.
     pub fn source(&self, nth: u64) -> Option<std::net::IpAddr> {
         let (index, processes) = self.share;
         let sources = self.sources.as_ref()?;

@@ -1,7 +1,7 @@
-//! The addresses that connections are made from: `127.1.0.0/16`, `10.0.0.1,10.0.0.2`, `10.0.0.1-10.0.0.9`.
+//! The source addresses of connections: `127.1.0.0/16`, `10.0.0.1,10.0.0.2`, `10.0.0.1-10.0.0.9`.
 //!
-//! An address has only so many ports for connections to one place; more addresses have more. They are kept as
-//! ranges, so a network of millions takes no more memory than one address.
+//! One address has a limited number of ports per target; more addresses have more. Addresses are
+//! stored as ranges, so a network of millions takes no more memory than one address.
 
 use super::units::thousands;
 use std::fmt;
@@ -9,46 +9,46 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv6Addr, UdpSocket};
 use std::str::FromStr;
 
-/// What would be accepted, as every message says.
+/// The accepted forms, named in error messages.
 const WANTED: &str =
     "expected addresses such as 127.1.0.0/16, 10.0.0.1,10.0.0.2 or 10.0.0.1-10.0.0.9";
 
-/// The most addresses in all: 2²⁴, those of 127.0.0.0/8, which Linux has by itself. With 28,232 ports each they
-/// are good for more connections than any machine has memory for.
+/// The most addresses in all: 2²⁴, those of 127.0.0.0/8, which Linux has by default. With 28,232
+/// ports each, they allow more connections than any machine has memory for.
 const ADDRESSES_MAX: u64 = 1 << 24;
 
-/// The most ranges in one list: 1024, more than anybody types.
+/// The most ranges in one list: 1024, more than anyone types.
 const RANGES_MAX: usize = 1024;
 
-/// Addresses of one family, at least one and none twice.
+/// Addresses of one family: at least one, without duplicates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sources {
-    /// As it was written.
+    /// The text as written.
     text: String,
     ranges: Vec<Range>,
 }
 
-/// Why a text names no sources, in a sentence that says what would.
+/// Why a text is not a list of source addresses, with the accepted forms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourcesError(String);
 
 impl Sources {
-    /// How many addresses there are, 1 to 2²⁴.
+    /// The number of addresses, 1 to 2²⁴.
     pub fn len(&self) -> u64 {
         self.ranges.iter().map(Range::len).sum()
     }
 
-    /// Whether there are none, which never is.
+    /// Always false: there is at least one address.
     pub fn is_empty(&self) -> bool {
         self.ranges.is_empty()
     }
 
-    /// Whether they are IPv6 addresses; none is of the other family then.
+    /// Whether the addresses are IPv6; all are of the same family.
     pub fn is_ipv6(&self) -> bool {
         self.ranges.first().is_some_and(|range| range.is_ipv6)
     }
 
-    /// The address at this place, counted around from 0: connection after connection gets each in turn.
+    /// The address with this index, modulo the number of addresses, so that connections take turns.
     pub fn address(&self, nth: u64) -> IpAddr {
         let mut left = nth % self.len().max(1);
         for range in &self.ranges {
@@ -57,26 +57,26 @@ impl Sources {
             }
             left -= range.len();
         }
-        // Not reached: `left` began below the sum of all.
+        // Unreachable: `left` started below the total.
         Ipv6Addr::UNSPECIFIED.into()
     }
 
-    /// Every address, in the order in which they were written.
+    /// All addresses, in the order written.
     pub fn iter(&self) -> impl Iterator<Item = IpAddr> + '_ {
         self.ranges.iter().flat_map(|range| (0..range.len()).map(|nth| range.address(nth)))
     }
 
-    /// An address that is not this machine's, if the first or the last of a range is such a one.
-    pub fn foreign(&self) -> Option<IpAddr> {
+    /// The first non-local address among the first and last addresses of all ranges.
+    pub fn non_local(&self) -> Option<IpAddr> {
         let ends =
             self.ranges.iter().flat_map(|range| [0, range.len() - 1].map(|n| range.address(n)));
         ends.into_iter().find(|&address| is_non_local(address))
     }
 }
 
-/// Whether the system says that this address is not the machine's.
+/// Whether the system reports that this address does not belong to this machine.
 pub fn is_non_local(address: IpAddr) -> bool {
-    // Binding is enough to ask; UDP, so that nobody can connect meanwhile.
+    // Binding is enough to find out; with UDP, nobody can connect meanwhile.
     let bound = UdpSocket::bind((address, 0));
     bound.is_err_and(|error| error.kind() == ErrorKind::AddrNotAvailable)
 }
@@ -88,7 +88,7 @@ impl FromStr for Sources {
         let items: Vec<&str> = text.split(',').map(str::trim).collect();
         if items.len() > RANGES_MAX {
             return Err(SourcesError(format!(
-                "{} addresses and ranges are more than {RANGES_MAX}: write networks, as in 127.1.0.0/16",
+                "{} addresses and ranges are too many (at most {RANGES_MAX}): write networks, as in 127.1.0.0/16",
                 items.len()
             )));
         }
@@ -101,7 +101,7 @@ impl FromStr for Sources {
         if let Some(pair) = sorted.windows(2).find(|pair| pair[1].0.first <= pair[0].0.last) {
             let (one, other) = (pair[0].1, pair[1].1);
             return Err(SourcesError(format!(
-                "'{one}' and '{other}' have addresses in common: name each once"
+                "'{one}' and '{other}' overlap: list each address once"
             )));
         }
         let sources = Self { text: text.into(), ranges };
@@ -126,7 +126,8 @@ impl fmt::Display for SourcesError {
 
 impl std::error::Error for SourcesError {}
 
-/// Addresses without a gap, as numbers. Invariant: `first <= last`, and no more than [`ADDRESSES_MAX`] of them.
+/// Consecutive addresses, as numbers. Invariant: `first <= last`, and at most [`ADDRESSES_MAX`]
+/// addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Range {
     is_ipv6: bool,
@@ -135,18 +136,19 @@ struct Range {
 }
 
 impl Range {
-    /// A range as the text says it, if it is not too long and has no address that nobody can have.
+    /// A range, if it is not too long and contains only addresses that a machine can have.
     fn new(first: IpAddr, last: u128, text: &str) -> Result<Self, SourcesError> {
         let range = Self { is_ipv6: first.is_ipv6(), first: number(first), last };
         if range.last - range.first >= u128::from(ADDRESSES_MAX) {
             return Err(too_many(text));
         }
-        // Multicast and broadcast stand at the end of the space, the unspecified address at its start.
+        // Multicast and broadcast addresses are at the end of the address space, the unspecified
+        // address at its start.
         let last = range.address(range.len() - 1);
         let is_broadcast = matches!(last, IpAddr::V4(last) if last.is_broadcast());
         if first.is_unspecified() || last.is_multicast() || is_broadcast {
             return Err(SourcesError(format!(
-                "'{text}' is not for a single machine to connect from: {WANTED}"
+                "'{text}' contains an address that cannot be a source address: {WANTED}"
             )));
         }
         Ok(range)
@@ -162,8 +164,9 @@ impl Range {
 }
 
 fn parse_range(text: &str) -> Result<Range, SourcesError> {
-    let wrong = || SourcesError(format!("'{text}' is no address, network or range: {WANTED}"));
-    let parse = |text: &str| text.parse::<IpAddr>().map_err(|_| wrong());
+    let invalid =
+        || SourcesError(format!("'{text}' is not an address, network or range: {WANTED}"));
+    let parse = |text: &str| text.parse::<IpAddr>().map_err(|_| invalid());
     if let Some((network, prefix)) = text.split_once('/') {
         return parse_network(parse(network)?, prefix, text);
     }
@@ -173,7 +176,7 @@ fn parse_range(text: &str) -> Result<Range, SourcesError> {
     };
     let (first, last) = (parse(first)?, parse(last)?);
     if first.is_ipv6() != last.is_ipv6() || first > last {
-        return Err(wrong());
+        return Err(invalid());
     }
     Range::new(first, number(last), text)
 }
@@ -193,19 +196,18 @@ fn parse_network(network: IpAddr, prefix: &str, text: &str) -> Result<Range, Sou
     let first = number(network) & !hosts;
     if first != number(network) {
         let network = address(network.is_ipv6(), first);
-        return Err(SourcesError(format!(
-            "'{text}' names an address within its network: write {network}/{prefix}"
-        )));
+        return Err(SourcesError(format!("'{text}' has host bits set: write {network}/{prefix}")));
     }
-    // RFC 3021: below /31 the first address of an IPv4 network is its own, and the last its broadcast.
-    let spared = u128::from(network.is_ipv4() && prefix < 31);
-    Range::new(address(network.is_ipv6(), first + spared), first + hosts - spared, text)
+    // RFC 3021: in IPv4 networks larger than /31, the first address is the network's own and the
+    // last is its broadcast address.
+    let excluded = u128::from(network.is_ipv4() && prefix < 31);
+    Range::new(address(network.is_ipv6(), first + excluded), first + hosts - excluded, text)
 }
 
 fn too_many(text: &str) -> SourcesError {
     let most = thousands(ADDRESSES_MAX);
     SourcesError(format!(
-        "'{text}' names more than {most} addresses: IPv4 /8 or IPv6 /104 is enough"
+        "'{text}' has more than {most} addresses: use at most an IPv4 /8 or an IPv6 /104"
     ))
 }
 
@@ -239,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_what_is_meant() {
+    fn every_form_is_parsed() {
         assert_eq!(listed("10.0.0.1"), ["10.0.0.1"]);
         assert_eq!(listed("10.0.0.9, 10.0.0.2"), ["10.0.0.9", "10.0.0.2"]);
         assert_eq!(
@@ -251,7 +253,7 @@ mod tests {
             ["10.0.0.5", "10.0.0.6"],
             "neither network nor broadcast"
         );
-        assert_eq!(listed("10.0.0.4/31"), ["10.0.0.4", "10.0.0.5"], "a line between two machines");
+        assert_eq!(listed("10.0.0.4/31"), ["10.0.0.4", "10.0.0.5"], "a point-to-point link");
         assert_eq!(listed("10.0.0.4/32"), ["10.0.0.4"]);
         assert_eq!(listed("2001:db8::/127"), ["2001:db8::", "2001:db8::1"]);
         assert_eq!(sources("127.1.0.0/16").len(), 65_534);
@@ -262,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nth_goes_around_and_over_ranges() {
+    fn indexes_wrap_around_across_ranges() {
         let sources = sources("127.1.0.0/30,127.9.0.1");
         let nth = |nth| sources.address(nth).to_string();
         assert_eq!([nth(0), nth(1), nth(2)], ["127.1.0.1", "127.1.0.2", "127.9.0.1"]);
@@ -270,23 +272,23 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_with_what_would_be_right() {
+    fn errors_name_the_fault_and_the_accepted_forms() {
         for (text, part) in [
-            ("", "'' is no address"),
+            ("", "'' is not an address"),
             ("localhost", "127.1.0.0/16"),
-            ("10.0.0.1,", "'' is no address"),
+            ("10.0.0.1,", "'' is not an address"),
             ("10.0.0.1/33", "no prefix length from 0 to 32"),
             ("::1/129", "no prefix length from 0 to 128"),
             ("10.0.0.0/-1", "no prefix length"),
             ("127.1.0.5/16", "write 127.1.0.0/16"),
-            ("10.0.0.9-10.0.0.1", "is no address, network or range"),
-            ("10.0.0.1-::1", "is no address, network or range"),
+            ("10.0.0.9-10.0.0.1", "is not an address, network or range"),
+            ("10.0.0.1-::1", "is not an address, network or range"),
             ("10.0.0.1,::1", "mixes IPv4 and IPv6"),
-            ("10.0.0.1,10.0.0.1", "'10.0.0.1' and '10.0.0.1' have addresses in common"),
-            ("10.0.0.9,10.0.0.0/24", "have addresses in common"),
-            ("0.0.0.0", "not for a single machine"),
-            ("224.0.0.1", "not for a single machine"),
-            ("255.255.255.255", "not for a single machine"),
+            ("10.0.0.1,10.0.0.1", "'10.0.0.1' and '10.0.0.1' overlap"),
+            ("10.0.0.9,10.0.0.0/24", "overlap: list each address once"),
+            ("0.0.0.0", "cannot be a source address"),
+            ("224.0.0.1", "cannot be a source address"),
+            ("255.255.255.255", "cannot be a source address"),
             ("0.0.0.0/0", "more than 16,777,216 addresses"),
             ("2001:db8::/64", "IPv6 /104"),
             ("10.0.0.0/8,11.0.0.0/8", "more than 16,777,216 addresses"),
@@ -300,15 +302,15 @@ mod tests {
     }
 
     #[test]
-    fn addresses_of_others_are_found() {
-        assert_eq!(sources("127.0.0.1").foreign(), None);
+    fn non_local_addresses_are_found() {
+        assert_eq!(sources("127.0.0.1").non_local(), None);
         let documentation = Ipv4Addr::new(192, 0, 2, 1);
-        assert_eq!(sources("127.0.0.1,192.0.2.1").foreign(), Some(documentation.into()));
+        assert_eq!(sources("127.0.0.1,192.0.2.1").non_local(), Some(documentation.into()));
     }
 
     proptest! {
         #[test]
-        fn every_address_of_a_small_network_once(
+        fn a_small_network_has_every_address_once(
             start in 0x0100_0000_u32..0xe000_0000,
             prefix in 20_u32..=30,
         ) {
@@ -326,7 +328,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_sources_or_an_error_that_says_so(text in "[0-9a-f:./,-]{0,40}") {
+        fn any_text_parses_or_returns_an_error(text in "[0-9a-f:./,-]{0,40}") {
             match text.parse::<Sources>() {
                 Ok(sources) => prop_assert!((1..=ADDRESSES_MAX).contains(&sources.len())),
                 Err(error) => prop_assert!(!error.to_string().is_empty()),

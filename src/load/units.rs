@@ -1,6 +1,6 @@
-//! Numbers as people read them: `1,000,000`, `23.5 GiB`.
+//! Formats numbers for people: `1,000,000`, `23.5 GiB`.
 
-/// A number with a comma between thousands.
+/// A number with commas between groups of three digits.
 pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -13,7 +13,7 @@ pub fn thousands(number: u64) -> String {
     text
 }
 
-/// So many bytes, in the largest binary unit that there is at least one of.
+/// A size in bytes, in the largest binary unit in which it is at least 1.
 pub fn size(bytes: u64) -> String {
     const UNITS: [(&str, u64); 4] =
         [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thousands_are_set_apart() {
+    fn thousands_are_separated() {
         let cases = [(0, "0"), (999, "999"), (1_000, "1,000"), (28_232, "28,232")];
         for (number, text) in cases {
             assert_eq!(thousands(number), text);

@@ -23,8 +23,8 @@ fn the_sentence_first_and_then_the_table() {
     assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""), "{finished:#?}");
     let mut lines = finished.stdout.lines();
     let sentence = lines.next().expect("a sentence");
-    let start = "you can hold 100 connections; the first wall is file descriptors of one process \
-                 (hard limit 132): raise it with `";
+    let start = "This machine can hold 100 connections. The limiting factor is file descriptors of \
+                 one process (hard limit 132): raise it with `";
     assert!(sentence.starts_with(start), "{sentence}");
     // A million connections would take 10,000 such processes, which nobody wants.
     assert!(sentence.ends_with("as root") && !sentence.contains("--processes"), "{sentence}");
@@ -56,7 +56,10 @@ fn whether_so_many_can_be_held() {
     assert_eq!(doctor(132, &["-c", "100"], &[]).code, Some(0));
     let finished = doctor(132, &["--connections=101", "tcp://127.0.0.1:1"], &[]);
     assert_eq!(finished.code, Some(3), "{finished:#?}");
-    assert!(finished.stdout.starts_with("you can hold 100 connections; "), "{finished:#?}");
+    assert!(
+        finished.stdout.starts_with("This machine can hold 100 connections. "),
+        "{finished:#?}"
+    );
     assert_eq!(finished.stderr, "halloo: --connections 101: this machine can hold 100\n");
     // A second process does it; the server, which is elsewhere, has limits of its own.
     let arguments = ["-c", "101", "--processes", "2", "tcp://192.0.2.1:1"];
@@ -72,7 +75,7 @@ fn json_has_the_same() {
     assert_eq!((&found["wanted"], &found["enough"]), (&1_000.into(), &false.into()));
     assert_eq!((&found["plan"]["ends"], &found["plan"]["tls"]), (&2.into(), &true.into()));
     assert_eq!(found["machine"]["descriptors_hard"], 132);
-    let first = &found["walls"][0];
+    let first = &found["limits"][0];
     assert_eq!((&first["name"], &first["connections"]), (&"descriptors".into(), &100.into()));
     assert_eq!(first["value"], "hard limit 132");
     let sentence = found["sentence"].as_str().expect("a sentence");
@@ -93,9 +96,9 @@ fn flags_are_also_variables() {
 fn sources_multiply_the_ports() {
     let ports = |arguments: &[&str]| {
         let found: Value = serde_json::from_str(&run(arguments).stdout).expect("JSON");
-        let limits = found["walls"].as_array().expect("walls").clone();
-        let ports = limits.iter().find(|wall| wall["name"] == "ports");
-        ports.and_then(|wall| wall["connections"].as_u64())
+        let limits = found["limits"].as_array().expect("limits").clone();
+        let ports = limits.iter().find(|limit| limit["name"] == "ports");
+        ports.and_then(|limit| limit["connections"].as_u64())
     };
     let alone = ports(&["doctor", "--json"]);
     let many = ports(&["doctor", "--json", "--source", "127.1.0.0/24"]);
@@ -107,8 +110,9 @@ fn sources_multiply_the_ports() {
 fn an_address_of_somebody_else_holds_nothing() {
     let finished = run(&["doctor", "-c", "1", "--source", "192.0.2.1"]);
     assert_eq!(finished.code, Some(3), "{finished:#?}");
-    let sentence = "you can hold 0 connections; the first wall is source addresses (192.0.2.1 is not \
-                    this machine's): add it with `ip address add 192.0.2.1/32 dev lo` as root\n";
+    let sentence = "This machine can hold 0 connections. The limiting factor is source addresses \
+                    (192.0.2.1 is not an address of this machine): add it with `ip address \
+                    add 192.0.2.1/32 dev lo` as root\n";
     assert!(finished.stdout.starts_with(sentence), "{finished:#?}");
 }
 

@@ -171,8 +171,8 @@ fn few_runs_are_shown_side_by_side_and_judge_no_change() {
     let sides = save_rounds(&saved, 280.0);
     let one = compare(&sides, 1, &[]);
     assert_ended(&one, 0, &[]);
-    assert!(one.stdout.contains("one run each cannot tell"), "{}", one.stdout);
-    for (runs, words) in [(1, "one run each cannot tell"), (4, "4 runs are too few")] {
+    assert!(one.stdout.contains("one run per side is not enough"), "{}", one.stdout);
+    for (runs, words) in [(1, "one run per side is not enough"), (4, "4 runs are too few")] {
         let finished = compare(&sides, runs, &["--fail-if", "p50>+5%"]);
         assert_ended(&finished, 4, &["p50>+5% cannot be judged", words]);
     }
@@ -241,7 +241,7 @@ fn what_is_asked_wrongly_is_told_before_anything_is_read() {
     assert_refused(&["report", "a", "--hdr", "/nowhere/b"], 2, &["--hdr /nowhere/b", "directory"]);
     let words = ["--fail-if p99>+5%", "--compare A... --against B..."];
     assert_refused(&["report", "a", "--fail-if", "p99>+5%"], 2, &words);
-    let words = ["'p98>1ms'", "--fail-if", "'p98' is not measured", "p99.9", "server.cpu"];
+    let words = ["'p98>1ms'", "--fail-if", "'p98' is not a metric", "p99.9", "server.cpu"];
     assert_refused(&["report", "a", "--fail-if", "p98>1ms"], 2, &words);
     let words = ["--json is for one result"];
     assert_refused(&["report", "--json", "-", "--compare", "a", "--against", "b"], 2, &words);
@@ -262,7 +262,7 @@ fn what_is_no_result_is_one_sentence() {
         (&good.replace("\"received\":800", "\"received\":700"), "contradicts itself: "),
         (
             &good.replace("\"sent\":800", "\"sent\":18446744073709551615"),
-            "messages.sent is 18446744073709551615, and sums of such counts overflow",
+            "messages.sent is 18446744073709551615, which is too large to add up",
         ),
     ] {
         saved.write("strange", text);

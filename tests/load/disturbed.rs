@@ -49,7 +49,7 @@ fn starved_by_a_neighbour_on_its_cpu() {
     let outcome = Measured::of(start(&mut generator, server.url(), flags).wait()).outcome;
     drop(neighbour);
     assert_eq!(outcome.verdict, Verdict::GeneratorBound, "{}", outcome.verdict_reason);
-    assert!(outcome.verdict_reason.contains("others had its CPU"), "{}", outcome.verdict_reason);
+    assert!(outcome.verdict_reason.contains("waited for a CPU"), "{}", outcome.verdict_reason);
 }
 
 #[test]

@@ -118,7 +118,7 @@ fn what_connections_cost_is_told() {
         assert!(outcome.server.is_some_and(|server| server.rss_kib > 500), "{:?}", outcome.server);
     }
     let table = run("hold", server.url(), &format!("-c 50 -d 200ms --pid {pid}")).stdout;
-    let words = [" own, ", " kernel (both ends), ", " server, for each connection"];
+    let words = [" own, ", " kernel (both ends), ", " server per connection"];
     let has_row = table.lines().any(|line| words.iter().all(|word| line.contains(word)));
     assert!(has_row, "{table}");
 }

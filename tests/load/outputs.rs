@@ -94,7 +94,7 @@ fn every_result_says_what_measured_and_how() {
     for (command, flags, load) in [
         ("bench", "-c 1 -d 100ms --warmup off --lossy-above 2.5%", "closed loop"),
         ("hold", "-c 1 -d 100ms", "open loop"),
-        ("hold", "-c 1 -d 100ms --probe-every off", "in silence"),
+        ("hold", "-c 1 -d 100ms --probe-every off", "idle"),
     ] {
         let flags = format!("{flags} --accept-invalid");
         let table = run(command, server.url(), &flags).stdout;

@@ -87,7 +87,7 @@ fn a_server_that_resets_every_tenth_connection() {
         }
     });
     let measured = bench(&while_connecting.url(), "-c 50 -d 300ms --warmup off");
-    measured.assert_verdict("CEILING: remote-resets", &["5 of 50 connections could not be made"]);
+    measured.assert_verdict("CEILING: remote-resets", &["5 of 50 connections could not be opened"]);
     let connections = measured.outcome.connections;
     assert_eq!((connections.established, connections.failed), (45, 5));
     assert_eq!(measured.outcome.errors["reset while connecting"], 5);
@@ -100,7 +100,7 @@ fn a_server_that_resets_every_tenth_connection() {
         peer.reset();
     });
     let measured = bench(&later.url(), "-c 50 -d 300ms --warmup off");
-    let words = "5 of 50 connections ended while they were needed, most of them with RST";
+    let words = "5 of 50 connections ended during the run, most often with RST";
     measured.assert_verdict("CEILING: remote-resets", &[words]);
     assert_eq!(measured.outcome.endings["RST"], 5);
     assert_eq!(measured.outcome.connections.lost, 5);
@@ -140,7 +140,7 @@ fn a_server_that_never_echoes() {
     let flags = "-c 2 -d 500ms --reply-timeout 500ms";
     for warm_up in ["--warmup off", "--warmup 300ms"] {
         let measured = bench(&mute.url(), &format!("{flags} {warm_up}"));
-        measured.assert_verdict("NOT-AN-ECHO", &["messages came back", "--no-verify"]);
+        measured.assert_verdict("NOT-AN-ECHO", &["messages was echoed", "--no-verify"]);
         assert_eq!(measured.outcome.messages.received, 0);
     }
 }
@@ -155,7 +155,7 @@ fn a_server_that_closes_connections_while_they_are_needed() {
         peer.close(1013);
     });
     let measured = bench(&closes.url(), "-c 3 -d 300ms --warmup off");
-    let words = "1 of 3 connections ended while they were needed, most of them with close 1013";
+    let words = "1 of 3 connections ended during the run, most often with close 1013";
     measured.assert_verdict("CEILING: remote-closes", &[words]);
     assert_eq!(measured.outcome.endings["close 1013"], 1);
 }

@@ -1,10 +1,10 @@
-//! The log is one that other tools read: header, columns, tags, and histograms that add up to the whole.
+//! The HdrHistogram log: header, columns, tags, and histograms that add up to the whole.
 
 use super::outcome;
 use halloo::load::render::hlog;
 use halloo::load::{Histogram, Outcome};
 
-/// A line with a histogram, read.
+/// A parsed line.
 struct Line {
     tag: Option<String>,
     start_s: f64,
@@ -13,7 +13,7 @@ struct Line {
     histogram: Histogram,
 }
 
-/// Reads a log as the format demands it.
+/// Parses a log as strictly as the format demands.
 fn read(log: &str) -> Vec<Line> {
     let mut lines = log.lines().skip_while(|line| line.starts_with('#'));
     let head = "\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\
@@ -53,7 +53,7 @@ fn assert_same(one: &Histogram, other: &Histogram) {
 }
 
 #[test]
-fn the_header_says_version_and_start() {
+fn the_header_has_version_and_start() {
     let log = hlog::render(&outcome::open(5));
     assert!(log.contains("\n#[Histogram log format version 1.3]\n"), "{log}");
     let start = "\n#[StartTime: 1795770635.123 (seconds since epoch), 2026-11-27T09:10:35.123Z]\n";
@@ -83,7 +83,7 @@ fn one_latency_has_no_tag() {
 }
 
 #[test]
-fn nothing_is_a_log_too_and_a_comment_stays_one() {
+fn an_empty_outcome_is_a_log_and_comments_stay_on_one_line() {
     let nothing = outcome::nothing();
     let outcome = Outcome { program: "halloo\n0.0,1.0,1.0,HISTF".into(), ..nothing };
     assert_eq!(read(&hlog::render(&outcome)).len(), 0);

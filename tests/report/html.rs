@@ -1,4 +1,4 @@
-//! The page needs nothing but itself, is well-formed, and nothing of a stranger gets out of its place.
+//! The HTML page is self-contained and well-formed, and escapes all input.
 
 use super::outcome;
 use halloo::load::render::html;
@@ -7,7 +7,7 @@ use halloo::load::{Outcome, Verdict};
 
 const SCRIPT: &str = "<script>alert(\"1\")</script>'\"&lt;";
 
-/// Checks that every element is closed, in order. Returns how many there are of each name.
+/// Checks that every element is closed, in order. Returns the number of elements by name.
 #[track_caller]
 pub(super) fn elements(page: &str) -> std::collections::BTreeMap<String, usize> {
     let (mut open, mut counts) = (Vec::new(), std::collections::BTreeMap::new());
@@ -33,10 +33,11 @@ pub(super) fn elements(page: &str) -> std::collections::BTreeMap<String, usize> 
 }
 
 #[test]
-fn everything_is_on_the_page() {
+fn the_page_has_every_section() {
     let page = html::render(&outcome::open(500));
     let counts = elements(&page);
-    // The curve and the latency over time are drawn for two widths, four more for one; two and three legends.
+    // The percentile curve and the latency over time are drawn in two widths, four more charts in
+    // one.
     assert_eq!(counts["desc"], 2 + 2 + 4);
     assert_eq!(counts["figure"], 6);
     for words in [
@@ -71,7 +72,7 @@ fn nothing_is_fetched_and_nothing_runs() {
 }
 
 #[test]
-fn what_came_from_outside_means_itself() {
+fn input_is_escaped() {
     let fields: [fn(&mut Outcome); 9] = [
         |it| it.command = SCRIPT.into(),
         |it| it.target = SCRIPT.into(),
@@ -98,7 +99,7 @@ fn what_came_from_outside_means_itself() {
 }
 
 #[test]
-fn little_or_nothing_is_a_page_too() {
+fn outcomes_with_little_or_no_data_are_rendered() {
     elements(&html::render(&outcome::nothing()));
     for intervals in [1, 2] {
         let page = html::render(&outcome::closed(1, intervals, 1, 180.0));
@@ -113,7 +114,7 @@ fn little_or_nothing_is_a_page_too() {
 }
 
 #[test]
-fn a_long_run_has_no_more_points_than_fit() {
+fn a_long_run_is_reduced_to_the_points_that_fit() {
     let mut outcome = outcome::closed(1, 1, 50, 180.0);
     let one = outcome.intervals[0].clone();
     outcome.intervals.clear();

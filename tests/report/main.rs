@@ -1,5 +1,5 @@
-//! What is made of a result: the published schema, the table, the page, the log, thresholds, comparisons,
-//! and one result of several.
+//! Reports of results: the published schema, the table, the page, the log, thresholds, comparisons,
+//! and merging.
 
 mod compare;
 mod hlog;

@@ -1,14 +1,14 @@
-//! Several results made one: exactly, in any order, one beside the other or one after the other.
+//! Merging results: exactly, in any order, from overlapping and consecutive runs.
 
 use super::outcome;
 use halloo::load::result::merge::{merge, merge_forced, merge_shares};
 use halloo::load::result::outcome::{ConnectPhase, Difference, Kind};
 use halloo::load::{Histogram, Outcome, Verdict};
 
-/// Makes a result differ from what it was.
+/// Changes a result.
 type Spoil = fn(&mut Outcome);
 
-/// So many seconds later than the results of the samples.
+/// An outcome that started this many seconds later.
 fn later(outcome: Outcome, seconds: i64) -> Outcome {
     let start: jiff::Timestamp = outcome.started_at.parse().expect("a time");
     let start = start + jiff::SignedDuration::from_secs(seconds);
@@ -40,11 +40,11 @@ fn histograms_are_added_exactly() {
     let connecting: Vec<_> = merged.connecting.histogram.counts().collect();
     assert_eq!(connecting, added(&parts, |part| &part.connecting.histogram));
     let mean: f64 = parts.iter().map(|part| part.latency_us.p99.unwrap()).sum::<f64>() / 3.0;
-    assert_ne!(merged.latency_us.p99, Some(mean), "a percentile is no mean of percentiles");
+    assert_ne!(merged.latency_us.p99, Some(mean), "a percentile is not a mean of percentiles");
 }
 
 #[test]
-fn at_the_same_time_rates_add_up() {
+fn rates_of_overlapping_runs_add_up() {
     let parts = three();
     let merged = merge(&parts).unwrap();
     assert_near(merged.duration_s, 10.0);
@@ -57,7 +57,7 @@ fn at_the_same_time_rates_add_up() {
         let inside: Vec<_> = interval.histograms.latency.counts().collect();
         assert_eq!(inside, added(&parts, |part| &part.intervals[index].histograms.latency));
     }
-    // Each has its own generator, and all watched the same server.
+    // Each part has its own generator, and all watched the same server.
     assert_near(merged.generator.cpu, 3.0 * 0.41);
     assert_eq!(merged.generator.processes, 3);
     let server = merged.server.unwrap();
@@ -69,7 +69,7 @@ fn at_the_same_time_rates_add_up() {
 }
 
 #[test]
-fn one_after_the_other_the_pause_does_not_count() {
+fn pauses_between_consecutive_runs_do_not_count() {
     let [one, two, three] = three();
     let parts = [one, later(two, 60), later(three, 3_600)];
     let merged = merge(&parts).unwrap();
@@ -83,7 +83,7 @@ fn one_after_the_other_the_pause_does_not_count() {
 }
 
 #[test]
-fn partly_at_the_same_time() {
+fn partly_overlapping_runs() {
     let [one, two, _] = three();
     let merged = merge(&[one, later(two, 5)]).unwrap();
     assert_near(merged.duration_s, 15.0);
@@ -102,7 +102,7 @@ fn the_order_does_not_matter() {
 }
 
 #[test]
-fn merging_what_was_merged_is_merging_all() {
+fn merging_merged_results_equals_merging_all() {
     let [one, two, three] = three();
     let all = merge(&[one.clone(), two.clone(), three.clone()]).unwrap();
     let stepwise = merge(&[merge(&[one, two]).unwrap(), three]).unwrap();
@@ -114,7 +114,7 @@ fn merging_what_was_merged_is_merging_all() {
 }
 
 #[test]
-fn counts_reasons_and_open_loops_add_up() {
+fn counts_reasons_and_rates_add_up() {
     let mut parts = [outcome::open(30), outcome::open(30)];
     parts[1].command += " # on another machine";
     let merged = merge(&parts).unwrap();
@@ -130,7 +130,7 @@ fn counts_reasons_and_open_loops_add_up() {
 }
 
 #[test]
-fn ledgers_are_numbered_through() {
+fn merged_ledgers_are_numbered_consecutively() {
     let merged = merge(&[outcome::hold(), later(outcome::hold(), 600)]).unwrap();
     assert_eq!(merged.ledger.len(), 128);
     assert!(merged.ledger.iter().any(|loss| loss.connection >= 19_900));
@@ -139,7 +139,7 @@ fn ledgers_are_numbered_through() {
 }
 
 #[test]
-fn the_verdict_is_no_better_than_the_worst_and_its_sentence_is_about_the_sum() {
+fn the_verdict_is_that_of_the_worst_part_and_its_sentence_is_about_the_sum() {
     let [one, mut two, mut three] = three();
     two.verdict = Verdict::RateNotReached;
     three.verdict = Verdict::GeneratorBound;
@@ -154,7 +154,7 @@ fn the_verdict_is_no_better_than_the_worst_and_its_sentence_is_about_the_sum() {
 }
 
 #[test]
-fn a_limit_that_a_part_met_counts_all_connections() {
+fn a_limit_that_one_part_reached_counts_all_connections() {
     let [mut one, two, _] = three();
     one.connections.failed = 24;
     one.verdict = Verdict::Ceiling;
@@ -166,7 +166,7 @@ fn a_limit_that_a_part_met_counts_all_connections() {
 }
 
 #[test]
-fn everything_that_is_known_of_the_parts_is_known_of_the_sum() {
+fn the_sum_has_every_field_of_its_parts() {
     let [mut one, mut two, _] = three();
     let mut histogram = Histogram::new();
     histogram.record(1_000_000);
@@ -209,7 +209,7 @@ fn everything_that_is_known_of_the_parts_is_known_of_the_sum() {
 }
 
 #[test]
-fn what_is_not_one_experiment_is_refused_by_its_field_or_forced() {
+fn different_experiments_are_rejected_by_field_or_forced() {
     let fields: [(&str, Spoil); 9] = [
         ("the kinds differ: a bench and a hold", |it| it.kind = Kind::Hold),
         ("the targets differ: ws://10.0.0.7:9527/echo and ws://b/", |it| {
@@ -224,7 +224,7 @@ fn what_is_not_one_experiment_is_refused_by_its_field_or_forced() {
             it.load.depth = Some(2);
         }),
         ("the reply timeouts differ: 5.00 s and 1.00 s", |it| it.load.reply_timeout_s = 1.0),
-        ("the limits of loss differ: 1.0 % and 2.0 %", |it| it.load.lossy_above = 0.02),
+        ("the loss limits differ: 1.0 % and 2.0 %", |it| it.load.lossy_above = 0.02),
         ("the numbers of connections differ: 998 and 50", |it| it.connections.requested = 50),
     ];
     for (words, spoil) in fields {
@@ -250,7 +250,7 @@ fn the_same_run_counts_once() {
     assert!(reason.contains("2026-11-27T09:10:35.123Z is given twice"), "{reason}");
     let forced = merge_forced(&twice).expect("it is forced");
     assert!(forced.findings[0].contains("is given twice"));
-    // The shares of a run are known to be different.
+    // The shares of a run are known to be distinct.
     let shares = merge_shares(&[one.clone(), one]).expect("they are shares");
     assert_eq!(shares.findings, Vec::<String>::new());
 }
@@ -289,7 +289,7 @@ fn counts_that_overflow_are_an_error() {
 }
 
 #[test]
-fn one_is_itself_and_none_or_a_mixture_is_an_error() {
+fn one_result_is_unchanged_and_none_or_a_mixture_is_an_error() {
     let one = outcome::closed(1, 5, 20, 180.0);
     let merged = merge(std::slice::from_ref(&one)).unwrap();
     assert_eq!(merged.intervals, one.intervals);

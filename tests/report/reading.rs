@@ -1,4 +1,4 @@
-//! Results that are read: what contradicts itself, and what a stranger may have put into a file.
+//! Reading results: self-contradictory and hostile files.
 
 use super::outcome;
 use halloo::load::Outcome;
@@ -17,7 +17,7 @@ fn read(value: &Value) -> Result<Outcome, String> {
     parse(value.to_string().as_bytes())
 }
 
-/// What `report` makes of a result, in every form.
+/// Everything that `report` does with a result.
 fn show_everywhere(outcome: &Outcome) {
     let parts = [outcome.clone(), outcome::closed(1, 3, 20, 180.0)];
     text::render(outcome);
@@ -33,7 +33,7 @@ fn show_everywhere(outcome: &Outcome) {
 }
 
 #[test]
-fn whatever_is_saved_is_read() {
+fn saved_results_are_read() {
     let all = [outcome::open(50), outcome::closed(1, 3, 20, 180.0), outcome::hold()];
     for outcome in all.into_iter().chain([outcome::nothing()]) {
         let text = saved(&outcome).to_string();
@@ -53,7 +53,7 @@ fn assert_refused(value: &Value, words: &str) {
 }
 
 #[test]
-fn text_that_is_not_utf_8_is_named() {
+fn text_that_is_not_utf_8_is_rejected() {
     let text = saved(&outcome::closed(1, 1, 5, 180.0)).to_string();
     for (bytes, mark) in [(u16::to_le_bytes as fn(u16) -> [u8; 2], true), (u16::to_be_bytes, false)]
     {
@@ -71,15 +71,15 @@ fn text_that_is_not_utf_8_is_named() {
 }
 
 #[test]
-fn figures_that_disagree_with_their_histograms_are_refused() {
+fn figures_that_disagree_with_their_histograms_are_rejected() {
     let good = saved(&outcome::open(50));
     for (pointer, change, words) in [
-        ("/latency_us/p50", 1.01, "latency_us says p50"),
-        ("/latency_us/p99_99", 1.01, "latency_us says p99.99"),
-        ("/latency_us/mean", 0.99, "latency_us says mean"),
-        ("/latency_us/min", 0.9, "latency_us says min"),
-        ("/latency_uncorrected_us/max", 1.01, "latency_uncorrected_us says max"),
-        ("/connecting/latency_us/p90", 1.01, "connecting.latency_us says p90"),
+        ("/latency_us/p50", 1.01, "latency_us has p50"),
+        ("/latency_us/p99_99", 1.01, "latency_us has p99.99"),
+        ("/latency_us/mean", 0.99, "latency_us has mean"),
+        ("/latency_us/min", 0.9, "latency_us has min"),
+        ("/latency_uncorrected_us/max", 1.01, "latency_uncorrected_us has max"),
+        ("/connecting/latency_us/p90", 1.01, "connecting.latency_us has p90"),
         ("/messages_per_second", 1.5, "messages_per_second is 75"),
     ] {
         let mut value = good.clone();
@@ -88,11 +88,11 @@ fn figures_that_disagree_with_their_histograms_are_refused() {
         assert_refused(&value, words);
     }
     for (pointer, figure, words) in [
-        ("/latency_us/p99", json!(null), "latency_us says p99 null"),
-        ("/latency_us/above_us", json!(5e6), "latency_us says above_us 5000000"),
-        ("/messages/received", json!(1), "messages were timed, of 1"),
-        ("/messages/sent", json!(1), "messages.sent is 1, and that of all intervals 1500"),
-        ("/intervals/3/sent", json!(0), "that of all intervals 1450"),
+        ("/latency_us/p99", json!(null), "latency_us has p99 null"),
+        ("/latency_us/above_us", json!(5e6), "latency_us has above_us 5000000"),
+        ("/messages/received", json!(1), "messages have a latency, but only 1"),
+        ("/messages/sent", json!(1), "messages.sent is 1, but the intervals add up to 1500"),
+        ("/intervals/3/sent", json!(0), "the intervals add up to 1450"),
         ("/intervals/3/histograms/beyond", json!(7), "histograms.beyond is 0"),
     ] {
         let mut value = good.clone();
@@ -109,12 +109,12 @@ fn figures_that_disagree_with_their_histograms_are_refused() {
     assert_eq!(read(&saved(&lost)).map(|it| it.latency_us.p99), Ok(None), "bounds agree too");
 }
 
-/// Places of all numbers in a result.
+/// JSON pointers to all numbers in a result.
 fn numbers(value: &Value, path: &str, found: &mut Vec<String>) {
     match value {
         Value::Number(_) => found.push(path.into()),
         Value::Array(list) => {
-            // The first few stand for all.
+            // The first few elements represent the rest.
             for (index, value) in list.iter().enumerate().take(2) {
                 numbers(value, &format!("{path}/{index}"), found);
             }
@@ -129,14 +129,14 @@ fn numbers(value: &Value, path: &str, found: &mut Vec<String>) {
 }
 
 #[test]
-fn sums_that_overflow_are_refused() {
+fn sums_that_overflow_are_rejected() {
     let mut many = outcome::closed(1, 3, 20, 180.0);
     many.errors = (0..2_100).map(|number| (format!("error {number}"), 1 << 53)).collect();
     assert_refused(&saved(&many), "contradicts itself: its counts overflow");
 }
 
 #[test]
-fn a_hostile_number_anywhere_is_refused_or_shown() {
+fn a_hostile_number_anywhere_is_rejected_or_shown() {
     let mut all = outcome::open(3);
     all.ledger = outcome::hold().ledger;
     all.intervals.truncate(2);
@@ -173,9 +173,9 @@ fn a_hostile_number_anywhere_is_refused_or_shown() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
-    /// Several bytes of a small result are replaced: it is refused or shown, and never a panic.
+    /// With several bytes replaced, a small result is rejected or shown, without a panic.
     #[test]
-    fn a_damaged_file_is_refused_or_shown(
+    fn a_damaged_file_is_rejected_or_shown(
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
         cut in prop::option::of(any::<prop::sample::Index>()),
     ) {

@@ -1,4 +1,4 @@
-//! The schema that is published describes what is saved, all of it, and refuses what is not.
+//! The published schema describes every saved field and rejects everything else.
 
 use super::outcome;
 use halloo::load::Outcome;
@@ -28,7 +28,7 @@ fn saved(outcome: &Outcome) -> Value {
 }
 
 #[test]
-fn what_is_saved_is_valid_and_comes_back() {
+fn saved_results_are_valid_and_are_read_back() {
     let all = [outcome::open(50), outcome::closed(1, 3, 20, 180.0), outcome::hold()];
     for outcome in all.into_iter().chain([outcome::nothing()]) {
         let value = saved(&outcome);
@@ -36,14 +36,14 @@ fn what_is_saved_is_valid_and_comes_back() {
         let text = value.to_string();
         let back: Outcome = serde_json::from_str(&text).unwrap();
         assert_eq!(saved(&back), value);
-        // Times are read back to three digits; everything else is the same.
+        // Times are read back with three digits; everything else is unchanged.
         assert_eq!(back.latency_us, outcome.latency_us);
         assert_eq!(back.ledger, outcome.ledger);
     }
 }
 
 #[test]
-fn the_fields_that_others_rely_on_are_there() {
+fn fields_that_other_tools_rely_on_exist() {
     let value = saved(&outcome::open(50));
     let latency = ["min", "p50", "p90", "p99", "p99_9", "p99_99", "max", "mean"];
     let nested: [(&str, &[&str]); 6] = [
@@ -69,7 +69,7 @@ fn the_fields_that_others_rely_on_are_there() {
 }
 
 #[test]
-fn a_field_that_is_missing_or_of_another_type_is_refused() {
+fn missing_fields_and_wrong_types_are_rejected() {
     let good = saved(&outcome::open(10));
     let validator = validator();
     let optional = ["server", "memory", "ledger"];
@@ -78,7 +78,7 @@ fn a_field_that_is_missing_or_of_another_type_is_refused() {
         missing.as_object_mut().unwrap().remove(name);
         assert_eq!(validator.is_valid(&missing), optional.contains(&name.as_str()), "{name}");
         let mut wrong = good.clone();
-        // An array of one is never right, where a count or a text may be null.
+        // A nested array is never valid, whereas a count or a text may be null.
         wrong[name] = json!([[[]]]);
         assert!(!validator.is_valid(&wrong), "{name}");
     }
@@ -102,7 +102,7 @@ fn a_field_that_is_missing_or_of_another_type_is_refused() {
 }
 
 #[test]
-fn an_undocumented_field_is_found_wherever_it_is() {
+fn undocumented_fields_are_rejected_at_every_level() {
     let mut good = saved(&outcome::open(10));
     good["ledger"] = saved(&outcome::hold())["ledger"].clone();
     let validator = validator();
@@ -137,7 +137,7 @@ fn every_field_is_described_and_numbers_have_units() {
         {
             let path = format!("{name}.{field}");
             let about = inner["description"].as_str().unwrap_or_default();
-            // What is used by several says it once.
+            // A shared definition is described once.
             if about.is_empty() && inner.get("$ref").is_none() {
                 complaints.push(format!("{path} is not described"));
             }

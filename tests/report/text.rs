@@ -1,21 +1,21 @@
-//! The table says the verdict first, everything there is, and nothing that a terminal would obey.
+//! The text table: the verdict first, then every figure, without control characters.
 
 use super::outcome;
 use halloo::load::render::{table::WIDTH, text};
 use halloo::load::{Outcome, Verdict};
 
 #[track_caller]
-fn assert_says(text: &str, all: &[&str]) {
+fn assert_contains(text: &str, all: &[&str]) {
     for words in all {
         assert!(text.contains(words), "no {words:?} in\n{text}");
     }
 }
 
 #[test]
-fn an_open_loop_is_told_in_full() {
+fn an_open_loop_is_shown_in_full() {
     let text = text::render(&outcome::open(1_000));
     assert!(text.starts_with("VALID: the generator kept 0.41 of a CPU busy"), "{text}");
-    assert_says(
+    assert_contains(
         &text,
         &[
             "command       halloo bench -c 1000 -r 1000 -d 30s ws://10.0.0.7:9527/echo\n",
@@ -33,31 +33,31 @@ fn an_open_loop_is_told_in_full() {
             "errors        41 a message was lost\n               7 reset by the peer\n",
             "endings       7 RST\n              3 close 1001 (going away)\n",
             "0.41 CPU, longest turn 1.90 ms, 12 late sends\n",
-            "0.63 CPU, 630 µs per message, 4.33 MiB resident at most\n",
-            "430 B own, 8.31 KiB kernel (both ends), 133 B server, for each connection\n",
+            "0.63 CPU, 630 µs per message, peak RSS 4.33 MiB\n",
+            "430 B own, 8.31 KiB kernel (both ends), 133 B server per connection\n",
         ],
     );
 }
 
 #[test]
-fn a_hold_has_its_ledger_by_reason_and_no_second_latency() {
+fn a_hold_has_a_ledger_by_reason_and_no_second_latency() {
     let text = text::render(&outcome::hold());
     let ledger =
         ["lost          64 connections, from ", "38 server: close 1001\n", "13 us: silence\n"];
-    assert_says(&text, &ledger);
+    assert_contains(&text, &ledger);
     assert!(!text.contains("corrected  ") && !text.contains("late sends"), "{text}");
     assert!(!text.contains("errors"), "there were none: {text}");
 }
 
 #[test]
-fn nothing_measured_is_no_latency() {
+fn without_measurements_there_is_no_latency() {
     let text = text::render(&outcome::nothing());
     assert!(text.starts_with("CEILING: backlog: no connection was made\n"), "{text}");
     assert!(!text.contains("p99"), "{text}");
 }
 
 #[test]
-fn lines_are_no_longer_than_a_page_and_aligned() {
+fn lines_fit_a_page_and_are_aligned() {
     let mut outcome = outcome::open(100);
     outcome.command = format!("halloo bench {} ws://h:1", "-H 'Name: value' ".repeat(30));
     outcome.target = format!("ws://h:1/{}", "x".repeat(300));
@@ -70,11 +70,11 @@ fn lines_are_no_longer_than_a_page_and_aligned() {
         assert!(line.chars().count() <= WIDTH, "{line}");
         assert_eq!(line.trim_end(), line);
     }
-    assert_says(&text, &["1,000,000 ä long reason", " of 34 other kinds\n"]);
+    assert_contains(&text, &["1,000,000 ä long reason", " of 34 other kinds\n"]);
 }
 
 #[test]
-fn what_a_terminal_would_obey_is_spelled_out() {
+fn control_characters_are_escaped() {
     let outcome = Outcome {
         command: "halloo \u{1b}[31m\nVALID: forged".into(),
         verdict: Verdict::Ceiling,

@@ -1,4 +1,4 @@
-//! Thresholds: what is understood, what is crossed, and what a wrong one is told.
+//! Thresholds: parsing, crossing, and error messages.
 
 use super::compare::rounds;
 use super::outcome;
@@ -14,8 +14,9 @@ fn complaint(text: &str) -> Option<String> {
 }
 
 #[test]
-fn crossed_with_the_measured_value() {
-    // Of the whole run half took some 184 µs and the longest 700 ms; 41 lost, 3 reordered, 50 errors, and 10 connections lost.
+fn a_crossed_threshold_reports_the_measured_value() {
+    // In the whole run half of the messages took some 184 µs and the longest 700 ms; 41 were lost,
+    // 3 reordered; 50 errors, and 10 connections lost.
     for (text, value) in [
         ("p50>100us", "p50 is 18"),
         ("max > 0.5s", "max is "),
@@ -39,7 +40,7 @@ fn crossed_with_the_measured_value() {
 }
 
 #[test]
-fn kept() {
+fn thresholds_that_are_not_crossed() {
     for text in
         ["p50>5ms", "lost>41", "lost<41", "rate<99/s", "rate>1M/s", "max>1s", "server.cpu>0.9"]
     {
@@ -48,7 +49,7 @@ fn kept() {
 }
 
 #[test]
-fn what_was_not_measured_is_not_kept() {
+fn a_threshold_on_an_unmeasured_figure_fails() {
     let nothing = outcome::nothing();
     for text in ["p99>5ms", "server.cpu>0.9", "memory.server>1KiB", "connecting.p99>1s"] {
         let threshold: Threshold = text.parse().unwrap();
@@ -62,11 +63,11 @@ fn what_was_not_measured_is_not_kept() {
 }
 
 #[test]
-fn a_wrong_one_is_told_what_would_do() {
+fn an_invalid_threshold_is_rejected_with_the_valid_forms() {
     for (text, words) in [
         ("p99", "expected a metric, <, <=, > or >="),
-        ("p98>1ms", "'p98' is not measured; metrics are p50, "),
-        (">1ms", "'' is not measured"),
+        ("p98>1ms", "'p98' is not a metric; metrics are p50, "),
+        (">1ms", "'' is not a metric"),
         (
             "p99>5",
             "'5' is not a valid threshold for p99: expected a time such as 200us, 5ms or 1s, or a change",
@@ -77,7 +78,7 @@ fn a_wrong_one_is_told_what_would_do() {
         ("server.rss>1", "expected a size such as"),
         (
             "errors>+5%",
-            "changes are known of p50, p90, p99, rate, server.cpu_per_message, not of errors",
+            "changes are available for p50, p90, p99, rate, server.cpu_per_message, not for errors",
         ),
         ("p99=5ms", "expected a metric"),
         ("p99>-5ms", "'-5ms' is not a valid threshold"),
@@ -90,7 +91,7 @@ fn a_wrong_one_is_told_what_would_do() {
 }
 
 #[test]
-fn every_metric_has_bounds_that_it_shows_and_reads() {
+fn shown_values_of_every_metric_can_be_parsed() {
     let outcome = outcome::open(10);
     for metric in METRICS {
         let name = metric.name;
@@ -108,16 +109,16 @@ fn every_metric_has_bounds_that_it_shows_and_reads() {
 }
 
 #[test]
-fn what_cannot_be_believed_is_doubted_before_it_is_judged() {
+fn a_figure_that_is_not_believed_cannot_be_judged() {
     let doubted = Outcome { not_believed: vec!["p99".into()], ..outcome::open(10) };
     let doubt = |text: &str| text.parse::<Threshold>().expect(text).doubt(&doubted);
-    let reason = doubt("p99>1s").expect("it is doubted, however far it is from the bound");
+    let reason = doubt("p99>1s").expect("it is doubted, however far from the bound");
     assert!(reason.starts_with("p99>1s cannot be judged: "), "{reason}");
     assert!(reason.contains("and stalls of the load generator may dominate it"), "{reason}");
     assert_eq!(doubt("p90>1us"), None);
 }
 
-/// Whether it cannot be judged, and whether it is crossed.
+/// The doubt and the complaint of a threshold about a comparison.
 fn judged(text: &str, sides: &[Vec<Outcome>; 2]) -> (Option<String>, Option<String>) {
     let threshold: Threshold = text.parse().expect(text);
     let comparison = Comparison::new(&sides[0], &sides[1], false).expect("they can be compared");
@@ -141,32 +142,35 @@ fn changes_must_be_more_than_chance() {
     ] {
         assert_eq!(judged(text, sides), (None, None), "{text}");
     }
-    // Who asks for a gain is not content with none.
+    // A threshold that demands a gain is crossed without one.
     assert!(judged("p50>-5%", &same).1.is_some());
     assert_eq!(judged("p50>-5%", &rounds(6, [200.0, 180.0])), (None, None));
     assert!("p50>+5%".parse::<Threshold>().unwrap().complaint(&same[0][0]).is_some());
 }
 
 #[test]
-fn a_change_that_these_runs_cannot_tell_is_doubted() {
+fn a_change_that_these_runs_cannot_show_is_doubted() {
     let one = rounds(1, [180.0, 200.0]);
     let (doubt, complaint) = judged("p50>+5%", &one);
     let doubt = doubt.expect("one run each");
-    assert!(doubt.contains("p50>+5% cannot be judged: one run each cannot tell"), "{doubt}");
+    assert!(doubt.contains("p50>+5% cannot be judged: one run per side is not enough"), "{doubt}");
     assert_eq!(complaint, None);
     let mut noisy = rounds(5, [180.0, 180.0]);
     for (run, factor) in noisy[1].iter_mut().zip([0.8, 1.3, 0.9, 1.2, 1.0]) {
         run.messages_per_second *= factor;
     }
     let (doubt, complaint) = judged("rate<-5%", &noisy);
-    let doubt = doubt.expect("5 % cannot be told");
-    assert!(doubt.contains("tell no change below ± ") && doubt.contains(" more rounds"), "{doubt}");
+    let doubt = doubt.expect("5 % cannot be shown");
+    assert!(
+        doubt.contains("cannot show a change below ± ") && doubt.contains(" more rounds"),
+        "{doubt}"
+    );
     assert_eq!(complaint, None);
-    assert_eq!(judged("rate<-95%", &noisy), (None, None), "95 % could be told");
+    assert_eq!(judged("rate<-95%", &noisy), (None, None), "95 % would be shown");
 }
 
 #[test]
-fn an_absolute_threshold_is_about_each_run_of_the_second_side() {
+fn an_absolute_threshold_applies_to_each_run_of_the_second_side() {
     let sides = rounds(5, [180.0, 200.0]);
     let (_, complaint) = judged("p50>1us", &sides);
     let complaint = complaint.expect("all cross it");

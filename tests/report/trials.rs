@@ -1,4 +1,5 @@
-//! Comparisons hardly ever call the same server different, and find what they say they could find.
+//! Statistical trials: comparisons rarely call the same server different, and find the changes that
+//! they claim to be able to find.
 
 use super::outcome::Random;
 use halloo::load::result::compare::COMPARED;
@@ -11,8 +12,8 @@ use drawing::{Figures, Round, Tally, draw};
 
 const TRIALS: u32 = 1_000;
 
-/// Runs of one server: what they have in common drifts, each differs by `spread`, and the tails by more. Within a
-/// run nothing varies that a figure would show.
+/// Synthetic runs of one server: a common drift, a variation of `spread` per run, and more in the
+/// tails. Within a run nothing varies that a figure would show.
 fn synthetic(seed: u64, rounds: usize, spread: f64) -> Vec<Round> {
     let mut random = Random::new(seed);
     let mut drift = 0.0;
@@ -51,22 +52,22 @@ fn assert_right(name: &str, rounds: &[Round]) {
 }
 
 #[test]
-fn runs_that_vary_more_from_run_to_run_than_within_are_not_called_different() {
+fn runs_that_vary_more_between_than_within_are_not_called_different() {
     for (seed, spread) in [(1, 0.005), (2, 0.02), (3, 0.05), (4, 0.15)] {
         assert_right(&format!("spread {spread}"), &synthetic(seed, 400, spread));
     }
 }
 
 #[test]
-fn a_quiet_machine_can_tell_ten_percent_and_a_noisy_one_says_that_it_cannot() {
+fn quiet_runs_show_ten_percent_and_noisy_runs_report_that_they_cannot() {
     let quiet = draw(&synthetic(1, 400, 0.005), TRIALS, 3, 0.1);
     assert!(quiet.iter().take(2).all(|it| it.found > TRIALS * 9 / 10), "{quiet:?}");
     let noisy = draw(&synthetic(1, 400, 0.3), TRIALS, 3, 0.1);
     assert!(noisy.iter().all(|it| it.possible < TRIALS / 20), "{noisy:?}");
 }
 
-/// 200 runs of 2 s of one server, 100 for each side in turns, on an otherwise idle machine with two CPUs: the server on
-/// one, the load generator on the other, 16 connections in a closed loop.
+/// 200 runs of 2 s of one server, 100 per side, alternating, on a machine with two CPUs shared with
+/// a compiler: the server on one CPU, the generator on the other, 16 connections in a closed loop.
 #[test]
 fn runs_of_a_real_server_are_not_called_different() {
     let rounds = drawing::rounds(include_str!("recorded_runs.csv")).expect("it was recorded");

@@ -1,11 +1,11 @@
-//! The judge on recorded evidence: each row of the table in docs/measuring.md has its verdict.
+//! The judge on synthetic evidence: each row of the table in docs/measuring.md gets its verdict.
 
 use super::outcome;
 use halloo::load::result::judge::{Evidence, judge};
 use halloo::load::result::outcome::{Connections, Difference, EndedBy, Kind, Loss};
 use halloo::load::{Histogram, Outcome};
 
-/// A row: what happened, and what is said beside the verdict.
+/// A row: what happened, the outcome, and words of its reason or findings.
 type Case = (&'static str, fn() -> Outcome, &'static [&'static str]);
 
 const CASES: &[Case] = &[
@@ -13,7 +13,7 @@ const CASES: &[Case] = &[
     (
         "the generator was stopped for 2 s of 10 s, closed loop",
         || stalled(&[2_000.0]),
-        &["p90, p99", "stopped for 2.00 s at once"],
+        &["p90, p99", "stopped for up to 2.00 s at a time"],
     ),
     (
         "the generator was stopped for 80 of every 160 ms",
@@ -28,7 +28,7 @@ const CASES: &[Case] = &[
                 it.stalls.timeslices = Some(600);
             })
         },
-        &["others had its CPU for 2.49 s of 10.0 s", "a CPU of its own"],
+        &["it waited for a CPU for 2.49 s of 10.0 s", "a CPU of its own"],
     ),
     (
         "the server on the generator's CPU",
@@ -38,17 +38,17 @@ const CASES: &[Case] = &[
                 it.stalls.timeslices = Some(20_000);
             })
         },
-        &["p50, p90", "others had its CPU for 4.20 s"],
+        &["p50, p90", "it waited for a CPU for 4.20 s"],
     ),
     (
         "a CPU quota of 15 %",
         || with(stalled(&[85.0; 98]), |it| it.stalls.throttled_s = Some(8.2)),
-        &["the CPU quota of its control group stopped it for 8.20 s", "raise the quota"],
+        &["the CPU quota of its control group throttled it for 8.20 s", "raise the quota"],
     ),
     (
         "the hypervisor took the CPU",
         || with(stalled(&[20.0; 100]), |it| it.stalls.steal_s = Some(2.1)),
-        &["the hypervisor had its CPU for 2.10 s"],
+        &["the hypervisor took its CPU for 2.10 s"],
     ),
     (
         "a rate beyond what the generator can send",
@@ -93,17 +93,17 @@ const CASES: &[Case] = &[
         &["p50, p90"],
     ),
     (
-        "every echo was something else",
+        "every response was something other than the echo",
         || wrong(0, 1_000),
         &["0 of 1,000 messages", "first difference, on connection 3: sent \"abc\", got \"[Thu\""],
     ),
     (
-        "nothing came back",
-        || with(answered(0), |it| it.messages.lost = 1_000),
-        &["none of 1,000 messages came back", "--no-verify"],
+        "nothing was echoed",
+        || with(with_echoes(0), |it| it.messages.lost = 1_000),
+        &["none of 1,000 messages was echoed", "--no-verify"],
     ),
     (
-        "the server sent without end and echoed nothing",
+        "the server sent continuously and echoed nothing",
         || {
             with(wrong(0, 0), |it| {
                 it.messages.unasked = 4_000_000;
@@ -114,18 +114,18 @@ const CASES: &[Case] = &[
     ),
     (
         "half of the messages were lost",
-        || with(answered(500), |it| it.messages.lost = 500),
+        || with(with_echoes(500), |it| it.messages.lost = 500),
         &["500 of 1,000 messages were lost and 0 corrupted, 50.0 % in all"],
     ),
     (
-        "half of the responses were an error message",
+        "half of the responses were error messages",
         || wrong(500, 500),
         &["500 corrupted", "first difference"],
     ),
-    ("2 % of the echoes came after the timeout", || lost(20), &["20 of 1,000"]),
+    ("2 % of the echoes arrived after the timeout", || lost(20), &["20 of 1,000"]),
     ("0.5 % of the messages were lost", || lost(5), &[]),
     (
-        "every other message was lost and the rest came twice, open loop",
+        "every other message was lost and the rest arrived twice, open loop",
         || {
             with(open_loop(100.0), |it| {
                 it.messages.received = 500;
@@ -137,12 +137,12 @@ const CASES: &[Case] = &[
         &["500 of 1,000", "RATE-NOT-REACHED: 100/s were requested and 50/s echoed"],
     ),
     (
-        "pushes and a greeting beside good echoes",
+        "pushes and a greeting in addition to good echoes",
         || with(quiet(), |it| it.messages.unasked = 4_711),
         &[],
     ),
     (
-        "echoes came twice, or out of order",
+        "echoes arrived twice or out of order",
         || {
             with(quiet(), |it| {
                 it.messages.duplicated = 7;
@@ -152,17 +152,17 @@ const CASES: &[Case] = &[
         &[],
     ),
     (
-        "an echo came on another connection",
+        "an echo arrived on another connection",
         || with(quiet(), |it| it.messages.misdelivered = 1),
-        &["1 echoes arrived on another connection"],
+        &["1 echoes arrived on the wrong connection"],
     ),
     (
         "the same, and connections failed",
         || with(failed("connection refused"), |it| it.messages.misdelivered = 1),
-        &["another connection", "CEILING: 5 of 50 connections could not be made"],
+        &["the wrong connection", "CEILING: 5 of 50 connections could not be opened"],
     ),
     (
-        "the server took less than the rate",
+        "the server could not keep up with the rate",
         || {
             with(open_loop(100.0), |it| {
                 it.messages.unsent = 300;
@@ -181,21 +181,21 @@ const CASES: &[Case] = &[
         },
         &[],
     ),
-    ("no more file descriptors", || failed("Too many open files"), &["ulimit"]),
+    ("out of file descriptors", || failed("Too many open files"), &["ulimit"]),
     (
-        "a tenth of the connections was reset while connecting",
+        "a tenth of the connections were reset while connecting",
         || failed("reset while connecting"),
-        &["5 of 50 connections could not be made"],
+        &["5 of 50 connections could not be opened"],
     ),
     (
-        "the server closed connections of a bench",
+        "the server closed connections during a bench",
         || {
             with(quiet(), |it| {
                 it.connections.lost = 5;
                 it.endings.insert("close 1001".into(), 5);
             })
         },
-        &["ended while they were needed, most of them with close 1001"],
+        &["ended during the run, most often with close 1001"],
     ),
     (
         "the server closed held connections",
@@ -203,17 +203,17 @@ const CASES: &[Case] = &[
         &["4 of 50 connections", "by the server with close 1001", "from 3.00 s to 6.00 s"],
     ),
     (
-        "the server stood still while connections were held",
+        "the server stalled while connections were held",
         || ended(EndedBy::Network, "silence"),
         &["by the network with silence"],
     ),
 ];
 
-/// What is known beside the outcome.
+/// The evidence beside the outcome.
 fn evidence(name: &str) -> Evidence {
     let mut evidence = Evidence::default();
     match name {
-        "no more file descriptors" => {
+        "out of file descriptors" => {
             let sentence = "out of file descriptors: raise it with `ulimit -Hn`";
             evidence.limit = Some(("descriptors".into(), sentence.into()));
         }
@@ -232,10 +232,10 @@ fn each_row_of_the_table_gets_its_verdict() {
     for ((name, make, words), (_, headline)) in CASES.iter().zip(&documented) {
         let mut outcome = make();
         judge(&mut outcome, &evidence(name));
-        let said = format!("{} {}", outcome.verdict_reason, outcome.findings.join(" "));
-        assert_eq!(outcome.headline(), *headline, "{name}: {said}");
+        let text = format!("{} {}", outcome.verdict_reason, outcome.findings.join(" "));
+        assert_eq!(outcome.headline(), *headline, "{name}: {text}");
         for word in *words {
-            assert!(said.contains(word), "{name}: no {word:?} in {said:?}");
+            assert!(text.contains(word), "{name}: no {word:?} in {text:?}");
         }
     }
 }
@@ -255,7 +255,7 @@ fn figures_are_marked_where_they_are_shown() {
 }
 
 #[test]
-fn what_is_beyond_the_timeout_shows_as_a_bound_everywhere() {
+fn figures_beyond_the_timeout_are_shown_as_a_bound() {
     let mut outcome = lost(20);
     judge(&mut outcome, &Evidence::default());
     let text = halloo::load::render::text::render(&outcome);
@@ -268,7 +268,7 @@ fn what_is_beyond_the_timeout_shows_as_a_bound_everywhere() {
 }
 
 #[test]
-fn what_is_rare_is_shown_where_it_happened() {
+fn rare_counts_are_shown_only_if_they_occurred() {
     let mut outcome = quiet();
     assert!(!halloo::load::render::text::render(&outcome).contains("unasked"));
     (outcome.messages.unasked, outcome.messages.misdelivered) = (4_711, 1);
@@ -283,8 +283,8 @@ fn what_is_rare_is_shown_where_it_happened() {
 }
 
 #[test]
-fn nothing_that_speaks_against_a_run_outweighs_what_is_worse() {
-    // Everything at once.
+fn the_gravest_charge_becomes_the_verdict() {
+    // All of it at once.
     let mut outcome = failed("connection refused");
     outcome.messages.lost = 500;
     outcome.stalls.lateness.record(5_000_000_000);
@@ -294,13 +294,14 @@ fn nothing_that_speaks_against_a_run_outweighs_what_is_worse() {
     assert!(outcome.findings[1].starts_with("LOSSY: "), "{:?}", outcome.findings);
     let findings = outcome.findings.clone();
     judge(&mut outcome, &Evidence::default());
-    assert_eq!(outcome.findings, findings, "judged twice, it says the same");
+    assert_eq!(outcome.findings, findings, "judging again changes nothing");
 }
 
 /// The rows of the table: what happened, and the verdict.
 fn documented() -> Vec<(String, String)> {
     let text = include_str!("../../docs/measuring.md");
-    let (_, table) = text.split_once("| what happened | verdict | said |\n").expect("the table");
+    let (_, table) =
+        text.split_once("| what happened | verdict | reason or finding |\n").expect("the table");
     let rows = table.lines().skip(1).take_while(|line| line.starts_with("| "));
     rows.map(|row| {
         let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
@@ -310,7 +311,7 @@ fn documented() -> Vec<(String, String)> {
     .collect()
 }
 
-/// A closed loop of 10 s, 50 connections and 1,000 messages that took 100 µs each.
+/// A closed loop of 10 s, with 50 connections and 1,000 messages of 100 µs each.
 fn quiet() -> Outcome {
     let mut outcome = outcome::closed(1, 10, 100, 100.0);
     outcome.connections = Connections { requested: 50, established: 50, failed: 0, lost: 0 };
@@ -326,7 +327,7 @@ fn with(mut outcome: Outcome, change: impl FnOnce(&mut Outcome)) -> Outcome {
     outcome
 }
 
-/// All messages took so many ns.
+/// Makes all messages take this many ns.
 fn took(outcome: &mut Outcome, nanoseconds: f64) {
     let mut latency = Histogram::new();
     (0..1_000).for_each(|_| latency.record(nanoseconds as u64));
@@ -335,7 +336,7 @@ fn took(outcome: &mut Outcome, nanoseconds: f64) {
     outcome.latency_uncorrected_us = outcome.latency_us;
 }
 
-/// Beats were late by so many ms.
+/// An outcome with beats that were late by this many ms.
 fn stalled(late_ms: &[f64]) -> Outcome {
     with(quiet(), |it| {
         late_ms.iter().for_each(|late| it.stalls.lateness.record((late * 1e6) as u64));
@@ -357,8 +358,8 @@ fn hold() -> Outcome {
     })
 }
 
-/// So many of 1,000 messages came back.
-fn answered(received: u64) -> Outcome {
+/// An outcome with this many of 1,000 messages echoed.
+fn with_echoes(received: u64) -> Outcome {
     with(quiet(), |it| {
         it.messages.received = received;
         if received == 0 {
@@ -369,7 +370,7 @@ fn answered(received: u64) -> Outcome {
 }
 
 fn wrong(echoed: u64, corrupted: u64) -> Outcome {
-    with(answered(echoed), |it| {
+    with(with_echoes(echoed), |it| {
         it.messages.received = echoed + corrupted;
         it.messages.corrupted = corrupted;
         let (sent, received) = (Some("abc".into()), "[Thu".into());
@@ -378,7 +379,7 @@ fn wrong(echoed: u64, corrupted: u64) -> Outcome {
 }
 
 fn lost(count: u64) -> Outcome {
-    with(answered(1_000 - count), |it| {
+    with(with_echoes(1_000 - count), |it| {
         it.messages.lost = count;
         it.histograms.beyond = count;
         it.latency_us = it.histograms.latency_us(5.0);

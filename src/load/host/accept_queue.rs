@@ -1,88 +1,89 @@
-//! The accept queue of one listener of this machine: how many connections wait in it, and how many may
-//! (sock_diag(7)).
+//! The accept queue of one listener on this machine: its length and its limit (sock_diag(7)).
 //!
-//! A connection that finds the queue full is dropped, and its client tries again after a second. The kernel counts
-//! that for all listeners together; only this says whose queue it was.
+//! A connection that finds the queue full is dropped, and its client retries after a second. The
+//! kernel counts these drops over all listeners together; only sock_diag shows which queue was
+//! full.
 
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 
-/// What waits to be accepted at a moment.
+/// The state of an accept queue at one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct AcceptQueue {
-    /// Connections that wait.
+    /// Connections waiting to be accepted.
     pub waiting: u32,
-    /// Connections that may: the listener's backlog, no more than `net.core.somaxconn`.
+    /// The most that may wait: the listener's backlog, capped by `net.core.somaxconn`.
     pub limit: u32,
 }
 
 impl AcceptQueue {
-    /// Whether the next connection is dropped: Linux lets one more wait than the limit says.
+    /// Whether the next connection is dropped. Linux lets one more connection wait than the limit.
     pub fn is_full(self) -> bool {
         self.waiting > self.limit
     }
 }
 
-/// Watches the accept queue of the listener that connections to an address of this machine end up at.
+/// Watches the accept queue of the listener that receives the connections to a local address.
 #[derive(Debug)]
 pub struct QueueWatch {
     socket: OwnedFd,
     target: SocketAddr,
-    /// The fullest that was seen.
+    /// The fullest state seen so far.
     fullest: Option<AcceptQueue>,
 }
 
 impl QueueWatch {
-    /// A watch of this target.
+    /// Watches the listener of this address.
     ///
     /// # Errors
-    /// What the operating system says; `Unsupported` where it does not tell.
+    /// The error of the operating system; `Unsupported` on systems other than Linux.
     pub fn new(target: SocketAddr) -> io::Result<Self> {
         Ok(Self { socket: diag::open()?, target, fullest: None })
     }
 
-    /// Looks, and remembers the fullest.
-    pub fn look(&mut self) -> Option<AcceptQueue> {
+    /// Reads the queue and keeps the fullest state seen.
+    pub fn read(&mut self) -> Option<AcceptQueue> {
         let now = self.queue_now();
         let fill = |queue: &AcceptQueue| i64::from(queue.waiting) - i64::from(queue.limit);
         self.fullest = [self.fullest, now].into_iter().flatten().max_by_key(fill);
         now
     }
 
-    /// The fullest that was seen; none if no such listener is on this machine.
+    /// The fullest state seen; `None` if this machine has no such listener.
     pub fn fullest(&self) -> Option<AcceptQueue> {
         self.fullest
     }
 
     fn queue_now(&self) -> Option<AcceptQueue> {
         let families: &[u8] = match self.target.is_ipv4() {
-            // A listener on all IPv6 addresses may serve IPv4 too.
+            // A listener on the IPv6 wildcard address may accept IPv4 connections too.
             true => &[diag::INET, diag::INET6],
             false => &[diag::INET6],
         };
         families.iter().find_map(|&family| {
-            // One family may be missing, as may the whole of sock_diag in a sandbox.
+            // One family may be unavailable, or sock_diag as a whole, for example in a sandbox.
             let listeners = diag::listeners(&self.socket, family, self.target.port());
             serving(&listeners.unwrap_or_default(), self.target.ip())
         })
     }
 }
 
-/// A listener, as the kernel tells of it.
+/// A listener as the kernel reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Listener {
     address: IpAddr,
     queue: AcceptQueue,
 }
 
-/// The queue that a connection to this address joins: of the listeners on just this address, otherwise of those on
-/// all. Several share a port with `SO_REUSEPORT`; then it is the fullest.
+/// The queue that a connection to this address joins: that of a listener on exactly this address,
+/// else that of a wildcard listener. If several share the port with `SO_REUSEPORT`, the fullest of
+/// them.
 fn serving(listeners: &[Listener], target: IpAddr) -> Option<AcceptQueue> {
     let target = target.to_canonical();
     let rank = |listener: &Listener| match listener.address.to_canonical() {
         address if address == target => 3,
-        // An IPv4 connection rather joins an IPv4 listener than one of both families.
+        // An IPv4 connection prefers an IPv4 listener to a dual-stack one.
         address if address.is_unspecified() && address.is_ipv4() == target.is_ipv4() => 2,
         IpAddr::V6(Ipv6Addr::UNSPECIFIED) => 1,
         _ => 0,
@@ -108,9 +109,9 @@ mod diag {
     pub(super) const INET6: u8 = 10;
 
     const PROTOCOL_TCP: u8 = 6;
-    /// The state `TCP_LISTEN` as a bit.
+    /// The bit of the state `TCP_LISTEN`.
     const LISTENING: u32 = 1 << 10;
-    /// Types of netlink messages: an error, the end of a dump, and what sock_diag is asked and replies.
+    /// Netlink message types: an error, the end of a dump, and the request and reply of sock_diag.
     const ERROR: u16 = 2;
     const DONE: u16 = 3;
     const BY_FAMILY: u16 = 20;
@@ -121,9 +122,9 @@ mod diag {
     const REQUEST_BYTES: usize = HEADER_BYTES + 56;
     /// Bytes of `struct inet_diag_msg` up to the end of `idiag_wqueue`.
     const REPLY_BYTES: usize = 64;
-    /// A page of netlink, and so a reply, is 32 KiB at most.
+    /// The most bytes of one netlink reply: 32 KiB.
     const REPLIES_BYTES_MAX: usize = 32 * 1024;
-    /// Replies that are read for one look: 64, more listeners than share a port.
+    /// Replies read for one sample: 64, for more listeners than ever share a port.
     const REPLIES_MAX: usize = 64;
 
     pub(super) fn open() -> io::Result<OwnedFd> {
@@ -137,9 +138,9 @@ mod diag {
         let mut found = Vec::new();
         let mut replies = vec![0; REPLIES_BYTES_MAX];
         for _ in 0..REPLIES_MAX {
-            // The kernel has replied before the request returns: there is nothing to wait for.
+            // The kernel replies before the request returns, so there is nothing to wait for.
             let (count, _) = recv(socket, &mut replies[..], RecvFlags::DONTWAIT)?;
-            if !take(&replies[..count], &mut found) {
+            if !read_reply(&replies[..count], &mut found) {
                 break;
             }
         }
@@ -154,13 +155,13 @@ mod diag {
         let body = &mut request[HEADER_BYTES..];
         (body[0], body[1]) = (family, PROTOCOL_TCP);
         body[4..8].copy_from_slice(&LISTENING.to_ne_bytes());
-        // Only listeners on this port: its place is the first of the socket's identity.
+        // Only listeners on this port: the source port is the first field of the socket identity.
         body[8..10].copy_from_slice(&port.to_be_bytes());
         request
     }
 
-    /// Takes the listeners out of a reply; whether another one follows.
-    pub(super) fn take(mut reply: &[u8], found: &mut Vec<Listener>) -> bool {
+    /// Appends the listeners of a reply to `found`. Returns whether another reply follows.
+    pub(super) fn read_reply(mut reply: &[u8], found: &mut Vec<Listener>) -> bool {
         while let Some(header) = reply.first_chunk::<HEADER_BYTES>() {
             let length = number(header, 0) as usize;
             let kind = u16::from_ne_bytes([header[4], header[5]]);
@@ -172,7 +173,7 @@ mod diag {
             {
                 found.push(listener(body));
             }
-            // Messages begin at multiples of four bytes.
+            // Messages are aligned to four bytes.
             reply = &reply[length.next_multiple_of(4).min(reply.len())..];
         }
         true
@@ -193,7 +194,7 @@ mod diag {
     }
 }
 
-/// Other systems do not tell.
+/// Other systems have no sock_diag.
 #[cfg(not(target_os = "linux"))]
 mod diag {
     use super::Listener;
@@ -230,12 +231,12 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_is_seen_to_fill() {
+    fn the_watch_sees_a_queue_fill_up() {
         let (_listener, address) = listening("127.0.0.1:0", 2);
         let mut watch = QueueWatch::new(address).unwrap();
         let mut clients = Vec::new();
         for waiting in 0..=3 {
-            let queue = watch.look().unwrap();
+            let queue = watch.read().unwrap();
             assert_eq!(queue, AcceptQueue { waiting, limit: 2 });
             assert_eq!(queue.is_full(), waiting == 3);
             if waiting < 3 {
@@ -246,15 +247,15 @@ mod tests {
     }
 
     #[test]
-    fn no_listener_has_no_queue() {
+    fn without_a_listener_there_is_no_queue() {
         let (listener, address) = listening("127.0.0.1:0", 2);
         drop(listener);
         let mut watch = QueueWatch::new(address).unwrap();
-        assert_eq!((watch.look(), watch.fullest()), (None, None));
+        assert_eq!((watch.read(), watch.fullest()), (None, None));
     }
 
     #[test]
-    fn the_queue_is_that_of_the_listener_that_serves_the_address() {
+    fn the_queue_belongs_to_the_listener_that_accepts_the_connection() {
         let listener = |address: &str, waiting| Listener {
             address: address.parse().unwrap(),
             queue: AcceptQueue { waiting, limit: 4 },
@@ -271,12 +272,12 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_that_is_cut_short_ends_the_list() {
+    fn a_truncated_reply_ends_the_list() {
         let mut found = Vec::new();
         for length in [0, 3, 15, 16, 400] {
             let mut reply = vec![0; 20];
             reply[..4].copy_from_slice(&u32::to_ne_bytes(length));
-            assert_eq!(diag::take(&reply, &mut found), length == 16, "{length}");
+            assert_eq!(diag::read_reply(&reply, &mut found), length == 16, "{length}");
         }
         assert_eq!(found, []);
     }

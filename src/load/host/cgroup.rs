@@ -1,39 +1,40 @@
-//! What the control group of this process may take (cgroups(7), versions 1 and 2).
+//! The limits of this process's control group (cgroups(7), versions 1 and 2).
 
 use super::procfs::Procfs;
 use std::path::{Path, PathBuf};
 
-/// From here on a limit is none: version 1 says "unlimited" as the largest number of whole pages.
+/// From this value on a limit means "unlimited": version 1 expresses that as the largest number of
+/// whole pages.
 const UNLIMITED: u64 = 1 << 60;
 
 /// A limit of a control group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ControlGroupLimit {
-    /// The most there may be.
+    /// The limit itself: bytes or processes.
     pub max: u64,
-    /// What is taken that does not come back by itself.
+    /// Usage that cannot be reclaimed, in the same unit.
     pub used: u64,
     /// The file that sets the limit.
     pub file: PathBuf,
 }
 
 impl ControlGroupLimit {
-    /// What is left.
+    /// The limit minus the usage.
     pub fn left(&self) -> u64 {
         self.max.saturating_sub(self.used)
     }
 }
 
-/// Where a version keeps a limit and what is taken of it.
+/// The files of one cgroup version for one limit and its usage.
 struct Files {
     directory: &'static str,
     max: &'static str,
     used: &'static str,
-    /// The line of `memory.stat` with what the kernel takes back when it needs it.
+    /// The line of `memory.stat` that counts memory the kernel can reclaim.
     reclaimable: Option<&'static str>,
 }
 
-/// The limit of memory in bytes.
+/// The memory limit, in bytes.
 pub(crate) fn memory(procfs: &Procfs<'_>) -> Option<ControlGroupLimit> {
     let unified = Files {
         directory: "sys/fs/cgroup",
@@ -50,7 +51,7 @@ pub(crate) fn memory(procfs: &Procfs<'_>) -> Option<ControlGroupLimit> {
     tightest(procfs, "memory", &legacy).or_else(|| tightest(procfs, "", &unified))
 }
 
-/// The limit of processes.
+/// The process limit.
 pub(crate) fn processes(procfs: &Procfs<'_>) -> Option<ControlGroupLimit> {
     let files =
         |directory| Files { directory, max: "pids.max", used: "pids.current", reclaimable: None };
@@ -58,7 +59,7 @@ pub(crate) fn processes(procfs: &Procfs<'_>) -> Option<ControlGroupLimit> {
         .or_else(|| tightest(procfs, "", &files("sys/fs/cgroup")))
 }
 
-/// The limit with the least left, of the group that has this controller and of its ancestors.
+/// The limit with the least left, of the group that has this controller and its ancestors.
 fn tightest(procfs: &Procfs<'_>, controller: &str, files: &Files) -> Option<ControlGroupLimit> {
     let group = group(procfs, controller)?;
     let limits = group.ancestors().filter_map(|group| limit(procfs, group, files));
@@ -77,15 +78,15 @@ fn limit(procfs: &Procfs<'_>, group: &Path, files: &Files) -> Option<ControlGrou
     Some(ControlGroupLimit { max, used, file: Path::new("/").join(file) })
 }
 
-/// The group of this process, relative to where the controller is mounted. The unified hierarchy of version 2
-/// has no name in the list: `0::/user.slice`.
+/// The group of this process, relative to the controller's mount point. The unified hierarchy of
+/// version 2 has an empty controller list: `0::/user.slice`.
 fn group(procfs: &Procfs<'_>, controller: &str) -> Option<PathBuf> {
     let text = procfs.text("proc/self/cgroup")?;
     let group = text.lines().find_map(|line| {
         let (controllers, group) = line.split_once(':')?.1.split_once(':')?;
         controllers.split(',').any(|name| name == controller).then_some(group)
     })?;
-    // A group outside of the namespace is shown as `/../name`; all that can be seen from here is the root.
+    // A group outside the namespace appears as `/../name`; only the root is visible from here.
     let is_outside = group.split('/').any(|name| name == "..");
     Some(PathBuf::from(if is_outside { "" } else { group.trim_start_matches('/') }))
 }

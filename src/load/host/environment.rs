@@ -1,22 +1,22 @@
-//! The machine that measures, as a result names it.
+//! The description of the measuring host that a result contains.
 
-use super::facts::Machine;
+use super::facts::Host;
 use super::procfs::Procfs;
 use crate::load::result::outcome::Environment;
 use std::path::Path;
 
 impl Environment {
-    /// Looks at this machine.
-    pub fn look() -> Self {
-        Self::look_in(Path::new("/"))
+    /// Reads the description of this host.
+    pub fn read() -> Self {
+        Self::read_from(Path::new("/"))
     }
 
-    /// Looks at a machine whose `/proc` is below this directory.
-    pub fn look_in(root: &Path) -> Self {
+    /// Reads the description of a host whose `/proc` is below this directory.
+    pub fn read_from(root: &Path) -> Self {
         let procfs = Procfs::new(root);
         let kernel = |name: &str| procfs.word(format!("proc/sys/kernel/{name}"));
         let system = kernel("ostype").unwrap_or_else(|| std::env::consts::OS.into());
-        let machine = Machine::look_in(root);
+        let host = Host::read_from(root);
         Self {
             system: match kernel("osrelease") {
                 Some(release) => format!("{system} {release}"),
@@ -24,8 +24,8 @@ impl Environment {
             },
             architecture: std::env::consts::ARCH.into(),
             processor: procfs.processor(),
-            cpus: machine.processors,
-            memory_bytes: machine.memory_total,
+            cpus: host.processors,
+            memory_bytes: host.memory_total,
         }
     }
 }

@@ -1,96 +1,99 @@
-//! What this machine and this process may have, read from `/proc` and `/sys` before anything is tried.
+//! The limits of this host and this process, read from `/proc` and `/sys` before any attempt.
 
 use super::cgroup::{self, ControlGroupLimit};
 use super::procfs::Procfs;
 use rustix::process::{Resource, getrlimit};
 use std::path::Path;
 
-/// The limits of a machine and of this process. What the system does not tell is `None` and stands in nobody's
-/// way.
+/// The limits of a host and of this process. A value that the system does not provide is `None` and
+/// limits nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Machine {
-    /// File descriptors that this process may have now (`ulimit -Sn`). Programs raise it to the hard limit by
-    /// themselves.
+pub struct Host {
+    /// File descriptors that this process may have now (`ulimit -Sn`). A program can raise it to
+    /// the hard limit itself.
     pub descriptors_soft: Option<u64>,
     /// File descriptors that a process may have at most (`ulimit -Hn`).
     pub descriptors_hard: Option<u64>,
-    /// To which the hard limit can be raised (`fs.nr_open`).
+    /// The highest value of the hard limit (`fs.nr_open`).
     pub descriptors_ceiling: Option<u64>,
-    /// Files that are open on the whole machine.
+    /// Open files on the whole host.
     pub files_open: Option<u64>,
-    /// Files that may be (`fs.file-max`).
+    /// The most files that may be open (`fs.file-max`).
     pub files_max: Option<u64>,
-    /// Descriptors that the epolls of one user may watch (`fs.epoll.max_user_watches`).
+    /// File descriptors that the epoll instances of one user may watch
+    /// (`fs.epoll.max_user_watches`).
     pub epoll_watches_max: Option<u64>,
-    /// Where connections get their own ports from.
+    /// The ephemeral port range.
     pub ports: Option<Ports>,
-    /// Connections that may wait for one listener to accept them (`net.core.somaxconn`).
+    /// The longest accept queue of a listener (`net.core.somaxconn`).
     pub backlog_max: Option<u64>,
-    /// Connections that may wait for the last packet of TCP's handshake (`net.ipv4.tcp_max_syn_backlog`).
+    /// The longest queue of half-open connections (`net.ipv4.tcp_max_syn_backlog`).
     pub syn_backlog_max: Option<u64>,
-    /// The memory that TCP may take for what waits in its buffers.
+    /// The limits of TCP's buffer memory.
     pub tcp_memory: Option<TcpMemory>,
-    /// Connections that the firewall knows (`nf_conntrack_count`); 0 means that it does not look.
+    /// Connections that the firewall tracks (`nf_conntrack_count`); 0 means that tracking is
+    /// inactive.
     pub tracked: Option<u64>,
-    /// Connections that it can know (`nf_conntrack_max`).
+    /// The most connections it can track (`nf_conntrack_max`).
     pub tracked_max: Option<u64>,
-    /// Bytes of memory that can be had without anybody else's loss (`MemAvailable`).
+    /// Bytes of memory available without swapping (`MemAvailable`).
     pub memory_available: Option<u64>,
-    /// Bytes of memory that the machine has (`MemTotal`).
+    /// Bytes of memory of the host (`MemTotal`).
     pub memory_total: Option<u64>,
-    /// Bytes of memory for this process's control group: that of its ancestors which has the least left.
+    /// The memory limit of this process's control group, in bytes: of its ancestors and itself, the
+    /// one with the least left.
     pub memory_of_group: Option<ControlGroupLimit>,
     /// The same for processes.
     pub processes_of_group: Option<ControlGroupLimit>,
     /// Processes that this user may have (`ulimit -u`).
     pub processes_of_user: Option<u64>,
-    /// Processes and threads that there are on the machine.
+    /// Processes and threads running on the host.
     pub threads: Option<u64>,
-    /// Those that there may be: the lesser of `kernel.threads-max` and `kernel.pid_max`.
+    /// The most processes and threads: the lesser of `kernel.threads-max` and `kernel.pid_max`.
     pub threads_max: Option<u64>,
-    /// Processors that this process may run on.
+    /// CPUs that this process may run on.
     pub processors: Option<u64>,
-    /// The congestion control of new connections, by its name in the kernel.
+    /// The congestion control algorithm of new connections, by its kernel name.
     pub congestion_control: Option<String>,
 }
 
-/// The ports that the system gives to connections.
+/// The range of ports that the system assigns to outgoing connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ports {
-    /// The first of `net.ipv4.ip_local_port_range`, which is for IPv6, too.
+    /// The first port of `net.ipv4.ip_local_port_range`, which also applies to IPv6.
     pub first: u64,
-    /// The last of it.
+    /// The last port of the range.
     pub last: u64,
-    /// How many of them `net.ipv4.ip_local_reserved_ports` keeps back.
+    /// How many ports of the range `net.ipv4.ip_local_reserved_ports` excludes.
     pub reserved: u64,
 }
 
-/// What `net.ipv4.tcp_mem` says, and what of it is taken, in pages.
+/// The thresholds of `net.ipv4.tcp_mem` and the memory in use, in pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TcpMemory {
-    /// Below so many, TCP does not regulate its memory.
+    /// Below this, TCP does not regulate its memory.
     pub low: u64,
-    /// From so many, it gives connections less room.
+    /// From here on, TCP shrinks the buffers of connections.
     pub pressure: u64,
-    /// At so many, it drops what arrives.
+    /// At this, TCP drops incoming data.
     pub high: u64,
-    /// So many it holds.
+    /// Pages in use.
     pub held: u64,
 }
 
-impl Machine {
-    /// Looks at this machine as it is now.
-    pub fn look() -> Self {
-        let mut machine = Self::look_in(Path::new("/"));
-        // Where there is no /proc, these limits are known all the same.
+impl Host {
+    /// Reads the current limits of this host.
+    pub fn read() -> Self {
+        let mut host = Self::read_from(Path::new("/"));
+        // These limits are known even without /proc.
         let limit = getrlimit(Resource::Nofile);
-        machine.descriptors_soft = limit.current;
-        machine.descriptors_hard = limit.maximum;
-        machine
+        host.descriptors_soft = limit.current;
+        host.descriptors_hard = limit.maximum;
+        host
     }
 
-    /// Looks at a machine whose `/proc` and `/sys` are below this directory.
-    pub fn look_in(root: &Path) -> Self {
+    /// Reads the limits of a host whose `/proc` and `/sys` are below this directory.
+    pub fn read_from(root: &Path) -> Self {
         let procfs = Procfs::new(root);
         let sysctl = |name: &str| procfs.number(format!("proc/sys/{name}"));
         let (descriptors_soft, descriptors_hard) = procfs.process_limit("Max open files");
@@ -121,18 +124,18 @@ impl Machine {
 }
 
 impl Ports {
-    /// How many connections one address can have to one place.
+    /// How many connections one source address can have to one target.
     pub fn len(&self) -> u64 {
         (self.last + 1).saturating_sub(self.first).saturating_sub(self.reserved)
     }
 
-    /// Whether no port is left.
+    /// Whether the range contains no usable port.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// The least of the limits that are known.
+/// The lowest of the known limits.
 pub(super) fn least<const N: usize>(limits: [Option<u64>; N]) -> Option<u64> {
     limits.into_iter().flatten().min()
 }

@@ -1,49 +1,49 @@
-//! What a run reads of the machine while it measures: CPU and memory, its own and the server's, and what kept the
-//! load generator from running.
+//! What a run reads of this machine while it measures: CPU and memory usage, its own and the
+//! server's, and what kept the load generator from running.
 
 use super::interference::{Interference, Taken};
 use super::meter::{Delta, Meter};
 use super::run_queue::RunQueue;
 use super::usage::Usage;
 
-/// See the [module documentation](self). Every method has a default that knows nothing.
+/// See the [module documentation](self). The default of every method returns nothing.
 pub trait Instruments {
-    /// The window begins: what happened before does not count.
+    /// Called at the start of the window: earlier usage does not count.
     fn begin(&mut self) {}
 
-    /// Time for which this thread was ready to run and waited for a CPU, in ns, and how often it was given one, since
-    /// the thread began. Called at every beat.
+    /// Time that this thread was runnable and waited for a CPU, in ns, and its number of
+    /// timeslices, since the thread started. Called at every beat.
     fn run_queue(&mut self) -> Option<(u64, u64)> {
         None
     }
 
-    /// What was used since this was called last. Called at the end of every interval.
+    /// The usage since the previous call. Called at the end of every interval.
     fn delta(&mut self) -> Delta {
         Delta::default()
     }
 
-    /// What kept this thread from running, since the window began.
+    /// What kept this thread from running since the start of the window.
     fn taken(&self) -> Taken {
         Taken::default()
     }
 
-    /// CPUs that this process kept busy, from the beginning of the window to the last interval.
+    /// CPUs that this process kept busy, from the start of the window to the last interval.
     fn own_cpu(&self) -> f64 {
         0.0
     }
 
-    /// CPU time that the server used in that time, and the most memory that it had, if it is watched.
+    /// CPU time of the server in that time, and its peak resident memory, if it is watched.
     fn server(&self) -> Option<Usage> {
         None
     }
 
-    /// The server's process, if it was watched and has ended.
+    /// The server's process, if it was watched and has exited.
     fn lost_server(&self) -> Option<u32> {
         None
     }
 }
 
-/// Those of this machine.
+/// The instruments of this machine.
 #[derive(Debug)]
 pub struct HostInstruments {
     meter: Meter,
@@ -52,7 +52,8 @@ pub struct HostInstruments {
 }
 
 impl HostInstruments {
-    /// For the calling thread; `server` is the process of the server, if it is watched.
+    /// Instruments for the calling thread; `server` is the server's process, if it is to be
+    /// watched.
     pub fn new(server: Option<u32>) -> Self {
         Self {
             meter: Meter::new(server),

@@ -1,26 +1,27 @@
-//! Who took the CPU from the load generator: other threads, the hypervisor, or the quota of a control group.
+//! What kept the load generator off the CPU: other threads, the hypervisor, or the quota of a
+//! control group.
 
-use super::run_queue::RunQueue;
+use super::RunQueue;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Ticks of `/proc/stat` in a second (`USER_HZ`, the same on every Linux).
+/// Ticks of `/proc/stat` per second (`USER_HZ`, the same on every Linux).
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// What was taken so far, in seconds. What the system does not tell is none.
+/// CPU time lost so far, in seconds. Values that the system does not provide are `None`.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Taken {
-    /// This thread was ready to run and waited for a CPU.
-    pub run_delay_s: Option<f64>,
-    /// How often it was given one.
-    pub timeslices: Option<u64>,
-    /// The hypervisor ran something else, over all CPUs of this machine.
-    pub steal_s: Option<f64>,
-    /// The quota of the control group, or of one above it, was used up.
-    pub throttled_s: Option<f64>,
+pub(in crate::load) struct Taken {
+    /// Time that this thread was runnable and waited for a CPU.
+    pub(in crate::load) run_delay_s: Option<f64>,
+    /// How often this thread was given a CPU.
+    pub(in crate::load) timeslices: Option<u64>,
+    /// Time that the hypervisor ran something else, over all CPUs of this machine.
+    pub(in crate::load) steal_s: Option<f64>,
+    /// Time that the control group, or an ancestor, was throttled by its quota.
+    pub(in crate::load) throttled_s: Option<f64>,
 }
 
-/// Watches who takes the CPU from this thread.
+/// Measures the CPU time that this thread loses.
 #[derive(Debug)]
 pub(in crate::load) struct Interference {
     root: PathBuf,
@@ -29,7 +30,7 @@ pub(in crate::load) struct Interference {
 }
 
 impl Interference {
-    /// Counts from now on.
+    /// Starts counting now.
     pub(in crate::load) fn new() -> Self {
         let mut interference =
             Self { root: "/".into(), queue: RunQueue::of_this_thread(), began: Taken::default() };
@@ -37,12 +38,12 @@ impl Interference {
         interference
     }
 
-    /// What was taken before does not count.
+    /// Restarts the count.
     pub(in crate::load) fn begin(&mut self) {
         self.began = self.now();
     }
 
-    /// What was taken since.
+    /// CPU time lost since [`begin`](Self::begin).
     pub(in crate::load) fn taken(&self) -> Taken {
         let (now, began) = (self.now(), self.began);
         let seconds = |now: Option<f64>, began: Option<f64>| Some((now? - began?).max(0.0));
@@ -68,20 +69,20 @@ impl Interference {
     }
 }
 
-/// proc(5): the eighth number behind `cpu` is "steal", in ticks.
+/// proc(5): the eighth number after `cpu` is "steal", in ticks.
 fn steal_s(root: &Path) -> Option<f64> {
     let text = fs::read_to_string(root.join("proc/stat")).ok()?;
     let ticks: u64 = text.lines().next()?.split_whitespace().nth(8)?.parse().ok()?;
     Some(ticks as f64 / TICKS_PER_SECOND)
 }
 
-/// The most throttled of this process's control groups from its own up to the root; none if no quota is set
-/// anywhere that can be seen.
+/// The longest throttled time of this process's control groups, from its own up to the root; `None`
+/// if no visible group has a quota.
 fn throttled_s(root: &Path) -> Option<f64> {
     let groups = fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
     let of_line = |line: &str| {
         let (controllers, group) = line.split_once(':')?.1.split_once(':')?;
-        // Version 2 has one hierarchy without a name; version 1 one for each set of controllers.
+        // Version 2 has one unnamed hierarchy, version 1 one for each set of controllers.
         let mounts: &[&str] = match controllers {
             "" => &["sys/fs/cgroup"],
             _ if controllers.split(',').any(|name| name == "cpu") => {
@@ -89,7 +90,7 @@ fn throttled_s(root: &Path) -> Option<f64> {
             }
             _ => return None,
         };
-        // What lies outside of the namespace is shown as `/../name`; the root is all that can be seen.
+        // A group outside the namespace appears as `/../name`; only the root is visible from here.
         let group = if group.contains("..") { "" } else { group.trim_start_matches('/') };
         let directories = mounts.iter().flat_map(|mount| {
             let mount = root.join(mount);
@@ -115,9 +116,9 @@ fn throttled_in(directory: &Path) -> Option<f64> {
 mod tests {
     use super::*;
 
-    /// A made-up machine.
-    fn machine(name: &str, files: &[(&str, &str)]) -> PathBuf {
-        let root = std::env::temp_dir().join(format!("halloo-taken-{name}-{}", std::process::id()));
+    /// A fake root directory with these files.
+    fn fake_root(name: &str, files: &[(&str, &str)]) -> PathBuf {
+        let root = std::env::temp_dir().join(format!("halloo-lost-{name}-{}", std::process::id()));
         for (path, text) in files {
             let path = root.join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -129,7 +130,7 @@ mod tests {
     #[test]
     fn steal_and_quota_of_both_versions_are_read() {
         let stat = ("proc/stat", "cpu  10 20 30 40 50 60 70 250 0 0\ncpu0 1 1 1 1 1 1 1 1 0 0\n");
-        let two = machine(
+        let two = fake_root(
             "two",
             &[
                 stat,
@@ -140,7 +141,7 @@ mod tests {
         );
         assert_eq!(steal_s(&two), Some(2.5));
         assert_eq!(throttled_s(&two), Some(1.5));
-        let one = machine(
+        let one = fake_root(
             "one",
             &[
                 ("proc/self/cgroup", "5:memory:/a\n4:cpu,cpuacct:/a\n0::/\n"),

@@ -1,27 +1,30 @@
-//! One limit, and how many connections there can be before it.
+//! One limit of this machine, and how many connections it allows.
 
 use crate::load::units::thousands;
 use std::fmt;
 
-/// A limit as a sentence says it. Shown, it is the verdict on a machine of which it is the first wall.
+/// A limit, with the words to report it. `Display` writes it as the limiting factor of this
+/// machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limit {
-    /// What scripts know it by: `descriptors`, `files`, `epoll-watches`, `ports`, `conntrack`, `memory`,
-    /// `cgroup-memory`, `tcp-memory`, `processes`, `cgroup-processes`, `backlog`, `source`.
+    /// Its name for scripts: `descriptors`, `files`, `epoll-watches`, `ports`, `conntrack`,
+    /// `memory`, `cgroup-memory`, `tcp-memory`, `processes`, `cgroup-processes`, `backlog`,
+    /// `source`.
     pub name: &'static str,
-    /// What there is only so much of, without an article.
+    /// The limited resource, without an article.
     pub what: String,
-    /// How much, as the system says it.
+    /// The current value or usage, as text.
     pub value: String,
     /// How many connections it allows.
     pub connections: u64,
-    /// What lifts it: commands in backquotes, and flags.
+    /// How to raise the limit: commands in backquotes, and flags.
     pub remedy: String,
 }
 
 impl Limit {
-    /// The sentence when it was met: `out of file descriptors of one process (hard limit 20,000): raise it …`.
-    pub fn when_met(&self) -> String {
+    /// The sentence for an error that this limit caused: `out of file descriptors of one process
+    /// (hard limit 20,000): raise it …`.
+    pub fn when_reached(&self) -> String {
         format!("out of {} ({}): {}", self.what, self.value, self.remedy)
     }
 }
@@ -32,7 +35,7 @@ impl fmt::Display for Limit {
         let connections = thousands(*connections);
         write!(
             formatter,
-            "you can hold {connections} connections; the first wall is {what} ({value}): {remedy}"
+            "This machine can hold {connections} connections. The limiting factor is {what} ({value}): {remedy}"
         )
     }
 }

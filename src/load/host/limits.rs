@@ -1,33 +1,35 @@
-//! Where the machine's limits end a plan, each with what lifts it.
+//! How many connections each limit of this machine allows, and how to raise it.
 
 use super::cgroup::ControlGroupLimit;
-use super::demand::{Place, Plan};
-use super::facts::{Machine, Ports};
+use super::demand::{Demand, Place};
+use super::facts::{Host, Ports};
 use super::limit::Limit;
 use crate::limits::DESCRIPTORS_RESERVED;
 use crate::load::units::{size, thousands};
 
-/// Bytes that are left to the rest of the machine: an eighth of what is available, and no more than 1 GiB.
-const MEMORY_SPARED_MAX: u64 = 1 << 30;
+/// The most memory left to the rest of the machine: an eighth of what is available, capped at 1
+/// GiB.
+const MEMORY_RESERVED_MAX: u64 = 1 << 30;
 
-/// How unevenly `SO_REUSEPORT` deals: with a mean of m connections the fullest of thousands of processes has
-/// m + 7.5 √m, as a hash gives them a standard deviation of √m.
+/// How unevenly `SO_REUSEPORT` distributes connections: with a mean of m, the fullest of thousands
+/// of processes has m + 7.5 √m, since hashing gives a standard deviation of √m.
 const DEVIATIONS: f64 = 7.5;
 
-/// The widest range of ports that needs no privilege to bind.
+/// The widest port range that does not need privileges to bind.
 const WIDEST_PORTS: Ports = Ports { first: 1024, last: 65_535, reserved: 0 };
 
-/// Networks of addresses that every Linux has by itself, with how many each has.
+/// Loopback networks that every Linux has by default, each with its number of addresses.
 const LOOPBACK_NETWORKS: [(u64, &str); 3] =
     [(254, "127.1.0.0/24"), (65_534, "127.1.0.0/16"), (16_777_214, "127.0.0.0/8")];
 
-/// The most processes that a remedy asks for: 256. Each takes some megabytes and turns of the scheduler.
-const PROCESSES_SANE_MAX: u64 = 256;
+/// The most processes that a remedy suggests: 256. Each takes some megabytes and scheduling
+/// overhead.
+const PROCESSES_SUGGESTED_MAX: u64 = 256;
 
-/// The most addresses of this machine that a remedy asks for where the system has not made them already: 1,024.
-const SOURCES_SANE_MAX: u64 = 1_024;
+/// The most source addresses that a remedy suggests where they would first have to be added: 1,024.
+const SOURCES_SUGGESTED_MAX: u64 = 1_024;
 
-/// The highest `fs.nr_open`: 2³¹ - 64, and so the most descriptors of a process.
+/// The highest `fs.nr_open`, and so the most descriptors of a process: 2³¹ - 64.
 const DESCRIPTORS_MAX: u64 = (1 << 31) - 64;
 
 /// The highest `nf_conntrack_max`: 2³¹ - 1.
@@ -36,49 +38,50 @@ const TRACKED_MAX: u64 = (1 << 31) - 1;
 /// The highest `kernel.pid_max`: 2²².
 const PROCESSES_MAX: u64 = 1 << 22;
 
-impl Machine {
-    /// The limits that this plan meets, the one that it meets first in front. What the system does not tell is
-    /// not among them.
-    pub fn limits(&self, plan: &Plan) -> Vec<Limit> {
+impl Host {
+    /// The limits that apply to this demand, the limiting factor first. Limits that the system does
+    /// not report are left out.
+    pub fn limits(&self, demand: &Demand) -> Vec<Limit> {
         let limits = [
-            self.descriptors(plan),
-            self.files(plan),
-            self.epoll_watches(plan),
-            self.ports_limit(plan, None),
-            self.conntrack(plan),
-            self.memory(plan),
-            self.cgroup_memory(plan),
-            self.tcp_memory_limit(plan),
-            self.processes(plan),
-            self.cgroup_processes(plan),
+            self.descriptors(demand),
+            self.files(demand),
+            self.epoll_watches(demand),
+            self.ports_limit(demand, None),
+            self.conntrack(demand),
+            self.memory(demand),
+            self.cgroup_memory(demand),
+            self.tcp_memory_limit(demand),
+            self.processes(demand),
+            self.cgroup_processes(demand),
         ];
         let mut limits: Vec<Limit> = limits.into_iter().flatten().collect();
         limits.sort_by_key(|limit| limit.connections);
         limits
     }
 
-    /// The limit that ends this plan first.
-    pub fn first_limit(&self, plan: &Plan) -> Option<Limit> {
-        self.limits(plan).into_iter().next()
+    /// The limiting factor for this demand.
+    pub fn first_limit(&self, demand: &Demand) -> Option<Limit> {
+        self.limits(demand).into_iter().next()
     }
 
-    pub(crate) fn descriptors(&self, plan: &Plan) -> Option<Limit> {
+    pub(crate) fn descriptors(&self, demand: &Demand) -> Option<Limit> {
         let hard = self.descriptors_hard?;
-        let share = share_of_process(hard, plan.ends(), plan.processes);
-        let connections = share.saturating_mul(plan.processes);
-        let goal = self.goal(plan, connections);
+        let share = share_of_process(hard, demand.ends(), demand.processes);
+        let connections = share.saturating_mul(demand.processes);
+        let goal = self.goal(demand, connections);
         let limit = thousands(hard);
-        let (what, value) = match plan.processes {
+        let (what, value) = match demand.processes {
             1 => ("file descriptors of one process".to_owned(), format!("hard limit {limit}")),
             many => (
                 format!("file descriptors of {} processes", thousands(many)),
                 format!("hard limit {limit} each"),
             ),
         };
-        let needed = worst_share(goal.div_ceil(plan.processes), plan) + DESCRIPTORS_RESERVED;
+        let needed = worst_share(goal.div_ceil(demand.processes), demand) + DESCRIPTORS_RESERVED;
         let raise = (needed <= DESCRIPTORS_MAX).then(|| self.raise_descriptors(needed));
-        let many = processes_for(goal, hard, plan.ends()).filter(|&it| it <= PROCESSES_SANE_MAX);
-        let share = many.map(|many| match plan.ends() {
+        let many =
+            processes_for(goal, hard, demand.ends()).filter(|&it| it <= PROCESSES_SUGGESTED_MAX);
+        let share = many.map(|many| match demand.ends() {
             2 => format!("use --processes {many} and serve with --workers {many}"),
             _ => format!("use --processes {many}"),
         });
@@ -100,10 +103,11 @@ impl Machine {
         }
     }
 
-    pub(crate) fn files(&self, plan: &Plan) -> Option<Limit> {
+    pub(crate) fn files(&self, demand: &Demand) -> Option<Limit> {
         let (open, most) = (self.files_open?, self.files_max?);
-        let connections = most.saturating_sub(open) / plan.ends();
-        let needed = open.saturating_add(self.goal(plan, connections).saturating_mul(plan.ends()));
+        let connections = most.saturating_sub(open) / demand.ends();
+        let needed =
+            open.saturating_add(self.goal(demand, connections).saturating_mul(demand.ends()));
         Some(Limit {
             name: "files",
             what: "open files of the machine".into(),
@@ -113,10 +117,10 @@ impl Machine {
         })
     }
 
-    pub(crate) fn epoll_watches(&self, plan: &Plan) -> Option<Limit> {
+    pub(crate) fn epoll_watches(&self, demand: &Demand) -> Option<Limit> {
         let most = self.epoll_watches_max?;
-        let connections = most / plan.ends();
-        let needed = round_up(self.goal(plan, connections).saturating_mul(plan.ends()));
+        let connections = most / demand.ends();
+        let needed = round_up(self.goal(demand, connections).saturating_mul(demand.ends()));
         Some(Limit {
             name: "epoll-watches",
             what: "epoll watches of one user".into(),
@@ -126,12 +130,12 @@ impl Machine {
         })
     }
 
-    /// The ports of all sources, or of the pair of source and target that this text names.
-    pub(crate) fn ports_limit(&self, plan: &Plan, of_pair: Option<&str>) -> Option<Limit> {
-        let ports = self.ports.filter(|_| plan.place != Place::Unix)?;
-        let pairs = plan.sources.saturating_mul(plan.targets);
+    /// The ports of all sources, or of the source and target that this text names.
+    pub(crate) fn ports_limit(&self, demand: &Demand, of_pair: Option<&str>) -> Option<Limit> {
+        let ports = self.ports.filter(|_| demand.place != Place::Unix)?;
+        let pairs = demand.sources.saturating_mul(demand.targets);
         let connections = ports.len().saturating_mul(pairs);
-        let goal = self.goal(plan, connections);
+        let goal = self.goal(demand, connections);
         let (what, value) = match (of_pair, pairs) {
             (Some(pair), _) => (format!("ports {pair}"), ports.to_string()),
             (None, 1) => ("ports of one source address".to_owned(), ports.to_string()),
@@ -146,9 +150,9 @@ impl Machine {
             let range = format!("{} {}", WIDEST_PORTS.first, WIDEST_PORTS.last);
             format!("`sysctl -w net.ipv4.ip_local_port_range=\"{range}\"` as root")
         });
-        let sources = goal.div_ceil(ports.len().max(1)).div_ceil(plan.targets);
-        let sources = more_sources(sources, plan.place).map(|sources| format!("use {sources}"));
-        // Wider, it may not be enough either.
+        let sources = goal.div_ceil(ports.len().max(1)).div_ceil(demand.targets);
+        let sources = more_sources(sources, demand.place).map(|sources| format!("use {sources}"));
+        // Even the widest range may not be enough.
         let widen = widen.filter(|_| widest.saturating_mul(pairs) >= goal);
         let widen = widen.map(|widen| format!("widen their range with {widen}"));
         let remedies: Vec<String> = [widen, sources].into_iter().flatten().collect();
@@ -159,16 +163,16 @@ impl Machine {
         Some(Limit { name: "ports", what, value, connections, remedy })
     }
 
-    pub(crate) fn conntrack(&self, plan: &Plan) -> Option<Limit> {
-        let tracked = self.tracked.filter(|&tracked| tracked > 0 && plan.place != Place::Unix)?;
+    pub(crate) fn conntrack(&self, demand: &Demand) -> Option<Limit> {
+        let tracked = self.tracked.filter(|&tracked| tracked > 0 && demand.place != Place::Unix)?;
         let most = self.tracked_max?;
-        // Both ends on one machine are one entry.
+        // Both ends on one machine share one entry.
         let connections = most.saturating_sub(tracked);
-        let goal = self.goal(plan, connections);
+        let goal = self.goal(demand, connections);
         let needed = tracked.saturating_add(goal);
         Some(Limit {
             name: "conntrack",
-            what: "connections that the firewall can track".into(),
+            what: "connection-tracking entries of the firewall".into(),
             value: format!("{} of {}", thousands(tracked), thousands(most)),
             connections,
             remedy: match needed > TRACKED_MAX {
@@ -181,53 +185,53 @@ impl Machine {
         })
     }
 
-    pub(crate) fn memory(&self, plan: &Plan) -> Option<Limit> {
+    pub(crate) fn memory(&self, demand: &Demand) -> Option<Limit> {
         let available = self.memory_available?;
-        let connections = usable(available) / plan.bytes_per_connection();
-        let goal = plan.goal(connections);
+        let connections = usable(available) / demand.bytes_per_connection();
+        let goal = demand.goal(connections);
         Some(Limit {
             name: "memory",
             what: "memory of the machine".into(),
             value: format!("{} available", size(available)),
             connections,
-            remedy: match self.has_memory(with_spare(goal, plan)) {
-                true => memory_needed(plan, goal) + ", so end what else takes it, or add some",
-                false => format!("{}: {}", memory_needed(plan, goal), too_many(goal)),
+            remedy: match self.has_memory(with_reserve(goal, demand)) {
+                true => memory_needed(demand, goal) + ": stop other programs or add memory",
+                false => format!("{}: {}", memory_needed(demand, goal), too_many(goal)),
             },
         })
     }
 
-    pub(crate) fn cgroup_memory(&self, plan: &Plan) -> Option<Limit> {
+    pub(crate) fn cgroup_memory(&self, demand: &Demand) -> Option<Limit> {
         let limit = self.memory_of_group.as_ref()?;
-        let connections = usable(limit.left()) / plan.bytes_per_connection();
-        let goal = self.goal(plan, connections);
-        let needed = limit.used.saturating_add(with_spare(goal, plan));
+        let connections = usable(limit.left()) / demand.bytes_per_connection();
+        let goal = self.goal(demand, connections);
+        let needed = limit.used.saturating_add(with_reserve(goal, demand));
         Some(Limit {
             name: "cgroup-memory",
             what: "memory of the control group".into(),
             value: format!("{} of {}", size(limit.used), size(limit.max)),
             connections,
             remedy: match self.has_memory(needed) {
-                true => format!("{}: {}", memory_needed(plan, goal), raise_group(limit, needed)),
-                false => format!("{}: {}", memory_needed(plan, goal), too_many(goal)),
+                true => format!("{}: {}", memory_needed(demand, goal), raise_group(limit, needed)),
+                false => format!("{}: {}", memory_needed(demand, goal), too_many(goal)),
             },
         })
     }
 
-    /// Idle connections take nothing of it, so it is in the way only of those with something unread.
-    pub(crate) fn tcp_memory_limit(&self, plan: &Plan) -> Option<Limit> {
-        let is_concerned = plan.unread_bytes > 0 && plan.place != Place::Unix;
+    /// Idle connections use no TCP buffer memory, so this applies only with unread data.
+    pub(crate) fn tcp_memory_limit(&self, demand: &Demand) -> Option<Limit> {
+        let is_concerned = demand.unread_bytes > 0 && demand.place != Place::Unix;
         let memory = self.tcp_memory.filter(|_| is_concerned)?;
         let page = rustix::param::page_size() as u64;
-        let pages = plan.unread_kernel_bytes().div_ceil(page).saturating_mul(plan.ends());
+        let pages = demand.unread_kernel_bytes().div_ceil(page).saturating_mul(demand.ends());
         let connections = memory.pressure.saturating_sub(memory.held) / pages;
-        let goal = self.goal(plan, connections);
+        let goal = self.goal(demand, connections);
         let pressure = memory.held.saturating_add(pages.saturating_mul(goal));
         let (low, high) = (pressure / 4 * 3, pressure.saturating_mul(3) / 2);
         let bytes = |pages: u64| size(pages.saturating_mul(page));
         Some(Limit {
             name: "tcp-memory",
-            what: "TCP's memory for what is unread".into(),
+            what: "TCP memory for unread data".into(),
             value: format!("{} of {}", bytes(memory.held), bytes(memory.pressure)),
             connections,
             remedy: match self.has_memory(pressure.saturating_mul(page)) {
@@ -239,15 +243,15 @@ impl Machine {
         })
     }
 
-    pub(crate) fn processes(&self, plan: &Plan) -> Option<Limit> {
-        let share = self.share_of_process(plan)?;
+    pub(crate) fn processes(&self, demand: &Demand) -> Option<Limit> {
+        let share = self.share_of_process(demand)?;
         let running = self.threads.unwrap_or(0);
         let of_machine = self.threads_max.map(|most| most.saturating_sub(running));
         let left = super::facts::least([of_machine, self.processes_of_user])?;
-        let connections = (left / plan.ends()).saturating_mul(share);
-        let needed = running.saturating_add(self.processes_needed(plan, connections, share));
+        let connections = (left / demand.ends()).saturating_mul(share);
+        let needed = running.saturating_add(self.processes_needed(demand, connections, share));
         let remedy = match (needed > PROCESSES_MAX, round_up(needed)) {
-            (true, _) => too_many(self.goal(plan, connections)),
+            (true, _) => too_many(self.goal(demand, connections)),
             (false, needed) if of_machine == Some(left) => format!(
                 "raise it with `sysctl -w kernel.threads-max={needed} kernel.pid_max={needed}` as root"
             ),
@@ -262,51 +266,51 @@ impl Machine {
         })
     }
 
-    pub(crate) fn cgroup_processes(&self, plan: &Plan) -> Option<Limit> {
-        let share = self.share_of_process(plan)?;
+    pub(crate) fn cgroup_processes(&self, demand: &Demand) -> Option<Limit> {
+        let share = self.share_of_process(demand)?;
         let limit = self.processes_of_group.as_ref()?;
-        let connections = (limit.left() / plan.ends()).saturating_mul(share);
-        let needed = limit.used.saturating_add(self.processes_needed(plan, connections, share));
+        let connections = (limit.left() / demand.ends()).saturating_mul(share);
+        let needed = limit.used.saturating_add(self.processes_needed(demand, connections, share));
         Some(Limit {
             name: "cgroup-processes",
             what: "processes of the control group".into(),
             value: format!("{} of {}", thousands(limit.used), thousands(limit.max)),
             connections,
             remedy: match needed > PROCESSES_MAX {
-                true => too_many(self.goal(plan, connections)),
+                true => too_many(self.goal(demand, connections)),
                 false => raise_group(limit, needed),
             },
         })
     }
 
-    /// The processes at all ends that hold more than so many connections.
-    fn processes_needed(&self, plan: &Plan, connections: u64, share: u64) -> u64 {
-        self.goal(plan, connections).div_ceil(share.max(1)).saturating_mul(plan.ends())
+    /// The processes at all ends needed to hold more than this many connections.
+    fn processes_needed(&self, demand: &Demand, connections: u64, share: u64) -> u64 {
+        self.goal(demand, connections).div_ceil(share.max(1)).saturating_mul(demand.ends())
     }
 
-    /// How many connections the remedy of a limit that allows so many is for: no more than there is memory for,
-    /// unless they were asked for.
-    fn goal(&self, plan: &Plan, allowed: u64) -> u64 {
-        let goal = plan.goal(allowed);
+    /// The number of connections that a remedy should make possible, given a limit that allows
+    /// `allowed`. Unless a number was requested, no more than memory allows.
+    fn goal(&self, demand: &Demand, allowed: u64) -> u64 {
+        let goal = demand.goal(allowed);
         let possible =
-            self.memory_available.map(|bytes| usable(bytes) / plan.bytes_per_connection());
+            self.memory_available.map(|bytes| usable(bytes) / demand.bytes_per_connection());
         match possible {
-            Some(possible) if possible > allowed && plan.connections.is_none() => {
+            Some(possible) if possible > allowed && demand.connections.is_none() => {
                 goal.min(possible)
             }
             _ => goal,
         }
     }
 
-    /// Whether the machine has so many bytes of memory at all, taken or not.
+    /// Whether the machine has this many bytes of memory, in use or not.
     fn has_memory(&self, bytes: u64) -> bool {
         self.memory_total.is_none_or(|total| bytes <= total)
     }
 
-    /// The connections of one of several processes; `None` if there is but one.
-    fn share_of_process(&self, plan: &Plan) -> Option<u64> {
-        let hard = self.descriptors_hard.filter(|_| plan.processes > 1)?;
-        Some(share_of_process(hard, plan.ends(), plan.processes))
+    /// The average number of connections per process; `None` with a single process.
+    fn share_of_process(&self, demand: &Demand) -> Option<u64> {
+        let hard = self.descriptors_hard.filter(|_| demand.processes > 1)?;
+        Some(share_of_process(hard, demand.ends(), demand.processes))
     }
 }
 
@@ -316,8 +320,9 @@ impl std::fmt::Display for Ports {
     }
 }
 
-/// How many connections a process has on average when the fullest of its kind has all descriptors in use. The
-/// client's connections are dealt evenly; those of a server with several processes are dealt by a hash.
+/// The average number of connections per process when the fullest process has all its descriptors
+/// in use. A client's connections are distributed evenly, those of a server with several processes
+/// by a hash.
 fn share_of_process(hard: u64, ends: u64, processes: u64) -> u64 {
     let most = hard.saturating_sub(DESCRIPTORS_RESERVED);
     if ends < 2 || processes < 2 {
@@ -328,56 +333,56 @@ fn share_of_process(hard: u64, ends: u64, processes: u64) -> u64 {
     (root * root) as u64
 }
 
-/// How many the fullest process of a server has when so many are each one's share.
-fn worst_share(share: u64, plan: &Plan) -> u64 {
-    match plan.ends() == 2 && plan.processes > 1 {
+/// The connections of the fullest server process if this is the average.
+fn worst_share(share: u64, demand: &Demand) -> u64 {
+    match demand.ends() == 2 && demand.processes > 1 {
         true => share + (DEVIATIONS * (share as f64).sqrt()).ceil() as u64,
         false => share,
     }
 }
 
-/// How many processes hold so many connections; `None` if none does.
+/// How many processes can hold this many connections; `None` if none can.
 fn processes_for(goal: u64, hard: u64, ends: u64) -> Option<u64> {
     let share = share_of_process(hard, ends, 2);
     (share > 0).then(|| goal.div_ceil(share).max(2))
 }
 
-/// A round limit that is enough: the next power of two.
+/// The next power of two: a round limit that is high enough.
 fn round_up(needed: u64) -> u64 {
     needed.checked_next_power_of_two().unwrap_or(needed)
 }
 
-/// What can be taken of so much memory.
+/// The part of this memory that connections may use.
 fn usable(bytes: u64) -> u64 {
-    bytes - (bytes / 8).min(MEMORY_SPARED_MAX)
+    bytes - (bytes / 8).min(MEMORY_RESERVED_MAX)
 }
 
-/// The memory for so many connections and what is spared beside.
-fn with_spare(connections: u64, plan: &Plan) -> u64 {
-    let bytes = connections.saturating_mul(plan.bytes_per_connection());
-    bytes.saturating_add((bytes / 7).min(MEMORY_SPARED_MAX) + 1)
+/// The memory for this many connections plus what is left to the rest of the machine.
+fn with_reserve(connections: u64, demand: &Demand) -> u64 {
+    let bytes = connections.saturating_mul(demand.bytes_per_connection());
+    bytes.saturating_add((bytes / 7).min(MEMORY_RESERVED_MAX) + 1)
 }
 
-fn memory_needed(plan: &Plan, goal: u64) -> String {
-    format!("{} connections take {}", thousands(goal), size(with_spare(goal, plan)))
+fn memory_needed(demand: &Demand, goal: u64) -> String {
+    format!("{} connections take {}", thousands(goal), size(with_reserve(goal, demand)))
 }
 
 fn raise_group(limit: &ControlGroupLimit, needed: u64) -> String {
     format!("raise it with `echo {needed} > {}` as root", limit.file.display())
 }
 
-/// What is said where no limit that can be raised is enough.
+/// The remedy if no limit can be raised far enough.
 fn too_many(goal: u64) -> String {
     let goal = thousands(goal);
-    format!("{goal} connections are more than this machine can hold: share them among several")
+    format!("{goal} connections are more than this machine can hold: use several machines")
 }
 
-/// Says how to come from so many addresses, if that is within reason.
+/// How to connect from this many addresses, if that is reasonable.
 fn more_sources(sources: u64, place: Place) -> Option<String> {
     let network = LOOPBACK_NETWORKS.iter().find(|(hosts, _)| *hosts >= sources);
     match (place, network) {
         (Place::Loopback4, Some((_, network))) => Some(format!("--source {network}")),
-        _ if sources > SOURCES_SANE_MAX => None,
+        _ if sources > SOURCES_SUGGESTED_MAX => None,
         _ => Some(format!("--source with {} addresses of this machine", thousands(sources))),
     }
 }

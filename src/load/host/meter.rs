@@ -1,4 +1,4 @@
-//! Measures what our side and the server cost, from one look to the next.
+//! Measures the CPU and memory usage of the load generator and the server.
 
 use super::usage::Usage;
 use std::time::{Duration, Instant};
@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 pub(in crate::load) struct Meter {
     /// The server's process, if it is watched.
     server: Option<u32>,
-    /// At the beginning, and at the last look.
+    /// The first and the latest sample.
     began: Sample,
     last: Sample,
     server_resident_max: u64,
 }
 
-/// What was used at a moment.
+/// The usage at one moment.
 #[derive(Debug, Clone, Copy)]
 struct Sample {
     at: Instant,
@@ -22,7 +22,7 @@ struct Sample {
     server: Option<Usage>,
 }
 
-/// What was used in an interval.
+/// The usage in an interval.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Delta {
     /// CPUs that this process kept busy.
@@ -41,13 +41,13 @@ impl Meter {
         Self { server, began: sample, last: sample, server_resident_max: 0 }
     }
 
-    /// What was used so far does not count.
+    /// Starts a new measurement.
     pub(in crate::load) fn begin(&mut self) {
         self.began = Sample::now(self.server);
         self.last = self.began;
     }
 
-    /// Looks.
+    /// Takes a sample and compares it with the previous one.
     pub(in crate::load) fn read(&mut self) -> Delta {
         let sample = Sample::now(self.server);
         let last = std::mem::replace(&mut self.last, sample);
@@ -63,12 +63,12 @@ impl Meter {
         }
     }
 
-    /// CPUs that our side has kept busy, from the beginning to the last look.
+    /// CPUs that the load generator kept busy, from the first to the latest sample.
     pub(in crate::load) fn own_cpu(&self) -> f64 {
         self.last.own_cpu_since(&self.began)
     }
 
-    /// What the server has used from the beginning to the last look, and the most that it held.
+    /// CPU time of the server from the first to the latest sample, and its peak resident memory.
     pub(in crate::load) fn server_total(&self) -> Option<Usage> {
         let cpu = self.last.server_cpu_since(&self.began)?;
         Some(Usage { cpu, resident_bytes: self.server_resident_max })
@@ -76,7 +76,7 @@ impl Meter {
 }
 
 impl Meter {
-    /// The server's process, if it was watched and is gone.
+    /// The server's process, if it was watched and has exited.
     pub(in crate::load) fn lost_server(&self) -> Option<u32> {
         self.server.filter(|_| self.last.server.is_none())
     }

@@ -1,8 +1,8 @@
-//! The host: which of its limits ends an attempt first, what kept the load generator from running, and what the
-//! kernel tells about a listener.
+//! The host: which of its limits a load reaches first, what kept the load generator from running,
+//! and what the kernel reports about a listener.
 //!
-//! [`Machine`] is what the system says, [`Plan`] what is to be held, and [`Machine::limits`] where the one ends the
-//! other. [`Machine::limit_behind`] names the limit behind an error that was met on the way.
+//! [`Host`] has the limits of this machine, [`Demand`] is the load it is to carry, and
+//! [`Host::limits`] compares the two. [`Host::limit_behind`] finds the limit behind an error.
 
 mod accept_queue;
 mod cgroup;
@@ -22,9 +22,9 @@ pub mod usage;
 
 pub use accept_queue::{AcceptQueue, QueueWatch};
 pub use cgroup::ControlGroupLimit;
-pub use demand::{Place, Plan};
+pub use demand::{Demand, Place};
 pub use diagnose::Route;
-pub use facts::{Machine, Ports, TcpMemory};
+pub use facts::{Host, Ports, TcpMemory};
 pub use instruments::{HostInstruments, Instruments};
 pub use interference::Taken;
 pub use limit::Limit;

@@ -1,10 +1,10 @@
-//! The files in which the kernel tells its limits.
+//! Reads the kernel's limits and counters from `/proc` and `/sys`.
 
 use super::facts::{Ports, TcpMemory};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A directory with the machine's `proc` and `sys` in it. What is not there, or not as expected, is `None`.
+/// A directory that contains `proc` and `sys`. A file that is missing or malformed reads as `None`.
 pub(crate) struct Procfs<'a> {
     root: &'a Path,
 }
@@ -32,7 +32,7 @@ impl<'a> Procfs<'a> {
         self.word(path)?.parse().ok()
     }
 
-    /// The number behind a name at the start of a line.
+    /// The number after a name at the start of a line.
     pub(crate) fn entry(&self, path: impl AsRef<Path>, name: &str) -> Option<u64> {
         let text = self.text(path)?;
         let mut lines = text.lines().map(str::split_whitespace);
@@ -46,7 +46,7 @@ impl<'a> Procfs<'a> {
         Some(text.split_whitespace().map_while(|word| word.parse().ok()).collect())
     }
 
-    /// A soft and a hard limit of this process; `None` also for unlimited.
+    /// The soft and the hard limit of this process; `None` if unlimited or unknown.
     pub(crate) fn process_limit(&self, name: &str) -> (Option<u64>, Option<u64>) {
         let text = self.text("proc/self/limits").unwrap_or_default();
         let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
@@ -54,7 +54,7 @@ impl<'a> Procfs<'a> {
         (limits.next().flatten(), limits.next().flatten())
     }
 
-    /// The files that are open: those allocated less those of them that are free.
+    /// Open files: the allocated ones minus the free ones among them.
     pub(crate) fn files_open(&self) -> Option<u64> {
         match self.numbers("proc/sys/fs/file-nr")?[..] {
             [allocated, free, _] => Some(allocated.saturating_sub(free)),
@@ -95,13 +95,13 @@ impl<'a> Procfs<'a> {
         Some(self.entry("proc/meminfo", "MemTotal:")? * 1024)
     }
 
-    /// The processes and threads of the machine, as behind the slash in `0.00 0.01 0.05 1/123 4567`.
+    /// The number of processes and threads, as after the slash in `0.00 0.01 0.05 1/123 4567`.
     pub(crate) fn threads(&self) -> Option<u64> {
         let text = self.text("proc/loadavg")?;
         text.split_whitespace().nth(3)?.split_once('/')?.1.parse().ok()
     }
 
-    /// The model of the first processor, on architectures that tell.
+    /// The model of the first CPU, on architectures that report it.
     pub(crate) fn processor(&self) -> Option<String> {
         let text = self.text("proc/cpuinfo")?;
         let models = text.lines().filter_map(|line| {
@@ -111,7 +111,7 @@ impl<'a> Procfs<'a> {
         models.into_iter().find(|model| !model.is_empty())
     }
 
-    /// The processors that this process may run on, as in `0-3,8`.
+    /// The number of CPUs that this process may run on, from a list such as `0-3,8`.
     pub(crate) fn processors(&self) -> Option<u64> {
         let text = self.text("proc/self/status")?;
         let list = text.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;

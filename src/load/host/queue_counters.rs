@@ -1,35 +1,37 @@
-//! Connections that were turned away because too many waited to be accepted.
+//! Connections that were dropped because an accept queue was full.
 
-use super::facts::Machine;
+use super::facts::Host;
 use super::limit::Limit;
 use super::procfs::Procfs;
 use crate::load::host::AcceptQueue;
 use crate::load::units::thousands;
 use std::path::Path;
 
-/// The longest accept queue that a remedy asks for: 65,535, the most that older kernels have. Clients that wait in
-/// a longer one have given up before their turn comes.
+/// The longest accept queue that a remedy suggests: 65,535, the maximum of older kernels. Clients
+/// in a longer queue time out before they are accepted.
 const BACKLOG_SANE_MAX: u64 = 65_535;
 
-/// What the kernel has counted at all listeners of this machine (`TcpExt` in `/proc/net/netstat`).
+/// Kernel counters over all listeners of this machine (`TcpExt` in `/proc/net/netstat`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct QueueCounters {
-    /// Connections that found the queue of their listener full (`ListenOverflows`).
+    /// Connections that found the accept queue full (`ListenOverflows`).
     pub overflows: u64,
-    /// Connections that were dropped before they were accepted, these among them (`ListenDrops`).
+    /// Connections that were dropped before they were accepted, including overflows
+    /// (`ListenDrops`).
     pub drops: u64,
 }
 
 impl QueueCounters {
-    /// Reads them on this machine.
-    pub fn look() -> Self {
-        Self::look_in(Path::new("/"))
+    /// Reads the counters of this machine.
+    pub fn read() -> Self {
+        Self::read_from(Path::new("/"))
     }
 
-    /// Reads them on a machine whose `/proc` is below this directory; what is not told is 0.
-    pub fn look_in(root: &Path) -> Self {
+    /// Reads the counters of a machine whose `/proc` is below this directory. Missing counters are
+    /// 0.
+    pub fn read_from(root: &Path) -> Self {
         let text = Procfs::new(root).text("proc/net/netstat").unwrap_or_default();
-        // A line of names, and one of their values.
+        // One line has the names, the next their values.
         let mut lines = text.lines().filter_map(|line| line.strip_prefix("TcpExt:"));
         let names = lines.next().unwrap_or_default().split_whitespace();
         let values = lines.next().unwrap_or_default().split_whitespace();
@@ -41,7 +43,7 @@ impl QueueCounters {
         Self { overflows: value("ListenOverflows"), drops: value("ListenDrops") }
     }
 
-    /// What was counted since then.
+    /// The increase since an earlier reading.
     pub fn since(&self, before: &Self) -> Self {
         Self {
             overflows: self.overflows.saturating_sub(before.overflows),
@@ -50,9 +52,10 @@ impl QueueCounters {
     }
 }
 
-impl Machine {
-    /// The wall of a listener's accept queue: connections were dropped there, as this queue was seen full while the
-    /// kernel counted overflows. The counters alone may be another listener's.
+impl Host {
+    /// The limit of a listener's accept queue, if connections were dropped there: this queue was
+    /// seen full while the kernel counted overflows. The counters alone could be another
+    /// listener's.
     pub fn limit_of_queue(
         &self,
         counted: &QueueCounters,
@@ -62,30 +65,31 @@ impl Machine {
         self.backlog(queue.limit.into(), counted.overflows)
     }
 
-    /// The same of a Unix socket, whose clients are told at once; its limit is not.
+    /// The same for a Unix socket, whose clients get an error at once. The limit of its queue is
+    /// not visible.
     pub(crate) fn unix_backlog(&self) -> Option<Limit> {
         self.backlog(self.backlog_max?, 0)
     }
 
     fn backlog(&self, limit: u64, overflows: u64) -> Option<Limit> {
-        let found_full = match overflows {
+        let times_full = match overflows {
             0 => String::new(),
             many => format!(", found full {} times", thousands(many)),
         };
         let raised = limit.saturating_mul(4).min(BACKLOG_SANE_MAX);
-        let slower = "connect more slowly with --connect-rate";
+        let connect_slowly = "connect more slowly with --connect-rate";
         let remedy = match self.backlog_max {
-            _ if raised <= limit => slower.to_owned(),
+            _ if raised <= limit => connect_slowly.to_owned(),
             Some(most) if most < raised => format!(
                 "raise it with `sysctl -w net.core.somaxconn={raised}` as root and serve with \
-                 --backlog {raised}, or {slower}"
+                 --backlog {raised}, or {connect_slowly}"
             ),
-            _ => format!("serve with --backlog {raised}, or {slower}"),
+            _ => format!("serve with --backlog {raised}, or {connect_slowly}"),
         };
         Some(Limit {
             name: "backlog",
             what: "places in the accept queue of the listener".into(),
-            value: format!("at most {}{found_full}", thousands(limit)),
+            value: format!("at most {}{times_full}", thousands(limit)),
             connections: limit,
             remedy,
         })

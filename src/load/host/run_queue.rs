@@ -1,29 +1,29 @@
-//! How long this thread was ready to run and waited for a CPU, as the scheduler counts it.
+//! How long this thread was runnable and waited for a CPU, as the scheduler counts it.
 
 use rustix::fs::{Mode, OFlags};
 use std::os::fd::OwnedFd;
 
-/// Bytes of three numbers of 64 bits, two spaces and a newline, rounded up.
+/// The most bytes of the file: three 64-bit numbers, two spaces and a newline, rounded up.
 const TEXT_BYTES: usize = 72;
 
-/// Reads `/proc/thread-self/schedstat`: "time spent on the cpu, time spent waiting on a runqueue, # of timeslices
-/// run on this cpu" (Documentation/scheduler/sched-stats.rst), in nanoseconds.
+/// Reads `/proc/thread-self/schedstat`: "time spent on the cpu, time spent waiting on a runqueue, #
+/// of timeslices run on this cpu" (Documentation/scheduler/sched-stats.rst), in nanoseconds.
 #[derive(Debug)]
 pub(in crate::load) struct RunQueue {
-    /// None where the system does not tell.
+    /// `None` if the system does not have the file.
     file: Option<OwnedFd>,
 }
 
 impl RunQueue {
-    /// That of the calling thread.
+    /// The counters of the calling thread.
     pub(in crate::load) fn of_this_thread() -> Self {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
         let file = rustix::fs::open("/proc/thread-self/schedstat", flags, Mode::empty()).ok();
         Self { file }
     }
 
-    /// How long was waited since the thread began, in ns, and how often a CPU was given; `None` if that is not known.
-    /// One system call.
+    /// Time waited since the thread started, in ns, and the number of timeslices; `None` if unknown.
+    /// Costs one system call.
     pub(in crate::load) fn total(&self) -> Option<(u64, u64)> {
         let mut text = [0; TEXT_BYTES];
         let count = rustix::io::pread(self.file.as_ref()?, &mut text, 0).ok()?;

@@ -1,29 +1,29 @@
-//! What processes cost: CPU time and memory, as the kernel counts them.
+//! The CPU time and memory of processes, as the kernel counts them.
 
 use std::fs;
 use std::time::Duration;
 
-/// What some processes have used so far, and hold now.
+/// The usage of one or more processes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
     /// CPU time of all their threads, in user space and in the kernel.
     pub cpu: Duration,
-    /// Memory that is resident, in bytes.
+    /// Resident memory, in bytes.
     pub resident_bytes: u64,
 }
 
 impl Usage {
-    /// This process's own; nothing where the system does not tell.
+    /// The usage of this process; zero if the system does not report it.
     pub fn own() -> Self {
         Self::of("self").unwrap_or_default()
     }
 
-    /// That of a process and of all that it has started, together; `None` if it is gone, or the system does
-    /// not tell.
+    /// The usage of a process and all its descendants together; `None` if it has exited or the
+    /// system does not report it.
     pub fn of_family(pid: u32) -> Option<Self> {
         let members = family(pid);
         let first = Self::of(&pid.to_string())?;
-        // One that has ended since has no say.
+        // A descendant that has exited meanwhile is left out.
         let others = members[1..].iter().filter_map(|pid| Self::of(&pid.to_string()));
         Some(others.fold(first, |sum, it| Self {
             cpu: sum.cpu + it.cpu,
@@ -42,20 +42,20 @@ impl Usage {
     }
 }
 
-/// Memory that is these processes' own, and was written to, together, in bytes; `None` if the system does not
-/// tell. What they have started counts too.
+/// The private dirty memory of a process and its descendants, in bytes; `None` if the system does
+/// not report it.
 pub fn private_bytes(pid: u32) -> Option<u64> {
     family(pid).into_iter().map(private_bytes_of).sum()
 }
 
-/// Memory that the kernel holds for its objects (slab), in bytes: sockets, files, and what belongs to them.
+/// Kernel memory for objects such as sockets and files (slab), in bytes.
 pub fn kernel_bytes() -> Option<u64> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("Slab:"))?;
     Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
 }
 
-/// A process, and all that it has started, and so on.
+/// A process and all its descendants.
 fn family(pid: u32) -> Vec<u32> {
     let mut members = vec![pid];
     let mut next = 0;
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_is_counted_with_what_it_has_started() {
+    fn a_process_is_counted_with_its_descendants() {
         let mut child = std::process::Command::new("sleep").arg("5").spawn().unwrap();
         let alone = Usage::own();
         let family = Usage::of_family(std::process::id()).unwrap();

@@ -1,13 +1,13 @@
-//! What differs between two sides of runs, as a table for a terminal.
+//! Renders a comparison as a table for a terminal.
 
 use super::super::result::compare::{Change, Comparison, Side};
 use super::quantity::count;
 use super::table::Table;
 
-/// Columns of a figure.
+/// The width of a figure, in columns.
 const FIGURE: usize = 11;
 
-/// The table, with a newline at its end.
+/// The table, ending with a newline.
 pub fn render(comparison: &Comparison<'_>) -> String {
     let mut table = Table::default();
     let names = ["A", "B"];
@@ -29,7 +29,7 @@ pub fn render(comparison: &Comparison<'_>) -> String {
     table.text
 }
 
-/// How many runs, since when, and what they are.
+/// The number of runs of a side and their start times, or the verdict of the only run.
 pub(super) fn when(side: &Side<'_>) -> String {
     match &side.runs[..] {
         [only] => format!("{}, {}", only.started_at, only.headline()),
@@ -40,12 +40,12 @@ pub(super) fn when(side: &Side<'_>) -> String {
     }
 }
 
-/// The figures of both sides, with their unit.
+/// The figures of both sides, with units.
 pub(super) fn figures(change: &Change) -> [String; 2] {
     change.figures.map(|figure| figure.text(|value| change.metric.unit.show(value)))
 }
 
-/// Short enough for its column.
+/// The metric's name, shortened to fit its column.
 pub(super) fn name(change: &Change) -> &'static str {
     match change.metric.name {
         "server.cpu_per_message" => "server CPU",

@@ -1,16 +1,16 @@
-//! The intervals of an outcome as an HdrHistogram log, version 1.3, which other tools read.
+//! Renders the intervals of an outcome as an HdrHistogram log, version 1.3, which other tools read.
 //!
-//! Values are nanoseconds, and `Interval_Max` is in milliseconds, as tools that plot logs expect.
+//! Values are in nanoseconds, and `Interval_Max` in milliseconds, as plotting tools expect.
 
 use crate::load::result::histogram::Histogram;
 use crate::load::result::outcome::Outcome;
 use jiff::Timestamp;
 
-/// Nanoseconds of a millisecond, the unit of `Interval_Max`.
+/// Nanoseconds per millisecond, the unit of `Interval_Max`.
 const NANOSECONDS_PER_UNIT: f64 = 1e6;
 
-/// The log. Each interval has one line, or, if both latencies were measured, two: `Tag=corrected` from when a
-/// message was to be sent, `Tag=uncorrected` from when it was.
+/// The log. Each interval has one line or, if there are two latencies, two: `Tag=corrected` is
+/// measured from the intended send time, `Tag=uncorrected` from the actual one.
 pub fn render(outcome: &Outcome) -> String {
     let start = start_s(outcome);
     let both = outcome.histograms.uncorrected.is_some();
@@ -37,13 +37,13 @@ pub fn render(outcome: &Outcome) -> String {
     log
 }
 
-/// Seconds since 1970; those of intervals count from here.
+/// The start of the run in seconds since 1970; intervals count from here.
 fn start_s(outcome: &Outcome) -> f64 {
     let start: Timestamp = outcome.started_at.parse().unwrap_or_default();
     start.as_millisecond() as f64 / 1e3
 }
 
-/// A comment ends at the end of its line.
+/// The text on one line, since a comment ends at a line break.
 fn one_line(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }

@@ -1,5 +1,5 @@
-//! An outcome, shown: [`text`] for a terminal, [`html`] for a browser, [`hlog`] for other tools that read
-//! HdrHistograms; and a [`comparison`] of two. All are pure functions of what they show.
+//! Renders an outcome: [`text`] for a terminal, [`html`] for a browser, [`hlog`] for other tools
+//! that read HdrHistograms; and a [`comparison`] of two sides. All renderers are pure functions.
 
 pub mod comparison;
 pub mod hlog;

@@ -1,9 +1,11 @@
-//! Quantities as people read them: three significant digits, thousands apart, and always a unit.
+//! Formats quantities for people: three significant digits, commas between thousands, always a
+//! unit.
 
 /// A count: `1,234,567`.
 pub use crate::load::units::thousands as count;
 
-/// Three significant digits, and all those before the point: `0.123`, `1.23`, `12.3`, `123`, `1,234`.
+/// Three significant digits, and always all digits before the point: `0.123`, `1.23`, `12.3`,
+/// `123`, `1,234`.
 pub fn significant(number: f64) -> String {
     let size = number.abs();
     if !number.is_finite() {
@@ -21,7 +23,7 @@ pub fn significant(number: f64) -> String {
     }
 }
 
-/// A time that is measured, in µs: `850 ns`, `16.2 µs`, `1.24 ms`, `3.00 s`.
+/// A measured time, given in µs: `850 ns`, `16.2 µs`, `1.24 ms`, `3.00 s`.
 pub fn time_us(microseconds: f64) -> String {
     let (number, unit) = match microseconds.abs() {
         0.0 => (0.0, "µs"),
@@ -33,7 +35,7 @@ pub fn time_us(microseconds: f64) -> String {
     format!("{} {unit}", significant(number))
 }
 
-/// How long something went on, in s: `850 ms`, `10.0 s`, `2 min 05 s`, `1 h 02 min`.
+/// A duration, given in s: `850 ms`, `10.0 s`, `2 min 05 s`, `1 h 02 min`.
 pub fn length_s(seconds: f64) -> String {
     if seconds == 0.0 {
         return "0 s".into();
@@ -48,7 +50,7 @@ pub fn length_s(seconds: f64) -> String {
     }
 }
 
-/// So many in a second: `98,123/s`.
+/// A rate: `98,123/s`.
 pub fn per_second(number: f64) -> String {
     format!("{}/s", significant(number))
 }
@@ -58,7 +60,7 @@ pub fn bytes(number: f64) -> String {
     scaled(number, 1e3, &["B", "kB", "MB", "GB", "TB"])
 }
 
-/// A size of memory, given in KiB, in binary units: `132 B`, `4.15 KiB`, `24.0 MiB`.
+/// A memory size, given in KiB, in binary units: `132 B`, `4.15 KiB`, `24.0 MiB`.
 pub fn memory_kib(kib: f64) -> String {
     scaled(kib * 1024.0, 1024.0, &["B", "KiB", "MiB", "GiB", "TiB"])
 }
@@ -68,17 +70,17 @@ pub fn cpus(number: f64) -> String {
     format!("{number:.2} CPU")
 }
 
-/// A part of all, 0 to 1: `4.1 %`.
+/// A share, 0 to 1, in percent: `4.1 %`.
 pub fn percent(part: f64) -> String {
     format!("{:.1} %", part * 100.0)
 }
 
-/// A change as a part of what was before, with its sign: `+4.1 %`.
+/// A relative change, with its sign: `+4.1 %`.
 pub fn signed_percent(part: f64) -> String {
     format!("{:+.1} %", part * 100.0)
 }
 
-/// In the largest unit that leaves a number of at least 1. Bytes have no fractions.
+/// A number in the largest unit in which it is at least 1. Bytes have no decimals.
 fn scaled(number: f64, step: f64, units: &[&str]) -> String {
     let (mut number, mut index) = (number, 0);
     while number.abs() >= step - 0.5 && index + 1 < units.len() {
@@ -94,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_have_three_digits_and_thousands_apart() {
+    fn numbers_have_three_digits_and_separated_thousands() {
         for (number, text) in
             [(0, "0"), (999, "999"), (1_000, "1,000"), (u64::MAX, "18,446,744,073,709,551,615")]
         {
@@ -115,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn units_change_where_the_number_shown_would_be_a_thousand() {
+    fn units_change_where_the_rounded_number_reaches_a_thousand() {
         for (microseconds, text) in [
             (0.0, "0 µs"),
             (0.85, "850 ns"),

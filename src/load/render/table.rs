@@ -1,37 +1,37 @@
-//! A table for a terminal: names on the left, values on the right, in lines that are not too long.
+//! A two-column table for a terminal: names on the left, values on the right, wrapped lines.
 
 use super::quantity::count;
 
-/// Columns: what a terminal of usual size has, and what a page takes.
+/// The width of the table, in columns: it fits a terminal of usual size and a printed page.
 pub const WIDTH: usize = 100;
 
-/// Columns of the names on the left.
+/// The width of the names on the left, in columns.
 const NAMES: usize = 14;
 
-/// Reasons that are listed of each kind, the most frequent first; the rest is one line.
+/// Reasons listed per kind, the most frequent first; one more line sums up the rest.
 const REASONS: usize = 20;
 
-/// Lines with a name on the left.
+/// A table under construction.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    /// What was written so far.
+    /// The lines so far.
     pub(super) text: String,
 }
 
 impl Table {
-    /// An empty line, unless there is one.
+    /// Adds an empty line, unless the last line is empty.
     pub(super) fn gap(&mut self) {
         if !self.text.ends_with("\n\n") {
             self.text.push('\n');
         }
     }
 
-    /// A value with its name.
+    /// Adds a value with its name.
     pub(super) fn row(&mut self, name: &str, value: &str) {
         self.wrapped(value, &format!("{name:<NAMES$}"));
     }
 
-    /// Counts, aligned at the right, with what they count.
+    /// Adds right-aligned counts with what they count.
     pub(super) fn list(&mut self, name: &str, counts: &[(String, u64)]) {
         let width = counts.iter().map(|(_, number)| count(*number).len()).max().unwrap_or(0);
         for (index, (reason, number)) in counts.iter().take(REASONS).enumerate() {
@@ -45,11 +45,11 @@ impl Table {
         }
     }
 
-    /// The value behind the name, in as many lines as it takes; the later ones are indented as far. What is
-    /// not to be shown, such as the control characters of a terminal, is spelled out.
+    /// Adds the value after the name, wrapped, with continuation lines indented to the same column.
+    /// Control characters, which a terminal would interpret, are escaped.
     pub(super) fn wrapped(&mut self, value: &str, name: &str) {
         let indent = name.chars().count();
-        let value: String = value.chars().flat_map(spelled).collect();
+        let value: String = value.chars().flat_map(escaped).collect();
         let mut lines = broken(&value, WIDTH - indent).into_iter();
         let first = lines.next().unwrap_or_default();
         self.text += format!("{name}{first}").trim_end();
@@ -61,14 +61,14 @@ impl Table {
     }
 }
 
-fn spelled(character: char) -> Vec<char> {
+fn escaped(character: char) -> Vec<char> {
     match character {
         _ if character.is_control() => character.escape_unicode().collect(),
         _ => vec![character],
     }
 }
 
-/// Lines of at most `width` characters, broken at spaces where there are some.
+/// Breaks a text into lines of at most `width` characters, at spaces where possible.
 fn broken(text: &str, width: usize) -> Vec<String> {
     let characters: Vec<char> = text.chars().collect();
     let (mut lines, mut rest) = (Vec::new(), &characters[..]);

@@ -1,5 +1,5 @@
-//! An outcome as a table for a terminal: the verdict first, then only what there is, at most
-//! [`WIDTH`](super::table::WIDTH) columns wide.
+//! Renders an outcome as a table for a terminal: the verdict first, then only sections with
+//! content, at most [`WIDTH`](super::table::WIDTH) columns wide.
 
 use super::super::result::{STALL_FLOOR_US, Stalls};
 use super::quantity::{
@@ -10,7 +10,7 @@ use crate::load::result::histogram::Latency;
 use crate::load::result::outcome::{EndedBy, Environment, Load, Loss, Outcome};
 use std::collections::BTreeMap;
 
-/// The table, with a newline at its end.
+/// The table, ending with a newline.
 pub fn render(outcome: &Outcome) -> String {
     let mut table = Table::default();
     table.wrapped(&format!("{}: {}", outcome.headline(), outcome.verdict_reason), "");
@@ -20,7 +20,7 @@ pub fn render(outcome: &Outcome) -> String {
     messages(outcome, &mut table);
     latencies(outcome, &mut table);
     reasons("errors", &outcome.errors, &mut table);
-    // The ledger says more of the same.
+    // The ledger has the same in more detail.
     if outcome.ledger.is_empty() {
         reasons("endings", &outcome.endings, &mut table);
     }
@@ -29,13 +29,13 @@ pub fn render(outcome: &Outcome) -> String {
     table.text
 }
 
-/// Latencies of the window's messages; other rows are about connecting.
+/// The rows with latencies of the window's messages; other rows are about connecting.
 pub const MEASURED_ROWS: [&str; 3] = ["round trip", "corrected", "uncorrected"];
 
-/// What stands behind a figure that stalls of the load generator may dominate.
+/// The mark after a figure that stalls of the load generator may dominate.
 pub const DOUBT: &str = "!";
 
-/// What it means.
+/// The explanation of the mark.
 pub const NOT_BELIEVED: &str = "! dominated by stalls of the load generator, not by the server";
 
 /// A figure's text, marked if it cannot be believed.
@@ -44,7 +44,7 @@ pub fn marked(outcome: &Outcome, name: &str, text: String) -> String {
     if is_doubtful { text + DOUBT } else { text }
 }
 
-/// How long the window was, and how long it should have been if it was interrupted.
+/// The length of the window, and its planned length if it was interrupted.
 pub fn window(outcome: &Outcome) -> String {
     let lasted = length_s(outcome.duration_s);
     match (outcome.interrupted, outcome.planned_s) {
@@ -72,11 +72,11 @@ pub fn machine(machine: &Environment) -> String {
 /// How the messages were sent, in words.
 pub fn load(load: &Load) -> String {
     if load.rate.is_none() && load.depth.is_none() {
-        return "no messages: connections are held in silence".into();
+        return "no messages: connections are held idle".into();
     }
     let sending = match (load.rate, load.depth) {
         (Some(rate), _) => format!("open loop, {}", per_second(rate)),
-        (None, Some(depth)) => format!("closed loop, {depth} on their way per connection"),
+        (None, Some(depth)) => format!("closed loop, {depth} in flight per connection"),
         (None, None) => String::new(),
     };
     let verified = if load.verified { "every echo verified" } else { "echoes not verified" };
@@ -98,7 +98,7 @@ pub fn losses_by_reason(ledger: &[Loss]) -> Vec<(String, u64)> {
     most_frequent_first(&counts)
 }
 
-/// The most frequent first, and those that are as frequent by their name.
+/// Sorts by count, the most frequent first, and then by name.
 pub fn most_frequent_first(counts: &BTreeMap<String, u64>) -> Vec<(String, u64)> {
     let mut sorted: Vec<(String, u64)> =
         counts.iter().map(|(name, &count)| (name.clone(), count)).collect();
@@ -199,7 +199,7 @@ fn latencies(outcome: &Outcome, table: &mut Table) {
     let names = Latency::default().figures().map(|(name, _)| name.to_owned());
     table.row("latency", &cells(&names));
     for (row, latency) in rows {
-        // Connecting is over before the stalls of the window.
+        // Connecting ends before the window, so its stalls do not apply.
         let is_judged = MEASURED_ROWS.contains(&row);
         let figures = latency.figures().map(|(name, figure)| {
             let text = figure.text(time_us);
@@ -212,7 +212,7 @@ fn latencies(outcome: &Outcome, table: &mut Table) {
     }
 }
 
-/// Right-aligned columns, 10 wide.
+/// Right-aligned cells, 10 columns wide.
 fn cells(texts: &[String]) -> String {
     texts.iter().map(|text| format!("{text:>10}")).collect()
 }
@@ -255,7 +255,7 @@ fn costs(outcome: &Outcome, table: &mut Table) {
         let message = time_us(server.cpu_us_per_message);
         let memory = memory_kib(server.rss_kib as f64);
         let cpu = cpus(server.cpu);
-        table.row("server", &format!("{cpu}, {message} per message, {memory} resident at most"));
+        table.row("server", &format!("{cpu}, {message} per message, peak RSS {memory}"));
     }
     if let Some(memory) = &outcome.memory {
         let kernel = if memory.both_ends { "kernel (both ends)" } else { "kernel (our end)" };
@@ -264,11 +264,11 @@ fn costs(outcome: &Outcome, table: &mut Table) {
         if let Some(server) = memory.server_user_kib {
             text += &format!(", {} server", memory_kib(server));
         }
-        table.row("memory", &format!("{text}, for each connection"));
+        table.row("memory", &format!("{text} per connection"));
     }
 }
 
-/// `0.12 % of the time, longest 3.20 ms; waited 40.0 ms for a CPU`.
+/// The stalls and their causes: `0.12 % of the time, longest 3.20 ms; 40.0 ms waiting for a CPU`.
 pub fn stalls(stalls: &Stalls) -> String {
     let share = stalls.share_beyond(STALL_FLOOR_US) * 100.0;
     let mut text =
@@ -286,9 +286,9 @@ pub fn stalls(stalls: &Stalls) -> String {
     text
 }
 
-/// `1,000 sent   999 received`.
+/// Counts in a row: `1,000 sent 999 received`.
 fn counts(all: &[(&str, u64)]) -> String {
-    let said: Vec<String> =
+    let parts: Vec<String> =
         all.iter().map(|(name, number)| format!("{} {name}", count(*number))).collect();
-    said.join("   ")
+    parts.join("   ")
 }

@@ -1,60 +1,61 @@
-//! Which figures can be believed, given how long the load generator did not run.
+//! Decides which figures can be believed, given when the load generator was not running.
 //!
-//! A stall of length `L` delays whatever comes in it, by up to `L`. Of what comes at any time, a share of
-//! `Σ max(0, L - x) / elapsed` is delayed by more than `x`. A percentile is believed if a tenth of it is such an
-//! `x`, and fewer are delayed so than half of what lies above the percentile. Then stalls can have moved it by a
-//! tenth at most, or by 200 µs.
+//! A stall of length `L` delays everything that arrives during it, by up to `L`. Of messages that
+//! arrive at random times, a share of `Σ max(0, L - x) / elapsed` is delayed by more than `x`. A
+//! percentile is believed if, with `x` a tenth of it, this share is less than half of the messages
+//! above the percentile. Stalls can then have moved it by at most a tenth, or by 200 µs.
 //!
-//! Three things are held against the figures, and each must pass:
-//! * beats of the event loop that were late: by their length, as above, and by how many were late, since a thread
-//!   that wakes up late does so at every message and not at every moment;
+//! Three measurements must each satisfy this bound:
+//! * late beats of the event loop: by their length, as above, and by the share that was late, since
+//!   a thread that wakes up late does so for every message and not at random times;
 //! * messages that were sent late (open loop);
-//! * below 200 µs, which beats do not resolve, the time that the scheduler let the thread wait for a CPU, without
-//!   what switching to it takes in any case.
+//! * below 200 µs, which beats do not resolve: the time that the thread waited for a CPU according
+//!   to the scheduler, minus the cost of an ordinary context switch.
 //!
-//! That bounds how many were delayed, and not what it does to a percentile where few lie: between a server's fast
-//! and slow responses, delaying one message in fifty moves the median from one to the other. So a second condition
-//! looks at the distribution itself. If a share `a` was delayed by more than 50 µs at all, the true percentile is
-//! not below that of `Q - a`; the two may lie 5 % or 50 µs apart. `benches/truth` compares what is believed so
-//! with a capture of the wire.
+//! This bounds how many messages were delayed, but not the effect on a percentile in a sparse
+//! region: between a server's fast and slow responses, delaying one message in fifty moves the
+//! median from one to the other. So a second condition looks at the distribution. If a share `a` of
+//! the messages was delayed by more than 50 µs at all, the true percentile is not below that of
+//! `Q-a`, and the measured one may exceed that by at most 5 % or 50 µs. `benches/truth` compares
+//! the believed figures with a capture of the wire.
 
 use super::histogram::{Histogram, Latency};
 use super::outcome::Histograms;
 use super::{Figure, Stalls};
 
-/// The percentiles that are judged, ascending.
+/// The percentiles that are checked, ascending.
 pub const PERCENTILES: [f64; 5] = [50.0, 90.0, 99.0, 99.9, 99.99];
 
-/// Stalls shorter than this are not told from the ordinary: 200 µs.
+/// Stalls shorter than this cannot be told from normal operation: 200 µs.
 pub const FLOOR_US: f64 = 200.0;
 
-/// The share of a figure by which a stall may have moved it: a tenth.
+/// How far a stall may have moved a believed figure, as a share of it: a tenth.
 const TOLERANCE: f64 = 0.1;
 
-/// The share of the time that stalls may take before rate and mean are those of the generator: 1 %.
+/// The share of time in stalls from which rate and mean describe the generator: 1 %.
 const STALLED_MAX: f64 = 0.01;
 
-/// What switching to a thread takes on a machine with nothing else to do: 10 µs.
+/// The time of a context switch on an idle machine: 10 µs.
 const SWITCH_US: f64 = 10.0;
 
-/// A delay that no percentile shows is at most this: 50 µs, in which a thread wakes up on an idle machine.
+/// Delays up to this are ignored: 50 µs, the wake-up latency of a thread on an idle machine.
 const UNNOTICED_US: f64 = 50.0;
 
 /// How far the percentile without the delayed messages may lie below the measured one: 5 %, or
 /// [`UNNOTICED_US`].
 const SHIFT: f64 = 0.05;
 
-/// What can be believed.
+/// Which figures can be believed.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Belief {
-    /// The highest percentile that is believed, with all below it.
+    /// The highest percentile that is believed, along with all below it.
     pub valid_to: Option<f64>,
-    /// The figures that are not, by their metric's name, in the order of a report.
+    /// The figures that are not believed, by metric name, in report order.
     pub not_believed: Vec<String>,
 }
 
 impl Belief {
-    /// Judges the figures of a run that sent `sent` messages.
+    /// Checks the figures of a run that sent `sent` messages.
     pub fn new(histograms: &Histograms, latency: &Latency, stalls: &Stalls, sent: u64) -> Self {
         let delayed = delayed(stalls, sent);
         let mut not_believed = Vec::new();
@@ -107,7 +108,7 @@ fn delayed(stalls: &Stalls, sent: u64) -> f64 {
         + late_beats.max(stalls.share_longer(UNNOTICED_US)).max(stalls.queued_beyond(SWITCH_US))
 }
 
-/// Whether this percentile could be another one without the messages that were delayed.
+/// Whether this percentile could be noticeably lower without the delayed messages.
 fn is_shifted(histograms: &Histograms, figure: Figure, quantile: f64, delayed: f64) -> bool {
     let lower = match quantile - delayed {
         rest if rest <= 0.0 => return true,
@@ -115,13 +116,13 @@ fn is_shifted(histograms: &Histograms, figure: Figure, quantile: f64, delayed: f
     };
     match (figure, lower) {
         (Figure::Known(value), Some(lower)) => value - lower > UNNOTICED_US.max(value * SHIFT),
-        // Beyond the timeout with and without them.
+        // Beyond the timeout with and without the delayed messages.
         (Figure::Above(_), None) | (Figure::Absent, _) => false,
         _ => true,
     }
 }
 
-/// In µs.
+/// The longest delay that does not move this figure noticeably, in µs.
 fn threshold(figure: Figure) -> f64 {
     tenth(figure).max(FLOOR_US)
 }
@@ -138,7 +139,7 @@ fn above(histogram: &Histogram, microseconds: f64) -> u64 {
 }
 
 impl Stalls {
-    /// The share of the time in which something that came was delayed by more than so many µs.
+    /// The share of time in which an arriving message was delayed by more than this many µs.
     pub fn share_beyond(&self, microseconds: f64) -> f64 {
         let beyond_s = self.lateness.counts().map(|(nanoseconds, count)| {
             (nanoseconds as f64 / 1e9 - microseconds / 1e6).max(0.0) * count as f64
@@ -146,7 +147,7 @@ impl Stalls {
         beyond_s.sum::<f64>() / self.watched_s.max(f64::MIN_POSITIVE)
     }
 
-    /// The share of the time that lay in stalls of more than so many µs.
+    /// The share of time spent in stalls of more than this many µs.
     pub fn share_longer(&self, microseconds: f64) -> f64 {
         let longer = self
             .lateness
@@ -156,7 +157,7 @@ impl Stalls {
         stalled_s.sum::<f64>() / self.watched_s.max(f64::MIN_POSITIVE)
     }
 
-    /// The share of the time in which the thread waited for a CPU, if each wait took so many µs less.
+    /// The share of time that the thread waited for a CPU, not counting this many µs of each wait.
     pub fn queued_beyond(&self, microseconds: f64) -> f64 {
         let (Some(delay_s), Some(timeslices)) = (self.run_delay_s, self.timeslices) else {
             return 0.0;
@@ -171,7 +172,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// 10 s with a beat every 2 ms, of which some were late by so many ms.
+    /// 10 s with a beat every 2 ms, some of them late by this many ms.
     fn stalls(late_ms: &[f64]) -> Stalls {
         let mut lateness = Histogram::new();
         late_ms.iter().for_each(|late| lateness.record((late * 1e6) as u64));
@@ -179,7 +180,7 @@ mod tests {
         Stalls { lateness, beat_us: 2_000.0, watched_s: 10.0, ..Stalls::default() }
     }
 
-    /// So many messages that took so many µs.
+    /// Histograms of messages: their number, and the time of each in µs.
     fn took(all: &[(u64, f64)]) -> Histograms {
         let mut histograms = Histograms::default();
         for &(count, microseconds) in all {
@@ -197,23 +198,31 @@ mod tests {
     }
 
     #[test]
-    fn a_median_between_two_humps_needs_fewer_delays() {
-        // Half of the responses come at once, and half when the server has its CPU again.
-        let humps = took(&[(505, 60.0), (495, 2_500.0)]);
+    fn a_median_between_two_modes_tolerates_fewer_delays() {
+        // Half of the responses come at once, the other half when the server gets its CPU back.
+        let modes = took(&[(505, 60.0), (495, 2_500.0)]);
         let late = |count: u64| {
             let mut late_sends = Histogram::new();
             (0..count).for_each(|_| late_sends.record(90_000));
             Stalls { late_sends, ..stalls(&[]) }
         };
-        assert_eq!(believed(&humps, &late(0), 1_000).valid_to, Some(99.99));
-        assert_eq!(believed(&humps, &late(20), 1_000).valid_to, Some(99.99), "both humps are flat");
+        assert_eq!(believed(&modes, &late(0), 1_000).valid_to, Some(99.99));
+        assert_eq!(
+            believed(&modes, &late(20), 1_000).valid_to,
+            Some(99.99),
+            "both modes are narrow"
+        );
         let other = took(&[(495, 60.0), (505, 2_500.0)]);
-        assert_eq!(believed(&other, &late(20), 1_000).valid_to, None, "20 of them make the median");
+        assert_eq!(
+            believed(&other, &late(20), 1_000).valid_to,
+            None,
+            "20 of them decide the median"
+        );
         assert_eq!(believed(&other, &late(2), 1_000).valid_to, Some(99.99));
     }
 
     #[test]
-    fn what_is_beyond_the_timeout_is_so_without_delays_too() {
+    fn messages_beyond_the_timeout_are_not_shifted_by_delays() {
         let mut histograms = took(&[(900, 60.0)]);
         histograms.beyond = 100;
         assert_eq!(believed(&histograms, &stalls(&[]), 1_000).valid_to, Some(99.99));
@@ -226,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_of_two_seconds_in_ten_leaves_nothing_but_the_median() {
+    fn a_stop_of_two_seconds_in_ten_leaves_only_the_median() {
         let belief = believed(&took(&[(1, 2_000.0)]), &stalls(&[2_000.0]), 50_000);
         assert_eq!(belief.valid_to, Some(50.0));
         let all = ["p90", "p99", "p99.9", "p99.99", "max", "mean", "rate", "throughput"];
@@ -234,21 +243,21 @@ mod tests {
     }
 
     #[test]
-    fn stops_for_half_of_the_time_leave_nothing() {
+    fn stops_half_of_the_time_leave_nothing() {
         let belief = believed(&took(&[(1, 2_000.0)]), &stalls(&[80.0; 62]), 50_000);
         assert_eq!(belief.valid_to, None);
     }
 
     #[test]
-    fn a_few_short_stalls_cost_only_the_highest_percentiles() {
+    fn a_few_short_stalls_invalidate_only_the_highest_percentiles() {
         // 8 ms in 10 s are 0.08 %.
         assert_eq!(valid_to(100.0, &stalls(&[1.2; 8])), Some(99.0));
-        // Of what takes 20 ms itself they are nothing.
+        // They are negligible compared with 20 ms.
         assert_eq!(valid_to(20_000.0, &stalls(&[1.2; 8])), Some(99.99));
     }
 
     #[test]
-    fn sends_that_cannot_have_moved_a_percentile_do_not_count_against_it() {
+    fn late_sends_too_few_to_move_a_percentile_do_not_invalidate_it() {
         let mut late_sends = Histogram::new();
         (0..47).for_each(|_| late_sends.record(1_500_000));
         let stalls = Stalls { late_sends, ..stalls(&[]) };
@@ -258,17 +267,17 @@ mod tests {
     }
 
     #[test]
-    fn waits_for_a_cpu_between_the_beats_count_by_the_scheduler() {
+    fn waits_for_a_cpu_between_beats_count() {
         let queued = |run_delay_s, timeslices| Stalls {
             run_delay_s: Some(run_delay_s),
             timeslices: Some(timeslices),
             ..stalls(&[])
         };
-        // Beside the server on one CPU, 44 % of the time.
+        // Next to the server on one CPU, 44 % of the time.
         assert_eq!(valid_to(100.0, &queued(4.4, 40_000)), None);
-        // A switch takes some microseconds on an idle machine.
+        // A context switch takes some microseconds on an idle machine.
         assert_eq!(valid_to(100.0, &queued(0.4, 100_000)), Some(99.99));
-        // What takes 20 ms does not feel it.
+        // Latencies of 20 ms are not affected.
         assert_eq!(valid_to(20_000.0, &queued(4.4, 40_000)), Some(99.99));
     }
 

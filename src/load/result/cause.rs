@@ -1,34 +1,34 @@
-//! Why the load generator did not run, and what helps.
+//! Why the load generator was not running, and how to avoid it.
 
 use super::outcome::Outcome;
 use super::{STALL_FLOOR_US, Stalls};
 use crate::load::render::quantity::{length_s, percent, time_us};
 use std::fmt;
 
-/// CPUs from which on a process that has one thread is busy: 0.95 of one.
+/// The CPU usage from which a process with one thread counts as busy: 0.95 of a core.
 pub const BUSY_CPU: f64 = 0.95;
 
-/// What takes at least this share of the stalls is their cause: a half.
+/// The share of the stalls that a cause must explain: a half.
 const MOST: f64 = 0.5;
 
-/// Quotas are counted when a period ends, so a smaller share is enough: 0.3.
+/// The same for quotas, which are counted only when a period ends: 0.3.
 const MOST_THROTTLED: f64 = 0.3;
 
-/// A beat that was late by more than this, in µs, was not late by a timer: 50 ms.
+/// A beat later than this, in µs, was not delayed by a timer: 50 ms.
 const STOPPED_US: f64 = 50_000.0;
 
-/// Why the load generator did not run.
+/// Why the load generator was not running.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Cause {
-    /// The quota of a control group was used up for this long, in s.
+    /// The quota of its control group throttled it for this long, in s.
     Quota(f64),
-    /// Others had the CPU for this long, in s.
+    /// It waited for a CPU for this long, in s.
     RunQueue(f64),
     /// The hypervisor ran something else for this long, in s.
     Steal(f64),
-    /// It needed this share of a CPU itself.
+    /// It kept this share of a core busy itself.
     Overloaded(f64),
-    /// It was stopped or suspended for as long as this at once, in µs.
+    /// It was stopped or suspended, for up to this long at a time, in µs.
     Stopped(f64),
     /// Timers and wake-ups were late by up to this, in µs.
     LateWakeUps(f64),
@@ -61,7 +61,7 @@ impl Cause {
         }
     }
 
-    /// The sentence about a run that was watched for so many seconds.
+    /// The cause and its remedy in a sentence, for a run that was watched for this many seconds.
     pub fn sentence(self, watched_s: f64) -> String {
         let of_all = match self {
             Self::Quota(_) | Self::RunQueue(_) | Self::Steal(_) => {
@@ -74,10 +74,10 @@ impl Cause {
 
     fn advice(self) -> &'static str {
         match self {
-            Self::Quota(_) => "raise the quota, or ask for less",
-            Self::RunQueue(_) => "give it a CPU of its own (taskset), or stop what runs beside it",
-            Self::Steal(_) => "use a machine with CPUs of its own",
-            Self::Overloaded(_) => "share the work with --processes, or ask for less",
+            Self::Quota(_) => "raise the quota, or reduce the load",
+            Self::RunQueue(_) => "give it a CPU of its own (taskset), or stop other programs",
+            Self::Steal(_) => "use a machine with dedicated CPUs",
+            Self::Overloaded(_) => "use more --processes, or reduce the load",
             Self::Stopped(_) => "measure again without stopping it",
             Self::LateWakeUps(_) => "measure on a quiet machine, or try --spin",
         }
@@ -89,30 +89,30 @@ impl fmt::Display for Cause {
         match *self {
             Self::Quota(seconds) => write!(
                 formatter,
-                "the CPU quota of its control group stopped it for {}",
+                "the CPU quota of its control group throttled it for {}",
                 length_s(seconds)
             ),
             Self::RunQueue(seconds) => {
-                write!(formatter, "others had its CPU for {}", length_s(seconds))
+                write!(formatter, "it waited for a CPU for {}", length_s(seconds))
             }
             Self::Steal(seconds) => {
-                write!(formatter, "the hypervisor had its CPU for {}", length_s(seconds))
+                write!(formatter, "the hypervisor took its CPU for {}", length_s(seconds))
             }
             Self::Overloaded(share) => {
                 write!(formatter, "it was overloaded, with {} of a core busy", percent(share))
             }
             Self::Stopped(longest) => {
-                write!(formatter, "it was stopped for {} at once", time_us(longest))
+                write!(formatter, "it was stopped for up to {} at a time", time_us(longest))
             }
             Self::LateWakeUps(longest) => {
-                write!(formatter, "it woke up late by up to {}", time_us(longest))
+                write!(formatter, "its wake-ups were up to {} late", time_us(longest))
             }
         }
     }
 }
 
 impl Stalls {
-    /// The longest stall that was seen, or the latest send, in µs.
+    /// The longest stall or the latest send, in µs.
     pub fn longest_us(&self) -> f64 {
         self.lateness.nanoseconds_max().max(self.late_sends.nanoseconds_max()) as f64 / 1e3
     }

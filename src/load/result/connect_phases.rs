@@ -1,9 +1,9 @@
-//! The steps of connecting, and those of several runs together.
+//! The phases of connecting, and their sum over several runs.
 
 use super::histogram::Histogram;
 use super::outcome::ConnectPhase;
 
-/// The steps, in their order.
+/// The phases, in order.
 pub(in crate::load) const CONNECT_PHASES: [&str; 4] = ["tcp", "tls", "upgrade", "authentication"];
 
 impl ConnectPhase {
@@ -12,7 +12,7 @@ impl ConnectPhase {
     }
 }
 
-/// The steps of several runs together.
+/// The phases of several runs, added.
 pub(super) fn merged<'a>(runs: impl Iterator<Item = &'a [ConnectPhase]>) -> Vec<ConnectPhase> {
     let all: Vec<&ConnectPhase> = runs.flatten().collect();
     let sum = |name: &str| {
@@ -20,7 +20,7 @@ pub(super) fn merged<'a>(runs: impl Iterator<Item = &'a [ConnectPhase]>) -> Vec<
         all.iter().filter(|it| it.name == name).for_each(|it| histogram.add(&it.histogram));
         histogram
     };
-    let steps = CONNECT_PHASES.iter().map(|name| (name, sum(name)));
-    let taken = steps.filter(|(_, it)| it.count() > 0);
-    taken.map(|(name, it)| ConnectPhase::new(name, it)).collect()
+    let phases = CONNECT_PHASES.iter().map(|name| (name, sum(name)));
+    let present = phases.filter(|(_, it)| it.count() > 0);
+    present.map(|(name, it)| ConnectPhase::new(name, it)).collect()
 }

@@ -1,15 +1,15 @@
-//! The first message that came back changed, as it is shown.
+//! Shows how a message came back changed.
 
 use super::outcome::Difference;
 
-/// Bytes that are shown of each: 64.
+/// Bytes shown of each message: 64.
 const SHOWN_BYTES: usize = 64;
 
-/// Bytes before the first difference that are shown, if it is not at the beginning: 16.
+/// Bytes shown before the first difference, unless it is near the start: 16.
 const BYTES_BEFORE: usize = 16;
 
 impl Difference {
-    /// Between what was sent, if that is known, and the beginning of what came.
+    /// The difference between the message sent, if it is known, and the start of the one received.
     pub(in crate::load) fn new(connection: u32, sent: Option<&[u8]>, received: &[u8]) -> Self {
         let start = sent.map_or(0, |sent| start(sent, received));
         Self {
@@ -20,7 +20,7 @@ impl Difference {
     }
 }
 
-/// Where to begin, so that the first difference is shown.
+/// The offset to show from, so that the first difference is visible.
 fn start(sent: &[u8], received: &[u8]) -> usize {
     let same = sent.iter().zip(received).take_while(|(sent, received)| sent == received).count();
     if same < SHOWN_BYTES { 0 } else { same - BYTES_BEFORE }
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_difference_is_shown_and_nothing_unprintable() {
+    fn the_first_difference_is_shown_and_unprintable_bytes_are_escaped() {
         let difference = Difference::new(3, Some(b"abc\x1b"), b"error: \"\xff\n");
         assert_eq!(difference.connection, 3);
         assert_eq!(difference.sent.as_deref(), Some("abc\\x1b"));

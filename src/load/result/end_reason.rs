@@ -1,9 +1,9 @@
-//! How the end of a connection is called in what a run leaves behind.
+//! The names that results use for the ends of connections.
 
 use super::outcome::EndedBy;
 use crate::proto::{End, Error};
 
-/// Who ended a connection, and how. `is_websocket` says whether an end of input is the regular end.
+/// Who ended a connection, and how. `is_websocket` tells whether end of input is the regular end.
 pub(in crate::load) fn ending(end: End, is_websocket: bool) -> (EndedBy, String) {
     match end {
         End::Peer if is_websocket => (EndedBy::Server, "close without a code".into()),
@@ -16,7 +16,7 @@ pub(in crate::load) fn ending(end: End, is_websocket: bool) -> (EndedBy, String)
     }
 }
 
-/// Nothing came any more, and nothing said why.
+/// The peer fell silent without any sign of the reason.
 pub(in crate::load) const SILENCE: &str = "silence";
 
 /// Why a connection never opened, in a few words.
@@ -41,7 +41,7 @@ mod tests {
     use crate::proto::CloseCode;
 
     #[test]
-    fn an_end_is_named_by_what_was_seen_of_it() {
+    fn ends_are_named_by_what_was_observed() {
         let how = |end, is_websocket| ending(end, is_websocket).1;
         assert_eq!(how(End::PeerWithCode(CloseCode(1001)), true), "close 1001");
         assert_eq!(how(End::Failed(Error::ClosedAbnormally), true), "FIN");

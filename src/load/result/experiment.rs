@@ -1,9 +1,10 @@
-//! Whether two results are runs of one experiment, so that they can be added up or stand for each other.
+//! Whether two results are runs of one experiment, so that they can be merged or compared.
 
 use super::outcome::{Kind, Load, Outcome};
 use crate::load::render::quantity::{bytes, count, length_s, per_second, percent};
 
-/// In which field they differ, as a sentence; none if they are runs of one experiment.
+/// The first field in which two runs differ, as a sentence; `None` if they belong to one
+/// experiment.
 pub(in crate::load) fn disagreement(one: &Outcome, other: &Outcome) -> Option<String> {
     let (first, second) = (&one.load, &other.load);
     let pairs = [
@@ -13,7 +14,7 @@ pub(in crate::load) fn disagreement(one: &Outcome, other: &Outcome) -> Option<St
         ("verification", verification(first), verification(second)),
         ("loads", loop_of(first), loop_of(second)),
         ("reply timeouts", timeout(first), timeout(second)),
-        ("limits of loss", percent(first.lossy_above), percent(second.lossy_above)),
+        ("loss limits", percent(first.lossy_above), percent(second.lossy_above)),
     ];
     let differing = pairs.into_iter().find(|(_, one, other)| one != other);
     let differing = differing.or_else(|| amounts(one, other));
@@ -28,7 +29,8 @@ pub(in crate::load) fn is_same_run(one: &Outcome, other: &Outcome) -> bool {
         && one.connecting.histogram == other.connecting.histogram
 }
 
-/// What adds up when runs are merged, so that it is only known of single ones.
+/// Differences in values that add up when runs are merged, so they are only comparable between
+/// single runs.
 fn amounts(one: &Outcome, other: &Outcome) -> Option<(&'static str, String, String)> {
     if one.runs > 1 || other.runs > 1 {
         return None;

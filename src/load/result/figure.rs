@@ -1,13 +1,13 @@
-//! A figure that may be known, known only to exceed something, or absent.
+//! A figure that is known, known only to exceed a bound, or absent.
 
-/// A figure that may be known, known only to exceed something, or absent.
+/// A figure that is known, known only to exceed a bound, or absent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Figure {
     /// Nothing was measured.
     Absent,
     /// The value.
     Known(f64),
-    /// More than this: part of what was measured did not end in time.
+    /// More than this: some of the measured operations did not finish in time.
     Above(f64),
 }
 
@@ -20,7 +20,8 @@ impl Figure {
         }
     }
 
-    /// As text: `–` if absent, otherwise `show` of the value, after `> ` if it is only a bound.
+    /// As text: `–` if absent, otherwise `show` of the value, with `> ` before it if it is only a
+    /// bound.
     pub fn text(self, show: impl FnOnce(f64) -> String) -> String {
         match self {
             Self::Absent => "–".into(),

@@ -1,10 +1,10 @@
-//! What to know of the messages of a run beside the verdict, in sentences. They follow from the figures alone, so
-//! that merged outcomes have those of the sum.
+//! Findings about the messages of a run, in addition to the verdict. They follow from the counts
+//! alone, so they also hold for the sum of merged outcomes.
 
 use super::outcome::Outcome;
 use crate::load::units::thousands;
 
-/// The sentences for the messages of this outcome.
+/// The findings about the messages of this outcome.
 pub(in crate::load) fn of_messages(outcome: &Outcome) -> Vec<String> {
     let it = outcome.messages;
     let unasked = format!(

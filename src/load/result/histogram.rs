@@ -1,7 +1,8 @@
-//! How times are counted: HdrHistograms of fixed size, in nanoseconds, exact to three significant digits.
+//! Histograms of times: HdrHistograms of fixed size, in nanoseconds, exact to three significant
+//! digits.
 //!
-//! One that is counted into takes some 270 KiB, so that counting never allocates. One that is only kept can be
-//! [packed](Histogram::pack) to what really occurred.
+//! A histogram that is being recorded into takes some 270 KiB, so that recording never allocates.
+//! One that is only kept can be [packed](Histogram::pack) to the values that occurred.
 
 use super::Figure;
 use super::packed::{Packed, lower, middle};
@@ -14,50 +15,50 @@ use std::time::Duration;
 
 pub use super::packed::NANOSECONDS_MAX;
 
-/// Significant decimal digits of every time that is read back.
+/// Significant decimal digits of every recorded time.
 pub const SIGNIFICANT_DIGITS: u8 = 3;
 
-/// Counts times; see the [module documentation](self). Serialized as text: HdrHistogram's V2 format,
-/// compressed, in base64. What was read back is packed.
+/// A histogram of times; see the [module documentation](self). Serialized as text: HdrHistogram's
+/// V2 format, compressed, in base64. Deserialized histograms are packed.
 #[derive(Debug, Clone)]
 pub struct Histogram(Form);
 
-/// What is counted into, or what is kept. Both give the same figures.
+/// The two representations, for recording and for keeping. Both give the same figures.
 #[derive(Debug, Clone)]
 enum Form {
     Counting(hdrhistogram::Histogram<u64>),
     Packed(Packed),
 }
 
-/// What a histogram says, in microseconds. A figure is none if nothing was counted, or if it lies beyond
-/// [`above_us`](Self::above_us).
+/// The usual figures of a histogram, in microseconds. A figure is `None` if nothing was recorded,
+/// or if it lies beyond [`above_us`](Self::above_us).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Latency {
-    /// The shortest.
+    /// The minimum.
     pub min: Option<f64>,
-    /// Half took no longer.
+    /// The median.
     pub p50: Option<f64>,
-    /// 90 % took no longer.
+    /// The 90th percentile.
     pub p90: Option<f64>,
-    /// 99 % took no longer.
+    /// The 99th percentile.
     pub p99: Option<f64>,
-    /// 99.9 % took no longer.
+    /// The 99.9th percentile.
     pub p99_9: Option<f64>,
-    /// 99.99 % took no longer.
+    /// The 99.99th percentile.
     pub p99_99: Option<f64>,
-    /// The longest.
+    /// The maximum.
     pub max: Option<f64>,
     /// The arithmetic mean.
     pub mean: Option<f64>,
-    /// Some messages never got a response and took longer than this: so are all figures that are none, but the
-    /// mean.
+    /// A lower bound for every figure that is `None` except the mean: some messages got no response
+    /// and took longer than this.
     pub above_us: Option<f64>,
-    /// The mean is more than this, for the same reason.
+    /// A lower bound of the mean, for the same reason.
     pub mean_above_us: Option<f64>,
 }
 
 impl Latency {
-    /// The figures in their order, each with its name, in µs.
+    /// The figures in order, each with its name, in µs.
     pub fn figures(&self) -> [(&'static str, Figure); 8] {
         let figure = |value: Option<f64>, above: Option<f64>| match (value, above) {
             (Some(value), _) => Figure::Known(value),
@@ -76,7 +77,7 @@ impl Latency {
         ]
     }
 
-    /// The figure of this name.
+    /// The figure with this name.
     pub fn figure(&self, name: &str) -> Figure {
         let found = self.figures().into_iter().find(|(other, _)| *other == name);
         found.map_or(Figure::Absent, |(_, figure)| figure)
@@ -84,21 +85,21 @@ impl Latency {
 }
 
 impl Histogram {
-    /// Nothing counted.
+    /// An empty histogram.
     ///
     /// # Panics
-    /// Never: the bounds are constants that are known to be good.
+    /// Never: the bounds are valid constants.
     pub fn new() -> Self {
         Self(Form::Counting(unpacked(&Packed::default())))
     }
 
-    /// Counts a time. Longer ones than [`NANOSECONDS_MAX`] count as that.
+    /// Records a time. Times longer than [`NANOSECONDS_MAX`] are recorded as that.
     #[inline]
     pub fn record(&mut self, nanoseconds: u64) {
         self.counting().saturating_record(nanoseconds);
     }
 
-    /// Counts what another histogram has counted, exactly. A packed one stays packed.
+    /// Adds the counts of another histogram, exactly. A packed histogram stays packed.
     ///
     /// # Panics
     /// Never: all histograms have the same bounds.
@@ -109,23 +110,24 @@ impl Histogram {
             }
             (Form::Counting(own), Form::Packed(other)) => fill(own, other),
             (Form::Packed(own), Form::Packed(other)) => own.add(other.counts().iter().copied()),
-            (Form::Packed(own), Form::Counting(other)) => own.add(steps(other)),
+            (Form::Packed(own), Form::Counting(other)) => own.add(buckets(other)),
         }
     }
 
-    /// Forgets everything.
+    /// Removes all counts.
     pub fn clear(&mut self) {
         self.counting().reset();
     }
 
-    /// Gives back the room for times that did not occur. Counting on is possible, and takes it again.
+    /// Frees the memory for times that did not occur. Recording after that is possible and
+    /// allocates it again.
     pub fn pack(&mut self) {
         if let Form::Counting(counting) = &self.0 {
-            self.0 = Form::Packed(Packed::new(steps(counting)));
+            self.0 = Form::Packed(Packed::new(buckets(counting)));
         }
     }
 
-    /// How many times were counted.
+    /// The number of recorded times.
     pub fn count(&self) -> u64 {
         match &self.0 {
             Form::Counting(counting) => counting.len(),
@@ -133,12 +135,13 @@ impl Histogram {
         }
     }
 
-    /// The time that this part of all, 0 to 1, did not exceed; zero if nothing was counted.
+    /// The time that this share of all times, 0 to 1, does not exceed; zero if the histogram is
+    /// empty.
     pub fn quantile(&self, quantile: f64) -> Duration {
         Duration::from_nanos(self.nanoseconds_at(quantile))
     }
 
-    /// How many of the counted times were longer than this, within the precision.
+    /// How many of the recorded times were longer than this, within the precision.
     pub fn count_above(&self, time: Duration) -> u64 {
         let nanoseconds = time.as_nanos().min(u128::from(NANOSECONDS_MAX)) as u64;
         match &self.0 {
@@ -147,10 +150,10 @@ impl Histogram {
         }
     }
 
-    /// Every time that was counted, shortest first, and how often: in nanoseconds, the middle of what cannot
-    /// be told apart.
+    /// Every recorded time, shortest first, with its count. A time is the middle of its bucket, in
+    /// nanoseconds.
     pub fn counts(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        self.steps().map(|(lower, count)| (middle(lower), count))
+        self.buckets().map(|(lower, count)| (middle(lower), count))
     }
 
     /// The usual figures.
@@ -158,8 +161,8 @@ impl Histogram {
         self.latency_with(0, 0.0)
     }
 
-    /// The usual figures of these times and `beyond` more that were longer than `above_us` µs: a percentile
-    /// that lies there is none.
+    /// The usual figures of these times and `beyond` more that took longer than `above_us` µs. A
+    /// percentile among those is `None`.
     pub fn latency_with(&self, beyond: u64, above_us: f64) -> Latency {
         let (count, all) = (self.count(), self.count().saturating_add(beyond));
         if all == 0 {
@@ -189,17 +192,17 @@ impl Histogram {
         }
     }
 
-    /// The time in µs that this part, 0 to 1, of these times and `beyond` longer ones did not exceed; none if it is
-    /// one of those, or there are none.
+    /// The time in µs that this share, 0 to 1, of these times and `beyond` longer ones does not
+    /// exceed; `None` if it is one of the longer ones, or if there are no times.
     pub fn quantile_with(&self, beyond: u64, quantile: f64) -> Option<f64> {
         let (count, all) = (self.count(), self.count().saturating_add(beyond));
         let rank = ((quantile * all as f64).ceil() as u64).clamp(1, all.max(1));
-        // Half a rank less, so that rounding cannot reach the next one.
+        // Half a rank lower, so that rounding cannot reach the next one.
         let quantile = (rank as f64 - 0.5) / count.max(1) as f64;
         (rank <= count).then(|| microseconds(self.nanoseconds_at(quantile)))
     }
 
-    /// As the text that it is saved as, and that a `.hlog` file has.
+    /// Encodes the histogram as the text that results and `.hlog` files contain.
     ///
     /// # Panics
     /// Never: writing to memory does not fail.
@@ -214,17 +217,17 @@ impl Histogram {
         STANDARD.encode(bytes)
     }
 
-    /// Reads what [`encode`](Self::encode) wrote, or another tool. It is packed.
+    /// Decodes the text of [`encode`](Self::encode), or of another tool. The result is packed.
     ///
     /// # Errors
-    /// In a sentence: it is not a histogram, or contradicts itself.
+    /// A sentence: the text is not a histogram, or contradicts itself.
     pub fn decode(text: &str) -> Result<Self, String> {
         let mut packed = Packed::default();
         decode(text, &mut |lower, count| packed.push(lower, count))?;
         Ok(Self(Form::Packed(packed)))
     }
 
-    /// The longest time, in nanoseconds, as a `.hlog` file wants it.
+    /// The longest time, in nanoseconds.
     pub fn nanoseconds_max(&self) -> u64 {
         match &self.0 {
             Form::Counting(counting) => counting.max(),
@@ -239,7 +242,7 @@ impl Histogram {
         }
     }
 
-    /// What is counted into.
+    /// The form for recording, unpacked if necessary.
     #[inline]
     fn counting(&mut self) -> &mut hdrhistogram::Histogram<u64> {
         if let Form::Packed(packed) = &self.0 {
@@ -251,19 +254,19 @@ impl Histogram {
         }
     }
 
-    /// The lower bound of each step that occurred, and how often.
-    fn steps(&self) -> Box<dyn Iterator<Item = (u64, u64)> + '_> {
+    /// The lower bound of each bucket that occurred, with its count.
+    fn buckets(&self) -> Box<dyn Iterator<Item = (u64, u64)> + '_> {
         match &self.0 {
-            Form::Counting(counting) => Box::new(steps(counting)),
+            Form::Counting(counting) => Box::new(buckets(counting)),
             Form::Packed(packed) => Box::new(packed.counts().iter().copied()),
         }
     }
 }
 
-/// Two that have counted the same are equal.
+/// Histograms are equal if their counts are, packed or not.
 impl PartialEq for Histogram {
     fn eq(&self, other: &Self) -> bool {
-        self.steps().eq(other.steps())
+        self.buckets().eq(other.buckets())
     }
 }
 
@@ -285,14 +288,14 @@ impl<'de> Deserialize<'de> for Histogram {
     }
 }
 
-/// Every step that occurred, by its upper bound, and how often.
+/// The upper bound of each bucket that occurred, with its count.
 fn recorded(counting: &hdrhistogram::Histogram<u64>) -> impl Iterator<Item = (u64, u64)> + '_ {
     let recorded = counting.iter_recorded();
     recorded.map(|value| (value.value_iterated_to(), value.count_since_last_iteration()))
 }
 
-/// The same by its lower bound.
-fn steps(counting: &hdrhistogram::Histogram<u64>) -> impl Iterator<Item = (u64, u64)> + '_ {
+/// The same with the lower bound.
+fn buckets(counting: &hdrhistogram::Histogram<u64>) -> impl Iterator<Item = (u64, u64)> + '_ {
     recorded(counting).map(|(upper, count)| (lower(upper), count))
 }
 
@@ -310,7 +313,7 @@ fn fill(counting: &mut hdrhistogram::Histogram<u64>, packed: &Packed) {
     }
 }
 
-/// Nanoseconds in microseconds, to the hundredth.
+/// Nanoseconds in microseconds, rounded to hundredths.
 fn microseconds(nanoseconds: u64) -> f64 {
     (nanoseconds as f64 / 10.0).round() / 100.0
 }
@@ -325,7 +328,7 @@ mod tests {
         let mut samples: Vec<u64> = (0..20_000)
             .map(|_| {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                // From microseconds to seconds, evenly in their logarithm.
+                // From microseconds to seconds, evenly distributed over the logarithm.
                 (1_000.0 * 10_f64.powf((state >> 40) as f64 / (1_u64 << 24) as f64 * 6.0)) as u64
             })
             .collect();
@@ -341,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_saved_comes_back_and_adds_up() {
+    fn a_saved_histogram_is_read_back_and_adds_up() {
         let mut histogram = Histogram::new();
         for nanoseconds in [0, 1, 999, 16_250, 1_000_000_007, u64::MAX] {
             histogram.record(nanoseconds);
@@ -369,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn packed_says_the_same() {
+    fn a_packed_histogram_has_the_same_figures() {
         let (counting, mut packed) = (scattered(1), scattered(1));
         packed.pack();
         assert!(matches!(packed.0, Form::Packed(_)));
@@ -388,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn packed_or_not_they_add_up_and_count_on() {
+    fn packed_or_not_histograms_add_up_and_record_again() {
         let (one, other) = (scattered(1), scattered(2));
         let mut expected = one.clone();
         expected.add(&other);
@@ -410,14 +413,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_counted_is_absent() {
+    fn figures_of_an_empty_histogram_are_absent() {
         assert_eq!(Histogram::new().latency(), Latency::default());
         assert_eq!(Latency::default().figure("p50"), Figure::Absent);
         assert_eq!(Histogram::new().count_above(Duration::ZERO), 0);
     }
 
     #[test]
-    fn what_never_came_counts_as_beyond() {
+    fn missing_responses_count_as_beyond() {
         let mut histogram = Histogram::new();
         (0..98).for_each(|_| histogram.record(1_000));
         let latency = histogram.latency_with(2, 5e6);

@@ -1,6 +1,7 @@
-//! Judges an outcome: which verdict its figures and what else was seen add up to, and the sentence for it.
+//! Judges an outcome: the verdict that its figures and the evidence support, and the sentence for
+//! it.
 //!
-//! Everything that speaks against a run is a charge. The gravest one is its verdict; the others are findings.
+//! Every problem is a charge. The gravest one becomes the verdict, the others become findings.
 
 use super::end_reason::SILENCE;
 use super::outcome::{Connections, Difference, Kind, Outcome, PERCENTILE_MAX};
@@ -10,30 +11,30 @@ use crate::load::render::quantity::{length_s, percent, time_us};
 use crate::load::units::thousands;
 use std::collections::BTreeMap;
 
-/// The part of the rate that was asked for from which on it was reached: 0.99.
+/// The share of the requested rate from which it counts as reached: 0.99.
 pub const RATE_REACHED: f64 = 0.99;
 
-/// A server of which fewer responses than this share are echoes is not an echo server: a tenth.
+/// The share of echoes among the responses below which a server is not an echo server: a tenth.
 const ECHOES_MIN: f64 = 0.1;
 
-/// What a verdict rests on, beside the outcome itself.
+/// The evidence for a verdict beside the outcome itself.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Evidence {
-    /// A limit of the machine that was met: its name, and a sentence that says how to lift it.
+    /// The limit of this machine that was reached: its name, and a sentence with its remedy.
     pub limit: Option<(String, String)>,
     /// Metrics that must be believed, since a threshold names them.
     pub needed: Vec<String>,
 }
 
-/// Something that speaks against a run.
+/// A problem of a run.
 struct Charge {
     verdict: Verdict,
-    /// The limit, of a ceiling.
+    /// The name of the limit, for a ceiling.
     ceiling: Option<String>,
     sentence: String,
 }
 
-/// Writes into an outcome whether its figures may be believed, and why.
+/// Sets the verdict of an outcome, its reason and findings, and which figures can be believed.
 pub fn judge(outcome: &mut Outcome, evidence: &Evidence) {
     if outcome.interrupted {
         let sentence = interrupted(outcome);
@@ -67,7 +68,7 @@ pub fn judge(outcome: &mut Outcome, evidence: &Evidence) {
     outcome.verdict = gravest.verdict;
     outcome.ceiling = gravest.ceiling;
     outcome.verdict_reason = gravest.sentence;
-    // A server that is not an echo server loses every message: that would be said twice.
+    // A server that is not an echo server loses every message: one charge is enough.
     let others = charges.filter(|charge| {
         outcome.verdict != Verdict::NotAnEcho || charge.verdict == Verdict::GeneratorBound
     });
@@ -91,20 +92,17 @@ impl Charge {
 
 fn misdelivered(outcome: &Outcome) -> Option<Charge> {
     let count = outcome.messages.misdelivered;
-    let sentence = format!(
-        "{} echoes arrived on another connection than their messages were sent on",
-        thousands(count)
-    );
+    let sentence = format!("{} echoes arrived on the wrong connection", thousands(count));
     (count > 0).then(|| Charge::new(Verdict::Misdelivered, sentence))
 }
 
-/// Hardly any message came back as it was sent.
+/// Hardly any message was echoed unchanged.
 fn not_an_echo(outcome: &Outcome) -> Option<Charge> {
     let it = outcome.messages;
     let wrong = it.corrupted.saturating_add(it.unasked);
     let echoed = it.received.saturating_sub(it.corrupted);
     let is_echo = echoed > 0 && echoed as f64 >= it.sent as f64 * ECHOES_MIN;
-    // One that has begun to echo and then stopped has lost messages.
+    // A server that echoed and then stopped has lost messages.
     let has_echoed = echoed > 0 && wrong == 0;
     if it.sent == 0 || is_echo || has_echoed || outcome.connections.established == 0 {
         return None;
@@ -112,12 +110,12 @@ fn not_an_echo(outcome: &Outcome) -> Option<Charge> {
     let sent = thousands(it.sent);
     let sentence = match (&outcome.difference, wrong) {
         (_, 0) if outcome.endings.is_empty() || is_silent(outcome) => format!(
-            "none of {sent} messages came back; measure a server that does not echo with --no-verify"
+            "none of {sent} messages was echoed; use --no-verify for a server that does not echo"
         ),
-        // The connections ended before anything could come back.
+        // The connections ended before anything could be echoed.
         (_, 0) => return None,
         (difference, _) => format!(
-            "{} of {sent} messages came back as they were sent{}; measure such a server with --no-verify",
+            "{} of {sent} messages were echoed unchanged{}; use --no-verify for a server that does not echo",
             thousands(echoed),
             difference.as_ref().map(first_difference).unwrap_or_default()
         ),
@@ -125,7 +123,7 @@ fn not_an_echo(outcome: &Outcome) -> Option<Charge> {
     Some(Charge::new(Verdict::NotAnEcho, sentence))
 }
 
-/// Whether the connections that ended were all given up because nothing came.
+/// Whether all connections that ended were aborted because the peer fell silent.
 fn is_silent(outcome: &Outcome) -> bool {
     outcome.endings.keys().all(|how| how == SILENCE)
 }
@@ -136,7 +134,7 @@ fn first_difference(difference: &Difference) -> String {
     format!("; first difference, on connection {connection}: {sent}got \"{received}\"")
 }
 
-/// Connections that failed, or of a bench were lost, and the limit behind it.
+/// Connections that failed or, in a bench, were lost, and the limit behind that.
 fn ceiling(outcome: &Outcome, evidence: &Evidence) -> Option<Charge> {
     let Connections { requested, failed, lost, .. } = outcome.connections;
     let lost = if outcome.kind == Kind::Bench { lost } else { 0 };
@@ -152,14 +150,14 @@ fn ceiling(outcome: &Outcome, evidence: &Evidence) -> Option<Charge> {
     if failed > 0 {
         let reason = most_frequent(&outcome.errors);
         let sentence = format!(
-            "{} of {requested} connections could not be made, most of them: {reason}",
+            "{} of {requested} connections could not be opened, most often: {reason}",
             thousands(failed)
         );
         return Some(Charge::ceiling(name_of(&reason), sentence));
     }
     let reason = most_frequent(&outcome.endings);
     let sentence = format!(
-        "{} of {requested} connections ended while they were needed, most of them with {reason}",
+        "{} of {requested} connections ended during the run, most often with {reason}",
         thousands(lost)
     );
     Some(Charge::ceiling(name_of(&reason), sentence))
@@ -170,7 +168,7 @@ fn most_frequent(reasons: &BTreeMap<String, u64>) -> String {
     most.map(|(reason, _)| reason.clone()).unwrap_or_default()
 }
 
-/// The name of the ceiling that shows itself so.
+/// The name of the ceiling with these symptoms.
 fn name_of(reason: &str) -> &'static str {
     match reason {
         "RST" | "reset while connecting" => "remote-resets",
@@ -184,7 +182,7 @@ fn name_of(reason: &str) -> &'static str {
     }
 }
 
-/// Stalls of the generator dominate what everybody looks at, or what a threshold names.
+/// Stalls of the generator dominate a central figure, or one that a threshold names.
 fn generator_bound(outcome: &Outcome, evidence: &Evidence) -> Option<Charge> {
     let needed =
         |name: &String| matches!(name.as_str(), "p50" | "p90") || evidence.needed.contains(name);
@@ -212,7 +210,7 @@ fn subject(names: &[String]) -> String {
 fn lossy(outcome: &Outcome) -> Option<Charge> {
     let mut it = outcome.messages;
     if outcome.kind == Kind::Hold {
-        // Whose message is lost is lost itself, and that is the finding.
+        // A connection whose message is lost is lost itself, and that is the finding.
         it.lost = 0;
     }
     let wrong = it.lost.saturating_add(it.corrupted);
@@ -242,7 +240,7 @@ fn rate_not_reached(outcome: &Outcome) -> Option<Charge> {
         return None;
     }
     let sentence = format!(
-        "{}/s were requested and {}/s echoed{}: the server, or the path to it, does not carry more",
+        "{}/s were requested and {}/s echoed{}: the server, or the path to it, cannot carry more",
         thousands(rate.round() as u64),
         thousands(outcome.messages_per_second.round() as u64),
         match unsent {
@@ -268,7 +266,7 @@ fn lost(outcome: &Outcome) -> Option<Charge> {
     Some(Charge::new(Verdict::Lost, sentence))
 }
 
-/// How long a run went on that was interrupted.
+/// How long an interrupted run lasted.
 fn interrupted(outcome: &Outcome) -> String {
     let lasted = length_s(outcome.duration_s);
     match outcome.planned_s {
@@ -277,16 +275,16 @@ fn interrupted(outcome: &Outcome) -> String {
     }
 }
 
-/// The sentence of a run that nothing speaks against.
+/// The sentence for a run without charges.
 pub(in crate::load) fn valid(outcome: &Outcome) -> String {
     let mut sentence = match outcome.kind {
         Kind::Hold if outcome.load.rate.is_none() => format!(
-            "{} connections were held for {} in silence and none was seen to end; ",
+            "{} connections were held idle for {} and none was seen to end; ",
             thousands(outcome.connections.established),
             length_s(outcome.duration_s)
         ),
         Kind::Hold => format!(
-            "{} connections were held for {} and none was lost, each proved once more at the end; messages \
+            "{} connections were held for {} and none was lost, each probed once more at the end; messages \
              echoed: {}; ",
             thousands(outcome.connections.established),
             length_s(outcome.duration_s),
@@ -307,14 +305,14 @@ pub(in crate::load) fn valid(outcome: &Outcome) -> String {
     let is_closed_loop = outcome.load.rate.is_none() && outcome.kind == Kind::Bench;
     if is_closed_loop && busy >= BUSY_CPU {
         sentence += match is_server_busy(outcome) {
-            true => "; the server was as busy as one thread can be",
-            false => "; the server may do more, with --processes 2",
+            true => "; the server kept a whole core busy",
+            false => "; the server may do more: try --processes 2",
         };
     }
     sentence
 }
 
-/// Whether the server was seen to be as busy as one thread can be.
+/// Whether the server kept at least one core busy.
 fn is_server_busy(outcome: &Outcome) -> bool {
     outcome.server.is_some_and(|server| server.cpu >= BUSY_CPU)
 }

@@ -1,15 +1,16 @@
-//! Lost connections in a sentence: who ended them, how, and when.
+//! Summarizes lost connections in a sentence: who ended them, how, and when.
 
 use super::outcome::{EndedBy, Loss};
 use crate::load::render::quantity::length_s;
 use crate::load::units::thousands;
 use std::collections::BTreeMap;
 
-/// Kinds of loss that a sentence names; the rest is one number.
+/// Kinds of loss named in the sentence; the rest are added up.
 const KINDS_MAX: usize = 3;
 
-/// Who and how, the most frequent first, and when: `12 by the server with close 1001, 3 by the network with silence;
-/// from 1.2 s to 4.0 s after the first connect`. Nothing if none was lost.
+/// Who ended the connections and how, the most frequent first, and when: `12 by the server with
+/// close 1001, 3 by the network with silence; from 1.2 s to 4.0 s after the first connect`. The
+/// ledger must not be empty.
 pub fn losses(ledger: &[Loss]) -> String {
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     for loss in ledger {

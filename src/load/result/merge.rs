@@ -1,7 +1,7 @@
-//! Several outcomes made one, exactly: histograms are added, never percentiles averaged.
+//! Merges several outcomes into one, exactly: histograms are added, percentiles never averaged.
 //!
-//! Runs that overlap in time were one load from several sides, and their rates add up. Runs that follow each
-//! other are one load with pauses, which do not count.
+//! Runs that overlap in time count as one load from several sides, and their rates add up. Runs
+//! that follow each other count as one load with pauses, which are cut out.
 
 use super::Stalls;
 use super::connect_phases::merged;
@@ -16,11 +16,11 @@ use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::ops::Add;
 
-/// Makes one outcome of several, in any order.
+/// Merges outcomes, in any order.
 ///
 /// # Errors
-/// In a sentence: there is none, they are not runs of one experiment, one is there twice, one has no time that
-/// can be read, or their counts overflow.
+/// A sentence: there are no outcomes, they are not runs of one experiment, one is given twice, one
+/// has no valid start time, or their counts overflow.
 pub fn merge(outcomes: &[Outcome]) -> Result<Outcome, String> {
     match objection(outcomes) {
         None => merge_shares(outcomes),
@@ -28,10 +28,10 @@ pub fn merge(outcomes: &[Outcome]) -> Result<Outcome, String> {
     }
 }
 
-/// The same of what are not runs of one experiment. The result says so.
+/// Merges outcomes even if they are not runs of one experiment; a finding of the result says so.
 ///
 /// # Errors
-/// In a sentence: there is none, one has no time that can be read, or their counts overflow.
+/// A sentence: there are no outcomes, one has no valid start time, or their counts overflow.
 pub fn merge_forced(outcomes: &[Outcome]) -> Result<Outcome, String> {
     let mut merged = merge_shares(outcomes)?;
     if let Some(reason) = objection(outcomes) {
@@ -40,17 +40,17 @@ pub fn merge_forced(outcomes: &[Outcome]) -> Result<Outcome, String> {
     Ok(merged)
 }
 
-/// The same of the shares of one run, which are known to belong together.
+/// Merges the shares of one run, which are known to belong together.
 ///
 /// # Errors
-/// In a sentence: there is none, one has no time that can be read, or their counts overflow.
+/// A sentence: there are no outcomes, one has no valid start time, or their counts overflow.
 pub fn merge_shares(outcomes: &[Outcome]) -> Result<Outcome, String> {
     let mut parts = Vec::new();
     for outcome in outcomes {
         let start: Timestamp = outcome
             .started_at
             .parse()
-            .map_err(|_| format!("'{}' is not a time as in started_at", outcome.started_at))?;
+            .map_err(|_| format!("started_at '{}' is not a valid time", outcome.started_at))?;
         parts.push((start, outcome));
     }
     parts.sort_by_key(|&(start, _)| start);
@@ -87,7 +87,7 @@ pub fn merge_shares(outcomes: &[Outcome]) -> Result<Outcome, String> {
     Ok(merged)
 }
 
-/// Why these are not runs of one experiment.
+/// Why these are not distinct runs of one experiment.
 fn objection(outcomes: &[Outcome]) -> Option<String> {
     let (first, others) = outcomes.split_first()?;
     let twice = || {
@@ -98,9 +98,9 @@ fn objection(outcomes: &[Outcome]) -> Option<String> {
     twice.or_else(|| others.iter().find_map(|other| disagreement(first, other)))
 }
 
-/// Where each part lies when the pauses between them are cut out.
+/// The start of each part when the pauses between parts are cut out.
 struct Timeline {
-    /// When each part begins, in the order of the parts.
+    /// The start of each part, in the order of the parts.
     starts_s: Vec<f64>,
     duration_s: f64,
 }
@@ -120,14 +120,14 @@ impl Timeline {
         Self { starts_s, duration_s: end }
     }
 
-    /// A rate of each part, over all of the time.
+    /// The rate over the whole timeline that the rates of the parts amount to.
     fn rate(&self, parts: &[&Outcome], of: impl Fn(&Outcome) -> f64) -> f64 {
         let sum: f64 = parts.iter().map(|part| of(part) * part.duration_s).sum();
         sum / self.duration_s.max(f64::MIN_POSITIVE)
     }
 }
 
-/// Intervals that lie at the same place are one.
+/// Intervals that start at the same time are added up.
 fn merge_intervals(parts: &[&Outcome], timeline: &Timeline) -> Vec<Interval> {
     let lengths = parts.iter().filter_map(|part| part.intervals.first());
     let length = lengths.map(|interval| interval.duration_s).fold(0.001, f64::max);
@@ -155,7 +155,7 @@ fn add_interval(sum: &mut Interval, other: &Interval) {
     sum.errors += other.errors;
     sum.cpu += other.cpu;
     sum.own_rss_kib = add_options(sum.own_rss_kib, other.own_rss_kib);
-    // It is one server that all have watched.
+    // All parts watched the same server.
     sum.server_cpu = [sum.server_cpu, other.server_cpu].into_iter().flatten().reduce(f64::max);
     sum.server_rss_kib = sum.server_rss_kib.max(other.server_rss_kib);
     sum.histograms.add(&other.histograms);
@@ -187,7 +187,7 @@ fn merge_connecting(parts: &[&Outcome], established: u64) -> Connecting {
     }
 }
 
-/// What all have, and what their sum asks of a server. The bounds are those that hold for all.
+/// The common settings, and the total rate. For thresholds and timeouts, the strictest value.
 fn merge_loads(parts: &[&Outcome], timeline: &Timeline) -> Load {
     let loads = || parts.iter().map(|part| part.load);
     let mut load = parts[0].load;
@@ -238,7 +238,8 @@ fn merge_generators(parts: &[&Outcome], duration_s: f64) -> Generator {
     }
 }
 
-/// What the server cost, if any part has watched it: the same CPU time counts once, however many watched.
+/// The cost of the server, if any part watched it. The same CPU time counts once, however many
+/// parts watched.
 fn merge_servers(parts: &[&Outcome], merged: &Outcome) -> Option<Server> {
     let rss_kib = parts.iter().filter_map(|part| part.server).map(|server| server.rss_kib).max()?;
     let watched = merged.intervals.iter().filter_map(|it| Some((it.server_cpu?, it.duration_s)));
@@ -254,17 +255,17 @@ fn merge_servers(parts: &[&Outcome], merged: &Outcome) -> Option<Server> {
 
 /// The mean over all connections.
 fn merge_memory(parts: &[&Outcome]) -> Option<Memory> {
-    let looked: Vec<(f64, Memory)> = parts
+    let measured: Vec<(f64, Memory)> = parts
         .iter()
         .filter_map(|part| Some((part.connections.established as f64, part.memory?)))
         .collect();
-    let connections: f64 = looked.iter().map(|(connections, _)| connections).sum();
+    let connections: f64 = measured.iter().map(|(connections, _)| connections).sum();
     let mean = |of: fn(&Memory) -> f64| {
-        let sum: f64 = looked.iter().map(|(connections, memory)| connections * of(memory)).sum();
+        let sum: f64 = measured.iter().map(|(connections, memory)| connections * of(memory)).sum();
         sum / connections.max(1.0)
     };
-    let server = looked.iter().any(|(_, memory)| memory.server_user_kib.is_some());
-    let first = looked.first()?.1;
+    let server = measured.iter().any(|(_, memory)| memory.server_user_kib.is_some());
+    let first = measured.first()?.1;
     Some(Memory {
         own_user_kib: mean(|memory| memory.own_user_kib),
         kernel_kib: mean(|memory| memory.kernel_kib),
@@ -273,7 +274,7 @@ fn merge_memory(parts: &[&Outcome]) -> Option<Memory> {
     })
 }
 
-/// Connections are numbered through.
+/// Joins the ledgers, and numbers the connections consecutively.
 fn merge_ledgers(parts: &[&Outcome], timeline: &Timeline) -> Vec<Loss> {
     let mut merged = Vec::new();
     let mut connections = 0;

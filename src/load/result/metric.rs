@@ -1,29 +1,30 @@
-//! What an outcome has figures of, by name: the one table of what can be compared and have a threshold.
+//! The metrics of an outcome, by name: the one table of figures that can be compared and have
+//! thresholds.
 
 use super::Figure;
 use super::outcome::Outcome;
 use crate::load::render::quantity::{bytes, count, cpus, memory_kib, per_second, time_us};
 
-/// Something that is measured.
+/// A metric.
 #[derive(Debug)]
 pub struct Metric {
-    /// As it is written: `p99`, `server.cpu`.
+    /// The name in thresholds: `p99`, `server.cpu`.
     pub name: &'static str,
-    /// What it is counted in.
+    /// The unit of the value.
     pub unit: Unit,
     value: fn(&Outcome) -> Figure,
 }
 
-/// What a metric is counted in.
+/// The unit of a metric's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     /// µs.
     Time,
-    /// Things.
+    /// A count.
     Count,
-    /// Things in a second.
+    /// A count per second.
     Rate,
-    /// Bytes in a second.
+    /// Bytes per second.
     Throughput,
     /// CPUs kept busy.
     Cpu,
@@ -31,7 +32,7 @@ pub enum Unit {
     Memory,
 }
 
-/// Everything that is measured, most wanted first.
+/// All metrics, the most important first.
 pub const METRICS: &[Metric] = &[
     Metric::new("p50", Unit::Time, |it| it.latency_us.figure("p50")),
     Metric::new("p90", Unit::Time, |it| it.latency_us.figure("p90")),
@@ -81,19 +82,19 @@ impl Metric {
         Self { name, unit, value }
     }
 
-    /// The metric of this name.
+    /// The metric with this name.
     pub fn named(name: &str) -> Option<&'static Self> {
         METRICS.iter().find(|metric| metric.name == name)
     }
 
-    /// Its value in its [`unit`](Self::unit).
+    /// The metric's value in its [`unit`](Self::unit).
     pub fn value(&self, outcome: &Outcome) -> Figure {
         (self.value)(outcome)
     }
 }
 
 impl Unit {
-    /// A value, with its unit.
+    /// Formats a value with its unit.
     pub fn show(self, value: f64) -> String {
         match self {
             Self::Time => time_us(value),
@@ -105,7 +106,7 @@ impl Unit {
         }
     }
 
-    /// A value as it is typed, with its unit; none if it is none.
+    /// Parses a value with its unit, as users type it; `None` if it is not one.
     pub fn parse(self, text: &str) -> Option<f64> {
         let split = text.find(|character: char| !(character.is_ascii_digit() || character == '.'));
         let (number, unit) = text.split_at(split.unwrap_or(text.len()));
@@ -114,7 +115,7 @@ impl Unit {
         Some(number * factor)
     }
 
-    /// What a value may look like, for a message.
+    /// Examples of values, for error messages.
     pub fn examples(self) -> &'static str {
         match self {
             Self::Time => "a time such as 200us, 5ms or 1s",
@@ -126,7 +127,7 @@ impl Unit {
         }
     }
 
-    /// The units that may be typed, each with how many of the metric's own it is.
+    /// The accepted unit suffixes, each with its factor.
     fn units(self) -> &'static [(&'static str, f64)] {
         match self {
             Self::Time => &[("ns", 1e-3), ("us", 1.0), ("µs", 1.0), ("ms", 1e3), ("s", 1e6)],
@@ -161,7 +162,7 @@ fn connecting_p99(outcome: &Outcome) -> Figure {
     outcome.connecting.latency_us.figure("p99")
 }
 
-/// What only comparing every echo shows.
+/// A count that is known only if echoes are verified.
 fn verified(outcome: &Outcome, count: u64) -> Figure {
     outcome.load.verified.then_some(count as f64).into()
 }

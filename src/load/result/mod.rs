@@ -1,8 +1,8 @@
-//! What a run leaves behind, and whether it can be believed.
+//! The result of a run, and whether it can be believed.
 //!
-//! [`outcome`] is the data, which is saved, merged and shown; [`histogram`] counts times. [`judge`] gives the
-//! [`verdict`], [`threshold`] checks `--fail-if`, [`compare`] sets runs beside each other, and [`read`] reads what
-//! was saved.
+//! [`outcome`] is the data that is saved, merged and shown; [`histogram`] counts times. [`judge`]
+//! determines the [`verdict`], [`threshold`] checks `--fail-if`, [`compare`] compares runs, and
+//! [`read`] reads saved results.
 
 mod belief;
 mod cause;

@@ -1,4 +1,4 @@
-//! What a run leaves behind: data that is saved as JSON, merged, and rendered. Published as
+//! The data that a run produces: saved as JSON, merged, and rendered. Its schema is published as
 //! `docs/bench.schema.json`.
 
 use super::Stalls;
@@ -7,8 +7,8 @@ use super::verdict::Verdict;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The version of the format. It changes when a reader of the old one would misunderstand the new one;
-/// new fields alone do not change it.
+/// The version of the format. It changes when a reader of the old version would misunderstand the
+/// new one; new fields alone do not change it.
 pub const SCHEMA_VERSION: u32 = 2;
 
 /// The highest percentile that is reported.
@@ -19,39 +19,39 @@ pub const PERCENTILE_MAX: f64 = 99.99;
 pub struct Outcome {
     /// [`SCHEMA_VERSION`].
     pub schema_version: u32,
-    /// What was done.
+    /// Whether messages were measured or connections were held.
     pub kind: Kind,
-    /// The program that measured, and its version.
+    /// The program that measured, with its version.
     pub program: String,
-    /// Whether the figures may be believed.
+    /// Whether the figures can be believed.
     pub verdict: Verdict,
-    /// The name of the limit that was hit, if the verdict is CEILING.
+    /// The name of the limit that was reached, if the verdict is CEILING.
     pub ceiling: Option<String>,
-    /// The highest percentile that is not dominated by stalls of the load generator: 50, 90, 99, 99.9 or
-    /// 99.99; none if not even the median is.
+    /// The highest percentile that is not dominated by stalls of the load generator: 50, 90, 99,
+    /// 99.9 or 99.99; `None` if not even the median is.
     pub valid_to: Option<f64>,
-    /// Figures that stalls of the load generator may dominate, by their metric's name.
+    /// Figures that stalls of the load generator may dominate, by metric name.
     #[serde(default)]
     pub not_believed: Vec<String>,
-    /// The verdict in a sentence: what it rests on, and what would help.
+    /// The reason for the verdict, and a remedy, in a sentence.
     pub verdict_reason: String,
-    /// What else to know, in sentences.
+    /// Further findings, as sentences.
     #[serde(default)]
     pub findings: Vec<String>,
-    /// The first message that came back changed, if one did.
+    /// The first message that came back changed, if any.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub difference: Option<Difference>,
     /// The machine that measured.
     pub machine: Environment,
-    /// The command, as it was typed.
+    /// The command line, without secrets.
     pub command: String,
-    /// The URL.
+    /// The URL, without secrets.
     pub target: String,
-    /// When the measuring window began: RFC 3339, UTC, with milliseconds.
+    /// The start of the measurement window: RFC 3339, UTC, with milliseconds.
     pub started_at: String,
-    /// How long the window was.
+    /// The length of the window.
     pub duration_s: f64,
-    /// How long it should have been; none if it was to end after a number of messages.
+    /// The planned length of the window; `None` if it was to end after a number of messages.
     pub planned_s: Option<f64>,
     /// Whether the run was interrupted.
     #[serde(default)]
@@ -60,70 +60,70 @@ pub struct Outcome {
     pub load: Load,
     /// Counts of connections.
     pub connections: Connections,
-    /// How connecting went.
+    /// The connect phase.
     pub connecting: Connecting,
     /// Counts of messages.
     pub messages: Messages,
-    /// Echoes of messages that were due in the window, by its length.
+    /// Echoes of messages that were due in the window, divided by its length.
     pub messages_per_second: f64,
-    /// Bytes of their payload, by the length of the window.
+    /// Payload bytes of those echoes, divided by the length of the window.
     pub bytes_per_second: f64,
-    /// From when a message was to be sent until its echo was there, in µs.
+    /// Latency from the intended send time until the echo arrived, in µs.
     pub latency_us: Latency,
-    /// From when it really was sent, in µs: what tools say that forget the wait before. The same as
-    /// `latency_us` in a closed loop, where a message is to be sent when it is sent.
+    /// Latency from the actual send, in µs, which hides the delay before it (coordinated omission).
+    /// In a closed loop it equals `latency_us`, since a message is due when it is sent.
     pub latency_uncorrected_us: Latency,
-    /// Everything that went wrong, by reason, and how often.
+    /// Errors by reason, with their number.
     pub errors: BTreeMap<String, u64>,
-    /// How the connections that were not ended by us ended, and how many.
+    /// How connections ended that we did not end, with their number.
     pub endings: BTreeMap<String, u64>,
-    /// The cost of our own side.
+    /// The cost of the load generator.
     pub generator: Generator,
-    /// How long the load generator did not run.
+    /// When the load generator was not running.
     pub stalls: Stalls,
     /// The cost of the server, if it was watched.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub server: Option<Server>,
-    /// What connections took of memory, if it was looked at.
+    /// Memory per connection, if it was measured.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub memory: Option<Memory>,
     /// The histograms of the window.
     pub histograms: Histograms,
-    /// The window, piece by piece.
+    /// The window, in intervals.
     pub intervals: Vec<Interval>,
-    /// Of a run that holds connections: each that was lost.
+    /// Every lost connection of a hold.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub ledger: Vec<Loss>,
-    /// Of merged outcomes: how many, otherwise 1.
+    /// The number of runs merged, otherwise 1.
     pub runs: u32,
 }
 
-/// What was done.
+/// The kind of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// Messages were sent, and timed.
+    /// Messages were sent and timed.
     Bench,
-    /// Connections were held, and counted.
+    /// Connections were held and counted.
     Hold,
 }
 
 /// How messages were sent.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Load {
-    /// Bytes of a message's payload.
+    /// Payload bytes of a message.
     pub message_bytes: u64,
-    /// Closed loop: messages of one connection that are on their way at once.
+    /// Closed loop: messages in flight per connection.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub depth: Option<u32>,
-    /// Open loop: messages to be sent in a second, by all connections together.
+    /// Open loop: messages per second, over all connections.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub rate: Option<f64>,
-    /// Whether every echo was compared with what was sent.
+    /// Whether every echo was compared with the message sent.
     pub verified: bool,
-    /// How long a response was waited for, in s: a message without one is lost.
+    /// The reply timeout, in s: a message without a response by then is lost.
     pub reply_timeout_s: f64,
-    /// The share of messages, 0 to 1, above which lost and corrupted ones make a run LOSSY.
+    /// The share of lost and corrupted messages, 0 to 1, above which a run is LOSSY.
     pub lossy_above: f64,
     /// Whether the event loop polled without sleeping.
     #[serde(default)]
@@ -135,20 +135,21 @@ pub struct Load {
 pub struct Difference {
     /// The connection's number, from 0.
     pub connection: u64,
-    /// The beginning of what was sent, with unprintable bytes escaped; none if it is not known.
+    /// The beginning of the message sent, with unprintable bytes escaped; `None` if it is not
+    /// known.
     pub sent: Option<String>,
-    /// The beginning of what was received.
+    /// The beginning of the message received, escaped the same way.
     pub received: String,
 }
 
 /// The machine that measured.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Environment {
-    /// The operating system and its version, as `Linux 6.18.5`.
+    /// The operating system and its version, such as `Linux 6.18.5`.
     pub system: String,
-    /// The processor's architecture, as `x86_64`.
+    /// The CPU architecture, such as `x86_64`.
     pub architecture: String,
-    /// The processor's model, if the system says it.
+    /// The CPU model, if the system reports it.
     pub processor: Option<String>,
     /// CPUs that the load generator could use.
     pub cpus: Option<u64>,
@@ -159,33 +160,33 @@ pub struct Environment {
 /// Counts of connections.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connections {
-    /// That were to be made.
+    /// Connections to open.
     pub requested: u64,
-    /// That were open at some time: connected, shaken hands, authenticated.
+    /// Connections that were open at some time: connected, upgraded and authenticated.
     pub established: u64,
-    /// That never opened.
+    /// Connections that never opened.
     pub failed: u64,
-    /// That opened, and ended before we ended them.
+    /// Connections that opened, and ended before we ended them.
     pub lost: u64,
 }
 
-/// How connecting went.
+/// The connect phase.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Connecting {
-    /// From the first attempt until the last connection was open or given up.
+    /// Time from the first attempt until the last connection was open or had failed, in s.
     pub duration_s: f64,
-    /// Connections that opened, by that time.
+    /// Connections opened, divided by that time.
     pub per_second: f64,
-    /// From when the connection was due until it was open, in µs.
+    /// Time from when a connection was due until it was open, in µs.
     pub latency_us: Latency,
     /// The same, in ns.
     pub histogram: Histogram,
-    /// The steps of connecting, in their order.
+    /// The phases of connecting, in order.
     #[serde(default)]
     pub phases: Vec<ConnectPhase>,
 }
 
-/// A step of connecting.
+/// A phase of connecting.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ConnectPhase {
     /// `tcp`, `tls`, `upgrade` or `authentication`.
@@ -196,88 +197,88 @@ pub struct ConnectPhase {
     pub histogram: Histogram,
 }
 
-/// Counts of messages. The window has those that were to be sent in it: each is received, perhaps after the
-/// window, or lost.
+/// Counts of messages. The window covers the messages that were due in it: each of them is
+/// received, perhaps after the window, or lost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Messages {
-    /// That were to be sent in the window, and were sent.
+    /// Messages that were due in the window and were sent.
     pub sent: u64,
-    /// That got a response, whether it was their echo or corrupted.
+    /// Messages that got a response, an echo or a corrupted one.
     pub received: u64,
-    /// Of those, the ones whose response cannot be attributed after a loss: they have no time.
+    /// Messages among them whose response cannot be attributed after a loss: they have no latency.
     #[serde(default)]
     pub untimed: u64,
-    /// Without a response in time, or when the connection or the run ended.
+    /// Messages without a response in time, or before the connection or the run ended.
     pub lost: u64,
-    /// That were due in the window and could never be sent.
+    /// Messages that were due in the window and could never be sent.
     #[serde(default)]
     pub unsent: u64,
-    /// Echoes that came after the reply timeout: their messages count as lost.
+    /// Echoes that arrived after the reply timeout: their messages count as lost.
     #[serde(default)]
     pub late: u64,
-    /// Echoes of what had been echoed already.
+    /// Echoes of messages that had been echoed already.
     pub duplicated: u64,
-    /// Echoes that came after the echo of a later message.
+    /// Echoes that arrived after the echo of a later message.
     pub reordered: u64,
-    /// Messages whose response is not what was sent.
+    /// Messages whose response differs from the message sent.
     pub corrupted: u64,
-    /// Echoes that came as text for binary, or the reverse.
+    /// Echoes that arrived as text for binary, or the reverse.
     pub opcode_changed: u64,
-    /// Messages that nobody asked for, such as pushes and greetings, since the connections were open.
+    /// Messages that nobody asked for, such as pushes and greetings, since the connections opened.
     #[serde(default)]
     pub unasked: u64,
-    /// Echoes that came on another connection than their message was sent on.
+    /// Echoes that arrived on another connection than their message was sent on.
     #[serde(default)]
     pub misdelivered: u64,
 }
 
-/// The cost of our own side, in the window.
+/// The cost of the load generator, in the window.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Generator {
-    /// CPUs kept busy: 1 is one processor, all of the time. The sum of all processes.
+    /// CPUs kept busy by all processes together: 1 is one core, all of the time.
     pub cpu: f64,
-    /// The busiest process's share of one CPU.
+    /// The CPU usage of the busiest process, in cores.
     pub cpu_of_busiest: f64,
-    /// Processes that sent.
+    /// Processes that sent messages.
     pub processes: u32,
-    /// The longest turn of the loop, in µs: as late as any message was looked at.
+    /// The longest turn of the event loop, in µs: the most that processing a message may have been
+    /// delayed.
     pub turn_us_max: f64,
-    /// Messages sent more than 1,000 µs after they were to be sent although their
-    /// connection would have taken them.
+    /// Messages sent more than 1,000 µs late although their connection would have accepted them.
     pub late_sends: u64,
 }
 
 /// The cost of the server, in the window.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Server {
-    /// CPUs kept busy: 1 is one processor, all of the time.
+    /// CPUs kept busy: 1 is one core, all of the time.
     pub cpu: f64,
-    /// CPU time for each message received.
+    /// CPU time per message received, in µs.
     pub cpu_us_per_message: f64,
-    /// The most memory it had resident.
+    /// Peak resident memory, in KiB.
     pub rss_kib: u64,
 }
 
-/// What connections took of memory, in KiB for each.
+/// Memory per connection, in KiB.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Memory {
-    /// Of our processes' own.
+    /// User memory of the load generator.
     pub own_user_kib: f64,
-    /// Of the kernel's, for our end; with the server on this machine, for both ends.
+    /// Kernel memory of our end or, with the server on this machine, of both ends.
     pub kernel_kib: f64,
-    /// Whether `kernel_kib` has the server's end too.
+    /// Whether `kernel_kib` includes the server's end.
     pub both_ends: bool,
-    /// Of the server process's own, if it was watched.
+    /// User memory of the server process, if it was watched.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub server_user_kib: Option<f64>,
 }
 
-/// Two histograms of the same messages.
+/// The histograms of the same messages.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Histograms {
-    /// From the intended time, in ns.
+    /// Latency from the intended send time, in ns.
     pub latency: Histogram,
-    /// From the real time; absent if it is the same.
+    /// Latency from the actual send, in ns; absent if it is the same.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub uncorrected: Option<Histogram>,
     /// Messages that were lost or never sent: they took longer than the reply timeout.
@@ -285,53 +286,53 @@ pub struct Histograms {
     pub beyond: u64,
 }
 
-/// A piece of the window.
+/// An interval of the window.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
-    /// When it began, after the start of the window.
+    /// The start, in s after the start of the window.
     pub start_s: f64,
-    /// How long it was.
+    /// The length, in s.
     pub duration_s: f64,
-    /// Connections that were open at its end.
+    /// Connections open at its end.
     pub connections: u64,
     /// Messages sent.
     pub sent: u64,
     /// Echoes received.
     pub received: u64,
-    /// Things that went wrong.
+    /// Errors.
     pub errors: u64,
-    /// CPUs that our side kept busy.
+    /// CPUs kept busy by the load generator.
     pub cpu: f64,
-    /// CPUs that the server kept busy.
+    /// CPUs kept busy by the server.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub server_cpu: Option<f64>,
-    /// What the server had resident, in KiB.
+    /// Resident memory of the server, in KiB.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub server_rss_kib: Option<u64>,
-    /// What our processes had resident, in KiB.
+    /// Resident memory of the load generator, in KiB.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub own_rss_kib: Option<u64>,
-    /// Times of the echoes received.
+    /// Latencies of the echoes received.
     pub histograms: Histograms,
-    /// How late beats of the event loop were, in ns.
+    /// Lateness of the event loop's beats, in ns.
     #[serde(default)]
     pub stalls: Histogram,
 }
 
-/// A connection that was lost.
+/// A lost connection.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Loss {
-    /// Its number, from 0; of several processes, those of one after those of another.
+    /// Its number, from 0. The connections of several processes are numbered consecutively.
     pub connection: u64,
     /// Who ended it.
     pub by: EndedBy,
-    /// How: `close 1001`, `FIN`, `RST`, `silence`, or a rule that was broken.
+    /// How it ended: `close 1001`, `FIN`, `RST`, `silence`, or the rule that was broken.
     pub how: String,
-    /// When, in seconds after the first attempt to connect.
+    /// When it ended, in seconds after the first attempt to connect.
     pub at_s: f64,
     /// How long it had been open, in seconds.
     pub after_s: f64,
-    /// When, in seconds after the window began; none if that was before.
+    /// When it ended, in seconds after the start of the window; `None` if before.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub in_window_s: Option<f64>,
 }
@@ -340,16 +341,16 @@ pub struct Loss {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EndedBy {
-    /// The server said so: a close frame, the end of its output.
+    /// The server, by a Close frame or the end of its output.
     Server,
-    /// The transport broke: a reset, a timeout. It may have been the server, or anything on the way.
+    /// The transport, by a reset or a timeout. The cause may be the server or anything on the path.
     Network,
-    /// We did, because a rule was broken or nothing came any more.
+    /// The load generator, because a rule was broken or the peer fell silent.
     Us,
 }
 
 impl Histograms {
-    /// Counts what another pair has counted.
+    /// Adds the counts of another pair.
     pub fn add(&mut self, other: &Self) {
         if self.uncorrected.is_some() || other.uncorrected.is_some() {
             let own = self.uncorrected.get_or_insert_with(|| self.latency.clone());
@@ -359,7 +360,7 @@ impl Histograms {
         self.beyond = self.beyond.saturating_add(other.beyond);
     }
 
-    /// Gives back the room for times that did not occur.
+    /// Frees the memory for times that did not occur.
     pub fn pack(&mut self) {
         self.latency.pack();
         if let Some(uncorrected) = &mut self.uncorrected {
@@ -367,7 +368,8 @@ impl Histograms {
         }
     }
 
-    /// The figures of [`latency`](Self::latency). What is beyond took longer than `reply_timeout_s`.
+    /// The figures of [`latency`](Self::latency). Messages beyond the timeout took longer than
+    /// `reply_timeout_s`.
     pub fn latency_us(&self, reply_timeout_s: f64) -> Latency {
         self.latency.latency_with(self.beyond, reply_timeout_s * 1e6)
     }
@@ -377,20 +379,20 @@ impl Histograms {
         self.uncorrected().latency_with(self.beyond, reply_timeout_s * 1e6)
     }
 
-    /// The time in µs that this part of all messages, 0 to 1, did not exceed; none if it lies beyond the reply
-    /// timeout, or nothing was counted.
+    /// The time in µs that this share of all messages, 0 to 1, does not exceed; `None` if it lies
+    /// beyond the reply timeout, or nothing was recorded.
     pub fn quantile_us(&self, quantile: f64) -> Option<f64> {
         self.latency.quantile_with(self.beyond, quantile)
     }
 
-    /// The times from when messages really were sent.
+    /// The latencies from the actual send.
     pub fn uncorrected(&self) -> &Histogram {
         self.uncorrected.as_ref().unwrap_or(&self.latency)
     }
 }
 
 impl Outcome {
-    /// The verdict with what belongs to it: `VALID to p99`, `CEILING: descriptors`.
+    /// The verdict with its detail: `VALID to p99`, `CEILING: descriptors`.
     pub fn headline(&self) -> String {
         match (self.verdict, &self.ceiling, self.valid_to) {
             (Verdict::Ceiling, Some(name), _) => format!("{}: {name}", self.verdict),
@@ -401,9 +403,8 @@ impl Outcome {
         }
     }
 
-    /// How many things went wrong: errors by reason, connections that were lost, and messages that did not come
-    /// back as they should.
-    /// Unasked messages are not errors.
+    /// The number of errors: errors by reason, lost connections, and messages that were not echoed
+    /// properly. Unasked messages are not errors.
     pub fn errors_total(&self) -> u64 {
         let it = self.messages;
         let errors = self.errors.values();

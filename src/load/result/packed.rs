@@ -1,26 +1,27 @@
-//! A histogram that is only read: the times that occurred and how often, some kilobytes in place of hundreds.
+//! A read-only histogram: the times that occurred with their counts, some kilobytes instead of
+//! hundreds.
 //!
-//! The bounds of what cannot be told apart are those of HdrHistogram with three significant digits: below 2,048 ns
-//! every nanosecond is one, from there on 1,024 steps double the time.
+//! The bounds of its buckets are those of HdrHistogram with three significant digits: one per
+//! nanosecond below 2,048 ns, and 1,024 per doubling from there on.
 
 use std::cmp::Ordering;
 
-/// The longest time that is told from longer ones: 1 hour.
+/// The longest time that is distinguished from longer ones: 1 hour.
 pub const NANOSECONDS_MAX: u64 = 3_600_000_000_000;
 
-/// Steps in which a time doubles, as a power of two.
-const STEPS_LOG2: u32 = 10;
+/// Buckets per doubling of the time, as a power of two.
+const BUCKETS_LOG2: u32 = 10;
 
 /// See the [module documentation](self).
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(in crate::load) struct Packed {
-    /// The lower bound of each step that occurred, ascending, and how often, never 0.
+    /// The lower bound of each bucket that occurred, ascending, with its count, never 0.
     counts: Vec<(u64, u64)>,
     total: u64,
 }
 
 impl Packed {
-    /// From times, ascending, and how often.
+    /// Builds a histogram from ascending times with their counts.
     pub(in crate::load) fn new(times: impl Iterator<Item = (u64, u64)>) -> Self {
         let mut packed = Self::default();
         for (nanoseconds, count) in times.filter(|&(_, count)| count > 0) {
@@ -29,7 +30,7 @@ impl Packed {
         packed
     }
 
-    /// The lower bound of each step that occurred, ascending, and how often.
+    /// The lower bound of each bucket that occurred, ascending, with its count.
     pub(in crate::load) fn counts(&self) -> &[(u64, u64)] {
         &self.counts
     }
@@ -38,7 +39,7 @@ impl Packed {
         self.total
     }
 
-    /// Counts what another has counted.
+    /// Adds the counts of another histogram.
     pub(in crate::load) fn add(&mut self, other: impl Iterator<Item = (u64, u64)>) {
         let mut sum = Self { counts: Vec::with_capacity(self.counts.len()), total: 0 };
         let (mut own, mut other) = (self.counts.drain(..).peekable(), other.peekable());
@@ -59,7 +60,7 @@ impl Packed {
         *self = sum;
     }
 
-    /// The upper bound of the step that the quantile lies in; of quantile 0 its lower bound.
+    /// The upper bound of the bucket that contains the quantile; for quantile 0 its lower bound.
     pub(in crate::load) fn quantile(&self, quantile: f64) -> u64 {
         let rank = ((quantile.clamp(0.0, 1.0) * self.total as f64).ceil() as u64).max(1);
         let mut seen = 0;
@@ -87,13 +88,13 @@ impl Packed {
         self.counts.iter().map(|&(lower, count)| middle(lower) as f64 * count as f64 / total).sum()
     }
 
-    /// How many were longer than this, within the precision.
+    /// How many times were longer than this, within the precision.
     pub(in crate::load) fn count_above(&self, nanoseconds: u64) -> u64 {
         let below = self.counts.partition_point(|&(lower, _)| lower <= nanoseconds);
         self.counts[below..].iter().map(|(_, count)| count).sum()
     }
 
-    /// Steps come in ascending order, some perhaps twice.
+    /// Buckets must come in ascending order; one may come twice.
     pub(in crate::load) fn push(&mut self, lower: u64, count: u64) {
         self.total += count;
         match self.counts.last_mut() {
@@ -103,22 +104,22 @@ impl Packed {
     }
 }
 
-/// How far the times of a step lie apart.
+/// The width of the bucket that contains this time.
 fn width(nanoseconds: u64) -> u64 {
-    1 << nanoseconds.max(1).ilog2().saturating_sub(STEPS_LOG2)
+    1 << nanoseconds.max(1).ilog2().saturating_sub(BUCKETS_LOG2)
 }
 
-/// The shortest time that cannot be told from this one.
+/// The shortest time in the same bucket.
 pub(in crate::load) fn lower(nanoseconds: u64) -> u64 {
     nanoseconds & !(width(nanoseconds) - 1)
 }
 
-/// The middle of the step with this lower bound.
+/// The middle of the bucket with this lower bound.
 pub(in crate::load) fn middle(lower: u64) -> u64 {
     lower + (width(lower) >> 1)
 }
 
-/// The longest time of the step with this lower bound.
+/// The longest time of the bucket with this lower bound.
 fn upper(lower: u64) -> u64 {
     lower + width(lower) - 1
 }
@@ -128,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_are_those_of_hdrhistogram() {
+    fn buckets_match_hdrhistogram() {
         let histogram =
             hdrhistogram::Histogram::<u64>::new_with_bounds(1, NANOSECONDS_MAX, 3).unwrap();
         let mut nanoseconds = 0;

@@ -1,35 +1,35 @@
-//! What is said of a sum of results: that it can be had, and whether it can be believed.
+//! The verdict on a sum of results, and whether they can be added up.
 
 use super::histogram::Histogram;
 use super::judge::{Evidence, judge, valid};
 use super::outcome::{Histograms, Outcome};
 use super::verdict::Verdict;
 
-/// What a sentence of the judge has before it names a limit of the machine, and what lifts it.
+/// The part of a sentence of the judge that precedes a limit of the machine and its remedy.
 const BEFORE_LIMIT: &str = " connections failed: ";
 
-/// Counts that come near 2^64 cannot be added up.
+/// Rejects counts whose sum would exceed 64 bits.
 ///
 /// # Errors
-/// In a sentence: which of them overflow.
+/// A sentence that names the counts that overflow.
 pub(in crate::load) fn refuse_overflow(parts: &[&Outcome]) -> Result<(), String> {
     let counts: Vec<Vec<(&str, u128)>> = parts.iter().map(|part| counts(part)).collect();
     let Some(first) = counts.first() else { return Ok(()) };
     for (index, (name, _)) in first.iter().enumerate() {
         let sum: u128 = counts.iter().map(|part| part[index].1).sum();
         if sum > u128::from(u64::MAX) {
-            return Err(format!("the counts overflow: {name} is more than 2^64 altogether"));
+            return Err(format!("the counts overflow: the sum of {name} is more than 2^64"));
         }
     }
     let of = |count: fn(&Outcome) -> u32| parts.iter().map(|part| u64::from(count(part))).sum();
     let [runs, processes]: [u64; 2] = [of(|part| part.runs), of(|part| part.generator.processes)];
     match runs.max(processes) > u64::from(u32::MAX) {
-        true => Err("the counts overflow: runs or processes are more than 2^32 altogether".into()),
+        true => Err("the counts overflow: the sum of runs or processes is more than 2^32".into()),
         false => Ok(()),
     }
 }
 
-/// Every count that is added up, or a sum that is no smaller.
+/// Every count that is added up, or a sum that is at least as large.
 fn counts(part: &Outcome) -> Vec<(&'static str, u128)> {
     let (connections, messages) = (&part.connections, &part.messages);
     let intervals = &part.intervals;
@@ -89,12 +89,12 @@ fn counts(part: &Outcome) -> Vec<(&'static str, u128)> {
     ]
 }
 
-/// Judges a sum by its own figures. It is no better than the worst of its parts.
+/// Judges a sum by its own figures. Its verdict is never better than that of its worst part.
 pub(in crate::load) fn judge_sum(sum: &mut Outcome, parts: &[&Outcome]) {
     let Some(worst) = parts.iter().rev().max_by_key(|part| part.verdict) else { return };
     let alike = parts.iter().filter(|part| part.verdict == worst.verdict).count();
     let share = format!("{alike} of {} parts", parts.len());
-    // What the judge said of a part is not about the sum: it says that anew.
+    // Findings of the judge about a part do not apply to the sum, which is judged anew.
     sum.findings.retain(|finding| !is_charge(finding));
     let findings = sum.findings.clone();
     judge(sum, &Evidence::default());
@@ -109,7 +109,7 @@ pub(in crate::load) fn judge_sum(sum: &mut Outcome, parts: &[&Outcome]) {
         sum.verdict = worst.verdict;
         sum.ceiling = worst.ceiling.clone();
         sum.verdict_reason = format!(
-            "{share} had this verdict, which their sum does not show: {}",
+            "{share} had this verdict, although their sum does not show it: {}",
             sum.verdict_reason
         );
     }
@@ -132,20 +132,21 @@ pub(in crate::load) fn judge_sum(sum: &mut Outcome, parts: &[&Outcome]) {
     }
 }
 
-/// Figures that may not be believed, in the order of a report.
+/// Figures that may not be believed, in report order.
 const IN_ORDER: [&str; 9] =
     ["p50", "p90", "p99", "p99.9", "p99.99", "max", "mean", "rate", "throughput"];
 
-/// The limit that a part has met, which only it could see. How many connections failed is counted in the sum.
+/// The limit that a part reached, which only that part could see. The sum counts the failed
+/// connections itself.
 fn limit(worst: &Outcome, share: &str) -> (String, String) {
     let sentence = match worst.verdict_reason.split_once(BEFORE_LIMIT) {
         Some((_, sentence)) => sentence.to_owned(),
-        None => format!("{share} met this limit"),
+        None => format!("{share} reached this limit"),
     };
     (worst.ceiling.clone().unwrap_or_default(), sentence)
 }
 
-/// Whether a finding is what the judge said beside the verdict: `LOSSY: …`.
+/// Whether a finding is a charge of the judge: `LOSSY: …`.
 fn is_charge(finding: &str) -> bool {
     let verdicts = [
         Verdict::Lost,

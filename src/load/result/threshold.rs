@@ -1,7 +1,7 @@
-//! Thresholds: `p99>5ms`, `errors>0`, `rate<100k/s`, and between two outcomes `p99>+5%`.
+//! Thresholds: `p99>5ms`, `errors>0`, `rate<100k/s`, and for comparisons `p99>+5%`.
 //!
-//! A threshold is the condition under which a run has failed. One that cannot be judged, because nothing was
-//! measured, has failed too: a gate must not open because nobody came.
+//! A threshold is the condition under which a run fails. If it cannot be judged, because nothing
+//! was measured, the run fails too: a gate must not open for want of data.
 
 use super::Figure;
 use super::compare::{COMPARED, Comparison};
@@ -32,26 +32,26 @@ enum Operator {
 enum Bound {
     /// In the unit of the metric.
     Absolute(f64),
-    /// A change as a part of what was before: 0.05 is 5 % more.
+    /// A relative change: 0.05 is 5 % more.
     Relative(f64),
 }
 
 impl Threshold {
-    /// Whether it is about a change, which only a comparison knows.
+    /// Whether the threshold is about a change, which only a comparison provides.
     pub fn is_relative(&self) -> bool {
         matches!(self.bound, Bound::Relative(_))
     }
 
-    /// The metric that it is about.
+    /// The name of its metric.
     pub fn metric_name(&self) -> &'static str {
         self.metric.name
     }
 
-    /// What is wrong with this outcome, in a sentence with the measured value, if the threshold is crossed or
+    /// The complaint about this outcome, with the measured value, if the threshold is crossed or
     /// cannot be judged.
     pub fn complaint(&self, outcome: &Outcome) -> Option<String> {
         let Bound::Absolute(bound) = self.bound else {
-            return Some(format!("{self} is about a change: it takes two results to compare"));
+            return Some(format!("{self} is about a change: it needs two results to compare"));
         };
         let (name, unit) = (self.metric.name, self.metric.unit);
         let crossed = |value: String| Some(format!("{name} is {value}: crosses {self}"));
@@ -62,13 +62,13 @@ impl Threshold {
             Figure::Above(least) if self.operator.is_above() && least >= bound => crossed(text),
             Figure::Above(least) if !self.operator.is_above() && least >= bound => None,
             Figure::Above(_) => {
-                Some(format!("{self} cannot be judged: all that is known is {name} {text}"))
+                Some(format!("{self} cannot be judged: {name} is only known to be {text}"))
             }
             Figure::Absent => Some(format!("{self} cannot be judged: {name} was not measured")),
         }
     }
 
-    /// Why this outcome's figure cannot be believed, in a sentence; none if it can.
+    /// Why this outcome's figure cannot be believed, in a sentence; `None` if it can.
     pub fn doubt(&self, outcome: &Outcome) -> Option<String> {
         let (name, unit) = (self.metric.name, self.metric.unit);
         outcome.not_believed.iter().any(|doubted| doubted == name).then(|| {
@@ -79,8 +79,8 @@ impl Threshold {
         })
     }
 
-    /// The same for a comparison. An absolute threshold is about each run of the second side. A change that is
-    /// not shown may yet be as large as the bound, if the runs tell only larger ones.
+    /// The same for a comparison. An absolute threshold applies to each run of the second side. A
+    /// change that is not shown may still reach the bound, if the runs can only show larger ones.
     pub fn doubt_between(&self, comparison: &Comparison<'_>) -> Option<String> {
         let Bound::Relative(bound) = self.bound else {
             return comparison.sides[1].runs.iter().find_map(|run| self.doubt(run));
@@ -98,27 +98,29 @@ impl Threshold {
         is_open.then(|| {
             let more = match it.rounds_missing() {
                 0 => String::new(),
-                rounds => format!("; about {} more rounds would tell 5 %", count(rounds.into())),
+                rounds => format!("; about {} more rounds would show 5 %", count(rounds.into())),
             };
             let margin = percent(it.margin);
-            format!("{self} cannot be judged: these runs tell no change below ± {margin}{more}")
+            format!(
+                "{self} cannot be judged: these runs cannot show a change below ± {margin}{more}"
+            )
         })
     }
 
-    /// What is wrong with the second side of a comparison. A change must be more than chance to cross a
-    /// threshold, unless no change crosses it too.
+    /// The complaint about the second side of a comparison. A change must be more than chance to
+    /// cross a threshold, unless no change crosses it too.
     pub fn complaint_between(&self, comparison: &Comparison<'_>) -> Option<String> {
         let Bound::Relative(bound) = self.bound else { return self.complaint_of_runs(comparison) };
         let name = self.metric.name;
         let it = comparison.change(name)?.difference.as_ref().ok()?;
-        let is_told = it.is_shown || self.operator.holds(0.0, bound);
-        (is_told && self.operator.holds(it.change, bound)).then(|| {
+        let is_known = it.is_shown || self.operator.holds(0.0, bound);
+        (is_known && self.operator.holds(it.change, bound)).then(|| {
             let (change, margin) = (signed_percent(it.change), percent(it.margin));
             format!("{name} changed by {change} ± {margin}: crosses {self}")
         })
     }
 
-    /// The complaint about the first run of the second side that there is one about, and how many there are.
+    /// The first complaint about a run of the second side, and the number of runs with a complaint.
     fn complaint_of_runs(&self, comparison: &Comparison<'_>) -> Option<String> {
         let runs = &comparison.sides[1].runs;
         let complaints: Vec<String> = runs.iter().filter_map(|run| self.complaint(run)).collect();
@@ -149,7 +151,7 @@ impl FromStr for Threshold {
         };
         let name = text[..start].trim_end();
         let Some(metric) = Metric::named(name) else {
-            return Err(format!("'{name}' is not measured; {}", names()));
+            return Err(format!("'{name}' is not a metric; {}", names()));
         };
         let (operator, bound) = Operator::split(&text[start..]);
         let bound = bound.trim_start();
@@ -157,7 +159,10 @@ impl FromStr for Threshold {
         let bound = match relative {
             Some(part) if COMPARED.contains(&name) => Bound::Relative(part),
             Some(_) => {
-                return Err(format!("changes are known of {}, not of {name}", COMPARED.join(", ")));
+                return Err(format!(
+                    "changes are available for {}, not for {name}",
+                    COMPARED.join(", ")
+                ));
             }
             None => {
                 Bound::Absolute(metric.unit.parse(bound).ok_or_else(|| expected(metric, bound))?)
@@ -167,7 +172,7 @@ impl FromStr for Threshold {
     }
 }
 
-/// What can stand before the comparison.
+/// The list of metrics, for error messages.
 pub fn names() -> String {
     let names: Vec<&str> = METRICS.iter().map(|metric| metric.name).collect();
     format!("metrics are {}", names.join(", "))
@@ -182,14 +187,14 @@ fn expected(metric: &Metric, bound: &str) -> String {
     )
 }
 
-/// `+5%` is 0.05.
+/// Parses a change: `+5%` is 0.05.
 fn change(text: &str) -> Option<f64> {
     let number: f64 = text.strip_suffix('%')?.trim_end().parse().ok()?;
     number.is_finite().then_some(number / 100.0)
 }
 
 impl Operator {
-    /// The operator that the text begins with, which is `<` or `>`, and what follows.
+    /// Splits off the operator at the start of the text, which is `<` or `>`.
     fn split(text: &str) -> (Self, &str) {
         let (above, rest) = (text.starts_with('>'), &text[1..]);
         match (above, rest.strip_prefix('=')) {

@@ -1,9 +1,9 @@
-//! Whether the figures of a run may be believed.
+//! The verdict on a run: whether its figures can be believed.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// See the [module documentation](self). In their order: the greatest of several says most against a run.
+/// See the [module documentation](self). Ordered by gravity: the greatest of several decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Verdict {
     /// The figures describe the server and the path to it, at least up to the percentile in
@@ -13,7 +13,7 @@ pub enum Verdict {
     /// Held connections were ended by the other side. This is a finding, and the figures are valid.
     #[serde(rename = "LOST")]
     Lost,
-    /// Fewer echoes arrived than the requested rate asks for.
+    /// Fewer echoes arrived than the requested rate demands.
     #[serde(rename = "RATE-NOT-REACHED")]
     RateNotReached,
     /// Too many messages were lost or corrupted.
@@ -22,10 +22,10 @@ pub enum Verdict {
     /// The figures describe the load generator rather than the server.
     #[serde(rename = "GENERATOR-BOUND")]
     GeneratorBound,
-    /// A limit was hit; [`ceiling`](crate::load::Outcome::ceiling) names it.
+    /// A limit was reached; [`ceiling`](crate::load::Outcome::ceiling) names it.
     #[serde(rename = "CEILING")]
     Ceiling,
-    /// The server sends something else than what it was sent.
+    /// The server sends something other than it received.
     #[serde(rename = "NOT-AN-ECHO")]
     NotAnEcho,
     /// An echo arrived on another connection than its message was sent on.

@@ -2,7 +2,7 @@
 
 use super::{Phase, Run, Stop, Watch, nanoseconds};
 use crate::load::host::QueueWatch;
-use crate::load::host::{self, Limit, Machine, Place, QueueCounters, Route};
+use crate::load::host::{self, Host, Limit, Place, QueueCounters, Route};
 use crate::load::sources::Sources;
 use crate::load::sources::is_non_local;
 use crate::load::units::thousands;
@@ -62,7 +62,7 @@ impl<N: Network> Run<N> {
             self.attempts += 1;
             let Err(error) = self.begin_connection(due) else { continue };
             if self.generator().shared.counters.established == 0 {
-                let limit = self.limit.as_ref().map(Limit::when_met);
+                let limit = self.limit.as_ref().map(Limit::when_reached);
                 return Err(Stop::NotBegun(limit.map_or(error, io::Error::other)));
             }
             if self.is_at_limit() {
@@ -118,14 +118,14 @@ impl<N: Network> Run<N> {
             return;
         }
         let target = &self.endpoints[self.endpoint];
-        let plan = host::Plan {
+        let demand = host::Demand {
             connections: Some(self.plan.connections.into()),
             sources: self.plan.sources.as_ref().map_or(1, Sources::len),
             place: Place::from(target),
             tls: matches!(target, Endpoint::Tls(..)),
-            ..host::Plan::default()
+            ..host::Demand::default()
         };
-        self.limit = Machine::look().limit_behind(error, &plan, Route { source, target });
+        self.limit = Host::read().limit_behind(error, &demand, Route { source, target });
     }
 
     /// Whether more attempts would only meet the same limit.
@@ -176,7 +176,7 @@ impl<N: Network> Run<N> {
             return;
         }
         if let Some(watch) = &mut self.queue_watch {
-            watch.look();
+            watch.read();
             self.next_queue_look = now + nanoseconds(QUEUE_LOOK * self.plan.share.1);
         }
     }
@@ -185,8 +185,8 @@ impl<N: Network> Run<N> {
     /// some.
     fn look_for_full_queue(&mut self) {
         let fullest = self.queue_watch.as_ref().and_then(QueueWatch::fullest);
-        let counted = QueueCounters::look().since(&self.queue_before);
-        let limit = Machine::look().limit_of_queue(&counted, fullest);
+        let counted = QueueCounters::read().since(&self.queue_before);
+        let limit = Host::read().limit_of_queue(&counted, fullest);
         let counters = &self.generator().shared.counters;
         if counters.failed > 0 {
             self.limit = self.limit.take().or(limit);
@@ -198,7 +198,7 @@ impl<N: Network> Run<N> {
                 "{} of {} connections took a second or longer to open: {}",
                 thousands(delayed),
                 thousands(counters.established),
-                limit.when_met()
+                limit.when_reached()
             ));
         }
     }

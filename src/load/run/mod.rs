@@ -181,7 +181,7 @@ impl<N: Network> Run<N> {
             heartbeat,
             instruments,
             connecting: Duration::ZERO,
-            queue_before: QueueCounters::look(),
+            queue_before: QueueCounters::read(),
             queue_watch: None,
             next_queue_look: 0,
             findings: Vec::new(),

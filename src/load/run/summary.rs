@@ -72,7 +72,7 @@ impl Measured {
         findings.extend(self.lost_server.map(|pid| {
             format!("the server's process {pid} ended while it was watched: its figures are absent")
         }));
-        let limit = self.limit.as_ref().map(|limit| (limit.name.to_owned(), limit.when_met()));
+        let limit = self.limit.as_ref().map(|limit| (limit.name.to_owned(), limit.when_reached()));
         let mut outcome = self.write_up(labels);
         outcome.findings = of_messages(&outcome);
         judge(&mut outcome, &Evidence { limit, needed: labels.needed.clone() });
@@ -109,7 +109,7 @@ impl Measured {
             verdict_reason: String::new(),
             findings: Vec::new(),
             difference: record.difference,
-            machine: Environment::look(),
+            machine: Environment::read(),
             command: labels.command.clone(),
             target: labels.target.clone(),
             started_at: format!("{:.3}", self.started_at),

@@ -1,21 +1,21 @@
-//! What every chart needs: scales, ticks at round numbers, and paths.
+//! Scales, ticks at round numbers, and paths for charts.
 
-/// From values to places on the paper.
+/// Maps values to positions in a chart.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scale {
     pub(super) min: f64,
     pub(super) max: f64,
-    /// Whether tenfold is as far everywhere.
+    /// Whether the scale is logarithmic.
     pub(super) is_logarithmic: bool,
 }
 
 impl Scale {
-    /// Evenly, over what is round around these values.
+    /// A linear scale from `min` to `max`.
     pub(super) fn linear(min: f64, max: f64) -> Self {
         Self { min, max: if max > min { max } else { min + 1.0 }, is_logarithmic: false }
     }
 
-    /// Where a value is, 0 at the minimum and 1 at the maximum.
+    /// The position of a value: 0 at the minimum, 1 at the maximum.
     pub(super) fn place(&self, value: f64) -> f64 {
         let place = if self.is_logarithmic {
             (value.max(self.min) / self.min).ln() / (self.max / self.min).ln()
@@ -26,7 +26,7 @@ impl Scale {
     }
 }
 
-/// The step between ticks, of 1, 2 or 5 and zeros, so that there are about as many as wanted.
+/// The step between ticks: 1, 2 or 5 times a power of ten, for about the wanted number of ticks.
 pub(super) fn step(range: f64, wanted: f64) -> f64 {
     let rough = (range / wanted).max(f64::MIN_POSITIVE);
     let power = 10_f64.powf(rough.log10().floor());
@@ -41,8 +41,8 @@ pub(super) fn multiples(step: f64, min: f64, max: f64) -> Vec<f64> {
     (first..=last).map(|multiple| multiple as f64 * step).collect()
 }
 
-/// A scale from 0 or, if all values lie close together and `is_cropped`, from below them, that ends at a tick;
-/// and its ticks.
+/// A scale that starts at 0 or, if `is_cropped` and all values are close together, just below them,
+/// and ends at a tick; and its ticks.
 pub(super) fn linear(values: &[f64], unit: f64, is_cropped: bool) -> (Scale, Vec<f64>) {
     let max = values.iter().copied().fold(0.0, f64::max) / unit;
     let min = values.iter().copied().fold(f64::INFINITY, f64::min) / unit;
@@ -54,8 +54,8 @@ pub(super) fn linear(values: &[f64], unit: f64, is_cropped: bool) -> (Scale, Vec
     (Scale::linear(from * unit, to * unit), ticks)
 }
 
-/// A logarithmic scale that begins and ends with 1, 2 or 5 and zeros, and its ticks: the powers of ten, and 2 and
-/// 5 between them if there are few.
+/// A logarithmic scale that starts and ends at 1, 2 or 5 times a power of ten; and its ticks: the
+/// powers of ten, with 2 and 5 between them if there are few.
 pub(super) fn logarithmic(min: f64, max: f64) -> (Scale, Vec<f64>) {
     let steps = |exponent: i32| [1.0, 2.0, 5.0].map(|digit| digit * 10_f64.powi(exponent));
     let exponents = min.log10().floor() as i32..=max.log10().ceil() as i32;
@@ -72,7 +72,7 @@ fn is_power_of_ten(number: f64) -> bool {
     (number.log10() - number.log10().round()).abs() < 1e-6
 }
 
-/// The step between ticks of a time axis of so many seconds: as clocks have it.
+/// The step between ticks of a time axis of this many seconds, in units of clock time.
 pub(super) fn time_step(seconds: f64, wanted: f64) -> f64 {
     const STEPS: [f64; 14] = [
         1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1_800.0, 3_600.0,
@@ -86,7 +86,7 @@ pub(super) fn time_step(seconds: f64, wanted: f64) -> f64 {
     round.unwrap_or_else(|| step(seconds / 3_600.0, wanted) * 3_600.0)
 }
 
-/// A path through places on the paper, with gaps where there is none.
+/// An SVG path through these points, with gaps at `None`.
 pub(super) fn path(places: impl Iterator<Item = Option<(f64, f64)>>) -> String {
     let mut path = String::new();
     let mut is_drawn = false;
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_within_the_paper() {
+    fn positions_are_within_the_chart() {
         let (scale, _) = logarithmic(10.0, 1_000.0);
         assert!((scale.place(100.0) - 0.5).abs() < 1e-9);
         assert_eq!((scale.place(0.0), scale.place(1e9)), (0.0, 1.0));

@@ -1,4 +1,4 @@
-//! Which charts there are, and what they show of an outcome.
+//! The charts of an outcome.
 
 use super::super::quantity::{cpus, length_s, memory_kib, per_second, significant, time_us};
 use super::chart::{Scale, linear, logarithmic, multiples, time_step};
@@ -12,13 +12,13 @@ use crate::load::result::outcome::Outcome;
 /// Points of the percentile curve.
 const CURVE_POINTS: u32 = 240;
 
-/// Stalls that are drawn beside latencies: from 1 µs on.
+/// The shortest stalls drawn next to latencies: 1 µs.
 const STALL_SHOWN_US: f64 = 1.0;
 
-/// The largest value is so many times the smallest before a scale is logarithmic.
+/// The ratio of the largest value to the smallest from which a scale is logarithmic.
 const LOGARITHMIC_FROM: f64 = 15.0;
 
-/// The percentile curve; nothing without an echo.
+/// The percentile curve; empty without echoes.
 pub(super) fn percentiles(outcome: &Outcome) -> String {
     let histograms = &outcome.histograms;
     let total = histograms.latency.count();
@@ -34,7 +34,7 @@ pub(super) fn percentiles(outcome: &Outcome) -> String {
     let has_two = series.len() > 1;
     if lateness.count() > 0 {
         let mut stalls = curve("stalls of the generator", lateness, 0, nines);
-        // On a scale of powers a beat in time has no place.
+        // A logarithmic scale cannot show beats on time.
         let is_shown = |value: &f64| *value >= STALL_SHOWN_US;
         stalls.points.iter_mut().for_each(|(_, value)| *value = value.filter(is_shown));
         series.push(stalls);
@@ -42,10 +42,10 @@ pub(super) fn percentiles(outcome: &Outcome) -> String {
     let names: Vec<&str> = series.iter().map(|series| series.name).collect();
     let time = |name: &str| outcome.latency_us.figure(name).text(time_us);
     let explanation = if has_two {
-        "Corrected is from when a message was to be sent, with the wait before it; uncorrected is from when it \
-         really was sent, which hides that wait. Where they part, messages queued."
+        "Corrected latency is measured from the intended send time. Uncorrected latency is measured from the \
+         actual send and hides the delay before it. Where the two diverge, messages were queued."
     } else {
-        "Each 9 to the right is a tenth of the messages: the further, the rarer."
+        "Each additional 9 leaves a tenth as many messages to its right."
     };
     let plot = Plot {
         id: "percentiles",
@@ -64,10 +64,10 @@ pub(super) fn percentiles(outcome: &Outcome) -> String {
     figure("By percentile", explanation, &names, &plot.render(FULL))
 }
 
-/// Charts over time that are as wide as the page, first of all: latency, and the stalls below it.
+/// The number of charts over time at full page width: latency, and the stalls below it.
 const FULL_CHARTS: usize = 2;
 
-/// Everything over time that was measured.
+/// The charts over time.
 pub(super) fn over_time(outcome: &Outcome) -> String {
     let moments = moments(outcome);
     if moments.is_empty() {
@@ -119,7 +119,8 @@ struct Chart {
 enum Kind {
     /// From 0.
     Plain,
-    /// From below the values, if they lie close together: a few that are missing of many must be seen.
+    /// Cropped if the values are close together: a few lost connections out of many must be
+    /// visible.
     Cropped,
     /// Times in µs.
     Time,
@@ -128,7 +129,7 @@ enum Kind {
 }
 
 impl Chart {
-    /// Nothing if nothing was measured. `steps` are drawn in place of a single series, if there are any.
+    /// The chart; empty if nothing was measured. `steps`, if any, replace a single series.
     fn figure(
         &self,
         moments: &[Moment],
@@ -163,13 +164,13 @@ impl Chart {
     }
 
     fn description(&self, series: &[Series]) -> String {
-        let said = series.iter().map(|series| {
+        let parts = series.iter().map(|series| {
             let values = values(std::slice::from_ref(series));
             let min = values.iter().copied().fold(f64::INFINITY, f64::min);
             let max = values.iter().copied().fold(0.0, f64::max);
             format!("{}: from {} to {}.", series.name, (self.show)(min), (self.show)(max))
         });
-        said.collect::<Vec<_>>().join(" ")
+        parts.collect::<Vec<_>>().join(" ")
     }
 
     fn y_axis(&self, series: &[Series]) -> Axis {
@@ -210,15 +211,16 @@ fn figure(title: &str, explanation: &str, names: &[&str], plot: &str) -> String 
     )
 }
 
-/// Ends where messages begin that never got a response.
+/// A percentile curve. It ends where the messages without a response begin.
 fn curve(name: &'static str, histogram: &Histogram, beyond: u64, nines: f64) -> Series {
-    let answered =
+    let share_with_response =
         histogram.count() as f64 / histogram.count().saturating_add(beyond).max(1) as f64;
     let points = (0..=CURVE_POINTS).map(|index| {
         let x = nines * f64::from(index) / f64::from(CURVE_POINTS);
         let quantile = if index == CURVE_POINTS { 1.0 } else { 1.0 - 10_f64.powf(-x) };
-        let has_response = quantile <= answered;
-        let nanoseconds = || histogram.quantile((quantile / answered).min(1.0)).as_nanos();
+        let has_response = quantile <= share_with_response;
+        let nanoseconds =
+            || histogram.quantile((quantile / share_with_response).min(1.0)).as_nanos();
         (x, has_response.then(|| nanoseconds() as f64 / 1e3))
     });
     Series { name, points: points.collect() }
@@ -253,7 +255,7 @@ fn seconds_axis(from: f64, to: f64) -> Axis {
     Axis { scale, ticks: ticks.into_iter().map(label).collect() }
 }
 
-/// Logarithmic where it must be.
+/// A time axis, logarithmic if the values differ enough.
 fn time_axis_of(series: &[Series]) -> Axis {
     let all = values(series);
     let min = all.iter().copied().fold(f64::INFINITY, f64::min).max(1e-3);
@@ -271,7 +273,7 @@ fn values(series: &[Series]) -> Vec<f64> {
     series.iter().flat_map(|series| series.points.iter().filter_map(|(_, value)| *value)).collect()
 }
 
-/// Ticks are round: of `2.00 ms` the zeros say nothing.
+/// Labels the ticks. Ticks are round numbers, so trailing zeros as in `2.00 ms` are dropped.
 fn labelled(ticks: Vec<f64>, show: fn(f64) -> String) -> Vec<(f64, String)> {
     let label = |tick: f64| {
         let shown = show(tick);
@@ -286,7 +288,7 @@ fn labelled(ticks: Vec<f64>, show: fn(f64) -> String) -> Vec<(f64, String)> {
     ticks.into_iter().map(label).collect()
 }
 
-/// Without digits that only come of dividing.
+/// Rounds off the error of a division.
 fn round(number: f64) -> f64 {
     (number * 1e6).round() / 1e6
 }

@@ -1,4 +1,5 @@
-//! The page of a comparison: what differs first, then how large that may be as a chart, then every run.
+//! Renders a comparison as an HTML page: the result first, then a chart of the changes, then every
+//! run.
 
 use super::super::super::result::compare::{Change, Comparison, Side};
 use super::super::comparison::{figures, name, when};
@@ -9,7 +10,7 @@ use super::markup::{escaped, grid, section, with_flags};
 /// The page.
 pub fn render_comparison(comparison: &Comparison<'_>) -> String {
     let [a, b] = [0, 1].map(|side: usize| comparison.sides[side].first());
-    let title = format!("{} – {} beside {}", headline(comparison), b.target, a.target);
+    let title = format!("{} – {} vs {}", headline(comparison), b.target, a.target);
     let content = [
         header(comparison),
         section("Differences", &(forest(comparison) + &table(comparison))),
@@ -20,11 +21,11 @@ pub fn render_comparison(comparison: &Comparison<'_>) -> String {
     document(&title, &content, &b.program, b.schema_version)
 }
 
-/// What the comparison says altogether.
+/// The overall result.
 fn headline(comparison: &Comparison<'_>) -> &'static str {
-    let told = || comparison.changes.iter().filter_map(|change| change.difference.as_ref().ok());
-    match (told().count(), told().any(|it| it.is_shown)) {
-        (0, _) => "CANNOT TELL",
+    let known = || comparison.changes.iter().filter_map(|change| change.difference.as_ref().ok());
+    match (known().count(), known().any(|it| it.is_shown)) {
+        (0, _) => "NOT COMPARABLE",
         (_, true) => "DIFFERENT",
         (_, false) => "NO DIFFERENCE SHOWN",
     }
@@ -65,7 +66,7 @@ fn notes(notes: &[String]) -> String {
     notes.iter().map(|note| format!("<p>{}</p>\n", escaped(note))).collect()
 }
 
-/// The figures of every run, in order of time on either side.
+/// The figures of every run, in order of time per side.
 fn runs(comparison: &Comparison<'_>) -> String {
     let sides = ["A", "B"].iter().zip(&comparison.sides);
     let rows = sides.flat_map(|(name, side)| {

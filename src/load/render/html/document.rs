@@ -1,4 +1,4 @@
-//! What every page is: its head, its style, and its last line.
+//! The frame of every page: its head, style sheet and footer.
 
 use super::markup::escaped;
 

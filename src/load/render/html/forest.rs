@@ -1,4 +1,5 @@
-//! Every change with its interval, on one scale, as SVG: what lies beside the line in the middle is shown.
+//! A forest plot as SVG: every change with its interval on one scale. Intervals that do not touch
+//! the line in the middle are shown differences.
 
 use super::super::super::result::compare::{Change, Comparison, Difference};
 use super::super::comparison::name;
@@ -6,24 +7,25 @@ use super::super::quantity::{percent, signed_percent};
 use super::chart::{multiples, step};
 use super::markup::escaped;
 
-/// CSS pixels: the paper, the names on the left, a row, and room for the labels below.
+/// CSS pixels: the width of the chart, the names on the left, the right margin, a row, and the
+/// labels below.
 const WIDTH: f64 = 640.0;
 const LEFT: f64 = 110.0;
 const RIGHT: f64 = 30.0;
 const ROW: f64 = 32.0;
 const BOTTOM: f64 = 28.0;
 
-/// The least that the scale reaches to either side: 1 %.
+/// The least reach of the scale to either side: 1 %.
 const REACH_MIN: f64 = 0.01;
 
-/// The most: what is further is drawn at the edge.
+/// The most reach: larger changes are drawn at the edge.
 const REACH_MAX: f64 = 10.0;
 
-/// The chart; nothing if nothing could be compared.
+/// The chart; empty if nothing could be compared.
 pub(super) fn forest(comparison: &Comparison<'_>) -> String {
-    let told = |change| Some((name(change), change.difference.as_ref().ok()?));
+    let compared = |change| Some((name(change), change.difference.as_ref().ok()?));
     let rows: Vec<(&str, &Difference)> =
-        comparison.changes.iter().filter_map(|change: &Change| told(change)).collect();
+        comparison.changes.iter().filter_map(|change: &Change| compared(change)).collect();
     if rows.is_empty() {
         return String::new();
     }
@@ -35,8 +37,8 @@ pub(super) fn forest(comparison: &Comparison<'_>) -> String {
         .map(|(name, it)| format!("{name} {} ± {}", signed_percent(it.change), percent(it.margin)))
         .collect();
     format!(
-        "<figure>\n<figcaption><h3>Change from A to B</h3>\n<p>A bar is the 95 % interval between runs. One \
-         that leaves out 0 % shows a difference.</p></figcaption>\n\
+        "<figure>\n<figcaption><h3>Change from A to B</h3>\n<p>Each bar is the 95 % interval between runs. A bar \
+         that excludes 0 % shows a difference.</p></figcaption>\n\
          <svg viewBox=\"0 0 {WIDTH} {}\" role=\"img\" aria-labelledby=\"forest-t forest-d\">\n\
          <title id=\"forest-t\">Change from A to B</title><desc id=\"forest-d\">{}.</desc>\n\
          {}{lines}</svg>\n</figure>\n",
@@ -46,7 +48,7 @@ pub(super) fn forest(comparison: &Comparison<'_>) -> String {
     )
 }
 
-/// A scale that has no change in its middle.
+/// A scale with 0 % in its middle.
 struct Paper {
     reach: f64,
     height: f64,

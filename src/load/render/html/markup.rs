@@ -1,11 +1,11 @@
-//! The small change of HTML: text that means itself, tables, lists of bars.
+//! HTML building blocks: escaped text, tables, bar lists.
 
 use super::super::quantity::{count, percent};
 
-/// Bars that are shown of a list; the rest is one line.
+/// Bars shown of a list; one more line sums up the rest.
 const BARS: usize = 20;
 
-/// Text that means itself, in an element and in a quoted attribute, whatever stands in it.
+/// Escapes a text for use in elements and quoted attributes.
 pub(super) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
@@ -22,7 +22,7 @@ pub(super) fn escaped(text: &str) -> String {
     safe
 }
 
-/// The same, with flags kept together: a browser would break a line behind their first hyphen.
+/// Escapes a text and keeps flags together: a browser would break a line after their first hyphen.
 pub(super) fn with_flags(text: &str) -> String {
     let words = text.split(' ').map(|word| match word.starts_with('-') {
         true => format!("<span class=\"flag\">{}</span>", escaped(word)),
@@ -31,7 +31,7 @@ pub(super) fn with_flags(text: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// A part of the page with a heading.
+/// A section of the page with a heading; empty without content.
 pub(super) fn section(title: &str, content: &str) -> String {
     if content.is_empty() {
         return String::new();
@@ -39,7 +39,7 @@ pub(super) fn section(title: &str, content: &str) -> String {
     format!("<section>\n<h2>{}</h2>\n{content}</section>\n", escaped(title))
 }
 
-/// Names and what they are. Rows without a value are left out.
+/// A table of names and values. Rows without a value are left out.
 pub(super) fn pairs(title: &str, rows: &[(&str, Option<String>)]) -> String {
     let rows: String = rows
         .iter()
@@ -54,7 +54,7 @@ pub(super) fn pairs(title: &str, rows: &[(&str, Option<String>)]) -> String {
     format!("<table class=\"pairs\">\n<caption>{}</caption>\n{rows}</table>\n", escaped(title))
 }
 
-/// A table of which the first column is names.
+/// A table whose first column contains names.
 pub(super) fn grid(title: &str, head: &[&str], rows: &[Vec<String>]) -> String {
     let head: String =
         head.iter().map(|name| format!("<th scope=\"col\">{}</th>", escaped(name))).collect();
@@ -75,7 +75,7 @@ pub(super) fn grid(title: &str, head: &[&str], rows: &[Vec<String>]) -> String {
     )
 }
 
-/// Reasons and how often, with bars; nothing if there are none.
+/// Reasons with their counts and bars; empty if there are none.
 pub(super) fn bars(title: &str, counts: &[(String, u64)]) -> String {
     let total: u64 = counts.iter().map(|(_, number)| number).sum();
     if total == 0 {
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_gets_out_of_its_place() {
+    fn markup_in_text_is_escaped() {
         let safe = escaped("<script>\"&'\u{1b}</script>");
         let flag = with_flags("-r 5 --<b>");
         assert_eq!(

@@ -1,4 +1,4 @@
-//! An outcome as one page for a browser: everything is in the file, nothing is fetched, nothing runs.
+//! Renders an outcome as one self-contained HTML page: it fetches nothing and runs no scripts.
 
 mod chart;
 mod charts;

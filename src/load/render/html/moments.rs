@@ -1,8 +1,8 @@
-//! The window as so few pieces that a chart can show them: neighbours are added up, exactly.
+//! Reduces the window to few enough pieces for a chart: neighbouring intervals are added, exactly.
 
 use crate::load::result::outcome::{Interval, Outcome};
 
-/// Pieces of a chart: 300, more than it has room for.
+/// The most pieces of a chart: 300, more than it has room for.
 const PIECES_MAX: usize = 300;
 
 /// A piece of the window.
@@ -11,11 +11,11 @@ pub(super) struct Moment {
     pub(super) end_s: f64,
     pub(super) connections: f64,
     pub(super) per_second: f64,
-    /// Latencies in µs; none if there was no echo.
+    /// Latencies in µs; `None` without echoes.
     pub(super) p50: Option<f64>,
     pub(super) p99: Option<f64>,
     pub(super) max: Option<f64>,
-    /// The latest beat of the generator's event loop, in µs; none if there was none.
+    /// The latest beat of the generator's event loop, in µs; `None` without beats.
     pub(super) stall: Option<f64>,
     pub(super) own_cpu: f64,
     pub(super) server_cpu: Option<f64>,
@@ -24,13 +24,13 @@ pub(super) struct Moment {
 }
 
 impl Moment {
-    /// The middle, where a chart has it.
+    /// The middle, where a chart draws it.
     pub(super) fn middle_s(&self) -> f64 {
         f64::midpoint(self.start_s, self.end_s)
     }
 }
 
-/// The pieces, in their order.
+/// The pieces, in order.
 pub(super) fn moments(outcome: &Outcome) -> Vec<Moment> {
     let together = outcome.intervals.len().div_ceil(PIECES_MAX).max(1);
     outcome.intervals.chunks(together).filter_map(moment).collect()
@@ -68,8 +68,8 @@ fn moment(intervals: &[Interval]) -> Option<Moment> {
 }
 
 fn stall(intervals: &[Interval]) -> Option<f64> {
-    let beaten = intervals.iter().filter(|interval| interval.stalls.count() > 0);
-    beaten
+    let with_beats = intervals.iter().filter(|interval| interval.stalls.count() > 0);
+    with_beats
         .map(|interval| interval.stalls.nanoseconds_max())
         .max()
         .map(|longest| longest as f64 / 1e3)

@@ -1,4 +1,5 @@
-//! The page: verdict and command first, then the figures that matter most, charts, tables.
+//! Renders the page of an outcome: verdict and command first, then the most important figures,
+//! charts, tables.
 
 use super::super::quantity::{count, length_s, per_second, time_us};
 use super::super::text::marked;
@@ -23,7 +24,7 @@ pub fn render(outcome: &Outcome) -> String {
 }
 
 fn header(outcome: &Outcome) -> String {
-    // A sign beside the colour, for who does not see it.
+    // A sign in addition to the colour, for readers who cannot see it.
     let (class, sign) = match outcome.verdict {
         Verdict::Valid | Verdict::Lost => ("valid", "✓"),
         _ => ("invalid", "!"),
@@ -46,7 +47,7 @@ fn header(outcome: &Outcome) -> String {
     )
 }
 
-/// What else to know.
+/// The list of findings.
 fn findings(outcome: &Outcome) -> String {
     if outcome.findings.is_empty() {
         return String::new();
@@ -56,7 +57,7 @@ fn findings(outcome: &Outcome) -> String {
     format!("<ul class=\"findings\">\n{}</ul>\n", items.collect::<String>())
 }
 
-/// The figures that matter most.
+/// The most important figures.
 fn tiles(outcome: &Outcome) -> String {
     let mut tiles = Vec::new();
     if outcome.histograms.latency.count() > 0 || outcome.histograms.beyond > 0 {
@@ -79,7 +80,7 @@ fn tiles(outcome: &Outcome) -> String {
     format!("<dl class=\"tiles\">\n{}</dl>\n", tiles.collect::<String>())
 }
 
-/// `2026-11-27T09:10:35.123Z` as `2026-11-27 09:10:35 UTC`; what is no such time as it is.
+/// `2026-11-27T09:10:35.123Z` as `2026-11-27 09:10:35 UTC`; other texts unchanged.
 fn when(started_at: &str) -> String {
     match started_at.parse::<jiff::Timestamp>() {
         Ok(time) => time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
@@ -87,7 +88,7 @@ fn when(started_at: &str) -> String {
     }
 }
 
-/// With a capital at its beginning and a full stop at its end.
+/// A text with a capital at the start and a full stop at the end.
 fn sentence(text: &str) -> String {
     let mut characters = text.chars();
     let Some(first) = characters.next() else { return String::new() };

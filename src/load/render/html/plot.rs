@@ -1,4 +1,4 @@
-//! A line chart as SVG: axes, grid, lines, and what each place says when it is pointed at.
+//! A line chart as SVG: axes, grid, lines, and tooltips.
 
 use super::chart::{Scale, path};
 use super::markup::escaped;
@@ -10,46 +10,47 @@ const BOTTOM: f64 = 26.0;
 /// Room at the right, for half of the last label.
 const RIGHT: f64 = 14.0;
 
-/// How wide a character of a label is, at most on average, with the font of the style sheet.
+/// The average width of a character in a label, at most, in the font of the style sheet.
 const CHARACTER: f64 = 6.7;
 
 /// A chart.
 pub(super) struct Plot {
-    /// Unlike all others of the page.
+    /// Unique on the page.
     pub(super) id: &'static str,
     pub(super) title: &'static str,
-    /// What a reader who does not see it should know.
+    /// A description for readers who cannot see the chart.
     pub(super) description: String,
     pub(super) x: Axis,
     pub(super) y: Axis,
     pub(super) series: Vec<Series>,
-    /// What places say when they are pointed at.
+    /// Tooltips.
     pub(super) hints: Vec<Hint>,
 }
 
-/// A scale with its ticks, each with its label.
+/// A scale with its labelled ticks.
 #[derive(Clone)]
 pub(super) struct Axis {
     pub(super) scale: Scale,
     pub(super) ticks: Vec<(f64, String)>,
 }
 
-/// A line. The first, second and third differ in colour and in dash.
+/// A line. The first, second and third differ in colour and dash pattern.
 #[derive(Clone)]
 pub(super) struct Series {
     pub(super) name: &'static str,
-    /// Values, with gaps where there is none.
+    /// Points, with gaps where the value is `None`.
     pub(super) points: Vec<(f64, Option<f64>)>,
 }
 
-/// What the places from one x to another say.
+/// The tooltip of a range of x.
 pub(super) struct Hint {
     pub(super) from: f64,
     pub(super) to: f64,
     pub(super) text: String,
 }
 
-/// A size of a chart, in CSS pixels when it is as wide as its place, and the class that says when it is shown.
+/// A size of a chart, in CSS pixels at full column width, and the class that decides when it is
+/// shown.
 #[derive(Clone, Copy)]
 pub(super) struct Size {
     class: &'static str,
@@ -57,16 +58,16 @@ pub(super) struct Size {
     height: f64,
 }
 
-/// Of a chart in one of two columns, which a narrow window has one of.
+/// The size of a chart in one of two columns, which become one in a narrow window.
 pub(super) const HALF: &[Size] = &[Size { class: "always", width: 400.0, height: 210.0 }];
 
-/// Of a chart as wide as the page: text would become too small if it only shrank.
+/// The sizes of a chart at full page width: scaling alone would make its text too small.
 pub(super) const FULL: &[Size] = &[
     Size { class: "wide-only", width: 928.0, height: 320.0 },
     Size { class: "narrow-only", width: 340.0, height: 260.0 },
 ];
 
-/// Class names of the series, in their order.
+/// Class names of the series, in order.
 const CLASSES: [&str; 3] = ["one", "two", "three"];
 
 impl Plot {
@@ -82,7 +83,7 @@ impl Plot {
     }
 }
 
-/// A chart of a size.
+/// A chart in one size.
 struct Drawing<'a> {
     plot: &'a Plot,
     size: Size,
@@ -131,7 +132,7 @@ impl Drawing<'_> {
         lines.collect::<String>() + &axis
     }
 
-    /// Labels that would touch the one before are left out, their ticks are not.
+    /// Leaves out labels that would touch the previous one, but not their ticks.
     fn x_labels(&self) -> String {
         let base = self.size.height - BOTTOM;
         let mut text = String::new();
@@ -155,11 +156,11 @@ impl Drawing<'_> {
     fn lines(&self) -> String {
         let mut text = String::new();
         let place = |&(x, y): &(f64, Option<f64>)| Some((self.at_x(x), self.at_y(y?)));
-        // A tint says that the line is as high as there is of it, so it takes a scale from 0.
+        // A filled area needs a scale from 0, since its height stands for the value.
         if let ([only], 0.0) = (&self.plot.series[..], self.plot.y.scale.min) {
             text += &self.area(only.points.iter().filter_map(place).collect());
         }
-        // The first is drawn last, on top.
+        // The first series is drawn last, on top.
         for (series, class) in self.plot.series.iter().zip(CLASSES).rev() {
             let line = path(series.points.iter().map(place));
             text += &format!("<path class=\"line {class}\" d=\"{line}\"/>\n");
@@ -173,7 +174,7 @@ impl Drawing<'_> {
         text
     }
 
-    /// A tint between the line and the axis.
+    /// The filled area between the line and the axis.
     fn area(&self, places: Vec<(f64, f64)>) -> String {
         let (Some(first), Some(last)) = (places.first(), places.last()) else {
             return String::new();
@@ -199,7 +200,7 @@ impl Drawing<'_> {
     }
 }
 
-/// Says which line is which; a single one needs no saying.
+/// The legend; empty for a single series.
 pub(super) fn legend(names: &[&str]) -> String {
     if names.len() < 2 {
         return String::new();

@@ -1,13 +1,15 @@
-//! How many connections were open, as steps: each loss is drawn at its moment, and not as a slope over the interval in
-//! which it fell.
+//! The number of open connections as steps: each loss is drawn when it occurred, and not as a slope
+//! over its interval.
 
 use super::moments::Moment;
 use crate::load::result::outcome::Outcome;
 
-/// Steps that a chart has room for: 1,000. Losses that are closer than this part of the window are one step.
+/// The most steps in a chart: 1,000. Losses closer together than this fraction of the window form
+/// one step.
 const STEPS_MAX: f64 = 1_000.0;
 
-/// Moments in s after the start of the window, and the connections from then on.
+/// Points in time, in s after the start of the window, and the number of open connections from then
+/// on.
 pub(super) fn connections(outcome: &Outcome, moments: &[Moment]) -> Vec<(f64, Option<f64>)> {
     let (Some(first), Some(last)) = (moments.first(), moments.last()) else { return Vec::new() };
     let mut losses: Vec<f64> = outcome.ledger.iter().filter_map(|loss| loss.in_window_s).collect();
@@ -22,7 +24,7 @@ pub(super) fn connections(outcome: &Outcome, moments: &[Moment]) -> Vec<(f64, Op
     }
 }
 
-/// Without a ledger all that is known is how many there were at the end of each piece.
+/// Without a ledger, only the number at the end of each piece is known.
 fn at_ends(outcome: &Outcome, moments: &[Moment]) -> Vec<(f64, Option<f64>)> {
     let lost = outcome.connections.lost > 0;
     let mut level = match (lost, moments.first()) {
@@ -39,7 +41,7 @@ fn at_ends(outcome: &Outcome, moments: &[Moment]) -> Vec<(f64, Option<f64>)> {
     points
 }
 
-/// What was found lost only after the window is a step at its end.
+/// Losses found only after the window are a step at its end.
 fn at_losses(losses: &[f64], level: f64, (start, end): (f64, f64)) -> Vec<(f64, Option<f64>)> {
     let mut points = vec![(start, Some(level))];
     let mut level = level;

@@ -1,4 +1,4 @@
-//! Every figure of an outcome, in tables.
+//! All figures of an outcome, in tables.
 
 use super::super::quantity::{
     bytes, count, cpus, length_s, memory_kib, per_second, percent, time_us,
@@ -11,10 +11,11 @@ use super::markup::{bars, escaped, grid, pairs};
 use crate::load::result::histogram::Latency;
 use crate::load::result::outcome::{EndedBy, Outcome};
 
-/// Lost connections that are listed one by one.
+/// Lost connections listed one by one.
 const LOSSES: usize = 200;
 
-/// Percentiles of both latencies, and of connecting: a row for each, or in a narrow window a column.
+/// The percentiles of the latencies and of connecting: one row for each or, in a narrow window, one
+/// column.
 pub(super) fn latencies(outcome: &Outcome) -> String {
     let mut columns: Vec<(&str, &Latency)> = Vec::new();
     if outcome.histograms.latency.count() > 0 || outcome.histograms.beyond > 0 {
@@ -36,7 +37,7 @@ pub(super) fn latencies(outcome: &Outcome) -> String {
     let cell = |column: usize, row: usize| {
         let (name, figure) = columns[column].1.figures()[row];
         let text = figure.text(time_us);
-        // Connecting is over before the stalls of the window.
+        // Connecting ends before the window, so its stalls do not apply.
         let is_judged = MEASURED_ROWS.contains(&columns[column].0);
         if is_judged { marked(outcome, name, text) } else { text }
     };
@@ -58,7 +59,7 @@ pub(super) fn latencies(outcome: &Outcome) -> String {
     )
 }
 
-/// What was done, and what came of it.
+/// The tables about the run, its messages and its cost.
 pub(super) fn all(outcome: &Outcome) -> String {
     format!(
         "<div class=\"tables\">\n{}{}{}{}{}</div>\n",
@@ -73,10 +74,10 @@ pub(super) fn all(outcome: &Outcome) -> String {
 /// Errors, endings and losses by reason.
 pub(super) fn reasons(outcome: &Outcome) -> String {
     let errors = bars("Errors", &most_frequent_first(&outcome.errors));
-    // The ledger says more of the same.
+    // The ledger has the same in more detail.
     let endings = match outcome.ledger.is_empty() {
         true => bars("Connections not ended by us", &most_frequent_first(&outcome.endings)),
-        false => bars("Connections lost, by whom and how", &losses_by_reason(&outcome.ledger)),
+        false => bars("Lost connections by cause", &losses_by_reason(&outcome.ledger)),
     };
     let tables = errors + &endings;
     if tables.is_empty() {
@@ -85,7 +86,7 @@ pub(super) fn reasons(outcome: &Outcome) -> String {
     format!("<div class=\"tables\">\n{tables}</div>\n{}", ledger(outcome))
 }
 
-/// Every piece of the window, folded.
+/// All intervals of the window, collapsed.
 pub(super) fn intervals(outcome: &Outcome) -> String {
     if outcome.intervals.is_empty() {
         return String::new();
@@ -131,10 +132,10 @@ fn run(outcome: &Outcome) -> String {
             ("Target", Some(outcome.target.clone())),
             ("Load", Some(load(&outcome.load))),
             ("Window", Some(window(outcome))),
-            ("Began", Some(outcome.started_at.clone())),
+            ("Started", Some(outcome.started_at.clone())),
             ("Runs merged", runs),
             ("Measured by", Some(outcome.program.clone())),
-            ("On", Some(machine(&outcome.machine)).filter(|machine| !machine.is_empty())),
+            ("Machine", Some(machine(&outcome.machine)).filter(|machine| !machine.is_empty())),
         ],
     )
 }
@@ -149,8 +150,8 @@ fn connections(outcome: &Outcome) -> String {
             ("Established", Some(count(it.established))),
             ("Failed", Some(count(it.failed))),
             ("Lost", Some(count(it.lost))),
-            ("Connecting took", took.then(|| length_s(connecting.duration_s))),
-            ("Connected", took.then(|| per_second(connecting.per_second))),
+            ("Connect time", took.then(|| length_s(connecting.duration_s))),
+            ("Connect rate", took.then(|| per_second(connecting.per_second))),
         ],
     )
 }
@@ -187,7 +188,7 @@ fn generator(outcome: &Outcome) -> String {
         &[
             ("CPU", Some(cpus(it.cpu))),
             ("Processes", several.then(|| count(it.processes.into()))),
-            ("The busiest one", several.then(|| percent(it.cpu_of_busiest))),
+            ("Busiest process", several.then(|| percent(it.cpu_of_busiest))),
             ("Longest turn", Some(time_us(it.turn_us_max))),
             ("Stalls", (outcome.stalls.watched_s > 0.0).then(|| stalls(&outcome.stalls))),
             ("Late sends", outcome.load.rate.map(|_| count(it.late_sends))),
@@ -202,7 +203,7 @@ fn server(outcome: &Outcome) -> String {
         &[
             ("CPU", Some(cpus(it.cpu))),
             ("CPU per message", Some(time_us(it.cpu_us_per_message))),
-            ("Resident at most", Some(memory_kib(it.rss_kib as f64))),
+            ("Peak RSS", Some(memory_kib(it.rss_kib as f64))),
         ],
     )
 }
@@ -211,7 +212,7 @@ fn memory(outcome: &Outcome) -> String {
     let Some(it) = &outcome.memory else { return String::new() };
     let kernel = if it.both_ends { "Kernel, both ends" } else { "Kernel, our end" };
     pairs(
-        "Memory of a connection",
+        "Memory per connection",
         &[
             ("Generator", Some(memory_kib(it.own_user_kib))),
             (kernel, Some(memory_kib(it.kernel_kib))),
@@ -243,7 +244,7 @@ fn ledger(outcome: &Outcome) -> String {
         0..=LOSSES => "Every lost connection".into(),
         _ => format!("The first {} of {} lost connections", LOSSES, count(total as u64)),
     };
-    let head = ["connection", "ended by", "how", "at", "after"];
+    let head = ["connection", "ended by", "how", "at", "open for"];
     let table = grid(&title, &head, &rows.collect::<Vec<_>>());
     format!("<details><summary>{title}</summary>\n{table}</details>\n")
 }

@@ -1,4 +1,4 @@
-//! A comparison: every metric on both sides, what differs, and why it cannot be told where it cannot.
+//! A comparison: every metric on both sides, how they differ, and why that is unknown where it is.
 
 use super::difference::{Design, Difference, RUNS_MIN, Values, differences};
 use super::notes::notes;
@@ -10,46 +10,47 @@ use crate::load::result::metric::{Metric, Unit};
 use crate::load::result::outcome::Outcome;
 use std::fmt;
 
-/// What is compared, by its name among the [metrics](crate::load::result::metric::METRICS).
+/// The metrics that are compared, by their names in
+/// [`METRICS`](crate::load::result::metric::METRICS).
 pub const COMPARED: [&str; 5] = ["p50", "p90", "p99", "rate", "server.cpu_per_message"];
 
-/// Times are exact to three significant digits, and to the hundredth of a microsecond.
+/// Times are exact to three significant digits and to a hundredth of a microsecond.
 const TIME_RESOLUTION: f64 = 0.001;
 const TIME_RESOLUTION_US: f64 = 0.01;
 
-/// Why one run on a side is not compared.
-const ONE_RUN: &str = "one run each cannot tell";
+/// Why a single run per side is not compared.
+const ONE_RUN: &str = "one run per side is not enough";
 
 /// How the runs of one side differ from those of the other.
 #[derive(Debug, Clone)]
 pub struct Comparison<'a> {
-    /// The first side, and the second, which is compared with it.
+    /// The baseline, and the side that is compared with it.
     pub sides: [Side<'a>; 2],
-    /// How the runs lie in time.
+    /// How the runs are arranged in time.
     pub design: Design,
-    /// One for each of [`COMPARED`], in its order.
+    /// One change per metric of [`COMPARED`], in its order.
     pub changes: Vec<Change>,
-    /// What else to know, in sentences.
+    /// Notes for the reader, as sentences.
     pub notes: Vec<String>,
 }
 
-/// What differs in a metric.
+/// How one metric differs.
 #[derive(Debug, Clone)]
 pub struct Change {
-    /// Which.
+    /// The metric.
     pub metric: &'static Metric,
     /// The figure of each side.
     pub figures: [Figure; 2],
-    /// By how much the second differs, or why that cannot be told.
+    /// How the second side differs, or why that is unknown.
     pub difference: Result<Difference, String>,
 }
 
-/// Why two sides are not compared, in a sentence.
+/// Why two sides cannot be compared, in a sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// The figures of a run cannot be believed.
     NotValid(String),
-    /// They are not runs that can be compared.
+    /// The runs are not comparable.
     NotComparable(String),
 }
 
@@ -61,10 +62,12 @@ impl fmt::Display for Refusal {
 }
 
 impl<'a> Comparison<'a> {
-    /// Compares the runs of `b` with those of `a`. `accept_invalid` takes figures that cannot be believed.
+    /// Compares the runs of `b` with those of `a`. `accept_invalid` also accepts figures that
+    /// cannot be believed.
     ///
     /// # Errors
-    /// A run is not valid, is given twice, or is not of the same experiment as the others of its side.
+    /// A run is not valid, is given twice, or does not belong to the same experiment as the other
+    /// runs of its side.
     pub fn new(a: &'a [Outcome], b: &'a [Outcome], accept_invalid: bool) -> Result<Self, Refusal> {
         let side = |name, outcomes| Side::new(name, outcomes).map_err(Refusal::NotComparable);
         let sides = [side("A", a)?, side("B", b)?];
@@ -81,27 +84,26 @@ impl<'a> Comparison<'a> {
         Ok(Self { sides, design, changes, notes })
     }
 
-    /// The change of a metric of [`COMPARED`].
+    /// The change of a metric in [`COMPARED`].
     pub fn change(&self, name: &str) -> Option<&Change> {
         self.changes.iter().find(|change| change.metric.name == name)
     }
 }
 
 impl Change {
-    /// `B is 4.1 % faster ± 0.6 %`, `these differ by less than this machine can with_outbox (± 3.9 %)`, or why neither
-    /// is known.
+    /// `B is 4.1 % faster ± 0.6 %`, `no difference shown (± 3.9 %)`, or why neither is known.
     pub fn sentence(&self) -> String {
         let it = match &self.difference {
             Ok(difference) => difference,
             Err(reason) if reason == ONE_RUN => return reason.clone(),
-            Err(reason) => return format!("cannot tell: {reason}"),
+            Err(reason) => return format!("not comparable: {reason}"),
         };
         let margin = percent(it.margin);
         if !it.is_shown {
-            return format!("these differ by less than this machine can tell (± {margin})");
+            return format!("no difference shown (± {margin})");
         }
         let words = match self.metric.unit {
-            _ if self.metric.name.starts_with("server.") => ["cheaper", "dearer"],
+            _ if self.metric.name.starts_with("server.") => ["lower", "higher"],
             Unit::Time => ["faster", "slower"],
             _ => ["lower", "higher"],
         };
@@ -124,7 +126,8 @@ fn refuse_invalid(sides: &[Side<'_>; 2]) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// A run that counts twice makes a side look steadier than it is. One run beside itself is only shown.
+/// A run that counts twice makes a side look steadier than it is. One run compared with itself is
+/// only shown.
 fn refuse_repeated(sides: &[Side<'_>; 2]) -> Result<(), Refusal> {
     let runs: Vec<&Outcome> = sides.iter().flat_map(|side| side.runs.iter().copied()).collect();
     if runs.len() <= 2 {
@@ -154,21 +157,21 @@ fn changes(sides: &[Side<'_>; 2], design: Design, accept_invalid: bool) -> Vec<C
     let change = |(metric, values): (&'static Metric, Result<Values, String>)| Change {
         metric,
         figures: [0, 1].map(|side: usize| sides[side].figure(metric)),
-        difference: values
-            .and_then(|_| differences.next().ok_or_else(|| "it was not compared".into())),
+        difference: values.and_then(|_| differences.next().ok_or_else(|| "not compared".into())),
     };
     metrics().zip(values).map(change).collect()
 }
 
-/// Why a metric cannot be compared however often it is measured, and after that whether it was often enough.
+/// Why a metric cannot be compared: for reasons that more runs do not change, and then for too few
+/// runs.
 fn obstacle(metric: &Metric, sides: &[Side<'_>; 2], accept_invalid: bool) -> Option<String> {
     let loads = [0, 1].map(|side: usize| &sides[side].first().load);
     let is_about_server = metric.name.starts_with("server.");
     if loads[0].rate.is_some() != loads[1].rate.is_some() && !is_about_server {
-        return Some("one is an open loop, the other a closed one".into());
+        return Some("one side is an open loop, the other a closed loop".into());
     }
     if metric.name == "rate" && loads[0].rate.is_some() {
-        return Some("the rate of an open loop is given, not measured".into());
+        return Some("an open loop sets the rate".into());
     }
     let runs = || sides.iter().flat_map(|side| &side.runs);
     let share = |holds: &dyn Fn(&Outcome) -> bool| {
@@ -177,31 +180,32 @@ fn obstacle(metric: &Metric, sides: &[Side<'_>; 2], accept_invalid: bool) -> Opt
     };
     let is_doubted = |run: &Outcome| run.not_believed.iter().any(|name| name == metric.name);
     if let Some(share) = share(&is_doubted).filter(|_| !accept_invalid) {
-        return Some(format!("it cannot be believed {share}"));
+        return Some(format!("not believed {share}"));
     }
     if let Some(share) = share(&|run| matches!(metric.value(run), Figure::Above(_))) {
-        return Some(format!("it is beyond the reply timeout {share}"));
+        return Some(format!("beyond the reply timeout {share}"));
     }
     if let Some(share) = share(&|run| metric.value(run) == Figure::Absent) {
-        return Some(format!("it was not measured {share}"));
+        return Some(format!("not measured {share}"));
     }
     if let Some(share) = share(&|run| metric.value(run) == Figure::Known(0.0)) {
-        return Some(format!("it is 0 {share}"));
+        return Some(format!("0 {share}"));
     }
     match sides.iter().map(|side| side.runs.len()).min().unwrap_or(0) {
         0 | 1 => Some(ONE_RUN.into()),
         few if few < RUNS_MIN => {
-            Some(format!("{} runs are too few, it takes {RUNS_MIN} a side", count(few as u64)))
+            Some(format!("{} runs are too few, each side needs {RUNS_MIN}", count(few as u64)))
         }
         _ => None,
     }
 }
 
-/// The value of every run. The sides have them in order of time, so that those of a round stand at the same place.
+/// The value of each run. Both sides are ordered by time, so the runs of a round have the same
+/// index.
 fn values(metric: &Metric, sides: &[Side<'_>; 2]) -> Result<Values, String> {
     let of = |side: &Side<'_>| {
         let values = side.runs.iter().map(|run| metric.value(run).known());
-        values.collect::<Option<Vec<f64>>>().ok_or_else(|| "it was not measured".to_owned())
+        values.collect::<Option<Vec<f64>>>().ok_or_else(|| "not measured".to_owned())
     };
     let (a, b) = (of(&sides[0])?, of(&sides[1])?);
     let smallest = a.iter().chain(&b).copied().fold(f64::INFINITY, f64::min);

@@ -1,72 +1,73 @@
-//! Whether what differs between two sides is more than what differs between the runs of a side.
+//! Whether two sides differ by more than the runs of a side differ among themselves.
 //!
-//! Runs of the same server on the same machine differ: memory lies elsewhere, the scheduler decides otherwise, a
-//! neighbour wakes up. No interval within a run shows that, so it takes several runs. Ratios are compared, by
-//! their logarithms: twice as slow and twice as fast are then as far apart.
+//! Runs of the same server on the same machine differ: memory is laid out differently, the
+//! scheduler decides differently, a neighbour wakes up. No interval within a run shows that, so
+//! several runs are needed. Ratios are compared by their logarithms, so that twice as slow and
+//! twice as fast are equally far apart.
 
 use super::student::{critical, deviation_factor, two_sided};
 
-/// Runs that each side must have: 5. Fewer say next to nothing about how runs vary.
+/// The fewest runs per side: 5. Fewer say next to nothing about the variation between runs.
 pub const RUNS_MIN: usize = 5;
 
-/// How often one of all the figures that are compared may be called different though none is.
+/// The probability that any of the compared figures is called different although none is.
 const ERROR_RATE: f64 = 0.05;
 
-/// How often a change is missed that is called large enough to be found: one time in ten, on each side.
+/// The probability of missing a change of the detectable size: one in ten, on each side.
 const MISS_RATE: f64 = 0.1;
 
-/// The change that it should be possible to tell: 5 %.
+/// The change that a comparison should be able to show: 5 %.
 pub(super) const CHANGE_WANTED: f64 = 0.05;
 
-/// The most rounds that are worth asking for.
+/// The most additional rounds that are suggested.
 const ROUNDS_MAX: u32 = 10_000;
 
-/// How the runs lie in time.
+/// How the runs are arranged in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Design {
-    /// In rounds, with one run of either side in each. What changes from round to round cancels out: a paired t
-    /// test.
+    /// In rounds of one run per side. Drift from round to round cancels out: a paired t test.
     Rounds,
-    /// In any other way: Welch's t test.
+    /// Any other order: Welch's t test.
     Separate,
 }
 
-/// One figure of each run, none of which is 0. In rounds, those of a round stand at the same place.
+/// One figure of each run, never 0. In rounds, the values of a round have the same index.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Values {
-    /// Of the first side.
+    /// The values of the first side.
     pub a: Vec<f64>,
-    /// Of the second.
+    /// The values of the second side.
     pub b: Vec<f64>,
-    /// The part by which two values may differ and be the same, for the digits that they have.
+    /// The relative difference that rounding alone can cause.
     pub resolution: f64,
 }
 
-/// By how much the second side differs from the first.
+/// How the second side differs from the first.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Difference {
-    /// As a part of the first: -0.041 is 4.1 % less.
+    /// The relative change: -0.041 is 4.1 % lower.
     pub change: f64,
-    /// How far the change is certain: the 95 % interval reaches this far towards no change. It is wider than
-    /// that of one figure alone, because several are compared at once.
+    /// The half of the 95 % interval on the side of no change. It is wider than for a single
+    /// figure, because several are compared at once.
     pub margin: f64,
-    /// Whether the interval leaves out 0.
+    /// Whether the interval excludes 0.
     pub is_shown: bool,
     /// The smallest change that this many runs would have shown, nine times in ten.
     pub detectable: f64,
-    /// What more runs would be planned with.
+    /// The input for planning more runs.
     plan: Plan,
 }
 
 impl Difference {
-    /// So many more rounds would show a change of 5 %, if they vary as these do; 0 if these would.
+    /// How many more rounds would show a change of 5 %, if they vary like these; 0 if these runs
+    /// are enough.
     pub fn rounds_missing(&self) -> u32 {
         self.plan.rounds_missing(CHANGE_WANTED)
     }
 }
 
-/// Compares several figures of the same runs, of which there are at least two on each side. At most one time in
-/// twenty is any of them called different though none is (Holm's method).
+/// Compares several figures of the same runs, with at least two runs per side. The probability that
+/// any of them is called different although none is is at most one in twenty (Holm's method).
 pub fn differences(all: &[Values], design: Design) -> Vec<Difference> {
     let estimates: Vec<Estimate> = all.iter().map(|values| Estimate::new(values, design)).collect();
     let levels = holm(&estimates.iter().map(Estimate::probability).collect::<Vec<_>>());
@@ -75,8 +76,8 @@ pub fn differences(all: &[Values], design: Design) -> Vec<Difference> {
     estimates.iter().zip(levels).map(difference).collect()
 }
 
-/// The level at which each figure is tested: the k-th smallest probability at the k-th strictest level, and all
-/// from the first one on that fails at the level where it failed.
+/// The level at which each figure is tested: the k-th smallest probability at the k-th strictest
+/// level, and from the first failure on at the level of that failure.
 fn holm(probabilities: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..probabilities.len()).collect();
     order.sort_by(|&one, &other| probabilities[one].total_cmp(&probabilities[other]));
@@ -92,17 +93,17 @@ fn holm(probabilities: &[f64]) -> Vec<f64> {
     levels
 }
 
-/// The mean of a log ratio, and how certain it is.
+/// The mean of a log ratio, and its uncertainty.
 struct Estimate {
     mean: f64,
-    /// Of a round: that of the mean is a share of it.
+    /// The variance of one round. That of the mean is this divided by the rounds.
     variance: f64,
-    /// Rounds that would say as much as these runs do.
+    /// The number of rounds equivalent to these runs.
     rounds: f64,
     freedom: f64,
     /// Degrees of freedom that another round adds.
     freedom_per_round: f64,
-    /// The variance that no number of runs takes away, because figures have so few digits.
+    /// The variance that more runs do not reduce, because figures have few digits.
     rounding: f64,
 }
 
@@ -123,7 +124,7 @@ impl Estimate {
         Self { mean, variance, rounds, freedom: rounds - 1.0, freedom_per_round: 1.0, rounding }
     }
 
-    /// By Welch and Satterthwaite.
+    /// Welch's test with Satterthwaite's degrees of freedom.
     fn separate(a: &[f64], b: &[f64], rounding: f64) -> Self {
         let ((mean_a, variance_a), (mean_b, variance_b)) = (moments(a), moments(b));
         let sides = [(variance_a, a.len() as f64), (variance_b, b.len() as f64)];
@@ -146,7 +147,7 @@ impl Estimate {
         (self.variance / self.rounds + self.rounding).sqrt()
     }
 
-    /// The probability of a mean as far from 0 as this if the sides do not differ.
+    /// The probability of a mean at least this far from 0 if the sides do not differ.
     fn probability(&self) -> f64 {
         match self.mean {
             0.0 => 1.0,
@@ -159,7 +160,8 @@ impl Estimate {
         let nearest = self.mean - half.copysign(self.mean);
         let plan = Plan {
             level: strictest,
-            // How runs vary is not known well from few: it is planned with an upper limit.
+            // A few runs do not show well how runs vary: the plan uses an upper limit of the
+            // variance.
             variance: self.variance * deviation_factor(self.freedom).powi(2),
             rounding: self.rounding,
             rounds: self.rounds,
@@ -176,7 +178,7 @@ impl Estimate {
     }
 }
 
-/// What more rounds would show.
+/// Predicts what more rounds would show.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Plan {
     level: f64,
@@ -188,7 +190,7 @@ struct Plan {
 }
 
 impl Plan {
-    /// The smallest log ratio that so many more rounds would show.
+    /// The smallest log ratio that this many more rounds would show.
     fn detectable(&self, more: u32) -> f64 {
         let rounds = self.rounds + f64::from(more);
         let freedom = self.freedom + f64::from(more) * self.freedom_per_round;
@@ -240,9 +242,9 @@ mod tests {
     const PAIRED: f64 = 0.009_683_510_093_568_31;
     const WELCH: f64 = 0.061_645_711_436_285_534;
 
-    /// As `scipy.stats.ttest_rel` and `ttest_ind(equal_var=False)` of the logarithms have it.
+    /// The results of `scipy.stats.ttest_rel` and `ttest_ind(equal_var=False)` for the logarithms.
     #[test]
-    fn probabilities_are_those_of_scipy() {
+    fn probabilities_match_scipy() {
         let a = [100.0, 104.0, 98.0, 101.0, 103.0, 99.0];
         let b = [103.0, 105.0, 102.0, 102.0, 108.0, 101.0];
         let paired = Estimate::new(&values(&a, &b), Design::Rounds);
@@ -251,9 +253,9 @@ mod tests {
         assert!((welch.probability() - WELCH).abs() < 1e-9, "{}", welch.probability());
     }
 
-    /// The example of the method: 0.01, 0.04, 0.03 and 0.005 at 5 %.
+    /// The standard example of the method: 0.01, 0.04, 0.03 and 0.005 at 5 %.
     #[test]
-    fn levels_are_holms() {
+    fn levels_match_holms_method() {
         let levels = holm(&[0.01, 0.04, 0.03, 0.005]);
         let expected = [0.05 / 3.0, 0.025, 0.025, 0.0125];
         assert!(levels.iter().zip(expected).all(|(one, other)| (one - other).abs() < 1e-12));
@@ -261,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interval_leaves_out_no_change_if_and_only_if_it_is_shown() {
+    fn the_interval_excludes_0_exactly_if_the_change_is_shown() {
         let a = [100.0, 104.0, 98.0, 101.0, 103.0, 99.0];
         for step in 0..200 {
             let factor = 0.9 + f64::from(step) / 1_000.0;
@@ -275,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_runs_do_not_differ_and_rounding_is_no_difference() {
+    fn equal_or_rounded_values_do_not_differ() {
         let same = values(&[100.0; 5], &[100.0; 5]);
         let rounded = Values { b: vec![100.1; 5], resolution: 0.001, ..same.clone() };
         let changed = Values { b: vec![101.0; 5], resolution: 0.001, ..same.clone() };
@@ -286,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn more_rounds_tell_smaller_changes() {
+    fn more_rounds_show_smaller_changes() {
         let ratio = [1.0, 1.1, 0.95, 1.05, 0.9];
         let some = values(&[100.0; 5], &ratio.map(|ratio| 100.0 * ratio));
         let it = differences(std::slice::from_ref(&some), Design::Rounds)[0];

@@ -1,5 +1,5 @@
-//! Two sides of one or more runs each: what differs between them, and whether that is more than what differs from
-//! run to run.
+//! Compares two sides of one or more runs each: how they differ, and whether that is more than the
+//! variation from run to run.
 
 mod comparison;
 mod difference;

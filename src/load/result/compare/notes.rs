@@ -1,5 +1,5 @@
-//! What else to know of a comparison: how it was made, what is not the same on both sides, and what it would
-//! take to tell more.
+//! The notes of a comparison: how it was made, what differs between the sides, and how many more
+//! runs are needed.
 
 use super::comparison::Change;
 use super::difference::{CHANGE_WANTED, Design, RUNS_MIN};
@@ -11,12 +11,12 @@ use crate::load::result::outcome::{Kind, Outcome};
 pub(super) fn notes(sides: &[Side<'_>; 2], design: Design, changes: &[Change]) -> Vec<String> {
     let mut notes = differing(sides);
     if do_overlap(&sides[0], &sides[1]) {
-        notes.push("some runs overlap in time: each is a part of the other's load".into());
+        notes.push("some runs overlap in time, so each adds to the other's load".into());
     }
     let runs = [0, 1].map(|side: usize| sides[side].runs.len());
     if runs == [1, 1] {
         notes.push(format!(
-            "one run each cannot tell what differs from run to run: repeat both, in turn, at least \
+            "one run per side is not enough to show how runs vary: alternate both, at least \
              {RUNS_MIN} times"
         ));
     }
@@ -28,7 +28,7 @@ pub(super) fn notes(sides: &[Side<'_>; 2], design: Design, changes: &[Change]) -
     notes
 }
 
-/// What is not the same on both sides.
+/// The settings that differ between the sides.
 fn differing(sides: &[Side<'_>; 2]) -> Vec<String> {
     let mut notes = Vec::new();
     let mut compare = |what: &str, of: &dyn Fn(&Outcome) -> String| {
@@ -52,7 +52,7 @@ fn method(design: Design, rounds: usize) -> String {
     let test = match design {
         Design::Rounds => format!("{rounds} rounds, compared within each (paired t test)"),
         Design::Separate => {
-            "the runs did not take turns, so what changed over time counts as a difference \
+            "the runs did not alternate, so drift over time counts as a difference \
                              (Welch's t test)"
                 .into()
         }
@@ -63,7 +63,7 @@ fn method(design: Design, rounds: usize) -> String {
     )
 }
 
-/// What it would take to tell a change of 5 % where that could not be told.
+/// How many more rounds would show a change of 5 % in the metrics without a shown difference.
 fn more_rounds(changes: &[Change]) -> Option<String> {
     let missing = changes.iter().filter_map(|change| {
         let it = change.difference.as_ref().ok().filter(|it| !it.is_shown)?;
@@ -74,5 +74,5 @@ fn more_rounds(changes: &[Change]) -> Option<String> {
         .map(|(rounds, name)| format!("about {} more rounds for {name}", count(rounds.into())))
         .collect();
     let wanted = percent(CHANGE_WANTED).replace(".0", "");
-    (!missing.is_empty()).then(|| format!("to tell {wanted}: {}", missing.join(", ")))
+    (!missing.is_empty()).then(|| format!("to show a change of {wanted}: {}", missing.join(", ")))
 }

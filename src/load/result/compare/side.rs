@@ -1,4 +1,4 @@
-//! One of the two sides of a comparison: what its runs have in common, and how they lie in time.
+//! One side of a comparison: what its runs have in common, and how they are arranged in time.
 
 use super::difference::Design;
 use crate::load::result::Figure;
@@ -10,20 +10,21 @@ use jiff::Timestamp;
 /// One side of a comparison.
 #[derive(Debug, Clone)]
 pub struct Side<'a> {
-    /// The runs, the earliest first. There is at least one.
+    /// The runs, earliest first, at least one.
     pub runs: Vec<&'a Outcome>,
     starts: Vec<Timestamp>,
 }
 
 impl<'a> Side<'a> {
     /// # Errors
-    /// In a sentence: there are none, one has no time, or they are not runs of one experiment.
+    /// A sentence: there is no run, a run has no valid start time, or the runs are not one
+    /// experiment.
     pub(super) fn new(name: &str, outcomes: &'a [Outcome]) -> Result<Self, String> {
         let mut runs = Vec::new();
         for outcome in outcomes {
             let start = outcome.started_at.parse::<Timestamp>();
             let start = start
-                .map_err(|_| format!("'{}' is not a time as in started_at", outcome.started_at))?;
+                .map_err(|_| format!("started_at '{}' is not a valid time", outcome.started_at))?;
             runs.push((start, outcome));
         }
         runs.sort_by_key(|&(start, _)| start);
@@ -35,13 +36,13 @@ impl<'a> Side<'a> {
         Ok(Self { runs, starts })
     }
 
-    /// The run that stands for all in what they have in common.
+    /// The first run, for everything that the runs have in common.
     pub fn first(&self) -> &'a Outcome {
         self.runs[0]
     }
 
-    /// A metric's figure: of one run its own, of several the geometric mean. If it is only a bound in some
-    /// runs, it is the lowest bound.
+    /// A metric's figure: that of the only run, or the geometric mean of several. If it is only a
+    /// bound in some runs, the lowest bound.
     pub fn figure(&self, metric: &Metric) -> Figure {
         let figures = || self.runs.iter().map(|run| metric.value(run));
         if let [only] = &self.runs[..] {
@@ -65,7 +66,8 @@ impl<'a> Side<'a> {
     }
 }
 
-/// Rounds, if the runs of both sides took turns: however the two of a round lie, no third is between them.
+/// Rounds, if the runs of the two sides alternate: the two runs of a round may be in either order,
+/// but no third run is between them.
 pub(super) fn design(a: &Side<'_>, b: &Side<'_>) -> Design {
     let is_round = |pair: &[(Timestamp, bool)]| pair.len() == 2 && pair[0].1 != pair[1].1;
     match all_starts(a, b).chunks(2).all(is_round) {
@@ -74,7 +76,7 @@ pub(super) fn design(a: &Side<'_>, b: &Side<'_>) -> Design {
     }
 }
 
-/// Whether a run began before another had ended.
+/// Whether a run started before another ended.
 pub(super) fn do_overlap(a: &Side<'_>, b: &Side<'_>) -> bool {
     let spans = |side: &Side<'_>| {
         let ends = side.runs.iter().map(|run| run.duration_s);
@@ -83,11 +85,11 @@ pub(super) fn do_overlap(a: &Side<'_>, b: &Side<'_>) -> bool {
     };
     let mut spans = [spans(a), spans(b)].concat();
     spans.sort_by(|one, other| one.0.total_cmp(&other.0));
-    // Starts are told to the millisecond.
+    // Start times have a resolution of a millisecond.
     spans.windows(2).any(|pair| pair[0].0 + pair[0].1 > pair[1].0 + 0.002)
 }
 
-/// When each run began, and whether it is one of the second side.
+/// The start time of each run, and whether it is on the second side.
 fn all_starts(a: &Side<'_>, b: &Side<'_>) -> Vec<(Timestamp, bool)> {
     let of = |side: &Side<'_>, is_second| {
         side.starts.iter().map(|&start| (start, is_second)).collect::<Vec<_>>()

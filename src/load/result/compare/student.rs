@@ -9,11 +9,11 @@ pub(super) fn two_sided(t: f64, freedom: f64) -> f64 {
     incomplete_beta(freedom / (freedom + t * t), freedom / 2.0, 0.5)
 }
 
-/// How far from 0 the values of the distribution lie with this probability, on either side: the inverse of
+/// The quantile that values exceed with this probability, on either side: the inverse of
 /// [`two_sided`].
 pub(super) fn critical(probability: f64, freedom: f64) -> f64 {
     let mut t = 0.0;
-    // The tail is convex, so that Newton's method comes nearer from below, and never goes beyond.
+    // The tail is convex, so Newton's method approaches from below and never overshoots.
     for _ in 0..200 {
         let step = (two_sided(t, freedom) - probability) / (2.0 * density(t, freedom));
         t += step;
@@ -31,8 +31,9 @@ fn density(t: f64, freedom: f64) -> f64 {
     (scale - half * (t * t / freedom).ln_1p()).exp() / (freedom * std::f64::consts::PI).sqrt()
 }
 
-/// A standard deviation estimated with so much freedom is that of a machine that may vary by this factor more, and
-/// in four of five cases varies by no more: the upper 80 % limit of the deviation.
+/// How far a standard deviation that was estimated with this many degrees of freedom may be too
+/// low: the true one is below the estimate times this factor in four of five cases (the upper 80 %
+/// limit).
 pub(super) fn deviation_factor(freedom: f64) -> f64 {
     // The 20 % quantile of the chi-square distribution, by Wilson and Hilferty's approximation.
     const NORMAL_20: f64 = -0.841_621;
@@ -58,7 +59,8 @@ fn incomplete_beta(x: f64, a: f64, b: f64) -> f64 {
     }
 }
 
-/// The continued fraction of the incomplete beta function (Abramowitz and Stegun, 26.5.8), by Lentz's method.
+/// The continued fraction of the incomplete beta function (Abramowitz and Stegun, 26.5.8), by
+/// Lentz's method.
 fn beta_fraction(x: f64, a: f64, b: f64) -> f64 {
     const TINY: f64 = 1e-300;
     let not_zero = |number: f64| if number.abs() < TINY { TINY } else { number };
@@ -82,7 +84,8 @@ fn beta_fraction(x: f64, a: f64, b: f64) -> f64 {
     fraction
 }
 
-/// The logarithm of the gamma function of a positive number, by Lanczos's approximation (g = 7, 9 terms).
+/// The logarithm of the gamma function of a positive number, by Lanczos's approximation (g = 7, 9
+/// terms).
 fn ln_gamma(number: f64) -> f64 {
     const TERMS: [f64; 8] = [
         676.520_368_121_885_1,
@@ -109,7 +112,8 @@ fn ln_gamma(number: f64) -> f64 {
 mod tests {
     use super::*;
 
-    /// Quantiles as printed tables and scipy 1.14 have them: probability of both tails, freedom, quantile.
+    /// Quantiles from printed tables and scipy 1.14: two-sided probability, degrees of freedom,
+    /// quantile.
     const KNOWN: [(f64, f64, f64); 12] = [
         (0.05, 1.0, 12.706_204_736),
         (0.01, 1.0, 63.656_741_163),
@@ -126,7 +130,7 @@ mod tests {
     ];
 
     #[test]
-    fn quantiles_and_probabilities_are_those_of_the_tables() {
+    fn quantiles_and_probabilities_match_the_tables() {
         for (probability, freedom, quantile) in KNOWN {
             let found = critical(probability, freedom);
             assert!((found / quantile - 1.0).abs() < 1e-6, "{probability} {freedom}: {found}");
@@ -147,14 +151,14 @@ mod tests {
     }
 
     #[test]
-    fn fractions_of_freedom_lie_between_whole_numbers() {
+    fn fractional_degrees_of_freedom_interpolate() {
         let at = |freedom| critical(0.05, freedom);
         assert!(at(4.0) > at(4.3) && at(4.3) > at(5.0));
     }
 
     #[test]
-    fn few_runs_say_little_of_the_deviation() {
-        // The 20 % quantiles of chi-square, as printed tables have them.
+    fn the_deviation_factor_matches_chi_square() {
+        // The 20 % quantiles of chi-square from printed tables.
         for (freedom, quantile) in [(4.0, 1.648_777), (9.0, 5.380_053), (30.0, 23.364_115)] {
             let factor = deviation_factor(freedom);
             let exact = f64::sqrt(freedom / quantile);

@@ -1,18 +1,20 @@
-//! Whether the figures of a result agree with the histograms and counts that they were computed from.
+//! Checks that the figures of a result agree with the histograms and counts that they were computed
+//! from.
 
 use crate::load::result::histogram::{Histogram, Latency};
 use crate::load::result::outcome::{Histograms, Outcome};
 
-/// Figures may differ by what rounding to the hundredth of a microsecond leaves, in µs.
+/// How far figures may differ because of rounding to hundredths of a microsecond, in µs.
 const ROUNDING_US: f64 = 0.011;
 
-/// Figures may differ by this part: they are quotients of numbers with many digits, but of several runs.
+/// How far figures may differ relatively: they are quotients of numbers with many digits, possibly
+/// of several runs.
 const ROUNDING: f64 = 1e-6;
 
-/// Recomputes what can be recomputed.
+/// Recomputes all figures that can be recomputed.
 ///
 /// # Errors
-/// In a sentence: which figure disagrees.
+/// A sentence that names the figure that disagrees.
 pub(super) fn check(outcome: &Outcome) -> Result<(), String> {
     let (histograms, timeout_s) = (&outcome.histograms, outcome.load.reply_timeout_s);
     same("latency_us", &outcome.latency_us, &histograms.latency_us(timeout_s))?;
@@ -26,7 +28,7 @@ pub(super) fn check(outcome: &Outcome) -> Result<(), String> {
     }
     counts(outcome)?;
     intervals(outcome)?;
-    // What is shown as a sum must have one.
+    // Values that are shown as a sum must not overflow.
     checked_sum(outcome.errors.values().copied())?;
     checked_sum(outcome.endings.values().copied())?;
     checked_sum(outcome.intervals.iter().map(|interval| interval.stalls.count()))?;
@@ -45,7 +47,7 @@ fn same(name: &str, saved: &Latency, computed: &Latency) -> Result<(), String> {
         if !is_near(saved, computed) {
             let [saved, computed] = [saved, computed]
                 .map(|it| it.map_or_else(|| "null".into(), |value| value.to_string()));
-            return Err(format!("{name} says {figure} {saved}, and its histogram {computed}"));
+            return Err(format!("{name} has {figure} {saved}, but its histogram gives {computed}"));
         }
     }
     Ok(())
@@ -58,31 +60,33 @@ fn is_near(one: Option<f64>, other: Option<f64>) -> bool {
     }
 }
 
-/// What has a time was received, and the rate is that of the intervals.
+/// Messages with a latency were received, and the rate is that of the intervals.
 fn counts(outcome: &Outcome) -> Result<(), String> {
     let (timed, received) = (outcome.histograms.latency.count(), outcome.messages.received);
     if timed > received {
-        return Err(format!("{timed} messages were timed, of {received} that were received"));
+        return Err(format!("{timed} messages have a latency, but only {received} were received"));
     }
     let uncorrected = outcome.histograms.uncorrected().count();
     if uncorrected != timed {
-        return Err(format!("{timed} messages have a corrected time and {uncorrected} another"));
+        return Err(format!(
+            "{timed} messages have a corrected latency, but {uncorrected} an uncorrected one"
+        ));
     }
     if outcome.intervals.is_empty() {
         return Ok(());
     }
-    let came = checked_sum(outcome.intervals.iter().map(|interval| interval.received))? as f64;
-    let said = outcome.messages_per_second * outcome.duration_s;
-    if (said - came).abs() > came * ROUNDING + 1.0 {
+    let total = checked_sum(outcome.intervals.iter().map(|interval| interval.received))? as f64;
+    let claimed = outcome.messages_per_second * outcome.duration_s;
+    if (claimed - total).abs() > total * ROUNDING + 1.0 {
         return Err(format!(
-            "messages_per_second is {}, and {came} messages came in {} s",
+            "messages_per_second is {}, but {total} messages were received in {} s",
             outcome.messages_per_second, outcome.duration_s
         ));
     }
     Ok(())
 }
 
-/// The intervals add up to the whole.
+/// The intervals must add up to the whole.
 fn intervals(outcome: &Outcome) -> Result<(), String> {
     if outcome.intervals.is_empty() {
         return Ok(());
@@ -91,14 +95,14 @@ fn intervals(outcome: &Outcome) -> Result<(), String> {
     let sent = checked_sum(all().map(|interval| interval.sent))?;
     if sent != outcome.messages.sent {
         return Err(format!(
-            "messages.sent is {}, and that of all intervals {sent}",
+            "messages.sent is {}, but the intervals add up to {sent}",
             outcome.messages.sent
         ));
     }
     let beyond = checked_sum(all().map(|interval| interval.histograms.beyond))?;
     if beyond > outcome.histograms.beyond {
         return Err(format!(
-            "histograms.beyond is {}, and that of all intervals {beyond}",
+            "histograms.beyond is {}, but the intervals add up to {beyond}",
             outcome.histograms.beyond
         ));
     }
@@ -109,7 +113,7 @@ fn intervals(outcome: &Outcome) -> Result<(), String> {
 fn adds_up(name: &str, outcome: &Outcome, of: fn(&Histograms) -> &Histogram) -> Result<(), String> {
     let parts = || outcome.intervals.iter().map(|interval| of(&interval.histograms));
     let whole = of(&outcome.histograms);
-    // Only what is known not to overflow is added up.
+    // Add up only counts that are known not to overflow.
     let is_same = checked_sum(parts().map(Histogram::count))? == whole.count() && {
         let mut sum = Histogram::new();
         parts().for_each(|part| sum.add(part));

@@ -1,7 +1,7 @@
-//! A histogram as it is saved: HdrHistogram's V2 encoding, compressed, in base64.
+//! Decodes saved histograms: HdrHistogram's V2 encoding, compressed, in base64.
 //!
-//! It may come from a stranger. It is decoded step by step, so that it takes no more memory than the steps
-//! that occur, whatever lengths it claims.
+//! The text is untrusted. It is decoded bucket by bucket, so that it takes no more memory than the
+//! buckets that occur, whatever lengths it claims.
 
 use crate::load::result::packed::{NANOSECONDS_MAX, lower};
 use base64::Engine;
@@ -15,19 +15,19 @@ const COMPRESSED_COOKIE: u32 = 0x1c84_9314;
 /// `0x1c849303`: "V2EncodingCookieBase", with counts as LEB128.
 const COOKIE: u32 = 0x1c84_9313;
 
-/// Bytes before the counts: cookie, length of the counts, offset, digits, lowest and highest value, and the
-/// ratio of integers to floating-point values.
+/// Bytes before the counts: cookie, length of the counts, offset, digits, lowest and highest value,
+/// and the integer-to-double conversion ratio.
 const HEADER_BYTES: usize = 40;
 
-/// Significant decimal digits that a histogram can have.
+/// The significant decimal digits that a histogram can have.
 const DIGITS: std::ops::RangeInclusive<u32> = 1..=5;
 
-/// Passes each step that occurs to `step`, the shortest time first: its lower bound in nanoseconds, as all our
-/// histograms have it, and how often.
+/// Passes each bucket that occurs to `visit`, shortest time first: its lower bound in nanoseconds,
+/// in our own bucket scheme, and its count.
 ///
 /// # Errors
-/// In a sentence: it is not a histogram, or contradicts itself.
-pub(in crate::load) fn decode(text: &str, step: &mut dyn FnMut(u64, u64)) -> Result<(), String> {
+/// A sentence: the text is not a histogram, or contradicts itself.
+pub(in crate::load) fn decode(text: &str, visit: &mut dyn FnMut(u64, u64)) -> Result<(), String> {
     let bytes = STANDARD.decode(text).map_err(|_| not_one("it is not base64"))?;
     let Some((head, compressed)) = bytes.split_first_chunk::<8>() else {
         return Err(not_one("it is too short"));
@@ -37,24 +37,24 @@ pub(in crate::load) fn decode(text: &str, step: &mut dyn FnMut(u64, u64)) -> Res
         return Err(not_one("it does not begin with HISTF"));
     }
     let compressed = usize::try_from(length).ok().and_then(|length| compressed.get(..length));
-    let compressed = compressed.ok_or_else(|| not_one("it is shorter than it says"))?;
+    let compressed = compressed.ok_or_else(|| not_one("it is shorter than it claims"))?;
     let mut bytes = BufReader::new(ZlibDecoder::new(compressed));
     let mut header = [0; HEADER_BYTES];
     bytes.read_exact(&mut header).map_err(|_| not_one("its header cannot be inflated"))?;
     let scale = Scale::new(&header)?;
     let mut bytes = bytes.take(number(&header[4..8]));
-    counts(&mut bytes, &scale, step)?;
-    if bytes.limit() > 0 { Err(not_one("it has fewer counts than it says")) } else { Ok(()) }
+    counts(&mut bytes, &scale, visit)?;
+    if bytes.limit() > 0 { Err(not_one("it has fewer counts than it claims")) } else { Ok(()) }
 }
 
-/// How an index in the list of counts becomes a time.
+/// Converts an index in the list of counts to a time.
 struct Scale {
-    /// Steps from which on the next power of two begins.
+    /// Buckets after which the next power of two begins.
     half: u64,
     half_log2: u32,
-    /// The lowest time that is told from 0, as a power of two.
+    /// The lowest time that is distinguished from 0, as a power of two.
     unit_log2: u32,
-    /// Indexes that there are.
+    /// The number of indexes.
     length: u64,
 }
 
@@ -65,18 +65,18 @@ impl Scale {
             [field(0, 4), field(8, 12), field(12, 16)].map(|it| it as u32);
         let (lowest, highest) = (field(16, 24), field(24, 32));
         if cookie != COOKIE {
-            return Err(not_one("what was compressed is not its V2 encoding"));
+            return Err(not_one("its content is not the V2 encoding"));
         }
         if offset != 0 {
-            return Err(not_one("its counts are shifted"));
+            return Err(not_one("its counts have an offset"));
         }
         if !DIGITS.contains(&digits) {
-            return Err(not_one("it has no digits, or more than 5"));
+            return Err(not_one("it has 0 digits or more than 5"));
         }
         if lowest == 0 || lowest > highest / 2 {
             return Err(not_one("its bounds contradict each other"));
         }
-        // As many steps as tell two times apart that differ in the last significant digit.
+        // Enough buckets to tell apart two times that differ in the last significant digit.
         let half_log2 = (2 * 10_u64.pow(digits)).next_power_of_two().ilog2() - 1;
         let unit_log2 = lowest.ilog2();
         if unit_log2 + half_log2 + 1 > 61 {
@@ -87,24 +87,24 @@ impl Scale {
         Ok(Self { half, half_log2, unit_log2, length: (u64::from(buckets) + 2) * half })
     }
 
-    /// The longest time of the step with this index, which is within the length.
+    /// The longest time of the bucket with this index, which must be below the length.
     fn time(&self, index: u64) -> u64 {
         let bucket = (index >> self.half_log2) as u32;
-        let (step, doubled) = match bucket {
+        let (slot, doubled) = match bucket {
             0 => (index, 0),
             _ => ((index & (self.half - 1)) + self.half, bucket - 1),
         };
-        // The last steps may lie beyond what 64 bits hold.
-        let end = u128::from(step + 1) << (self.unit_log2 + doubled);
+        // The last buckets may extend beyond 64 bits.
+        let end = u128::from(slot + 1) << (self.unit_log2 + doubled);
         u64::try_from(end - 1).unwrap_or(u64::MAX)
     }
 }
 
-/// Reads counts until they end: a negative one is the length of a run of zeros.
+/// Reads all counts. A negative one is the length of a run of zeros.
 fn counts(
     bytes: &mut impl Read,
     scale: &Scale,
-    step: &mut dyn FnMut(u64, u64),
+    visit: &mut dyn FnMut(u64, u64),
 ) -> Result<(), String> {
     let (mut index, mut total) = (0_u64, 0_u64);
     while let Some(count) = signed(bytes)? {
@@ -117,14 +117,14 @@ fn counts(
         }
         total = total.checked_add(count).ok_or("the counts of a histogram overflow")?;
         if count > 0 {
-            step(lower(scale.time(index).min(NANOSECONDS_MAX)), count);
+            visit(lower(scale.time(index).min(NANOSECONDS_MAX)), count);
         }
         index += taken;
     }
     Ok(())
 }
 
-/// The next number in ZigZag LEB128, of which the ninth byte has eight bits; none at the end.
+/// Reads the next number in ZigZag LEB128, whose ninth byte has eight bits; `None` at the end.
 fn signed(bytes: &mut impl Read) -> Result<Option<i64>, String> {
     let mut value = 0_u64;
     for position in 0..9 {
@@ -145,7 +145,7 @@ fn signed(bytes: &mut impl Read) -> Result<Option<i64>, String> {
     Ok(Some((value >> 1) as i64 ^ -((value & 1) as i64)))
 }
 
-/// Big-endian, of at most eight bytes.
+/// A big-endian number of at most eight bytes.
 fn number(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0, |number, &byte| number << 8 | u64::from(byte))
 }
@@ -181,9 +181,9 @@ mod tests {
         compressed(&bytes, None)
     }
 
-    fn steps(text: &str) -> Result<Vec<(u64, u64)>, String> {
-        let mut steps = Vec::new();
-        decode(text, &mut |lower, count| steps.push((lower, count))).map(|()| steps)
+    fn decoded(text: &str) -> Result<Vec<(u64, u64)>, String> {
+        let mut decoded = Vec::new();
+        decode(text, &mut |lower, count| decoded.push((lower, count))).map(|()| decoded)
     }
 
     const HOUR: [u64; 2] = [1, NANOSECONDS_MAX];
@@ -193,35 +193,35 @@ mod tests {
     }
 
     #[test]
-    fn hostile_lengths_and_runs_are_refused() {
+    fn hostile_lengths_and_runs_are_rejected() {
         let longest = [0xff; 9];
         let minus_2_63 = longest;
         let plus_2_63 = [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
         for (text, words) in [
-            (encoded(header(u32::MAX), HOUR, &[2]), "fewer counts than it says"),
+            (encoded(header(u32::MAX), HOUR, &[2]), "fewer counts than it claims"),
             (encoded(header(9), HOUR, &minus_2_63), "more counts than its bounds"),
             (encoded(header(2), HOUR, &[0xff, 0xff]), "ends within a count"),
             (encoded(header(27), HOUR, &plus_2_63.repeat(3)), "overflow"),
-            (encoded([0x1c84_9303, 1, 0, 3], HOUR, &[2]), "not its V2 encoding"),
-            (encoded([COOKIE, 1, 7, 3], HOUR, &[2]), "shifted"),
-            (encoded([COOKIE, 1, 0, 0], HOUR, &[2]), "no digits"),
+            (encoded([0x1c84_9303, 1, 0, 3], HOUR, &[2]), "not the V2 encoding"),
+            (encoded([COOKIE, 1, 7, 3], HOUR, &[2]), "offset"),
+            (encoded([COOKIE, 1, 0, 0], HOUR, &[2]), "0 digits"),
             (encoded([COOKIE, 1, 0, u32::MAX], HOUR, &[2]), "more than 5"),
             (encoded(header(1), [0, 10], &[2]), "bounds contradict"),
             (encoded(header(1), [u64::MAX, u64::MAX], &[2]), "bounds contradict"),
             (encoded(header(1), [1 << 62, u64::MAX], &[2]), "contradict its digits"),
             (compressed(&[0; 10], None), "header cannot be inflated"),
-            (compressed(&[0; 40], Some(u32::MAX)), "shorter than it says"),
+            (compressed(&[0; 40], Some(u32::MAX)), "shorter than it claims"),
             (STANDARD.encode(b"HIST"), "too short"),
             ("HISTFAAA?".into(), "not base64"),
             (STANDARD.encode([0; 64]), "does not begin with HISTF"),
         ] {
-            let reason = steps(&text).expect_err(words);
+            let reason = decoded(&text).expect_err(words);
             assert!(reason.contains(words), "{words}: {reason}");
         }
     }
 
     #[test]
-    fn other_digits_and_bounds_are_read_as_hdrhistogram_reads_them() {
+    fn other_digits_and_bounds_decode_as_in_hdrhistogram() {
         for (digits, lowest, highest) in
             [(1, 1, 2), (2, 1, 1_000), (3, 1, NANOSECONDS_MAX), (4, 100, 1 << 40), (5, 1, u64::MAX)]
         {

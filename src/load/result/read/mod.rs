@@ -1,4 +1,4 @@
-//! Saved results, read as what they are: text of a stranger.
+//! Reads saved results as untrusted input.
 
 mod agreement;
 mod histogram;

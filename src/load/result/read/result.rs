@@ -1,26 +1,26 @@
-//! A saved result, from its bytes. What contradicts itself is not one.
+//! Parses a saved result, and rejects one that contradicts itself.
 
 use super::agreement::check;
 use super::survey::survey;
 use crate::load::result::outcome::{Outcome, SCHEMA_VERSION};
 use serde::Deserialize;
 
-/// The largest file that is read: 256 MiB. A million lost connections take 150.
+/// The largest file that is read: 256 MiB. A million lost connections take 150 MiB.
 pub const RESULT_BYTES_MAX: u64 = 256 << 20;
 
-/// What UTF-8 text may begin with, and JSON may not.
+/// A prefix that UTF-8 text may have and JSON may not.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// What a result is told by, before it is read.
+/// The field that identifies a result, read before all others.
 #[derive(Deserialize)]
 struct Header {
     schema_version: Option<serde_json::Value>,
 }
 
-/// Reads a result that was saved as JSON.
+/// Parses a result that was saved as JSON.
 ///
 /// # Errors
-/// The rest of a sentence that begins with the name of the file.
+/// The rest of a sentence that begins with the file name.
 pub fn parse(bytes: &[u8]) -> Result<Outcome, String> {
     if bytes.len() as u64 > RESULT_BYTES_MAX {
         return Err(format!("is larger than {} MiB", RESULT_BYTES_MAX >> 20));
@@ -56,7 +56,8 @@ pub fn parse(bytes: &[u8]) -> Result<Outcome, String> {
     Ok(outcome)
 }
 
-/// A byte-order mark of UTF-16, or a brace in two bytes: what some shells redirect into a file.
+/// Whether the text starts with a UTF-16 byte-order mark or a two-byte brace: some shells redirect
+/// into files as UTF-16.
 fn is_utf_16(bytes: &[u8]) -> bool {
     [&b"\xff\xfe"[..], b"\xfe\xff", b"{\0", b"\0{"].iter().any(|start| bytes.starts_with(start))
 }

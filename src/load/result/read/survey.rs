@@ -1,25 +1,25 @@
-//! A look over JSON before it is read: whether its numbers are figures that can be added up, and how much
-//! memory its histograms will take. It takes none itself.
+//! Checks JSON before it is parsed: whether its numbers are figures that can be added up, and how
+//! much memory its histograms need. The check itself takes none.
 
 use super::histogram::decode;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
-/// The largest number: 2^53. JSON has none above that are exact everywhere, and thousands of them can be added up
-/// without an overflow.
+/// The largest number: 2^53. Larger ones are not exact in every JSON reader, and thousands of
+/// numbers up to this can be added up without overflow.
 const NUMBER_MAX: u64 = 1 << 53;
 
-/// Steps that may occur in all histograms of a result together: 32 million, which take 512 MiB. Ten minutes in
-/// intervals of a second have some 5 million.
-const STEPS_MAX: u64 = 32 << 20;
+/// The most buckets in all histograms of a result together: 32 million, which take 512 MiB. Ten
+/// minutes in intervals of one second have some 5 million.
+const BUCKETS_MAX: u64 = 32 << 20;
 
-/// What the base64 of every HdrHistogram begins with.
+/// The first characters of every HdrHistogram in base64.
 const HISTOGRAM: &str = "HISTF";
 
-/// Looks over all of it.
+/// Checks the whole text.
 ///
 /// # Errors
-/// The rest of a sentence: it is not JSON, has numbers that are not figures, or is too large.
+/// The rest of a sentence: the text is not JSON, has numbers that are not figures, or is too large.
 pub(super) fn survey(text: &str) -> Result<(), String> {
     let mut survey = Survey::default();
     let mut json = serde_json::Deserializer::from_str(text);
@@ -32,15 +32,15 @@ pub(super) fn survey(text: &str) -> Result<(), String> {
 
 #[derive(Default)]
 struct Survey {
-    /// Names of the fields that lead here.
+    /// Names of the fields that lead to the current value.
     path: Vec<String>,
-    steps: u64,
-    /// What is wrong; then nothing more is read.
+    buckets: u64,
+    /// The first problem, which ends the check.
     complaint: Option<String>,
 }
 
 impl Survey {
-    /// Ends the survey.
+    /// Ends the check.
     fn complain<E: Error>(&mut self, complaint: String) -> Result<(), E> {
         self.complaint = Some(complaint);
         Err(E::custom("refused"))
@@ -51,14 +51,14 @@ impl Survey {
         self.complain(format!("is not a result of halloo: {path} is {number}, {why}"))
     }
 
-    /// Counts the steps of a histogram, which is decoded without being kept.
+    /// Counts the buckets of a histogram, which is decoded without being kept.
     fn histogram<E: Error>(&mut self, text: &str) -> Result<(), E> {
-        let mut steps = 0;
-        // One that is wrong is told when it is read.
-        let _ = decode(text, &mut |_, _| steps += 1);
-        self.steps += steps;
-        match self.steps {
-            ..=STEPS_MAX => Ok(()),
+        let mut buckets = 0;
+        // An invalid histogram is reported when it is parsed.
+        let _ = decode(text, &mut |_, _| buckets += 1);
+        self.buckets += buckets;
+        match self.buckets {
+            ..=BUCKETS_MAX => Ok(()),
             _ => self.complain("is too large: its histograms would take more than 512 MiB".into()),
         }
     }
@@ -89,23 +89,23 @@ impl<'de> Visitor<'de> for &mut Survey {
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<(), E> {
         if number > NUMBER_MAX {
-            return self.refuse(number, "and sums of such counts overflow");
+            return self.refuse(number, "which is too large to add up");
         }
         Ok(())
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<(), E> {
         if number < 0 {
-            return self.refuse(number, "and no figure is negative");
+            return self.refuse(number, "but figures are not negative");
         }
         Ok(())
     }
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<(), E> {
         match number {
-            _ if number.is_sign_negative() => self.refuse(number, "and no figure is negative"),
+            _ if number.is_sign_negative() => self.refuse(number, "but figures are not negative"),
             _ if number <= NUMBER_MAX as f64 => Ok(()),
-            _ => self.refuse(number, "and no figure is so large"),
+            _ => self.refuse(number, "which is too large"),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What kept the load generator off the CPU: other threads, the hypervisor, or the quota of a
 //! control group.
 
-use super::RunQueue;
+use super::run_queue::RunQueue;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -10,15 +10,15 @@ const TICKS_PER_SECOND: f64 = 100.0;
 
 /// CPU time lost so far, in seconds. Values that the system does not provide are `None`.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(in crate::load) struct Taken {
+pub struct Taken {
     /// Time that this thread was runnable and waited for a CPU.
-    pub(in crate::load) run_delay_s: Option<f64>,
+    pub run_delay_s: Option<f64>,
     /// How often this thread was given a CPU.
-    pub(in crate::load) timeslices: Option<u64>,
+    pub timeslices: Option<u64>,
     /// Time that the hypervisor ran something else, over all CPUs of this machine.
-    pub(in crate::load) steal_s: Option<f64>,
+    pub steal_s: Option<f64>,
     /// Time that the control group, or an ancestor, was throttled by its quota.
-    pub(in crate::load) throttled_s: Option<f64>,
+    pub throttled_s: Option<f64>,
 }
 
 /// Measures the CPU time that this thread loses.

@@ -4,6 +4,7 @@ use super::foreign::Foreign;
 use super::measured::{Measured, among_others, hold, run, start};
 use super::peer::Wire;
 use super::support::{Server, halloo};
+use halloo::load::result::EndReason;
 use halloo::load::result::outcome::EndedBy;
 use rustix::process::{Pid, Signal, kill_process};
 use std::sync::OnceLock;
@@ -24,7 +25,10 @@ fn a_server_that_stood_still_at_the_end_has_lost_every_connection() {
         assert_eq!((outcome.messages.received, outcome.messages.lost), (4, 0), "{wire:?}");
         assert_eq!(outcome.connections.lost, 4, "{wire:?}: {}", outcome.verdict_reason);
         assert!(
-            outcome.ledger.iter().all(|it| it.by == EndedBy::Network && it.how == "silence"),
+            outcome
+                .ledger
+                .iter()
+                .all(|it| it.by == EndedBy::Network && it.how == EndReason::Silence),
             "{:#?}",
             outcome.ledger
         );

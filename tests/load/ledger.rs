@@ -22,7 +22,7 @@ fn each_loss_is_a_line_in_the_ledger() {
     assert_eq!((counts.established, counts.failed, counts.lost), (15, 0, 12));
     assert_eq!(outcome.ledger.len(), 12, "{:#?}", outcome.ledger);
     let of = |by: EndedBy, how: &str| -> Vec<&Loss> {
-        outcome.ledger.iter().filter(|loss| loss.by == by && loss.how == how).collect()
+        outcome.ledger.iter().filter(|loss| loss.by == by && loss.how == how.into()).collect()
     };
     for (by, how, least_s) in [
         (EndedBy::Server, "close 1001", OPEN.as_secs_f64()),
@@ -33,7 +33,7 @@ fn each_loss_is_a_line_in_the_ledger() {
     ] {
         let lost = of(by, how);
         assert_eq!(lost.len(), 3, "{by:?} {how}: {:#?}", outcome.ledger);
-        assert_eq!(outcome.endings[how], 3, "{:?}", outcome.endings);
+        assert_eq!(outcome.endings[&how.into()], 3, "{:?}", outcome.endings);
         for loss in lost {
             let after_s = loss.after_s;
             assert!((least_s - 0.05..least_s + 1.5).contains(&after_s), "{loss:?}");

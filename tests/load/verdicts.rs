@@ -8,6 +8,7 @@ use super::measured::{Measured, bench, start, undisturbed};
 use super::peer::{Wire, reset};
 use super::support::{Program, Server, halloo};
 use halloo::load::Verdict;
+use halloo::load::result::EndReason;
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
@@ -90,7 +91,7 @@ fn a_server_that_resets_every_tenth_connection() {
     measured.assert_verdict("CEILING: remote-resets", &["5 of 50 connections could not be opened"]);
     let connections = measured.outcome.connections;
     assert_eq!((connections.established, connections.failed), (45, 5));
-    assert_eq!(measured.outcome.errors["reset while connecting"], 5);
+    assert_eq!(measured.outcome.errors[&"reset while connecting".into()], 5);
 
     let later = Foreign::start(Wire::WebSocket, |mut peer, nth| {
         if nth % 10 != 9 {
@@ -102,7 +103,7 @@ fn a_server_that_resets_every_tenth_connection() {
     let measured = bench(&later.url(), "-c 50 -d 300ms --warmup off");
     let words = "5 of 50 connections ended during the run, most often with RST";
     measured.assert_verdict("CEILING: remote-resets", &[words]);
-    assert_eq!(measured.outcome.endings["RST"], 5);
+    assert_eq!(measured.outcome.endings[&EndReason::Reset], 5);
     assert_eq!(measured.outcome.connections.lost, 5);
     let url = later.url();
     assert_eq!(bench(&url, "-c 50 -d 300ms --warmup off --accept-invalid").code, Some(0));
@@ -157,5 +158,5 @@ fn a_server_that_closes_connections_while_they_are_needed() {
     let measured = bench(&closes.url(), "-c 3 -d 300ms --warmup off");
     let words = "1 of 3 connections ended during the run, most often with close 1013";
     measured.assert_verdict("CEILING: remote-closes", &[words]);
-    assert_eq!(measured.outcome.endings["close 1013"], 1);
+    assert_eq!(measured.outcome.endings[&EndReason::Close(1013)], 1);
 }

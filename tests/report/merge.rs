@@ -1,6 +1,7 @@
 //! Merging results: exactly, in any order, from overlapping and consecutive runs.
 
 use super::outcome;
+use halloo::load::result::EndReason;
 use halloo::load::result::merge::{merge, merge_forced, merge_shares};
 use halloo::load::result::outcome::{ConnectPhase, Difference, Kind};
 use halloo::load::{Histogram, Outcome, Verdict};
@@ -120,8 +121,8 @@ fn counts_reasons_and_rates_add_up() {
     let merged = merge(&parts).unwrap();
     assert_eq!(merged.connections.lost, 20);
     assert_eq!(merged.messages.reordered, 6);
-    assert_eq!(merged.errors["a message was lost"], 82);
-    assert_eq!(merged.endings["RST"], 14);
+    assert_eq!(merged.errors[&"a message was lost".into()], 82);
+    assert_eq!(merged.endings[&EndReason::Reset], 14);
     assert_eq!(merged.generator.late_sends, 24);
     assert_near(merged.load.rate.unwrap(), 60.0);
     let uncorrected: Vec<_> = merged.histograms.uncorrected().counts().collect();
@@ -270,7 +271,7 @@ fn counts_that_overflow_are_an_error() {
         |it, count| it.connections.established = count,
         |it, count| it.histograms.beyond = count,
         |it, count| it.generator.late_sends = count,
-        |it, count| it.errors = [("reset".to_owned(), count)].into(),
+        |it, count| it.errors = [("reset".into(), count)].into(),
         |it, count| it.intervals[2].received = count,
         |it, count| it.intervals[2].own_rss_kib = Some(count),
     ];

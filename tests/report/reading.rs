@@ -131,7 +131,7 @@ fn numbers(value: &Value, path: &str, found: &mut Vec<String>) {
 #[test]
 fn sums_that_overflow_are_rejected() {
     let mut many = outcome::closed(1, 3, 20, 180.0);
-    many.errors = (0..2_100).map(|number| (format!("error {number}"), 1 << 53)).collect();
+    many.errors = (0..2_100).map(|number| (format!("error {number}").into(), 1 << 53)).collect();
     assert_refused(&saved(&many), "contradicts itself: its counts overflow");
 }
 

@@ -61,9 +61,9 @@ fn lines_fit_a_page_and_are_aligned() {
     let mut outcome = outcome::open(100);
     outcome.command = format!("halloo bench {} ws://h:1", "-H 'Name: value' ".repeat(30));
     outcome.target = format!("ws://h:1/{}", "x".repeat(300));
-    outcome.errors.insert("ä long reason ".repeat(20), 1_000_000);
+    outcome.errors.insert("ä long reason ".repeat(20).into(), 1_000_000);
     for index in 0..50 {
-        outcome.errors.insert(format!("reason {index}"), 1);
+        outcome.errors.insert(format!("reason {index}").into(), 1);
     }
     let text = text::render(&outcome);
     for line in text.lines() {

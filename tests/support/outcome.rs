@@ -1,5 +1,6 @@
 //! Results of load tests that never were: what the tests of the reports show, save and compare.
 
+use halloo::load::result::EndReason;
 use halloo::load::result::Stalls;
 use halloo::load::result::outcome::{
     Connecting, Connections, EndedBy, Environment, Generator, Histograms, Interval, Kind, Load,
@@ -244,6 +245,6 @@ pub(crate) fn nothing() -> Outcome {
     outcome
 }
 
-fn counted(counts: &[(&str, u64)]) -> BTreeMap<String, u64> {
-    counts.iter().map(|&(name, count)| (name.to_owned(), count)).collect()
+fn counted(counts: &[(&str, u64)]) -> BTreeMap<EndReason, u64> {
+    counts.iter().map(|&(name, count)| (name.into(), count)).collect()
 }

@@ -203,7 +203,7 @@ impl<'a> Coordinator<'a> {
                 continue;
             }
             merged.connections.failed += share;
-            *merged.errors.entry(reason.clone()).or_default() += share;
+            *merged.errors.entry(reason.as_str().into()).or_default() += share;
             if merged.verdict != Verdict::Ceiling {
                 merged.verdict = Verdict::Ceiling;
                 merged.ceiling = Some("connections".into());

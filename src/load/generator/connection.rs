@@ -6,6 +6,7 @@ use super::phases::Phases;
 use super::receive::Aside;
 use super::recorder::Recorder;
 use super::schedule::Schedule;
+use crate::load::result::EndReason;
 use crate::load::result::histogram::Histogram;
 use crate::load::result::outcome::{EndedBy, Loss};
 use crate::proto::{CloseCode, End, Framing, Outbox};
@@ -71,8 +72,8 @@ pub(in crate::load) struct Counters {
     pub(in crate::load) late_sends: u64,
     /// How late messages were sent that their connections would have taken, from [`LATE_NS_MIN`] on.
     pub(in crate::load) late: Histogram,
-    pub(in crate::load) errors: BTreeMap<String, u64>,
-    pub(in crate::load) endings: BTreeMap<String, u64>,
+    pub(in crate::load) errors: BTreeMap<EndReason, u64>,
+    pub(in crate::load) endings: BTreeMap<EndReason, u64>,
     pub(in crate::load) ledger: Vec<Loss>,
     /// How long connecting took.
     pub(in crate::load) connecting: Histogram,
@@ -150,7 +151,7 @@ impl Shared {
 
 impl Counters {
     /// Notes that something went wrong.
-    pub(in crate::load) fn error(&mut self, reason: String) {
+    pub(in crate::load) fn error(&mut self, reason: EndReason) {
         *self.errors.entry(reason).or_default() += 1;
     }
 }
@@ -185,7 +186,7 @@ impl Connection {
     }
 
     /// It never opened.
-    pub(in crate::load) fn fail(&mut self, shared: &mut Shared, reason: String) {
+    pub(in crate::load) fn fail(&mut self, shared: &mut Shared, reason: EndReason) {
         self.state = State::Over;
         shared.phases.fail(self.connection);
         shared.counters.opening -= 1;
@@ -261,7 +262,7 @@ impl Connection {
         &mut self,
         shared: &mut Shared,
         by: EndedBy,
-        how: String,
+        how: EndReason,
         now: u64,
     ) {
         self.give_up_all(shared, now);

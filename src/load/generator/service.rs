@@ -7,8 +7,8 @@ use super::recorder::{Record, Recorder};
 use super::schedule::Schedule;
 use super::unknown::{PATIENCE, shortened};
 use crate::load::plan::{Pace, Plan, WindowEnd};
+use crate::load::result::EndReason;
 use crate::load::result::outcome::EndedBy;
-use crate::load::result::{SILENCE, ending, failure};
 use crate::proto::response::SHOWN_BYTES_MAX;
 use crate::proto::{End, Framing, Message, Outbox};
 use crate::service::{Context, Handshake, Milestone, Needs, Service};
@@ -83,13 +83,13 @@ impl Generator {
         let was_one =
             self.connections.last().is_some_and(|connection| connection.state != State::Opening);
         if let Some(mut connection) = self.connections.pop_if(|_| !was_one) {
-            connection.fail(&mut self.shared, reason.to_owned());
+            connection.fail(&mut self.shared, reason.into());
         }
         was_one
     }
 
     /// So many connections are not even tried, for this reason.
-    pub(in crate::load) fn give_up_connecting(&mut self, count: u64, reason: String) {
+    pub(in crate::load) fn give_up_connecting(&mut self, count: u64, reason: EndReason) {
         self.shared.counters.failed += count;
         *self.shared.counters.errors.entry(reason).or_default() += count;
     }
@@ -182,7 +182,7 @@ impl Generator {
             }
             let Some(lost) = connection.give_up_before(shared, deadline, now) else { continue };
             if shared.keeps_ledger && lost > 0 {
-                connection.lose(shared, EndedBy::Network, SILENCE.into(), now);
+                connection.lose(shared, EndedBy::Network, EndReason::Silence, now);
             }
             losers.push(index);
         }
@@ -235,9 +235,9 @@ impl Service for Generator {
         let Self { connections, shared, .. } = self;
         let connection = &mut connections[index(context)];
         match connection.state {
-            State::Opening => connection.fail(shared, failure(end)),
+            State::Opening => connection.fail(shared, EndReason::of_failure(end)),
             State::Open => {
-                let (by, how) = ending(end, shared.framing == Framing::WebSocket);
+                let (by, how) = EndReason::of_end(end, shared.framing == Framing::WebSocket);
                 connection.lose(shared, by, how, context.now);
             }
             State::Over => return,

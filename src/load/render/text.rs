@@ -6,9 +6,11 @@ use super::quantity::{
     bytes, count, cpus, length_s, memory_kib, per_second, percent, significant, time_us,
 };
 use super::table::Table;
+use crate::load::result::EndReason;
 use crate::load::result::histogram::Latency;
 use crate::load::result::outcome::{EndedBy, Environment, Load, Loss, Outcome};
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 /// The table, ending with a newline.
 pub fn render(outcome: &Outcome) -> String {
@@ -99,9 +101,9 @@ pub fn losses_by_reason(ledger: &[Loss]) -> Vec<(String, u64)> {
 }
 
 /// Sorts by count, the most frequent first, and then by name.
-pub fn most_frequent_first(counts: &BTreeMap<String, u64>) -> Vec<(String, u64)> {
+pub fn most_frequent_first(counts: &BTreeMap<impl Display, u64>) -> Vec<(String, u64)> {
     let mut sorted: Vec<(String, u64)> =
-        counts.iter().map(|(name, &count)| (name.clone(), count)).collect();
+        counts.iter().map(|(name, &count)| (name.to_string(), count)).collect();
     sorted.sort_by(|(one, many), (other, more)| more.cmp(many).then_with(|| one.cmp(other)));
     sorted
 }
@@ -217,7 +219,7 @@ fn cells(texts: &[String]) -> String {
     texts.iter().map(|text| format!("{text:>10}")).collect()
 }
 
-fn reasons(name: &str, counts: &BTreeMap<String, u64>, table: &mut Table) {
+fn reasons(name: &str, counts: &BTreeMap<EndReason, u64>, table: &mut Table) {
     if !counts.is_empty() {
         table.gap();
         table.list(name, &most_frequent_first(counts));

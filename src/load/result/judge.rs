@@ -3,7 +3,7 @@
 //!
 //! Every problem is a charge. The gravest one becomes the verdict, the others become findings.
 
-use super::end_reason::SILENCE;
+use super::end_reason::EndReason;
 use super::outcome::{Connections, Difference, Kind, Outcome, PERCENTILE_MAX};
 use super::verdict::Verdict;
 use super::{BUSY_CPU, Belief, Cause, losses};
@@ -125,7 +125,7 @@ fn not_an_echo(outcome: &Outcome) -> Option<Charge> {
 
 /// Whether all connections that ended were aborted because the peer fell silent.
 fn is_silent(outcome: &Outcome) -> bool {
-    outcome.endings.keys().all(|how| how == SILENCE)
+    outcome.endings.keys().all(|how| *how == EndReason::Silence)
 }
 
 fn first_difference(difference: &Difference) -> String {
@@ -163,22 +163,24 @@ fn ceiling(outcome: &Outcome, evidence: &Evidence) -> Option<Charge> {
     Some(Charge::ceiling(name_of(&reason), sentence))
 }
 
-fn most_frequent(reasons: &BTreeMap<String, u64>) -> String {
+fn most_frequent(reasons: &BTreeMap<EndReason, u64>) -> EndReason {
     let most = reasons.iter().max_by_key(|&(_, count)| count);
-    most.map(|(reason, _)| reason.clone()).unwrap_or_default()
+    most.map_or_else(|| EndReason::Other(String::new()), |(reason, _)| reason.clone())
 }
 
 /// The name of the ceiling with these symptoms.
-fn name_of(reason: &str) -> &'static str {
+fn name_of(reason: &EndReason) -> &'static str {
     match reason {
-        "RST" | "reset while connecting" => "remote-resets",
-        "connection refused" => "connection-refused",
-        "timed out while connecting" => "connect-timeouts",
-        SILENCE => "silence",
-        "FIN" | "closed while connecting" => "remote-closes",
-        _ if reason.starts_with("close ") => "remote-closes",
-        _ if reason.starts_with("HTTP ") => "upgrade-refused",
-        _ => "connections",
+        EndReason::Reset | EndReason::ResetWhileConnecting => "remote-resets",
+        EndReason::Refused => "connection-refused",
+        EndReason::ConnectTimeout => "connect-timeouts",
+        EndReason::Silence => "silence",
+        EndReason::Fin
+        | EndReason::ClosedWhileConnecting
+        | EndReason::Close(_)
+        | EndReason::CloseWithoutCode => "remote-closes",
+        EndReason::Http(_) => "upgrade-refused",
+        EndReason::Other(_) => "connections",
     }
 }
 

@@ -5,6 +5,7 @@
 
 use super::Stalls;
 use super::connect_phases::merged;
+use super::end_reason::EndReason;
 use super::experiment::{disagreement, is_same_run};
 use super::histogram::Histogram;
 use super::outcome::{
@@ -70,8 +71,8 @@ pub fn merge_shares(outcomes: &[Outcome]) -> Result<Outcome, String> {
     merged.generator = merge_generators(&parts, timeline.duration_s);
     merged.stalls = merge_stalls(&parts);
     merged.memory = merge_memory(&parts);
-    merged.errors = sum_by_name(parts.iter().map(|part| &part.errors));
-    merged.endings = sum_by_name(parts.iter().map(|part| &part.endings));
+    merged.errors = sum_by_reason(parts.iter().map(|part| &part.errors));
+    merged.endings = sum_by_reason(parts.iter().map(|part| &part.endings));
     merged.ledger = merge_ledgers(&parts, &timeline);
     merged.runs = parts.iter().map(|part| part.runs).sum();
     merged.load = merge_loads(&parts, &timeline);
@@ -292,10 +293,12 @@ fn merge_ledgers(parts: &[&Outcome], timeline: &Timeline) -> Vec<Loss> {
     merged
 }
 
-fn sum_by_name<'a>(maps: impl Iterator<Item = &'a BTreeMap<String, u64>>) -> BTreeMap<String, u64> {
-    let mut sum: BTreeMap<String, u64> = BTreeMap::new();
-    for (name, count) in maps.flatten() {
-        *sum.entry(name.clone()).or_default() += count;
+fn sum_by_reason<'a>(
+    maps: impl Iterator<Item = &'a BTreeMap<EndReason, u64>>,
+) -> BTreeMap<EndReason, u64> {
+    let mut sum = BTreeMap::new();
+    for (reason, count) in maps.flatten() {
+        *sum.entry(reason.clone()).or_default() += count;
     }
     sum
 }

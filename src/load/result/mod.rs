@@ -29,7 +29,7 @@ pub mod verdict;
 pub use belief::{Belief, FLOOR_US as STALL_FLOOR_US, PERCENTILES};
 pub use cause::{BUSY_CPU, Cause};
 pub(in crate::load) use connect_phases::CONNECT_PHASES;
-pub(in crate::load) use end_reason::{SILENCE, ending, failure};
+pub use end_reason::EndReason;
 pub use figure::Figure;
 pub(in crate::load) use findings::of_messages;
 pub use histogram::{Histogram, Latency};

@@ -2,6 +2,7 @@
 //! `docs/bench.schema.json`.
 
 use super::Stalls;
+use super::end_reason::EndReason;
 use super::histogram::{Histogram, Latency};
 use super::verdict::Verdict;
 use serde::{Deserialize, Serialize};
@@ -74,9 +75,9 @@ pub struct Outcome {
     /// In a closed loop it equals `latency_us`, since a message is due when it is sent.
     pub latency_uncorrected_us: Latency,
     /// Errors by reason, with their number.
-    pub errors: BTreeMap<String, u64>,
+    pub errors: BTreeMap<EndReason, u64>,
     /// How connections ended that we did not end, with their number.
-    pub endings: BTreeMap<String, u64>,
+    pub endings: BTreeMap<EndReason, u64>,
     /// The cost of the load generator.
     pub generator: Generator,
     /// When the load generator was not running.
@@ -327,7 +328,7 @@ pub struct Loss {
     /// Who ended it.
     pub by: EndedBy,
     /// How it ended: `close 1001`, `FIN`, `RST`, `silence`, or the rule that was broken.
-    pub how: String,
+    pub how: EndReason,
     /// When it ended, in seconds after the first attempt to connect.
     pub at_s: f64,
     /// How long it had been open, in seconds.

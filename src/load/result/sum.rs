@@ -1,5 +1,6 @@
 //! The verdict on a sum of results, and whether they can be added up.
 
+use super::end_reason::EndReason;
 use super::histogram::Histogram;
 use super::judge::{Evidence, judge, valid};
 use super::outcome::{Histograms, Outcome};
@@ -37,7 +38,7 @@ fn counts(part: &Outcome) -> Vec<(&'static str, u128)> {
     let each = |of: fn(&super::outcome::Interval) -> u64| {
         intervals.iter().map(|interval| u128::from(of(interval))).sum::<u128>()
     };
-    let named = |counts: &std::collections::BTreeMap<String, u64>| {
+    let named = |counts: &std::collections::BTreeMap<EndReason, u64>| {
         counts.values().map(|&count| u128::from(count)).sum::<u128>()
     };
     let both = |it: &Histograms| wide(&[it.latency.count(), it.uncorrected().count(), it.beyond]);

@@ -68,7 +68,7 @@ impl<N: Network> Run<N> {
             if self.is_at_limit() {
                 let rest = wanted - self.attempts;
                 let reason = format!("not tried: {error}");
-                self.generator_mut().give_up_connecting(rest, reason);
+                self.generator_mut().give_up_connecting(rest, reason.into());
                 self.attempts = wanted;
             }
         }

@@ -234,7 +234,7 @@ fn ledger(outcome: &Outcome) -> String {
         vec![
             count(loss.connection),
             by.into(),
-            loss.how.clone(),
+            loss.how.to_string(),
             length_s(loss.at_s),
             length_s(loss.after_s),
         ]

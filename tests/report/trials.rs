@@ -66,8 +66,8 @@ fn quiet_runs_show_ten_percent_and_noisy_runs_report_that_they_cannot() {
     assert!(noisy.iter().all(|it| it.possible < TRIALS / 20), "{noisy:?}");
 }
 
-/// 200 runs of 2 s of one server, 100 per side, alternating, on a machine with two CPUs shared with
-/// a compiler: the server on one CPU, the generator on the other, 16 connections in a closed loop.
+/// 200 runs of 2 s of one server, 100 per side, alternating, on an otherwise idle machine with two
+/// CPUs: the server on one, the load generator on the other, 16 connections in a closed loop.
 #[test]
 fn runs_of_a_real_server_are_not_called_different() {
     let rounds = drawing::rounds(include_str!("recorded_runs.csv")).expect("it was recorded");

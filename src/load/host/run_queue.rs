@@ -22,8 +22,8 @@ impl RunQueue {
         Self { file }
     }
 
-    /// Time waited since the thread started, in ns, and the number of timeslices; `None` if unknown.
-    /// Costs one system call.
+    /// Time waited since the thread started, in ns, and the number of timeslices; `None` if
+    /// unknown. Costs one system call.
     pub(in crate::load) fn total(&self) -> Option<(u64, u64)> {
         let mut text = [0; TEXT_BYTES];
         let count = rustix::io::pread(self.file.as_ref()?, &mut text, 0).ok()?;

@@ -1,5 +1,5 @@
-//! What a user types and what comes back: exit codes, messages, the config file and the environment, what
-//! goes to stdout and what to stderr, and the interactive client.
+//! The command line: exit codes, messages, the config file and the environment, stdout and stderr,
+//! and the interactive client.
 
 mod support;
 
@@ -19,7 +19,7 @@ mod command_line {
 
     use super::support::{Finished, Program, halloo};
 
-    /// Runs it to its end, with nothing on stdin.
+    /// Runs halloo with an empty stdin and waits until it ends.
     #[track_caller]
     fn run(arguments: &[&str]) -> Finished {
         let mut program = Program::start(halloo().args(arguments));
@@ -27,12 +27,12 @@ mod command_line {
         program.wait()
     }
 
-    /// It must end with this exit code, say nothing on stdout, and all of these words on stderr.
+    /// It must end with this exit code, print nothing on stdout, and all of these words on stderr.
     #[track_caller]
     fn assert_refused(arguments: &[&str], code: i32, words: &[&str]) {
         let finished = run(arguments);
         assert_eq!(finished.code, Some(code), "{arguments:?}: {finished:#?}");
-        assert_eq!(finished.stdout, "", "{arguments:?}: a refusal is no result");
+        assert_eq!(finished.stdout, "", "{arguments:?}: nothing on stdout");
         for word in words {
             assert!(finished.stderr.contains(word), "{arguments:?}: no {word:?} in {finished:#?}");
         }

@@ -1,5 +1,6 @@
-//! `halloo doctor`: what this machine can hold, and which limit binds first.
+//! `halloo doctor`: how many connections this machine can hold, and which limit comes first.
 
+use super::args::heading;
 use super::args::values::{bytes, count};
 use super::terminal::logger;
 use super::{CommonArgs, Failure};
@@ -12,48 +13,58 @@ use log::LevelFilter;
 use serde_json::{Value, json};
 use std::io::{ErrorKind, Write};
 
-/// The version of what `--json` prints; it grows when a field changes or goes.
+/// The version of the `--json` format; it grows when a field changes or disappears.
 const SCHEMA_VERSION: u32 = 1;
 
-/// The first line of the table, whose second last column is flush right.
+/// The headings of the table. The third column is right-aligned.
 const HEADINGS: [&str; 4] = ["limit", "value", "connections", "how to lift it"];
 
 /// See the [module documentation](self).
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {
-    /// The server that is to be connected to; if its host is this one, both ends are counted
+    /// Count connections to this server; if its host is this machine, both ends are counted
     #[arg(value_name = "URL", default_value = "ws://127.0.0.1:9527")]
     url: Address,
-    /// How many connections are to be held; if this machine cannot, the exit code is 3 [default: as many as
-    /// can be]
-    #[arg(short, long, value_name = "N", value_parser = count)]
+    /// Exit with 3 if this machine cannot hold N connections
+    #[arg(short, long, value_name = "N", value_parser = count, help_heading = heading::LOAD)]
     connections: Option<u32>,
-    /// Processes that share them, and as many workers of the server if it is on this machine
-    #[arg(long, value_name = "N", value_parser = count, default_value = "1")]
+    /// Count N client processes, and as many workers of a local server
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = count,
+        default_value = "1",
+        help_heading = heading::LOAD
+    )]
     processes: u32,
-    /// The addresses that they come from, as in 127.1.0.0/16, 10.0.0.1,10.0.0.2 or 10.0.0.1-10.0.0.9
+    /// Count these source addresses, as in 127.1.0.0/16 or 10.0.0.1-10.0.0.9
     /// [default: the one that the system chooses]
-    #[arg(long, value_name = "CIDR|LIST")]
+    #[arg(long, value_name = "CIDR|LIST", help_heading = heading::LOAD)]
     source: Option<Sources>,
-    /// What waits unread in the kernel's buffers at each end of every connection at the same time, as with slow
-    /// readers
-    #[arg(long, value_name = "SIZE", value_parser = bytes, default_value = "0")]
+    /// Count this much unread data in the kernel's buffers at each end of every connection
+    #[arg(
+        long,
+        value_name = "SIZE",
+        value_parser = bytes,
+        default_value = "0",
+        help_heading = heading::LOAD
+    )]
     unread: u64,
-    /// Print JSON
-    #[arg(long)]
+    /// Print everything that was read, as JSON
+    #[arg(long, help_heading = heading::OUTPUT)]
     json: bool,
     #[command(flatten)]
     common: CommonArgs,
 }
 
-/// Looks, and says what was found.
+/// Examines the machine and prints the limits.
 pub(super) fn run(arguments: &DoctorArgs) -> Result<(), Failure> {
     let common = &arguments.common;
     logger::init(common.log_format, LevelFilter::Warn, common.verbose, common.quiet, None);
     let finding = Finding::new(arguments, Host::read())?;
     let text = if arguments.json { format!("{:#}\n", finding.json()) } else { finding.text() };
     match std::io::stdout().write_all(text.as_bytes()) {
-        // Whoever read our output has enough of it.
+        // The reader of the output has closed it: it has read enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
         other => other?,
     }
@@ -73,7 +84,7 @@ impl DoctorArgs {
             .url
             .resolve()
             .map_err(|error| Failure::Runtime(format!("cannot resolve {}: {error}", self.url)))?;
-        // A name may have addresses of both families: those count that the sources can reach.
+        // A name may have addresses of both families: take one that the sources can reach.
         let is_reachable = |endpoint: &&Endpoint| match (endpoint, &self.source) {
             (Endpoint::Tcp(address) | Endpoint::Tls(address, _), Some(source)) => {
                 address.is_ipv6() == source.is_ipv6()
@@ -83,7 +94,7 @@ impl DoctorArgs {
         let Some(endpoint) = endpoints.iter().find(is_reachable) else {
             let source = self.source.as_ref().map(Sources::to_string).unwrap_or_default();
             return Err(Failure::Usage(format!(
-                "--source '{source}' is of another family than {}: expected addresses of the same",
+                "--source '{source}' is of another family than {}: expected addresses of the same family",
                 self.url
             )));
         };
@@ -99,11 +110,11 @@ impl DoctorArgs {
     }
 }
 
-/// What was found.
+/// The limits of this machine for the planned connections.
 struct Finding {
     host: Host,
     demand: Demand,
-    /// The limiting factor first.
+    /// The limiting factor comes first.
     limits: Vec<Limit>,
 }
 
@@ -117,7 +128,7 @@ impl Finding {
         Ok(Self { host, demand, limits })
     }
 
-    /// How many connections can be held; `None` if no limit is known.
+    /// How many connections this machine can hold; `None` if no limit is known.
     fn connections(&self) -> Option<u64> {
         self.limits.first().map(|limit| limit.connections)
     }
@@ -130,7 +141,7 @@ impl Finding {
     fn sentence(&self) -> String {
         match self.limits.first() {
             Some(limit) => limit.to_string(),
-            None => "this system reports no limit of connections".into(),
+            None => "this system reports no limit on connections".into(),
         }
     }
 
@@ -149,7 +160,7 @@ impl Finding {
         text
     }
 
-    /// What the counts are about, and what bounds something else than how many are held.
+    /// What was counted, and limits on something other than the number of open connections.
     fn remarks(&self) -> Vec<String> {
         let (host, demand) = (&self.host, &self.demand);
         let here = if demand.ends() == 2 { "both ends are" } else { "one end is" };
@@ -160,22 +171,22 @@ impl Finding {
         if let Some(most) = host.backlog_max {
             let most = thousands(most);
             remarks.push(format!(
-                "Waiting: at most {most} connections for one listener here (net.core.somaxconn); \
-                 beyond, they are dropped and tried again after a second."
+                "Waiting: at most {most} connections in the accept queue of a listener \
+                 (net.core.somaxconn); more are dropped and retried after a second."
             ));
         }
         if let (Some(memory), true) = (host.tcp_memory, demand.unread_bytes == 0) {
             let bytes = |pages: u64| size(pages.saturating_mul(rustix::param::page_size() as u64));
             remarks.push(format!(
-                "Unread: TCP holds {} of {} (net.ipv4.tcp_mem); idle connections take none of it, \
-                 and --unread counts those that are not.",
+                "Unread: TCP holds {} of {} (net.ipv4.tcp_mem); idle connections need none of it, \
+                 and --unread counts those that do.",
                 bytes(memory.held),
                 bytes(memory.pressure)
             ));
         }
         if let (Some(processors), Some(congestion)) = (host.processors, &host.congestion_control) {
             remarks.push(format!(
-                "Beside: {processors} processors for this process; congestion control {congestion}."
+                "CPUs for this process: {processors}. Congestion control: {congestion}."
             ));
         }
         remarks
@@ -212,7 +223,7 @@ impl Finding {
     }
 }
 
-/// Lines of cells with two spaces between columns; the numbers of the third are flush right.
+/// The rows with two spaces between columns; the third column is right-aligned.
 fn table(rows: &[[String; 4]]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
     let [name_width, value_width, count_width] = [0, 1, 2].map(|column| width(column).unwrap_or(0));

@@ -1,4 +1,4 @@
-//! The sentence for a connection that ended and was needed: why, and what may help.
+//! The error for a connection that ended while it was needed: the cause, and a hint.
 
 use super::redact;
 use super::terminal::printable;
@@ -8,21 +8,22 @@ use crate::proto::response::Response;
 use crate::proto::{CloseCode, End, Error, Framing, TlsFailure};
 use std::time::Duration;
 
-/// The most characters of a server's text that are shown.
+/// How many characters of a text from the server are shown: 200.
 const SHOWN_CHARACTERS_MAX: usize = 200;
 
-/// What is known about an end.
+/// What is known about how a connection ended.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ended<'a> {
     pub(super) end: End,
-    /// It had got through its handshakes.
+    /// The opening handshake and authentication had succeeded.
     pub(super) was_open: bool,
-    /// A message had come.
+    /// A message had arrived.
     pub(super) has_response: bool,
-    /// The upgrade was asked for, and what came back.
+    /// The upgrade request had been sent.
     pub(super) was_requested: bool,
+    /// The response to the upgrade request, as far as it arrived.
     pub(super) response: &'a [u8],
-    /// The reason in the server's Close.
+    /// The reason in the server's Close frame.
     pub(super) reason: &'a str,
 }
 
@@ -40,7 +41,7 @@ impl Default for Ended<'_> {
 }
 
 impl Ended<'_> {
-    /// Why the connection to `url` has ended, and what may help.
+    /// The cause of the end of the connection to `address`, and a hint where there is one.
     pub(super) fn explain(&self, address: &Address, has_key: bool, timeout: Duration) -> String {
         let url = shown_url(address);
         if !self.was_open
@@ -68,7 +69,7 @@ impl Ended<'_> {
         }
     }
 
-    /// What the server said about its Close, as it follows the code.
+    /// The reason in the server's Close frame, in the form that follows its code.
     pub(super) fn reason(&self) -> String {
         match self.reason {
             "" => String::new(),
@@ -130,17 +131,17 @@ impl Ended<'_> {
                 )
             }
             End::Tls(TlsFailure::UnknownIssuer) => format!(
-                "{url}: {}: name its authority with --cacert, or believe it with --insecure",
+                "{url}: {}: trust its authority with --cacert, or accept it with --insecure",
                 self.end
             ),
             End::Tls(TlsFailure::WrongSignature) => {
-                format!("{url}: {}: a file of --cacert may be older than the certificate", self.end)
+                format!("{url}: {}: the --cacert file may be older than the certificate", self.end)
             }
             _ => return None,
         })
     }
 
-    /// What the response says beside its status, which stands in front of this.
+    /// What the response says after its status code.
     fn refusal(&self) -> String {
         let response = Response::read(self.response);
         let mut words = String::new();
@@ -157,27 +158,27 @@ impl Ended<'_> {
     }
 }
 
-/// Whether this is what a server of TLS says to a client that is not one: an alert, or a page that says so in
-/// plain words, as nginx and Go have it.
+/// Whether this is a TLS server's response to a client that does not speak TLS: an alert, or a page
+/// that says so in plain text, as those of nginx and Go do.
 pub(super) fn speaks_tls(response: &[u8]) -> bool {
-    // RFC 8446 §5.1: a record of type 21, with a version and the length of an alert, which is two bytes.
+    // RFC 8446 §5.1: a record of type 21 (alert), with a version and a length of two bytes.
     let is_alert = matches!(response, [21, 3, 0..=4, 0, 2, 1 | 2, _, ..]);
     let is_http_400 = Response::read(response).status == 400;
     is_alert || (is_http_400 && memchr::memmem::find(response, b"HTTPS ").is_some())
 }
 
-/// The same URL with TLS, or without it.
+/// The same URL with TLS if it has none, and without it otherwise.
 fn other_scheme(address: &Address) -> Option<String> {
     let is_tcp = matches!(address.location, Location::Tcp(..));
     is_tcp.then(|| shown_url(&Address { tls: !address.tls, ..address.clone() }))
 }
 
-/// The URL without its secrets.
+/// The URL with its secrets masked.
 fn shown_url(address: &Address) -> String {
     redact::url(&address.to_string())
 }
 
-/// A server's text, safe to print and not too long.
+/// A server's text, escaped for a terminal and truncated.
 fn shown(text: &[u8]) -> String {
     let line = printable::line(text);
     match line.char_indices().nth(SHOWN_CHARACTERS_MAX) {
@@ -195,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_says_all_that_the_response_says() {
+    fn a_refusal_shows_status_reason_location_and_first_line() {
         let response = b"HTTP/1.1 302 Found\r\nLocation: ws://b/\x1b[31m\r\n\r\nover there\r\nmore";
         let end = End::Failed(Error::UpgradeRefused(302));
         let sentence = explain("ws://a:1", &Ended { end, response, ..Ended::default() });
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn the_other_scheme_is_named() {
+    fn the_scheme_with_or_without_tls_is_suggested() {
         let nginx = b"HTTP/1.1 400 Bad Request\r\n\r\n<html>sent to HTTPS port</html>";
         for response in [&b"\x15\x03\x03\0\x02\x02\x32"[..], nginx] {
             let end = End::Failed(Error::ResponseMalformed);

@@ -1,4 +1,4 @@
-//! The command line: what a user types, and the only place that prints.
+//! The command line: parsing the arguments, running the commands, and everything that prints.
 
 mod args;
 mod connect;
@@ -16,6 +16,7 @@ mod serve;
 mod terminal;
 
 use crate::net::Address;
+use args::{heading, help};
 use clap::parser::ValueSource;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use process::signals;
@@ -23,9 +24,10 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use terminal::failure;
 
-/// An echo server that costs almost nothing to leave running, and the load tool that measures it, or any other
+/// A WebSocket, TCP and line echo server and a load generator, for testing clients, proxies and
+/// load balancers
 #[derive(Debug, Parser)]
-#[command(name = "halloo", version, after_help = "Without a command, `halloo` is `halloo serve`.")]
+#[command(name = "halloo", version, after_help = help::end(help::HALLOO))]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -33,51 +35,62 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Answer: echo, timestamp, discard, flood (the default command)
+    /// Serve an echo, timestamp, discard or flood service (the default command)
+    #[command(after_help = help::end(help::SERVE))]
     Serve(Box<serve::ServeArgs>),
-    /// Talk to a server: each line is a message, each reply a line
+    /// Send each line of stdin as a message, and print each message that arrives
+    #[command(after_help = help::end(help::CONNECT))]
     Connect(Box<connect::ConnectArgs>),
-    /// Measure how fast a server answers, and how much
+    /// Measure the latency and throughput of an echo server
+    #[command(after_help = help::end(help::BENCH))]
     Bench(Box<measure::BenchArgs>),
-    /// Hold many connections, and account for each that is lost
+    /// Hold many connections open, and account for each one lost
+    #[command(after_help = help::end(help::HOLD))]
     Hold(Box<measure::HoldArgs>),
-    /// Say how many connections this machine can hold, and which limit stands in the way first
+    /// Show how many connections this machine can hold, and which limit comes first
+    #[command(after_help = help::end(help::DOCTOR))]
     Doctor(Box<doctor::DoctorArgs>),
-    /// Show saved results again, or make one of several
+    /// Show, merge or compare saved results
+    #[command(after_help = help::end(help::REPORT))]
     Report(Box<report::ReportArgs>),
 }
 
-/// What every command takes.
+/// The flags that every command has.
 #[derive(Debug, Args)]
 struct CommonArgs {
-    /// Take the values of flags that are not given from this TOML file
-    #[arg(long, value_name = "FILE")]
+    /// Read defaults from this TOML file, whose keys are the long flag names
+    #[arg(long, value_name = "FILE", help_heading = None::<&str>)]
     config: Option<std::path::PathBuf>,
-    /// How log lines on stderr are written
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    /// Write log lines to stderr in this format
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        help_heading = heading::OUTPUT
+    )]
     log_format: terminal::logger::LogFormat,
-    /// Log more; twice for everything
-    #[arg(short, long, action = ArgAction::Count)]
+    /// Log more (-vv: everything)
+    #[arg(short, long, action = ArgAction::Count, help_heading = heading::OUTPUT)]
     verbose: u8,
-    /// Log only what is wrong
-    #[arg(short, long)]
+    /// Log only errors
+    #[arg(short, long, help_heading = heading::OUTPUT)]
     quiet: bool,
 }
 
-/// Why a command ended badly, and the exit code that says so.
+/// Why a command failed, which decides the exit code.
 #[derive(Debug)]
 enum Failure {
-    /// Exit code 2: what was asked for makes no sense.
+    /// Exit code 2: a usage error.
     Usage(String),
-    /// Exit code 1: it did not work.
+    /// Exit code 1: a runtime error.
     Runtime(String),
-    /// Exit code 3: it worked, and what was found is not what was asked for.
+    /// Exit code 3: a check or a threshold failed.
     Check(String),
-    /// Exit code 4: it worked, but the figures may not be believed.
+    /// Exit code 4: the measurement is not valid.
     Invalid(String),
-    /// Exit code 128 and the signal's number.
+    /// Exit code 128 plus the signal's number: interrupted.
     Signal(i32),
-    /// This exit code: what is to be said was said.
+    /// This exit code, with everything printed already.
     Printed(u8),
 }
 
@@ -100,10 +113,10 @@ impl std::fmt::Display for Failure {
     }
 }
 
-/// Runs the program with these arguments, the program's name first.
+/// Runs the program with these arguments, of which the first is the program's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     signals::hold();
-    let mut arguments = process::arguments::with_conducted(arguments.into_iter().collect());
+    let mut arguments = process::arguments::received(arguments.into_iter().collect());
     let named = name_command(&mut arguments);
     let result = named.and_then(|()| parse(&arguments)).and_then(|cli| match cli.command {
         Command::Serve(arguments) => serve::run(&arguments),
@@ -126,7 +139,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// `halloo`, `halloo URL` and `halloo --flag` are `halloo serve …`.
+/// Inserts the default command: `halloo`, `halloo URL` and `halloo --flag` mean `halloo serve …`.
 fn name_command(arguments: &mut Vec<OsString>) -> Result<(), Failure> {
     let commands = Cli::command();
     let first = arguments.get(1).and_then(|first| first.to_str()).unwrap_or_default();
@@ -142,7 +155,8 @@ fn name_command(arguments: &mut Vec<OsString>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Flag over environment over file over default. Signals wait on for a server only.
+/// Parses the arguments. A flag overrides the environment, which overrides the file, which
+/// overrides the default. Signals stay blocked for a server only, until it can handle them.
 fn parse(arguments: &[OsString]) -> Result<Cli, Failure> {
     let command = Cli::command().mut_subcommands(|it| it.mut_args(args::environment::bind));
     let (command, file) = args::config_file::apply(command, arguments)?;
@@ -160,7 +174,7 @@ fn parse(arguments: &[OsString]) -> Result<Cli, Failure> {
     Ok(cli)
 }
 
-/// Sentences about variables that look like flags and are none.
+/// Warnings about variables that look like flags and are not.
 fn environment_warnings() -> Vec<String> {
     args::environment::warnings(&Cli::command())
 }

@@ -1,30 +1,32 @@
-//! Where the result of a measurement goes: the table on stdout, files, and what it means for the exit code.
+//! The result of a measurement: its flags, the table on stdout, the files, and the exit code.
 
 use super::Failure;
-use super::output_file::{self, unfinished};
+use super::args::heading;
+use super::output_file::{self, save};
 use super::terminal::printable;
 use crate::load::Outcome;
 use crate::load::render::{comparison, hlog, html, text};
 use crate::load::result::compare::{Comparison, Refusal};
 use crate::load::result::threshold::Threshold;
 use clap::Args;
-use std::fs;
+use rustix::fs::OFlags;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-/// In place of a file: stdout.
+/// The file name that stands for stdout.
 const STDOUT: &str = "-";
 
 /// See the [module documentation](self).
 #[derive(Debug, Args)]
+#[command(next_help_heading = heading::OUTPUT)]
 pub(super) struct OutputArgs {
-    /// Save the result as JSON (docs/bench.schema.json); - is stdout, in place of the table
+    /// Save the result as JSON; - prints it instead of the table
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Save a page for a browser that needs no other file
+    /// Save the result as a self-contained HTML page
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Save the latencies of each interval as an HdrHistogram log
+    /// Save the latencies of each interval as an HdrHistogram log (ns)
     #[arg(long, value_name = "FILE")]
     hdr: Option<PathBuf>,
     #[command(flatten)]
@@ -33,10 +35,11 @@ pub(super) struct OutputArgs {
 
 /// When a result counts as failed.
 #[derive(Debug, Args)]
+#[command(next_help_heading = heading::OUTPUT)]
 struct GateArgs {
     #[arg(long, value_name = "EXPR", help = fail_if_help())]
     fail_if: Vec<Threshold>,
-    /// Exit with 0 even if the figures may not be believed
+    /// Exit with 0 instead of 4 if the figures cannot be trusted
     #[arg(long)]
     accept_invalid: bool,
 }
@@ -44,23 +47,24 @@ struct GateArgs {
 fn fail_if_help() -> String {
     let names = crate::load::result::threshold::names();
     format!(
-        "Exit with 3 if this is so, as in 'p99>5ms', 'errors>0', 'rate<100k/s' (repeatable); {names}"
+        "Exit with 3 if this holds, as in 'p99>5ms', 'errors>0' or 'rate<100k/s' (repeatable); {names}"
     )
 }
 
 impl OutputArgs {
-    /// The metrics that thresholds name.
+    /// The metrics that the thresholds name.
     pub(super) fn needed(&self) -> Vec<String> {
         self.gate.fail_if.iter().map(|threshold| threshold.metric_name().to_owned()).collect()
     }
 
-    /// Finds out before anything is measured what would be in the way of [`deliver`](Self::deliver).
+    /// Checks before a measurement that [`deliver`](Self::deliver) can write its files.
     pub(super) fn check(&self) -> Result<(), Failure> {
         self.check_files()?;
         match self.gate.fail_if.iter().find(|threshold| threshold.is_relative()) {
             None => Ok(()),
             Some(threshold) => Err(Failure::Usage(format!(
-                "--fail-if {threshold}: a change needs two sides: halloo report --compare A... --against B..."
+                "--fail-if {threshold}: a change needs two sides: \
+                 halloo report --compare A... --against B..."
             ))),
         }
     }
@@ -77,22 +81,26 @@ impl OutputArgs {
             output_file::check(flag, file)?;
         }
         let files = self.files().into_iter().filter_map(|(flag, file)| Some((flag, file?)));
-        // What is no plain file, such as /dev/null, takes more than one.
+        // A device such as /dev/null may be named more than once.
         let files = files.filter(|(_, file)| !file.exists() || file.is_file());
         let files: Vec<(&str, &Path)> = files.collect();
         for (index, (flag, file)) in files.iter().enumerate() {
             if let Some((other, _)) = files[..index].iter().find(|(_, other)| other == file) {
                 let file = file.display();
                 return Err(Failure::Usage(format!(
-                    "{flag} {file}: it is the file of {other}, too"
+                    "{flag} {file}: this is already the file of {other}"
                 )));
             }
         }
         Ok(())
     }
 
-    /// Prints and saves a result. Fails with what could not be written, then with what the thresholds say, then
-    /// with the verdict. Everything is tried before: what was measured is not lost because a disk is full.
+    /// Prints and saves a result. All outputs are tried before an error is returned, so that a full
+    /// disk does not lose the measurement.
+    ///
+    /// # Errors
+    ///
+    /// In this order: what could not be written, what the thresholds say, and the verdict.
     pub(super) fn deliver(&self, outcome: &Outcome) -> Result<(), Failure> {
         let shown = match self.json.as_deref() {
             Some(file) if file == Path::new(STDOUT) => json(outcome).and_then(|json| print(&json)),
@@ -104,7 +112,7 @@ impl OutputArgs {
         };
         let is_elsewhere =
             self.files().iter().any(|(_, file)| file.is_some_and(|file| file != Path::new(STDOUT)));
-        if !is_elsewhere && self.gate.fail_if.is_empty() && output_file::is_stdout_closed() {
+        if !is_elsewhere && self.gate.fail_if.is_empty() && is_stdout_closed() {
             return Err(Failure::Runtime("cannot write to stdout: it is closed".into()));
         }
         let html = self.html.as_deref().map(|file| save(file, &html::render(outcome)));
@@ -115,8 +123,8 @@ impl OutputArgs {
         self.gate.judge(outcome)
     }
 
-    /// Finds out before anything is read what would be in the way of
-    /// [`deliver_comparison`](Self::deliver_comparison).
+    /// Checks before any result is read that
+    /// [`deliver_comparison`](Self::deliver_comparison) can write its files.
     pub(super) fn check_comparison(&self) -> Result<(), Failure> {
         for (flag, file) in [("--json", &self.json), ("--hdr", &self.hdr)] {
             if file.is_some() {
@@ -128,7 +136,7 @@ impl OutputArgs {
         self.check_files()
     }
 
-    /// Prints and saves how the runs of `b` differ from those of `a`, and judges them by it.
+    /// Prints and saves how the runs of `b` differ from those of `a`, and applies the thresholds.
     pub(super) fn deliver_comparison(&self, a: &[Outcome], b: &[Outcome]) -> Result<(), Failure> {
         let accept_invalid = self.gate.accept_invalid;
         let comparison =
@@ -153,7 +161,7 @@ impl OutputArgs {
 }
 
 impl GateArgs {
-    /// What the thresholds say, then the verdict.
+    /// Applies the thresholds, then the verdict.
     fn judge(&self, outcome: &Outcome) -> Result<(), Failure> {
         if !self.accept_invalid {
             self.judge_by(Failure::Invalid, |threshold| threshold.doubt(outcome))?;
@@ -162,7 +170,7 @@ impl GateArgs {
         self.judge_verdict(outcome)
     }
 
-    /// What the thresholds say of a change. That the runs are valid, or accepted, is known.
+    /// Applies the thresholds to a comparison. Its runs are known to be valid, or were accepted.
     fn judge_change(&self, comparison: &Comparison<'_>) -> Result<(), Failure> {
         let is_decided = |threshold: &Threshold| threshold.is_relative() || !self.accept_invalid;
         self.judge_by(Failure::Invalid, |threshold| {
@@ -188,23 +196,25 @@ impl GateArgs {
     }
 }
 
-/// What cannot be believed, with what accepts it nevertheless.
+/// The error for figures that cannot be trusted, with the flag that accepts them nevertheless.
 fn invalid(verdict: &str) -> Failure {
     Failure::Invalid(format!(
-        "{} (--accept-invalid takes the figures as they are)",
+        "{} (to accept the figures as they are: --accept-invalid)",
         printable::line(verdict.as_bytes())
     ))
 }
 
-/// A result as it is saved.
+/// The result in the format in which it is saved.
 fn json(outcome: &Outcome) -> Result<String, Failure> {
     match serde_json::to_string_pretty(outcome) {
         Ok(json) => Ok(json + "\n"),
-        Err(error) => Err(Failure::Runtime(format!("the result has no JSON: {error}"))),
+        Err(error) => {
+            Err(Failure::Runtime(format!("the result cannot be encoded as JSON: {error}")))
+        }
     }
 }
 
-/// Prints lines of which some may have come from a stranger's file.
+/// Prints a table, escaped for a terminal: parts of it may come from a stranger's file.
 fn print_table(table: &str) -> Result<(), Failure> {
     let lines: Vec<String> = table.lines().map(|line| printable::line(line.as_bytes())).collect();
     print(&format!("{}\n", lines.join("\n")))
@@ -213,7 +223,7 @@ fn print_table(table: &str) -> Result<(), Failure> {
 fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        // Whoever read our output has enough of it.
+        // The reader of the output has closed it: it has read enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         result => {
             result.map_err(|error| Failure::Runtime(format!("cannot write to stdout: {error}")))
@@ -221,47 +231,14 @@ fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Writes a file so that it is there whole or not at all. What is no plain file, such as a pipe, is written to.
-fn save(file: &Path, text: &str) -> Result<(), Failure> {
-    write_whole(file, text)
-        .map_err(|error| Failure::Runtime(format!("cannot write '{}': {error}", file.display())))
-}
-
-fn write_whole(file: &Path, text: &str) -> io::Result<()> {
-    match fs::metadata(file) {
-        Ok(there) if !there.is_file() => return fs::write(file, text),
-        // A link stays one: what it points to is replaced, or made.
-        Ok(_) if file.is_symlink() => return write_whole(&fs::canonicalize(file)?, text),
-        Err(_) if file.is_symlink() => return fs::write(file, text),
-        _ => {}
-    }
-    let unfinished = unfinished(file)?;
-    let written = fs::write(&unfinished, text).and_then(|()| fs::rename(&unfinished, file));
-    if written.is_err() {
-        // It may not even have been made.
-        let _ = fs::remove_file(&unfinished);
-    }
-    written
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn files_are_replaced_whole_and_links_stay() {
-        let directory = std::env::temp_dir().join(format!("halloo-output-{}", std::process::id()));
-        fs::create_dir_all(&directory).unwrap();
-        let (file, link) = (directory.join("a.json"), directory.join("link"));
-        std::os::unix::fs::symlink(&file, &link).unwrap();
-        for text in ["one", "another"] {
-            write_whole(&link, text).unwrap();
-            assert_eq!(fs::read_to_string(&file).unwrap(), text);
-        }
-        assert!(link.is_symlink());
-        assert_eq!(fs::read_dir(&directory).unwrap().count(), 2, "nothing unfinished is left");
-        assert!(write_whole(&directory.join("none/a"), "").is_err());
-        write_whole(Path::new("/dev/null"), "gone").unwrap();
-        fs::remove_dir_all(&directory).unwrap();
-    }
+/// Whether stdout was closed when the program started. Rust's runtime then opens /dev/null in its
+/// place for reading and writing, which no shell redirection does. Some programs start others with
+/// such a stdout on purpose, so this is an error only if the result goes nowhere else.
+fn is_stdout_closed() -> bool {
+    let stdout = rustix::stdio::stdout();
+    let flags = rustix::fs::fcntl_getfl(stdout);
+    let is_for_both = flags.is_ok_and(|flags| flags & OFlags::RWMODE == OFlags::RDWR);
+    let device = rustix::fs::fstat(stdout).map(|stat| stat.st_rdev);
+    let null = rustix::fs::stat("/dev/null").map(|stat| stat.st_rdev);
+    is_for_both && device.is_ok_and(|device| null == Ok(device))
 }

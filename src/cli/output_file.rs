@@ -1,12 +1,16 @@
-//! Whether a file can be written, found out before there is anything to write.
+//! Writing a result to a file: a check before the measurement, and an atomic replacement after it.
 
 use super::Failure;
-use rustix::fs::{Access, OFlags, access};
+use rustix::fs::{Access, access};
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Finds out what would be in the way of writing this file, which a flag names.
+/// Checks that a file named by a flag can be written, and leaves it as it is.
+///
+/// # Errors
+///
+/// [`Failure::Usage`] with the reason why it cannot be written.
 pub(super) fn check(flag: &str, file: &Path) -> Result<(), Failure> {
     let refused = |why: &str| Err(Failure::Usage(format!("{flag} {}: {why}", file.display())));
     let directory = fs::metadata(directory_of(file));
@@ -14,7 +18,7 @@ pub(super) fn check(flag: &str, file: &Path) -> Result<(), Failure> {
         return refused("it is a directory, expected a file");
     }
     if !directory.is_ok_and(|directory| directory.is_dir()) {
-        return refused("no such directory, expected a file in one that there is");
+        return refused("no such directory, expected a file in an existing one");
     }
     match try_write(file) {
         Ok(()) => Ok(()),
@@ -22,25 +26,41 @@ pub(super) fn check(flag: &str, file: &Path) -> Result<(), Failure> {
     }
 }
 
-/// Whether stdout was closed when the program began. Its runtime then puts /dev/null there, open for reading and
-/// writing, which no shell's redirection does. Some programs that start others do that as well, so it only counts
-/// where nothing else is left of a result.
-pub(super) fn is_stdout_closed() -> bool {
-    let stdout = rustix::stdio::stdout();
-    let flags = rustix::fs::fcntl_getfl(stdout);
-    let is_for_both = flags.is_ok_and(|flags| flags & OFlags::RWMODE == OFlags::RDWR);
-    let device = rustix::fs::fstat(stdout).map(|stat| stat.st_rdev);
-    let null = rustix::fs::stat("/dev/null").map(|stat| stat.st_rdev);
-    is_for_both && device.is_ok_and(|device| null == Ok(device))
+/// Writes a file atomically: it is replaced as a whole or not at all. A pipe or a device is written
+/// to in place.
+///
+/// # Errors
+///
+/// [`Failure::Runtime`] if it cannot be written.
+pub(super) fn save(file: &Path, text: &str) -> Result<(), Failure> {
+    write_whole(file, text)
+        .map_err(|error| Failure::Runtime(format!("cannot write '{}': {error}", file.display())))
 }
 
-/// The directory of a file.
-pub(super) fn directory_of(file: &Path) -> &Path {
+fn write_whole(file: &Path, text: &str) -> io::Result<()> {
+    match fs::metadata(file) {
+        Ok(found) if !found.is_file() => return fs::write(file, text),
+        // A link stays a link: its target is replaced, or created.
+        Ok(_) if file.is_symlink() => return write_whole(&fs::canonicalize(file)?, text),
+        Err(_) if file.is_symlink() => return fs::write(file, text),
+        _ => {}
+    }
+    let unfinished = unfinished(file)?;
+    let written = fs::write(&unfinished, text).and_then(|()| fs::rename(&unfinished, file));
+    if written.is_err() {
+        // It may not have been created at all.
+        let _ = fs::remove_file(&unfinished);
+    }
+    written
+}
+
+/// The directory that contains a file.
+fn directory_of(file: &Path) -> &Path {
     file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// The name, beside a file, of the one that is to replace it.
-pub(super) fn unfinished(file: &Path) -> io::Result<PathBuf> {
+/// The temporary name, in the same directory, of the file that replaces this one.
+fn unfinished(file: &Path) -> io::Result<PathBuf> {
     let name = file.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let mut unfinished = std::ffi::OsString::from(".");
     unfinished.push(name);
@@ -48,27 +68,27 @@ pub(super) fn unfinished(file: &Path) -> io::Result<PathBuf> {
     Ok(directory_of(file).join(unfinished))
 }
 
-/// Opens what would be written, and leaves it as it is.
+/// Opens the files that a write would open, without changing them.
 fn try_write(file: &Path) -> io::Result<()> {
     match fs::metadata(file) {
-        Ok(there) if there.is_file() => {
+        Ok(found) if found.is_file() => {
             OpenOptions::new().write(true).open(file)?;
-            // It is replaced by one beside it, and of a link, beside what it points to.
+            // The temporary file is created next to it, or next to the target of a link.
             try_create(&unfinished(&fs::canonicalize(file)?)?)
         }
-        // To open a pipe would wait for its reader.
+        // Opening a pipe would block until it has a reader.
         Ok(_) => Ok(access(file, Access::WRITE_OK)?),
-        // A link to nothing: what it points to is made.
+        // A dangling link: a write creates its target.
         Err(_) if file.is_symlink() => try_create(file),
         Err(_) => try_create(&unfinished(file)?),
     }
 }
 
-/// Creates a file, and removes it again.
+/// Creates a file and removes it again.
 fn try_create(file: &Path) -> io::Result<()> {
     File::create(file)?;
-    let made = if file.is_symlink() { fs::canonicalize(file)? } else { file.to_owned() };
-    fs::remove_file(made)
+    let created = if file.is_symlink() { fs::canonicalize(file)? } else { file.to_owned() };
+    fs::remove_file(created)
 }
 
 #[cfg(test)]
@@ -76,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_can_be_written_is_left_as_it_was() {
+    fn a_check_leaves_files_as_they_were() {
         let directory =
             std::env::temp_dir().join(format!("halloo-writable-{}", std::process::id()));
         fs::create_dir_all(&directory).unwrap();
@@ -88,15 +108,32 @@ mod tests {
         }
         check("--json", Path::new("/dev/null")).unwrap();
         assert_eq!(fs::read_to_string(at("old")).unwrap(), "old");
-        assert_eq!(fs::read_dir(&directory).unwrap().count(), 2, "nothing was left");
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 2, "no temporary file remains");
         for (name, words) in [("", "it is a directory"), ("none/new", "no such directory")] {
             let Err(Failure::Usage(message)) = check("--html", &at(name)) else {
-                panic!("{name} was taken")
+                panic!("{name} was accepted")
             };
             assert!(message.starts_with("--html /") && message.contains(words), "{message}");
         }
         let too_long = at(&"n".repeat(300));
         assert!(check("--hdr", &too_long).is_err());
+        fs::remove_dir_all(&directory).unwrap();
+    }
+
+    #[test]
+    fn files_are_replaced_whole_and_links_stay() {
+        let directory = std::env::temp_dir().join(format!("halloo-output-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let (file, link) = (directory.join("a.json"), directory.join("link"));
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        for text in ["one", "another"] {
+            write_whole(&link, text).unwrap();
+            assert_eq!(fs::read_to_string(&file).unwrap(), text);
+        }
+        assert!(link.is_symlink());
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 2, "no temporary file remains");
+        assert!(write_whole(&directory.join("none/a"), "").is_err());
+        write_whole(Path::new("/dev/null"), "gone").unwrap();
         fs::remove_dir_all(&directory).unwrap();
     }
 }

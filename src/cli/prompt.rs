@@ -1,86 +1,86 @@
-//! What a person types, or a pipe brings: lines of stdin, and on a terminal the prompt that asks for them.
+//! The input of the interactive client: lines of stdin, and on a terminal the prompt.
 
 use super::terminal::editor::{Editor, Entered};
 use super::terminal::mode::{RawMode, can_edit, columns};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{self, IsTerminal, Write};
 
-/// Bytes read from stdin at once: 64 KiB, what a pipe holds.
+/// Bytes read from stdin at once: 64 KiB, the capacity of a pipe.
 const READ_BYTES: usize = 64 * 1024;
 
-/// What stdin has.
+/// What stdin has to offer.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Input {
     /// A line without its terminator.
     Line(Vec<u8>),
     /// Nothing yet.
     Pending,
-    /// The end.
+    /// The end of the input.
     End,
-    /// Ctrl-C on a terminal where the system does not make a signal of it.
+    /// Ctrl-C, in raw mode, where it does not raise a signal.
     Interrupt,
-    /// A line that is longer than it may be.
+    /// A line that is too long.
     TooLong,
 }
 
-/// Stdin, line by line, read only when it has something: it is never made non-blocking, because it may be
-/// shared with the shell.
+/// Stdin, line by line. It is read only when it is readable, and never made non-blocking, because
+/// it may be shared with the shell.
 pub(super) struct Prompt {
     lines: Lines,
     is_ended: bool,
-    /// The most bytes of a line.
+    /// The largest number of bytes in a line.
     line_bytes_max: u64,
-    /// A person is there to be asked.
+    /// Stdin and stdout are a terminal.
     is_terminal: bool,
-    /// The prompt of a terminal without a cursor that can be moved was written.
-    is_asked: bool,
+    /// The prompt was written, on a terminal without line editing.
+    is_shown: bool,
     terminal: Option<(RawMode, Editor)>,
 }
 
 impl Prompt {
     pub(super) fn new(line_bytes_max: u64) -> Self {
         let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
-        // A terminal that cannot be asked for bytes is asked for lines.
+        // A terminal that cannot switch to raw mode is read line by line.
         let mode = (is_terminal && can_edit()).then(RawMode::enter).and_then(Result::ok);
         Self {
             lines: Lines::default(),
             is_ended: false,
             line_bytes_max,
             is_terminal,
-            is_asked: false,
+            is_shown: false,
             terminal: mode.map(|mode| (mode, Editor::new())),
         }
     }
 
-    /// Whether a person is there to be asked.
+    /// Whether stdin and stdout are a terminal.
     pub(super) fn is_terminal(&self) -> bool {
         self.is_terminal
     }
 
-    /// Asks for a line, if a person is there to be asked and was not yet.
+    /// Shows the prompt on a terminal, unless it is shown already.
     pub(super) fn show(&mut self) -> io::Result<()> {
         if let Some((_, editor)) = &mut self.terminal {
             let mut screen = String::new();
             editor.show(columns(), &mut screen);
             return write(&screen);
         }
-        if !self.is_terminal || std::mem::replace(&mut self.is_asked, true) {
+        if !self.is_terminal || std::mem::replace(&mut self.is_shown, true) {
             return Ok(());
         }
         write(">>> ")
     }
 
-    /// Makes room where the prompt stands for something else to be printed.
+    /// Removes the prompt, so that something else can be printed in its place.
     pub(super) fn hide(&mut self) -> io::Result<()> {
         if let Some((_, editor)) = &mut self.terminal {
             let mut screen = String::new();
             editor.hide(&mut screen);
             return write(&screen);
         }
-        if std::mem::take(&mut self.is_asked) { write("\n") } else { Ok(()) }
+        if std::mem::take(&mut self.is_shown) { write("\n") } else { Ok(()) }
     }
 
-    /// Takes the next line, if there is one.
+    /// The next line, if there is one.
     pub(super) fn next(&mut self) -> io::Result<Input> {
         loop {
             if let Some(input) = self.take()? {
@@ -96,7 +96,7 @@ impl Prompt {
         }
     }
 
-    /// What has been read already.
+    /// The next line of the input that was read already.
     fn take(&mut self) -> io::Result<Option<Input>> {
         let Some((mode, editor)) = &mut self.terminal else {
             let line = self.lines.next(self.is_ended);
@@ -105,8 +105,8 @@ impl Prompt {
                 Some(line) if is_too_long(line.len()) => Some(Input::TooLong),
                 None if is_too_long(self.lines.rest_bytes()) => Some(Input::TooLong),
                 Some(line) => {
-                    // The person's own Return has moved to the next line.
-                    self.is_asked = false;
+                    // The user's Return has moved the cursor to the next line.
+                    self.is_shown = false;
                     Some(Input::Line(line))
                 }
                 None => None,
@@ -134,7 +134,7 @@ impl Prompt {
     fn read(&mut self) -> io::Result<()> {
         let mut buffer = [0; READ_BYTES];
         match rustix::io::read(rustix::stdio::stdin(), &mut buffer) {
-            // A terminal that has hung up fails to be read.
+            // Reading a terminal that has hung up fails with EIO.
             Ok(0) | Err(rustix::io::Errno::IO) => self.is_ended = true,
             Ok(count) => match &mut self.terminal {
                 Some((_, editor)) => editor.type_bytes(&buffer[..count]),
@@ -147,14 +147,14 @@ impl Prompt {
     }
 }
 
-/// Bytes that become lines. Each byte is looked at once and moved once, however many lines there are and however
-/// long they are.
+/// A buffer of input that is split into lines. Each byte is searched once and moved once, whatever
+/// the number and length of the lines.
 #[derive(Default)]
 struct Lines {
     bytes: Vec<u8>,
-    /// The first `taken` bytes have been given out.
+    /// The first `taken` bytes have been returned.
     taken: usize,
-    /// No newline is in front of this one.
+    /// There is no newline between `taken` and this index.
     searched: usize,
 }
 
@@ -166,12 +166,12 @@ impl Lines {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Bytes of the line that is not whole yet.
+    /// Bytes of the incomplete line.
     fn rest_bytes(&self) -> usize {
         self.bytes.len() - self.taken
     }
 
-    /// The next line without its terminator; at the end of the input one without a terminator is one, too.
+    /// The next line without its terminator. At the end of the input the last line may lack one.
     fn next(&mut self, is_ended: bool) -> Option<Vec<u8>> {
         let start = self.taken;
         let end = match memchr::memchr(b'\n', &self.bytes[self.searched..]) {

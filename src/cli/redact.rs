@@ -1,12 +1,14 @@
-//! Keeps secrets out of what is shown and saved: the command line of a result, its URL, and sentences with that URL.
+//! Masking secrets in text that is shown or saved: the command line of a result, its URL, and
+//! messages that contain the URL.
 //!
-//! The value of every header that is not known to be harmless is a secret, as is what stands before `@` in a URL (all
-//! of it, or behind its colon), and the value of each part of a query whose name says so.
+//! These are secrets: the value of every header field that is not known to be harmless, the user
+//! information of a URL (of `user:password` only the password), and the value of each query
+//! parameter whose name suggests a secret.
 
-/// What stands in place of a secret.
+/// What is shown in place of a secret.
 const MASK: &str = "***";
 
-/// Header fields whose values anybody may see. A field that is not in the list may be a key under any name.
+/// Header fields whose values are not secret. Any field that is not in this list may carry a key.
 const HARMLESS_FIELDS: [&str; 11] = [
     "accept",
     "accept-charset",
@@ -21,17 +23,19 @@ const HARMLESS_FIELDS: [&str; 11] = [
     "user-agent",
 ];
 
-/// A query parameter holds a secret if its name has one of these in it,
+/// A query parameter is a secret if its name contains one of these,
 const SECRET_NAMES: [&str; 11] =
     ["auth", "cred", "jwt", "key", "pass", "pwd", "secret", "session", "sig", "ticket", "token"];
 
 /// or is one of these.
 const SECRET_NAMES_WHOLE: [&str; 4] = ["code", "otp", "pin", "sid"];
 
-/// Subprotocols longer than this carry something: 32 characters. Kubernetes and others send tokens there.
+/// The longest subprotocol that is shown: 32 characters. Longer ones are tokens, as Kubernetes and
+/// others send them.
 const SUBPROTOCOL_SHOWN_MAX: usize = 32;
 
-/// An argument of a command line, in which `headers` (names and values) and `subprotocols` were given.
+/// Masks an argument of a command line that contains these `headers` (names and values) and
+/// `subprotocols`.
 pub(super) fn argument(
     argument: &str,
     headers: &[(String, String)],
@@ -51,7 +55,7 @@ pub(super) fn argument(
     }
 }
 
-/// Text with at most one URL in it, at its end if it has a query.
+/// Masks the URL in a text. There may be one URL; with a query it must end the text.
 pub(super) fn url(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
@@ -81,7 +85,7 @@ fn parameter(part: &str) -> String {
 
 fn is_secret_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    // A name that is written so that it cannot be read may be any.
+    // A percent-encoded name may be any name.
     name.contains('%')
         || SECRET_NAMES.iter().any(|secret| name.contains(secret))
         || SECRET_NAMES_WHOLE.contains(&name.as_str())
@@ -91,7 +95,8 @@ fn is_secret_subprotocol(subprotocol: &str) -> bool {
     subprotocol.len() > SUBPROTOCOL_SHOWN_MAX || is_secret_name(subprotocol)
 }
 
-/// The argument that has this field at its end, as in `-HName: value` and `--header=Name: value`, masked.
+/// Masks the value of this field where the argument ends with it, as in `-HName: value` and
+/// `--header=Name: value`.
 fn header_in(argument: &str, (name, value): &(String, String)) -> Option<String> {
     let is_harmless = HARMLESS_FIELDS.iter().any(|harmless| name.eq_ignore_ascii_case(harmless));
     if is_harmless {

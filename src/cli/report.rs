@@ -1,4 +1,4 @@
-//! `halloo report`: saved results, shown again, made one, or compared.
+//! `halloo report`: shows, merges or compares saved results.
 
 use super::output::OutputArgs;
 use super::terminal::{logger, printable};
@@ -15,16 +15,16 @@ use std::path::{Path, PathBuf};
 /// See the [module documentation](self).
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
-    /// Results that bench or hold saved with --json; - is stdin
+    /// Read these results, saved by bench or hold with --json; - is stdin
     #[arg(value_name = "FILE", required_unless_present = "compare")]
     files: Vec<PathBuf>,
-    /// Add the results up: histograms are added, and runs at the same time are one load from several sides
+    /// Merge the results into one; overlapping runs count as one load
     #[arg(long)]
     merge: bool,
-    /// Merge results that are not runs of one experiment; the result records that
+    /// Merge results of different experiments too; the merged result says so
     #[arg(long, requires = "merge")]
     force: bool,
-    /// Compare two sides of one or more runs each: these are A
+    /// Compare the runs in these files (A) with those of --against (B)
     #[arg(
         long,
         value_name = "FILE",
@@ -33,8 +33,7 @@ pub(super) struct ReportArgs {
         conflicts_with_all = ["merge", "files"]
     )]
     compare: Vec<PathBuf>,
-    /// The runs that are compared with those of --compare: B. From 5 runs a side on the comparison tells more
-    /// than chance; let the sides take turns (A B B A ...)
+    /// Compare these runs (B) with those of --compare; it takes 5 a side, in turns (A B B A ...)
     #[arg(long, value_name = "FILE", num_args = 1.., requires = "compare")]
     against: Vec<PathBuf>,
     #[command(flatten)]
@@ -43,7 +42,7 @@ pub(super) struct ReportArgs {
     common: CommonArgs,
 }
 
-/// Reads, and shows.
+/// Reads the results and shows, merges or compares them.
 pub(super) fn run(arguments: &ReportArgs) -> Result<(), Failure> {
     let common = &arguments.common;
     logger::init(common.log_format, LevelFilter::Warn, common.verbose, common.quiet, None);
@@ -53,8 +52,8 @@ pub(super) fn run(arguments: &ReportArgs) -> Result<(), Failure> {
     arguments.output.check()?;
     if arguments.files.len() > 1 && !arguments.merge {
         return Err(Failure::Usage(format!(
-            "{} files: expected --merge, which makes one result of them, or --compare A... --against B..., \
-             which says how the runs of B differ from those of A",
+            "{} files: expected --merge, which makes them one result, or \
+             --compare A... --against B..., which reports how the runs of B differ from those of A",
             arguments.files.len()
         )));
     }
@@ -80,9 +79,9 @@ fn read_all(files: &[PathBuf]) -> Result<Vec<Outcome>, Failure> {
     files.iter().map(|file| read(file)).collect()
 }
 
-/// One saved result.
+/// Reads one saved result.
 fn read(file: &Path) -> Result<Outcome, Failure> {
-    // What is wrong with a stranger's file may quote it.
+    // The error may quote a stranger's file.
     let failure = |message: String| {
         let message = printable::line(message.as_bytes());
         Failure::Runtime(format!("'{}' {message}", file.display()))
@@ -96,7 +95,7 @@ fn read(file: &Path) -> Result<Outcome, Failure> {
     parse(&bytes).map_err(failure)
 }
 
-/// All of it, or one byte more than a result can have.
+/// Reads all of it, or one byte more than a result may have.
 fn read_limited(source: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     source.take(RESULT_BYTES_MAX + 1).read_to_end(&mut bytes)?;

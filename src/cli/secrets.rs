@@ -1,4 +1,5 @@
-//! Reading files that flags name, and keeping secrets.
+//! Reading files that flags name: with an access check where they hold secrets, which are then kept
+//! out of core dumps and from other processes.
 
 use super::Failure;
 use rustix::fs::{Mode, OFlags, open};
@@ -10,7 +11,11 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 /// Reads a secret of at most `bytes_max` bytes from a file that a flag names, if nobody else can
-/// read it. From then on this process keeps its memory to itself.
+/// read it. From then on the memory of this process is protected (see [`keep_secrets`]).
+///
+/// # Errors
+///
+/// [`Failure::Usage`] if the file cannot be read, is too large, or is accessible to others.
 pub(super) fn read_secret(
     flag: &str,
     path: &Path,
@@ -21,7 +26,11 @@ pub(super) fn read_secret(
         .map_err(|what| Failure::Usage(format!("{flag} '{}' {what}", path.display())))
 }
 
-/// Reads something that is no secret, such as a certificate, from a file that a flag names.
+/// Reads a public file that a flag names, such as a certificate.
+///
+/// # Errors
+///
+/// [`Failure::Usage`] if the file cannot be read or is too large.
 #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "only TLS has such files"))]
 pub(super) fn read_public(
     flag: &str,
@@ -32,10 +41,14 @@ pub(super) fn read_public(
         .map_err(|what| Failure::Usage(format!("{flag} '{}' {what}", path.display())))
 }
 
-/// Reads a regular file of at most `bytes_max` bytes that `check` does not refuse. The error is a
-/// sentence that follows the file's name.
+/// Reads a regular file of at most `bytes_max` bytes that `check` accepts.
 ///
-/// A pipe or a device could block a server that is told to read its keys again, or never end.
+/// Other kinds of files are refused: a pipe or a device could block a server that reloads its keys,
+/// or never end.
+///
+/// # Errors
+///
+/// A clause that follows the name of the file, such as "is longer than 4096 bytes".
 pub(super) fn read_file(
     path: &Path,
     bytes_max: u64,
@@ -56,7 +69,7 @@ pub(super) fn read_file(
         });
     }
     check(&metadata)?;
-    // Room for all of it from the start: a vector that grows leaves copies behind.
+    // The capacity covers all of it: a vector that grows leaves copies in freed memory.
     let mut bytes = Zeroizing::new(Vec::with_capacity(bytes_max as usize + 1));
     file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     match bytes.len() as u64 > bytes_max {
@@ -65,22 +78,23 @@ pub(super) fn read_file(
     }
 }
 
-/// PostgreSQL's rule, which Kubernetes and Debian need: nothing for others, and for the group at
-/// most reading, where root owns the file.
+/// PostgreSQL's rule, which Kubernetes and Debian need: no access for others; the group may read
+/// where root owns the file.
 fn check_access(path: &Path, metadata: &Metadata) -> Result<(), String> {
     let mode = metadata.mode() & 0o777;
     let refused = if metadata.uid() == 0 { 0o037 } else { 0o077 };
     match mode & refused {
         0 => Ok(()),
         _ => Err(format!(
-            "is open to others (mode {mode:04o}); mend it with: chmod 600 '{}'",
+            "is accessible to others (mode {mode:04o}): run chmod 600 '{}'",
             path.display()
         )),
     }
 }
 
-/// Keeps the memory of this process, where keys will be, from core dumps and from other processes of the
-/// same user. Where the system refuses, the key is as safe as anything else of this user's.
+/// Keeps the memory of this process, which holds keys from now on, out of core dumps and from other
+/// processes of the same user. Where the system refuses, the keys are as safe as the rest of this
+/// user's data.
 pub(super) fn keep_secrets() {
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });

@@ -154,7 +154,7 @@ fn t_ulimit_below_max_memory() {
         }
         throw(&url, MODES[0], &wire::masked(TEXT, &vec![b'x'; 60 * MIB]));
         let stderr = program.stderr_so_far();
-        assert!(stderr.contains("less address space"), "{stderr}");
+        assert!(stderr.contains("address space is smaller"), "{stderr}");
         Client::open(&url).echo(b"still served");
         program.close_stdin();
         program.terminate();

@@ -1,4 +1,5 @@
-//! What a word on the command line is, what may have been meant by it, and where values come from.
+//! The arguments: addresses, commands and flags, suggestions for mistyped ones, and the sources of
+//! values.
 
 use super::super::support::{Program, Server, connect, halloo};
 use super::{assert_refused, run};
@@ -6,7 +7,7 @@ use std::fs::OpenOptions;
 use std::process::{Command, Stdio};
 
 #[test]
-fn what_is_no_address_is_an_unknown_command() {
+fn a_word_that_is_not_an_address_is_an_unknown_command() {
     for (word, meant) in [
         ("srve", "halloo serve"),
         ("conect", "halloo connect"),
@@ -22,7 +23,7 @@ fn what_is_no_address_is_an_unknown_command() {
 }
 
 #[test]
-fn short_addresses_are_served_and_met() {
+fn short_addresses_work_for_serve_and_connect() {
     for arguments in [
         &["0"][..],
         &["serve", ":0"],
@@ -61,7 +62,7 @@ fn short_addresses_are_served_and_met() {
 }
 
 #[test]
-fn what_other_tools_call_it_is_translated() {
+fn flags_of_other_tools_are_translated() {
     for (arguments, meant) in [
         (&["serve", "--listen", "0.0.0.0:80"][..], "ws://0.0.0.0:9527"),
         (&["serve", "--bind=0.0.0.0"], "ws://0.0.0.0:9527"),
@@ -84,14 +85,14 @@ fn what_other_tools_call_it_is_translated() {
 }
 
 #[test]
-fn who_listens_elsewhere_may_have_meant_to_connect() {
+fn listening_on_another_machines_address_suggests_connect() {
     for url in ["ws://192.0.2.1:9527", "tcp://192.0.2.1:9527"] {
         assert_refused(&[url], 1, &["cannot listen on", &format!("halloo connect {url}")]);
     }
 }
 
 #[test]
-fn help_that_cannot_be_written_is_a_failure() {
+fn help_that_cannot_be_written_is_an_error() {
     for arguments in [&["--help"][..], &["--version"], &["serve", "--help"], &["bench", "-h"]] {
         let full = OpenOptions::new().write(true).open("/dev/full").expect("this is Linux");
         let mut command = Command::new(halloo().get_program());
@@ -102,23 +103,23 @@ fn help_that_cannot_be_written_is_a_failure() {
 }
 
 #[test]
-fn a_clients_help_is_about_clients() {
+fn the_help_of_a_client_is_about_clients() {
     let [serve, connect, bench] =
         ["serve", "connect", "bench"].map(|it| run(&[it, "--help"]).stdout);
     for help in [&connect, &bench] {
-        for word in ["with clients that", "A server takes", "--max-memory"] {
+        for word in ["for clients that", "any of the keys", "--max-memory"] {
             assert!(!help.contains(word), "{word}: {help}");
         }
         assert!(help.contains("--connect-timeout <TIME>"), "{help}");
     }
-    assert!(serve.contains("A server takes any of several"), "{serve}");
+    assert!(serve.contains("any of the keys"), "{serve}");
 }
 
-/// Runs `serve` with these variables, on a port that is taken: it never starts.
+/// Runs `serve` with these variables on a port that is in use, so it never starts. Returns stderr.
 fn serve_with(variables: &[(&str, &str)]) -> String {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
     let url = format!("ws://{}", taken.local_addr().expect("it is bound"));
-    // A Program starts without variables of ours: those it is given itself stay.
+    // Inherited variables with our prefix are removed; those given here stay.
     let mut command = Command::new(halloo().get_program());
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("HALLOO_") {
@@ -130,7 +131,7 @@ fn serve_with(variables: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn an_empty_variable_is_no_variable() {
+fn an_empty_variable_counts_as_absent() {
     let names = [
         "HALLOO_IDLE_TIMEOUT",
         "HALLOO_QUIET",
@@ -143,7 +144,7 @@ fn an_empty_variable_is_no_variable() {
 }
 
 #[test]
-fn a_variable_that_is_no_flag_is_a_warning() {
+fn a_variable_without_a_flag_is_a_warning() {
     for (name, words) in [
         ("HALLOO_LISTEN", "addresses are arguments"),
         ("HALLOO_URL", "addresses are arguments"),
@@ -167,20 +168,20 @@ fn a_variable_that_is_no_flag_is_a_warning() {
 }
 
 #[test]
-fn a_bad_value_says_where_it_came_from() {
+fn an_error_names_the_source_of_a_bad_value() {
     let stderr = serve_with(&[("HALLOO_IDLE_TIMEOUT", "soon")]);
     assert!(
         stderr.contains("'soon'") && stderr.contains("variable HALLOO_IDLE_TIMEOUT"),
         "{stderr}"
     );
     let path = std::env::temp_dir().join(format!("halloo-source-{}.toml", std::process::id()));
-    std::fs::write(&path, "idle-timeout = \"soon\"\n").expect("the name is ours alone");
+    std::fs::write(&path, "idle-timeout = \"soon\"\n").expect("the name is unique");
     let path_text = path.to_str().expect("UTF-8");
     assert_refused(&["serve", "--config", path_text], 2, &["'soon'", "config file", path_text]);
-    // What is typed needs no source.
+    // A typed value needs no source.
     let finished = run(&["serve", "--config", path_text, "--idle-timeout", "late"]);
     assert!(!finished.stderr.contains("comes from"), "{finished:#?}");
-    std::fs::write(&path, "idle-timout = \"5s\"\n").expect("the name is ours alone");
+    std::fs::write(&path, "idle-timout = \"5s\"\n").expect("the name is unique");
     assert_refused(
         &["serve", "--config", path_text],
         2,

@@ -1,4 +1,5 @@
-//! Flag over environment over file over default.
+//! Configuration: a flag overrides the environment, which overrides the file, which overrides the
+//! default.
 
 use super::super::support::{Program, halloo};
 use super::assert_refused;
@@ -17,7 +18,7 @@ impl ConfigFile {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("halloo-config-{}-{number}.toml", std::process::id());
         let path = std::env::temp_dir().join(name);
-        std::fs::write(&path, text).expect("the name is ours alone");
+        std::fs::write(&path, text).expect("the name is unique");
         Self(path)
     }
 
@@ -32,7 +33,7 @@ impl Drop for ConfigFile {
     }
 }
 
-/// A server, and the addresses it announced.
+/// Starts a server and waits until it has announced this many listeners.
 fn serve(arguments: &[&str], environment: &[(&str, &str)], listeners: usize) -> Running {
     let mut command = halloo();
     command.arg("serve").args(arguments).envs(environment.iter().copied());
@@ -48,26 +49,26 @@ struct Running {
 }
 
 impl Running {
-    /// What it answers to `x`, up to so many bytes, or up to the end.
+    /// The response to `x`, up to this many bytes or the end.
     fn response(&self, bytes_max: u64) -> String {
         let address = self.urls[0].rsplit_once('/').expect("a URL of a TCP port").1;
         let mut stream = TcpStream::connect(address).expect("it listens");
         stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
         stream.write_all(b"x").expect("it listens");
-        let mut answer = String::new();
-        // A server that ends the connection early may reset it; then what came counts.
-        let _ = stream.take(bytes_max).read_to_string(&mut answer);
-        answer
+        let mut response = String::new();
+        // A server that closes early may reset the connection; the input until then counts.
+        let _ = stream.take(bytes_max).read_to_string(&mut response);
+        response
     }
 
-    /// The service, by what it answers.
+    /// The service, recognized by its response.
     fn service(&self) -> &'static str {
         match self.response(1).as_str() {
             "x" => "echo",
             "[" => "timestamp",
             " " => "flood",
             "" => "none",
-            other => panic!("no service answers {other:?}"),
+            other => panic!("no service responds with {other:?}"),
         }
     }
 }
@@ -89,7 +90,7 @@ fn flag_over_environment_over_file_over_default() {
 }
 
 #[test]
-fn a_file_says_where_to_listen_unless_the_arguments_do() {
+fn a_file_names_the_addresses_unless_the_arguments_do() {
     let file =
         ConfigFile::new("listen = [\"tcp://127.0.0.1:0\", \"line://127.0.0.1:0\"]\nquiet = true\n");
     let both = serve(&["--config", file.path()], &[], 2);
@@ -108,7 +109,7 @@ fn a_file_says_where_to_listen_unless_the_arguments_do() {
 fn a_file_sets_the_flags_of_every_command() {
     let file =
         ConfigFile::new("connections = \"10k\"\nprocesses = 3\njson = true\nunread = \"4KiB\"\n");
-    // It says whether so many can be held here; either way it says what was asked.
+    // Whether or not this machine can hold that many, the output repeats the request.
     let mut command = halloo();
     let finished = Program::start(command.args(["doctor", "--config", file.path()])).wait();
     let found: serde_json::Value = serde_json::from_str(&finished.stdout).expect("JSON");
@@ -120,7 +121,7 @@ fn a_file_sets_the_flags_of_every_command() {
 fn numbers_and_units_in_a_file() {
     let file = ConfigFile::new("close-after = 1\nmax-message-size = \"4 KiB\"\n");
     let server = serve(&["--config", file.path(), "tcp://127.0.0.1:0"], &[], 1);
-    assert_eq!(server.response(100), "x", "one echo and the end");
+    assert_eq!(server.response(100), "x", "one echo, then the end");
     let with_environment = [("HALLOO_CLOSE_AFTER", "off")];
     let server = serve(&["--config", file.path(), "tcp://127.0.0.1:0"], &with_environment, 1);
     assert_eq!(server.response(1), "x");
@@ -139,12 +140,12 @@ fn the_environment_names_the_file_and_every_flag() {
         ("HALLOO_CLOSE_AFTER", "1"),
     ];
     let server = serve(&["tcp://127.0.0.1:0"], &environment, 1);
-    assert_eq!(server.response(100), "x", "one echo and the end");
+    assert_eq!(server.response(100), "x", "one echo, then the end");
     server.program.wait_for_stderr(|log| log.lines().any(|line| line.starts_with('{')));
 }
 
 #[test]
-fn a_wrong_value_of_the_environment_or_the_file_is_named() {
+fn a_wrong_value_in_the_environment_or_the_file_is_named() {
     let mut command = halloo();
     let command = command.args(["serve", "tcp://127.0.0.1:0"]).env("HALLOO_CLOSE_AFTER", "never");
     let finished = Program::start(command).wait();
@@ -158,7 +159,7 @@ fn a_wrong_value_of_the_environment_or_the_file_is_named() {
 }
 
 #[test]
-fn a_file_with_an_unknown_name_is_refused() {
+fn a_file_with_an_unknown_key_is_refused() {
     for text in ["servise = \"echo\"\n", "config = \"other.toml\"\n", "[serve]\nservice = 1\n"] {
         let file = ConfigFile::new(text);
         let name = text.split([' ', ']']).next().expect("a name").trim_start_matches('[');
@@ -168,7 +169,7 @@ fn a_file_with_an_unknown_name_is_refused() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_or_is_no_toml() {
+fn a_file_that_cannot_be_read_or_is_not_toml_is_refused() {
     let file = ConfigFile::new("service: echo\n");
     let words = [file.path(), "is not TOML"];
     assert_refused(&["serve", "--config", file.path()], 2, &words);

@@ -1,4 +1,4 @@
-//! `halloo connect` when things go wrong, and what it shows of a peer.
+//! `halloo connect`: its errors, and what it shows of a peer.
 
 use super::super::support::{Program, Server, connect, halloo};
 use super::run;
@@ -6,8 +6,8 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::Command;
 
-/// Runs `halloo connect URL` with its output on a terminal, its input a pipe, and copies to stdout what
-/// the terminal would show.
+/// Runs `halloo connect URL` with its output on a terminal and its input from a pipe, and copies
+/// the terminal's output to stdout.
 const ON_A_TERMINAL: &str = "\
 import os, pty, subprocess, sys
 ours, theirs = pty.openpty()
@@ -29,7 +29,7 @@ sys.stdout.buffer.write(shown)
 sys.exit(code)
 ";
 
-/// Text that would turn a terminal red, ring its bell and begin a control sequence in one character.
+/// Turns a raw terminal red, rings its bell and starts a control sequence with a single character.
 const NASTY: &str = "\x1b[31mred\x07\u{9b}";
 
 #[test]
@@ -47,17 +47,17 @@ fn a_dead_port_is_one_sentence() {
     assert!(finished.stderr.starts_with("halloo: cannot connect to unix:"), "{finished:#?}");
 }
 
-/// A port where nobody listens any more.
+/// A port on which nobody listens.
 fn dead_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
     listener.local_addr().expect("it is bound").to_string()
 }
 
 #[test]
-fn a_server_that_is_not_websocket_is_named_by_its_status() {
+fn a_server_that_refuses_the_upgrade_is_reported_with_its_status() {
     for (status, reason) in [(404, "Not Found"), (301, "Moved"), (200, "OK"), (503, "Busy")] {
         let response = format!("HTTP/1.1 {status} {reason}\r\nContent-Length: 0\r\n\r\n");
-        let url = answer_once("ws", response.into_bytes());
+        let url = respond_once("ws", response.into_bytes());
         let finished = run(&["connect", &url]);
         assert_eq!((finished.code, finished.stdout.as_str()), (Some(1), ""), "{finished:#?}");
         let words = format!("HTTP status {status}");
@@ -67,23 +67,23 @@ fn a_server_that_is_not_websocket_is_named_by_its_status() {
 }
 
 #[test]
-fn a_server_that_is_not_even_http() {
-    let url = answer_once("ws", b"220 \x1b[31mwelcome\r\n\r\n".to_vec());
+fn a_server_that_does_not_speak_http_is_reported() {
+    let url = respond_once("ws", b"220 \x1b[31mwelcome\r\n\r\n".to_vec());
     let finished = run(&["connect", &url]);
     assert_eq!(finished.code, Some(1), "{finished:#?}");
     assert!(finished.stderr.contains("not an HTTP/1.1 response"), "{finished:#?}");
     assert!(!finished.stderr.contains("welcome"), "{finished:#?}");
 }
 
-/// A server for one client: waits until it has said something, and answers with these bytes.
-fn answer_once(scheme: &str, answer: Vec<u8>) -> String {
+/// A server for one client: reads once, then sends this response.
+fn respond_once(scheme: &str, response: Vec<u8>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
     let url = format!("{scheme}://{}", listener.local_addr().expect("it is bound"));
     std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().expect("a client comes");
         let _ = stream.read(&mut [0; 4096]);
-        let _ = stream.write_all(&answer);
-        // Until the client has left, so that no reset overtakes the answer.
+        let _ = stream.write_all(&response);
+        // Wait until the client has closed, so that no reset overtakes the response.
         let _ = stream.shutdown(std::net::Shutdown::Write);
         let _ = stream.read_to_end(&mut Vec::new());
     });
@@ -91,7 +91,7 @@ fn answer_once(scheme: &str, answer: Vec<u8>) -> String {
 }
 
 #[test]
-fn a_line_that_is_more_than_all_buffers_on_the_way_comes_back_whole() {
+fn a_line_larger_than_all_buffers_on_the_way_comes_back_whole() {
     let server = Server::start(&["ws://127.0.0.1:0", "line://127.0.0.1:0"]);
     let line = "0123456789abcdef".repeat(12_000_000 / 16) + "\n";
     for url in server.urls() {
@@ -102,7 +102,7 @@ fn a_line_that_is_more_than_all_buffers_on_the_way_comes_back_whole() {
 }
 
 #[test]
-fn a_conversation_over_every_framing() {
+fn lines_are_echoed_over_every_framing() {
     let server = Server::start(&["ws://127.0.0.1:0", "line://127.0.0.1:0", "tcp://127.0.0.1:0"]);
     for url in server.urls() {
         let finished = connect(&[url], "one\ntwo\n芝麻开门\nquit\nnot sent\n");
@@ -113,7 +113,7 @@ fn a_conversation_over_every_framing() {
 }
 
 #[test]
-fn ipv6() {
+fn ipv6_addresses_work() {
     if let Err(error) = TcpListener::bind("[::1]:0") {
         println!("skipped: no IPv6 here ({error})");
         return;
@@ -126,7 +126,7 @@ fn ipv6() {
 }
 
 #[test]
-fn control_characters_go_raw_into_a_pipe() {
+fn control_characters_are_written_raw_to_a_pipe() {
     let server = Server::start(&["ws://127.0.0.1:0", "line://127.0.0.1:0", "tcp://127.0.0.1:0"]);
     for url in server.urls() {
         let finished = connect(&[url], &format!("{NASTY}\n"));
@@ -142,13 +142,13 @@ fn control_characters_are_escaped_on_a_terminal() {
         command.args(["-c", ON_A_TERMINAL]).arg(halloo().get_program()).args(["connect", url]);
         let finished = Program::start(&mut command).wait();
         assert_eq!(finished.code, Some(0), "{finished:#?}");
-        // The terminal itself turns a newline into two characters.
+        // The terminal itself turns a newline into CR LF.
         assert_eq!(finished.stdout, "\\u{1b}[31mred\\u{7}\\u{9b}\r\n", "{finished:#?}");
     }
 }
 
 #[test]
-fn a_service_that_closes_without_a_word() {
+fn a_service_that_closes_without_a_reply_is_an_error() {
     let server = Server::start(&["--service", "none", "tcp://127.0.0.1:0"]);
     let finished = connect(&[server.url()], "hello\n");
     assert_eq!((finished.code, finished.stdout.as_str()), (Some(1), ""), "{finished:#?}");

@@ -1,14 +1,14 @@
-//! `halloo doctor`: the sentence, the table, JSON, and exit codes.
+//! `halloo doctor`: its sentence, table, JSON and exit codes.
 
 use super::super::support::{Finished, Program};
 use super::{assert_refused, run};
 use serde_json::Value;
 use std::process::Command;
 
-/// Runs it with a hard limit of so many descriptors, which is less than any machine has of all else.
+/// Runs it with this hard limit on descriptors, which is lower than every other limit.
 #[track_caller]
 fn doctor(descriptors: u64, arguments: &[&str], environment: &[(&str, &str)]) -> Finished {
-    // Variables of our own prefix do not reach the program from here.
+    // The shell sets the variables: `Program` removes inherited ones with our prefix.
     let exports = environment.iter().map(|(name, value)| format!("export {name}={value}; "));
     let script = exports.collect::<String>()
         + &format!("ulimit -n {descriptors} && exec \"$0\" doctor \"$@\"");
@@ -26,13 +26,13 @@ fn the_sentence_first_and_then_the_table() {
     let start = "This machine can hold 100 connections. The limiting factor is file descriptors of \
                  one process (hard limit 132): raise it with `";
     assert!(sentence.starts_with(start), "{sentence}");
-    // A million connections would take 10,000 such processes, which nobody wants.
+    // A million connections would take 10,000 such processes, so that is not suggested.
     assert!(sentence.ends_with("as root") && !sentence.contains("--processes"), "{sentence}");
     assert_eq!(lines.next(), Some(""));
     let heading = lines.next().expect("a heading");
     let rows: Vec<&str> = lines.take_while(|line| !line.is_empty()).collect();
     assert!(rows[0].starts_with("descriptors "), "{rows:#?}");
-    // Columns begin where their headings do; the numbers end where theirs does.
+    // Columns start below their headings, and numbers end where their heading does.
     let (value, numbers_end) = (
         heading.find("value"),
         heading.find("connections").map(|start| start + "connections".len()),
@@ -52,7 +52,7 @@ fn the_sentence_first_and_then_the_table() {
 }
 
 #[test]
-fn whether_so_many_can_be_held() {
+fn the_exit_code_says_whether_the_connections_fit() {
     assert_eq!(doctor(132, &["-c", "100"], &[]).code, Some(0));
     let finished = doctor(132, &["--connections=101", "tcp://127.0.0.1:1"], &[]);
     assert_eq!(finished.code, Some(3), "{finished:#?}");
@@ -61,13 +61,13 @@ fn whether_so_many_can_be_held() {
         "{finished:#?}"
     );
     assert_eq!(finished.stderr, "halloo: --connections 101: this machine can hold 100\n");
-    // A second process does it; the server, which is elsewhere, has limits of its own.
+    // A second process is enough: the server, which is elsewhere, has limits of its own.
     let arguments = ["-c", "101", "--processes", "2", "tcp://192.0.2.1:1"];
     assert_eq!(doctor(132, &arguments, &[]).code, Some(0));
 }
 
 #[test]
-fn json_has_the_same() {
+fn json_has_the_same_figures() {
     let finished = doctor(132, &["--json", "-c", "1k", "line+tls://[::1]:1"], &[]);
     assert_eq!(finished.code, Some(3), "{finished:#?}");
     let found: Value = serde_json::from_str(&finished.stdout).expect("JSON");
@@ -83,7 +83,7 @@ fn json_has_the_same() {
 }
 
 #[test]
-fn flags_are_also_variables() {
+fn flags_can_be_set_by_variables() {
     let finished = doctor(132, &[], &[("HALLOO_CONNECTIONS", "101"), ("HALLOO_JSON", "yes")]);
     assert_eq!(finished.code, Some(3), "{finished:#?}");
     assert!(finished.stdout.starts_with('{'), "{finished:#?}");
@@ -93,7 +93,7 @@ fn flags_are_also_variables() {
 }
 
 #[test]
-fn sources_multiply_the_ports() {
+fn source_addresses_multiply_the_ports() {
     let ports = |arguments: &[&str]| {
         let found: Value = serde_json::from_str(&run(arguments).stdout).expect("JSON");
         let limits = found["limits"].as_array().expect("limits").clone();
@@ -107,7 +107,7 @@ fn sources_multiply_the_ports() {
 }
 
 #[test]
-fn an_address_of_somebody_else_holds_nothing() {
+fn a_source_address_of_another_machine_holds_nothing() {
     let finished = run(&["doctor", "-c", "1", "--source", "192.0.2.1"]);
     assert_eq!(finished.code, Some(3), "{finished:#?}");
     let sentence = "This machine can hold 0 connections. The limiting factor is source addresses \
@@ -130,7 +130,7 @@ fn wrong_values_are_named() {
 }
 
 #[test]
-fn its_help_fits_a_terminal() {
+fn the_help_fits_a_terminal() {
     let help = run(&["doctor", "--help"]);
     assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""), "{help:#?}");
     assert!(help.stdout.contains("--source <CIDR|LIST>"), "{}", help.stdout);

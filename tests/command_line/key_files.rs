@@ -1,11 +1,11 @@
-//! Key files: what is refused, and that the message helps.
+//! Key files: which are refused, and with what message.
 
 use super::super::support::{KeyFile, Server, connect, halloo};
 use super::assert_refused;
 use std::os::unix::fs::MetadataExt;
 
 #[test]
-fn a_key_that_others_can_read_is_refused_with_the_remedy() {
+fn a_key_file_that_others_can_access_is_refused_with_a_remedy() {
     for mode in [0o644, 0o640, 0o604, 0o620, 0o660, 0o610] {
         let key = KeyFile::with_mode("secret of the few", mode);
         if mode == 0o640 && !is_given_away(&key) {
@@ -20,9 +20,9 @@ fn a_key_that_others_can_read_is_refused_with_the_remedy() {
     }
 }
 
-/// As Kubernetes and Debian have them: root owns the file, and a group may read it.
+/// Kubernetes and Debian have such files: root owns them, and a group may read them.
 #[test]
-fn a_key_of_root_may_be_read_by_a_group() {
+fn a_key_file_of_root_may_be_readable_by_its_group() {
     for mode in [0o640, 0o440, 0o600, 0o400] {
         let key = KeyFile::with_mode("secret of the few", mode);
         let owner = std::fs::metadata(key.path()).expect("it is our file").uid();
@@ -33,14 +33,14 @@ fn a_key_of_root_may_be_read_by_a_group() {
     }
 }
 
-/// Whether the file could be given to somebody who is not root, if it is root's.
+/// Makes sure that the file does not belong to root. Returns whether that was possible.
 fn is_given_away(key: &KeyFile) -> bool {
     let owner = std::fs::metadata(key.path()).expect("it is our file").uid();
     owner != 0 || std::os::unix::fs::chown(key.path(), Some(65_534), None).is_ok()
 }
 
 #[test]
-fn a_key_that_is_missing_empty_or_endless_is_refused() {
+fn a_key_file_that_is_missing_empty_or_too_long_is_refused() {
     let empty = [KeyFile::new(""), KeyFile::new("\n")];
     for key in &empty {
         let arguments = ["serve", "--auth-key-file", key.path(), "tcp://127.0.0.1:0"];
@@ -67,7 +67,7 @@ fn a_refusal_does_not_show_the_key() {
 }
 
 #[test]
-fn one_newline_at_the_end_is_not_part_of_the_key() {
+fn one_trailing_newline_is_not_part_of_the_key() {
     for newline in ["\n", "\r\n"] {
         let with = KeyFile::new(format!("a key that is long enough{newline}"));
         let without = KeyFile::new("a key that is long enough");
@@ -79,7 +79,7 @@ fn one_newline_at_the_end_is_not_part_of_the_key() {
 }
 
 #[test]
-fn any_one_of_several_keys_will_do_and_no_other() {
+fn any_of_several_keys_is_accepted_and_no_other() {
     let keys = ["the first of two keys", "the second of two keys"].map(KeyFile::new);
     let stranger = KeyFile::new("a key of somebody else");
     let [first, second] = [&keys[0], &keys[1]].map(KeyFile::path);
@@ -106,7 +106,7 @@ fn any_one_of_several_keys_will_do_and_no_other() {
 }
 
 #[test]
-fn a_server_that_holds_a_key_leaves_no_core() {
+fn a_server_with_a_key_dumps_no_core() {
     let key = KeyFile::new("open sesame");
     let server = Server::start(&["tcp://127.0.0.1:0", "--auth-key-file", key.path()]);
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.pid()));

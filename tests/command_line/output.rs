@@ -1,15 +1,15 @@
-//! What goes where: results on stdout, logs on stderr, and nothing of a peer raw in either.
+//! The output streams: results on stdout, logs on stderr, and nothing of a peer's raw in either.
 
 use super::super::support::{KeyFile, Server, connect};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
-/// What a peer may try on whoever reads the log: colours, a title, a forged line.
+/// What a peer may send to deceive the reader of the log: colours, a title, a forged line.
 const NASTY: &str = "\x1b[31mred\x1b]0;title\x07\r\n2026-01-01 forged line";
 
-/// Says something and reads all that comes back.
-fn say(address: &str, bytes: &[u8]) {
+/// Sends these bytes, ends the output and reads to the end.
+fn send(address: &str, bytes: &[u8]) {
     let mut stream = TcpStream::connect(address).expect("it listens");
     stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
     stream.write_all(bytes).expect("it listens");
@@ -22,7 +22,7 @@ fn address(url: &str) -> &str {
 }
 
 #[test]
-fn stdout_has_what_is_listened_on_and_nothing_else() {
+fn stdout_has_the_listening_addresses_and_nothing_else() {
     let server = Server::start(&["-vv", "ws://127.0.0.1:0", "line://127.0.0.1:0"]);
     let urls = server.urls().to_vec();
     connect(&[&urls[0]], "hello\n");
@@ -33,7 +33,7 @@ fn stdout_has_what_is_listened_on_and_nothing_else() {
 }
 
 #[test]
-fn the_log_tells_of_each_connection_once() {
+fn the_log_reports_each_connection_once() {
     let server = Server::start(&["tcp://127.0.0.1:0"]);
     connect(&[server.url()], "hello\n");
     server.wait_for_log("ended: ");
@@ -50,7 +50,7 @@ fn the_log_tells_of_each_connection_once() {
 }
 
 #[test]
-fn a_log_in_json_is_an_object_a_line() {
+fn a_log_in_json_has_one_object_per_line() {
     let server = Server::start(&["-vv", "--log-format", "json", "ws://127.0.0.1:0"]);
     connect(&[server.url()], "hello\n");
     server.wait_for_log("ended: ");
@@ -68,12 +68,12 @@ fn a_log_in_json_is_an_object_a_line() {
 }
 
 #[test]
-fn quiet_is_silent() {
+fn quiet_logs_nothing_about_peers() {
     let key = KeyFile::new("a key that is long enough");
     let arguments = ["-q", "--auth-key-file", key.path(), "ws://127.0.0.1:0", "tcp://127.0.0.1:0"];
     let server = Server::start(&arguments);
-    say(address(&server.urls()[0]), b"nonsense\r\n\r\n");
-    say(address(&server.urls()[1]), &[b'?'; 32]);
+    send(address(&server.urls()[0]), b"nonsense\r\n\r\n");
+    send(address(&server.urls()[1]), &[b'?'; 32]);
     let finished = connect(&["-q", "--auth-key-file", key.path(), &server.urls()[1]], "hello\n");
     assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("hello\n", ""));
     let finished = server.stop();
@@ -81,7 +81,7 @@ fn quiet_is_silent() {
 }
 
 #[test]
-fn nothing_of_a_peer_stands_raw_in_the_log() {
+fn nothing_of_a_peer_is_raw_in_the_log() {
     for format in ["text", "json"] {
         let key = KeyFile::new("a key that is long enough");
         let server = Server::start(&[
@@ -95,9 +95,9 @@ fn nothing_of_a_peer_stands_raw_in_the_log() {
             "tcp://127.0.0.1:0",
         ]);
         for url in server.urls() {
-            say(address(url), format!("{NASTY}\r\n\r\n{NASTY}\n").as_bytes());
+            send(address(url), format!("{NASTY}\r\n\r\n{NASTY}\n").as_bytes());
             let request = format!("GET /{NASTY} HTTP/1.1\r\nHost: {NASTY}\r\n{NASTY}: 1\r\n\r\n");
-            say(address(url), request.as_bytes());
+            send(address(url), request.as_bytes());
         }
         server.wait_for_logs("ended: ", 6);
         let log = server.stop().stderr;
@@ -108,7 +108,7 @@ fn nothing_of_a_peer_stands_raw_in_the_log() {
 }
 
 #[test]
-fn more_words_with_v() {
+fn verbose_logs_more() {
     let lines = |flags: &[&str]| {
         let server = Server::start(&[flags, &["ws://127.0.0.1:0"]].concat());
         connect(&[server.url()], "hello\n");

@@ -1,11 +1,11 @@
-//! Servers that do not let a client in, however badly they say so, and how long they may take.
+//! Servers that refuse a client, whatever the form of their response, and the connect timeout.
 
 use super::super::support::{KeyFile, Server, connect};
-use super::fake::{close, frame, pause, read, read_head, serve, serve_and_tell, upgrade, write};
+use super::fake::{close, frame, pause, read, read_head, serve, serve_and_report, upgrade, write};
 use super::run;
 use std::time::{Duration, Instant};
 
-/// What `connect` and `bench` say to a server that sends these bytes and, unless it waits, ends.
+/// The errors of `connect` and `bench` after a server's response; the server may delay its close.
 #[track_caller]
 fn refusals(response: &'static [u8], waits: bool) -> [String; 2] {
     let url = serve("ws", move |stream| {
@@ -24,7 +24,7 @@ fn refusals(response: &'static [u8], waits: bool) -> [String; 2] {
 }
 
 #[test]
-fn an_imperfect_response_says_what_it_says() {
+fn an_imperfect_response_is_shown() {
     let long = Box::leak(Box::new(format!(
         "HTTP/1.1 401 Unauthorized\r\nSet-Cookie: {}\r\n\r\nlog in first\r\n",
         "c".repeat(12_000)
@@ -58,7 +58,7 @@ fn an_imperfect_response_says_what_it_says() {
 }
 
 #[test]
-fn a_refusal_is_told_before_the_server_closes() {
+fn a_refusal_is_reported_before_the_server_closes() {
     let start = Instant::now();
     let response = b"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\ngone";
     let url = serve("ws", move |stream| {
@@ -72,7 +72,7 @@ fn a_refusal_is_told_before_the_server_closes() {
 }
 
 #[test]
-fn interim_responses_are_passed_over() {
+fn interim_responses_are_skipped() {
     for interim in
         ["HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n"]
     {
@@ -91,8 +91,8 @@ fn interim_responses_are_passed_over() {
 }
 
 #[test]
-fn a_field_replaces_ours_and_a_user_becomes_authorization() {
-    let (url, heads) = serve_and_tell("ws", |stream| {
+fn a_header_replaces_ours_and_a_user_becomes_authorization() {
+    let (url, heads) = serve_and_report("ws", |stream| {
         let head = read_head(stream);
         write(stream, b"HTTP/1.1 403 Forbidden\r\n\r\n");
         String::from_utf8(head).expect("a request is text")
@@ -108,16 +108,16 @@ fn a_field_replaces_ours_and_a_user_becomes_authorization() {
         finished.stderr.contains("< HTTP/1.1 403 Forbidden"),
         "and the response: {finished:#?}"
     );
-    let head = heads.recv().expect("it was asked");
+    let head = heads.recv().expect("a request was sent");
     assert_eq!(head.to_lowercase().matches("\r\nhost:").count(), 1, "{head}");
     assert!(head.contains("\r\nhost: virtual.example\r\n"), "{head}");
     assert!(head.contains("\r\nAuthorization: Basic bWU6c2VjcmV0\r\n"), "{head}");
 }
 
 #[test]
-fn the_connect_timeout_is_a_hard_bound() {
+fn the_connect_timeout_is_a_hard_limit() {
     let key = KeyFile::new("a key that is long enough");
-    // One that says nothing, one that never comes to an end, and one that refuses and does not close.
+    // Servers that send nothing, that never finish, and that refuse without closing.
     let silent = |scheme: &str| serve(scheme, |_| pause(10_000));
     let slow = serve("ws", |stream| {
         for byte in b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n" {
@@ -152,7 +152,7 @@ fn the_connect_timeout_is_a_hard_bound() {
 }
 
 #[test]
-fn authentication_is_within_the_connect_timeout() {
+fn authentication_counts_toward_the_connect_timeout() {
     let key = KeyFile::new("a key that is long enough");
     let url = serve("ws", |stream| {
         let response = upgrade(stream);
@@ -169,7 +169,7 @@ fn authentication_is_within_the_connect_timeout() {
 
 #[test]
 #[cfg(feature = "tls")]
-fn the_other_scheme_is_named() {
+fn the_scheme_with_or_without_tls_is_suggested() {
     let server = Server::start(&["--tls-self-signed", "wss://127.0.0.1:0", "tls://127.0.0.1:0"]);
     for (url, plain) in server.urls().iter().zip(["ws", "tcp"]) {
         let (_, rest) = url.split_once("://").expect("a URL");
@@ -184,7 +184,7 @@ fn the_other_scheme_is_named() {
         assert_eq!(finished.code, Some(1), "{finished:#?}");
         assert!(finished.stderr.contains(url.as_str()), "{finished:#?}");
     }
-    // One that speaks TLS may also just leave.
+    // A TLS server may also close without a response.
     let url = serve("ws", |stream| drop(read_head(stream)));
     let finished = run(&["connect", &url]);
     assert!(finished.stderr.contains(&url.replacen("ws", "wss", 1)), "{finished:#?}");

@@ -1,11 +1,11 @@
-//! Which messages `halloo connect` prints, when it leaves, and what its exit code says.
+//! `halloo connect`: the messages it prints, when it closes, and its exit code.
 
 use super::super::support::{Finished, KeyFile, Server, connect, start_connect};
-use super::fake::{close, frame, pause, read, serve, serve_and_tell, upgrade, write};
+use super::fake::{close, frame, pause, read, serve, serve_and_report, upgrade, write};
 use std::io::Read;
 use std::time::Instant;
 
-/// It must fail with one sentence that has these words, and print no message.
+/// It must print no message and fail with one sentence that contains these words.
 #[track_caller]
 fn assert_fails(finished: &Finished, words: &[&str]) {
     assert_eq!((finished.code, finished.stdout.as_str()), (Some(1), ""), "{finished:#?}");
@@ -16,7 +16,7 @@ fn assert_fails(finished: &Finished, words: &[&str]) {
 }
 
 #[test]
-fn every_message_is_printed_however_late_it_comes() {
+fn every_message_is_printed_however_late_it_arrives() {
     for delay in [0, 50, 300] {
         let url = serve("ws", move |stream| {
             let response = upgrade(stream);
@@ -39,7 +39,7 @@ fn a_message_between_our_close_and_the_servers_is_printed() {
     let url = serve("ws", |stream| {
         let response = upgrade(stream);
         write(stream, &[response, frame(1, b"welcome")].concat());
-        // The line, and when the client has waited for long enough its Close.
+        // The first read takes the line, the second the client's Close.
         read(stream);
         read(stream);
         write(stream, &[frame(1, b"late"), close(1000, "")].concat());
@@ -49,7 +49,7 @@ fn a_message_between_our_close_and_the_servers_is_printed() {
 }
 
 #[test]
-fn a_reply_to_the_end_of_our_output_is_printed() {
+fn a_reply_after_the_end_of_our_output_is_printed() {
     for (scheme, reply) in [("tcp", "3 bytes\n"), ("line", "3 bytes\n"), ("line", "no newline")] {
         let url = serve(scheme, move |stream| {
             let mut all = Vec::new();
@@ -63,7 +63,7 @@ fn a_reply_to_the_end_of_our_output_is_printed() {
 }
 
 #[test]
-fn a_long_reply_of_bare_bytes_is_one_line() {
+fn a_long_raw_reply_is_one_line() {
     let server = Server::start(&["tcp://127.0.0.1:0"]);
     let line = "x".repeat(1_000_000) + "\n";
     let finished = connect(&[server.url()], &format!("{line}next\n"));
@@ -72,7 +72,7 @@ fn a_long_reply_of_bare_bytes_is_one_line() {
 }
 
 #[test]
-fn a_greeting_is_not_the_reply() {
+fn a_greeting_does_not_count_as_the_reply() {
     let url = serve("line", |stream| {
         write(stream, b"220 ready\r\n");
         read(stream);
@@ -112,7 +112,7 @@ fn no_reply_is_a_failure_unless_the_server_closes_cleanly() {
 }
 
 #[test]
-fn a_key_that_is_refused_or_missing() {
+fn a_wrong_or_missing_key_is_an_error() {
     let (key, other) = (KeyFile::new("a key that is long enough"), KeyFile::new("another key"));
     let urls = ["ws://127.0.0.1:0", "tcp://127.0.0.1:0", "line://127.0.0.1:0"];
     let server = Server::start(
@@ -133,7 +133,7 @@ fn a_key_that_is_refused_or_missing() {
 }
 
 #[test]
-fn thirty_two_bytes_that_are_no_challenge_are_printed() {
+fn thirty_two_bytes_that_are_not_a_challenge_are_printed() {
     let bytes: Vec<u8> = (0x80..0xa0).collect();
     let echoed = bytes.clone();
     let url = serve("tcp", move |stream| {
@@ -158,7 +158,7 @@ fn thirty_two_bytes_that_are_no_challenge_are_printed() {
 }
 
 #[test]
-fn a_close_while_nobody_types_is_shown() {
+fn a_close_while_the_client_waits_for_input_is_shown() {
     for (code, reason, ends) in [(1001, "bye\u{7}", false), (1008, "no entry", true)] {
         let url = serve("ws", move |stream| {
             let response = upgrade(stream);
@@ -178,11 +178,11 @@ fn a_close_while_nobody_types_is_shown() {
 }
 
 #[test]
-fn the_first_line_comes_in_a_segment_of_its_own() {
+fn the_first_line_is_sent_in_a_segment_of_its_own() {
     let key = KeyFile::new("a key that is long enough");
-    let (url, reads) = serve_and_tell("tcp", |stream| {
+    let (url, reads) = serve_and_report("tcp", |stream| {
         write(stream, &[7; 32]);
-        // A naive server that is a little late.
+        // A naive server that is slightly late.
         pause(20);
         let response = read(stream);
         let line = read(stream);
@@ -196,14 +196,14 @@ fn the_first_line_comes_in_a_segment_of_its_own() {
 }
 
 #[test]
-fn a_line_that_is_longer_than_a_message_may_be() {
+fn a_line_longer_than_a_message_may_be_is_an_error() {
     let server = Server::start(&["ws://127.0.0.1:0"]);
     let arguments = [server.url(), "--max-message-size", "1KiB"];
     let finished = connect(&arguments, &("x".repeat(1024) + "\n"));
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
     let words = ["--max-message-size", "1024"];
     assert_fails(&connect(&arguments, &("x".repeat(1025) + "\n")), &words);
-    // Also one that never ends.
+    // So is one that never ends.
     let mut client = start_connect(&arguments);
     client.write("x".repeat(2000));
     client.wait_for_stderr(|stderr| stderr.contains("--max-message-size"));
@@ -211,7 +211,7 @@ fn a_line_that_is_longer_than_a_message_may_be() {
 }
 
 #[test]
-fn commands_of_a_terminal_are_lines_of_a_pipe() {
+fn terminal_commands_are_plain_lines_in_a_pipe() {
     let server = Server::start(&["ws://127.0.0.1:0"]);
     let finished = connect(&[server.url()], "/ping\n//x\nquit\nnot sent\n");
     assert_eq!((finished.code, finished.stdout.as_str()), (Some(0), "/ping\n//x\n"));
@@ -220,7 +220,7 @@ fn commands_of_a_terminal_are_lines_of_a_pipe() {
 }
 
 #[test]
-fn many_lines_take_no_longer_each_than_few() {
+fn the_time_per_line_does_not_grow_with_their_number() {
     let server = Server::start(&["line://127.0.0.1:0"]);
     let lines: String = (0..5_000).map(|number| format!("line {number}\n")).collect();
     let finished = connect(&[server.url()], &lines);

@@ -1,4 +1,4 @@
-//! `halloo report`: saved results shown again, made one, compared, judged; and what is no result.
+//! `halloo report`: results shown again, merged, compared and judged, and other files refused.
 
 use super::super::support::{Finished, Program, Server, halloo, outcome};
 use super::{assert_refused, run};
@@ -6,7 +6,7 @@ use halloo::load::{Outcome, Verdict};
 use std::fs;
 use std::path::PathBuf;
 
-/// Results in a directory of their own, which is gone afterwards.
+/// A directory with saved results, removed when this goes out of scope.
 struct Saved(PathBuf);
 
 impl Saved {
@@ -36,7 +36,7 @@ impl Saved {
         fs::read_to_string(self.0.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
-    /// Runs `halloo report` on the first of these, which are files, with the rest.
+    /// Runs `halloo report` with these arguments on these files.
     fn report(&self, files: &[&str], arguments: &[&str]) -> Finished {
         let files: Vec<String> = files.iter().map(|name| self.path(name)).collect();
         let files = files.iter().map(String::as_str);
@@ -60,7 +60,7 @@ fn assert_ended(finished: &Finished, code: i32, words: &[&str]) {
 }
 
 #[test]
-fn a_result_is_shown_again_and_saved_in_every_form() {
+fn a_result_is_shown_again_and_saved_in_every_format() {
     let saved = Saved::new("forms");
     let (json, html, hdr) = (saved.path("again"), saved.path("page.html"), saved.path("a.hlog"));
     let finished = saved.report(&["closed"], &["--json", &json, "--html", &html, "--hdr", &hdr]);
@@ -74,11 +74,11 @@ fn a_result_is_shown_again_and_saved_in_every_form() {
     assert_eq!(after, before);
     assert!(saved.read("page.html").starts_with("<!doctype html>"));
     assert!(saved.read("a.hlog").contains("#[Histogram log format version 1.3]"));
-    assert_eq!(fs::read_dir(&saved.0).unwrap().count(), 5, "nothing unfinished is left");
+    assert_eq!(fs::read_dir(&saved.0).unwrap().count(), 5, "no temporary file remains");
 }
 
 #[test]
-fn json_on_stdout_takes_the_place_of_the_table() {
+fn json_on_stdout_replaces_the_table() {
     let saved = Saved::new("stdout");
     let finished = saved.report(&["closed"], &["--json", "-"]);
     assert_ended(&finished, 0, &[]);
@@ -87,7 +87,7 @@ fn json_on_stdout_takes_the_place_of_the_table() {
 }
 
 #[test]
-fn stdin_is_a_file_too() {
+fn a_result_can_be_read_from_stdin() {
     let saved = Saved::new("stdin");
     let mut program = Program::start(halloo().args(["report", "-"]));
     program.write(saved.read("closed"));
@@ -98,7 +98,7 @@ fn stdin_is_a_file_too() {
 }
 
 #[test]
-fn several_are_merged() {
+fn several_results_are_merged() {
     let saved = Saved::new("merge");
     let finished = saved.report(&["closed", "slower"], &["--merge", "--json", "-"]);
     assert_ended(&finished, 0, &[]);
@@ -110,7 +110,7 @@ fn several_are_merged() {
 }
 
 #[test]
-fn what_is_not_one_experiment_is_merged_only_by_force() {
+fn different_experiments_are_merged_only_by_force() {
     let saved = Saved::new("force");
     let mut other = outcome::closed(2, 8, 100, 180.0);
     other.target = "ws://elsewhere/".into();
@@ -125,7 +125,7 @@ fn what_is_not_one_experiment_is_merged_only_by_force() {
     assert_ended(&twice, 1, &["is given twice"]);
 }
 
-/// Runs of two servers in turn: A of 180 µs, B of so many.
+/// Saves runs of two servers in turn: A with a latency of 180 µs, B with `usual_us`.
 fn save_rounds(saved: &Saved, usual_us: f64) -> [Vec<String>; 2] {
     let mut names = [Vec::new(), Vec::new()];
     for place in 0..12_i64 {
@@ -166,7 +166,7 @@ fn two_sides_are_compared() {
 }
 
 #[test]
-fn few_runs_are_shown_side_by_side_and_judge_no_change() {
+fn few_runs_are_shown_side_by_side_and_decide_no_change() {
     let saved = Saved::new("few");
     let sides = save_rounds(&saved, 280.0);
     let one = compare(&sides, 1, &[]);
@@ -194,7 +194,7 @@ fn sides_that_are_not_valid_are_refused_or_accepted() {
 }
 
 #[test]
-fn a_threshold_on_a_doubted_figure_cannot_be_judged() {
+fn a_threshold_on_an_untrusted_figure_cannot_be_judged() {
     let saved = Saved::new("doubted");
     let mut doubted = outcome::closed(1, 8, 100, 180.0);
     doubted.valid_to = Some(90.0);
@@ -228,7 +228,7 @@ fn thresholds_decide_before_the_verdict() {
 }
 
 #[test]
-fn what_is_asked_wrongly_is_told_before_anything_is_read() {
+fn usage_errors_are_reported_before_anything_is_read() {
     let twice: &[&str] = &["report", "a", "b"];
     assert_refused(twice, 2, &["2 files", "--merge", "--compare"]);
     assert_refused(&["report"], 2, &["<FILE>"]);
@@ -248,7 +248,7 @@ fn what_is_asked_wrongly_is_told_before_anything_is_read() {
 }
 
 #[test]
-fn what_is_no_result_is_one_sentence() {
+fn a_file_that_is_not_a_result_is_an_error_of_one_sentence() {
     let saved = Saved::new("strange");
     let good = saved.read("closed");
     for (text, words) in [
@@ -285,7 +285,7 @@ fn what_is_no_result_is_one_sentence() {
 }
 
 #[test]
-fn a_file_that_cannot_be_written_is_said() {
+fn a_file_that_cannot_be_written_is_a_usage_error() {
     let saved = Saved::new("unwritable");
     let name = saved.path(&"x".repeat(300));
     let finished = saved.report(&["closed"], &["--json", &name]);
@@ -295,7 +295,7 @@ fn a_file_that_cannot_be_written_is_said() {
 }
 
 #[test]
-fn flags_may_come_from_a_file_and_the_environment() {
+fn flags_can_be_set_by_a_file_and_the_environment() {
     let saved = Saved::new("config");
     saved.write("config", "fail-if = [\"errors>0\", \"p50>1us\"]\nmerge = true\n");
     let config = saved.path("config");
@@ -310,7 +310,7 @@ fn flags_may_come_from_a_file_and_the_environment() {
 }
 
 #[test]
-fn nothing_of_a_file_is_obeyed_by_the_terminal() {
+fn control_characters_in_a_file_are_escaped() {
     let saved = Saved::new("nasty");
     let mut nasty = outcome::closed(1, 2, 10, 180.0);
     nasty.command = "\u{1b}]0;title\u{7}\u{202e}".into();
@@ -326,7 +326,7 @@ fn nothing_of_a_file_is_obeyed_by_the_terminal() {
 }
 
 #[test]
-fn what_bench_and_hold_save_is_what_the_schema_says() {
+fn saved_results_match_the_schema() {
     let schema = include_str!("../../docs/bench.schema.json");
     let schema = serde_json::from_str(schema).expect("it is JSON");
     let validator = jsonschema::validator_for(&schema).expect("it is a schema");

@@ -2,8 +2,8 @@
 
 Usage: terminal.py STEPS PROGRAM ARGUMENT...
 
-STEPS is a JSON list of [what to wait for on the screen, what to type then]; each wait looks behind the last one.
-Prints all that was on the screen, and ends with the program's exit code.
+STEPS is a JSON list of [text to wait for on the screen, text to type then]. Each wait starts after the last match.
+Prints everything that was on the screen, and exits with the program's exit code.
 """
 import fcntl
 import json
@@ -41,7 +41,7 @@ def main(steps, command):
             ended = not look()
         seen = max(seen, screen.find(wanted, seen) + len(wanted))
         while typed and not ended:
-            # What is typed comes back: a terminal reads both ways.
+            # Typed text is echoed, so read while writing.
             readable, writable, _ = select.select([terminal], [terminal], [])
             if readable:
                 ended = not look()

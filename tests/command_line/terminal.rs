@@ -1,11 +1,11 @@
-//! `halloo connect` and a person at a terminal.
+//! `halloo connect` on a terminal.
 
 use super::super::support::{Finished, Program, Server, halloo};
-use super::fake::{close, frame, pause, read, serve, serve_and_tell, upgrade, write};
+use super::fake::{close, frame, pause, read, serve, serve_and_report, upgrade, write};
 use std::path::Path;
 use std::process::Command;
 
-/// Types at `halloo connect` with these arguments: after each text on the screen what follows it.
+/// Runs `halloo connect` on a terminal. Each step waits for a text on the screen and then types.
 fn at_terminal(arguments: &[&str], steps: &[(&str, &str)]) -> Finished {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/command_line/terminal.py");
     let steps = serde_json::to_string(steps).expect("pairs of strings are JSON");
@@ -14,17 +14,17 @@ fn at_terminal(arguments: &[&str], steps: &[(&str, &str)]) -> Finished {
     Program::start(command.args(arguments)).wait()
 }
 
-/// The lines on the screen as a person sees them, without what was erased. Enough of a terminal for lines that
-/// are shorter than it is wide.
+/// The lines on the screen as a user sees them, without those that were erased. Emulates just
+/// enough of a terminal for lines shorter than its width.
 fn shown(screen: &str) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut rest = screen;
     while let Some(next) = rest.chars().next() {
         let line = lines.last_mut().expect("there is a line");
-        if let Some(behind) = rest.strip_prefix("\x1b[J") {
-            // Only ever from the beginning of the prompt.
+        if let Some(after) = rest.strip_prefix("\x1b[J") {
+            // The editor erases only from the start of the prompt.
             line.clear();
-            rest = behind;
+            rest = after;
             continue;
         }
         if rest.starts_with("\x1b[") {
@@ -65,7 +65,7 @@ fn lines_are_edited_and_history_comes_back() {
 #[test]
 fn a_long_paste_arrives_whole() {
     for length in [4_096, 6_000, 70_000] {
-        let (url, lengths) = serve_and_tell("line", move |stream| {
+        let (url, lengths) = serve_and_report("line", move |stream| {
             let mut line = Vec::new();
             while !line.ends_with(b"\n") {
                 let piece = read(stream);
@@ -86,7 +86,7 @@ fn a_long_paste_arrives_whole() {
 }
 
 #[test]
-fn a_message_does_not_overprint_the_prompt() {
+fn a_message_is_not_printed_over_the_prompt() {
     let url = serve("ws", |stream| {
         let response = upgrade(stream);
         write(stream, &response);
@@ -105,7 +105,7 @@ fn a_message_does_not_overprint_the_prompt() {
 }
 
 #[test]
-fn the_commands_of_a_person() {
+fn commands_work_on_a_terminal() {
     let server = Server::start(&["ws://127.0.0.1:0"]);
     let steps = [
         (">>> ", "/ping\r"),
@@ -129,7 +129,7 @@ fn the_commands_of_a_person() {
 }
 
 #[test]
-fn the_interrupt_ends_it_and_leaves_the_terminal_as_it_was() {
+fn an_interrupt_ends_the_session_and_restores_the_terminal() {
     let server = Server::start(&["ws://127.0.0.1:0"]);
     let finished = at_terminal(&[server.url()], &[(">>> ", "abc\x03")]);
     assert_eq!(finished.code, Some(130), "{finished:#?}");

@@ -1,5 +1,5 @@
-//! Wrong values: exit code 2 and a message with the flag, the value and what would be accepted. What is
-//! right but does not work: exit code 1.
+//! Usage errors: exit code 2 and a message with the flag, the value and what is accepted. Valid
+//! arguments that fail: exit code 1.
 
 use super::super::support::{Program, Server, halloo};
 use super::{assert_refused, run};
@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 #[test]
-fn a_wrong_value_names_the_flag_the_value_and_what_would_do() {
+fn a_wrong_value_is_reported_with_the_flag_and_what_is_accepted() {
     let cases = [
         ("--max-message-size", "5parsec", "64KiB"),
         ("--max-message-size", "-1", "64KiB"),
@@ -43,14 +43,14 @@ fn a_wrong_value_names_the_flag_the_value_and_what_would_do() {
     for (flag, value, accepted) in cases {
         let argument = format!("{flag}={value}");
         let quoted = format!("'{value}'");
-        // clap shows an empty value as such: there is nothing to quote.
+        // clap omits an empty value from its message.
         let shown = if value.is_empty() { "" } else { quoted.as_str() };
         assert_refused(&["serve", &argument], 2, &[flag, shown, accepted]);
     }
 }
 
 #[test]
-fn a_wrong_address_says_what_would_be_one() {
+fn a_wrong_address_is_reported_with_what_is_accepted() {
     let cases = [
         ("localhost", "write HOST:PORT"),
         ("127.0.0.1:0/chat", "write HOST:PORT"),
@@ -76,20 +76,20 @@ fn a_wrong_address_says_what_would_be_one() {
 }
 
 #[test]
-fn more_connections_than_the_process_can_hold() {
+fn more_connections_than_the_process_can_hold_are_refused() {
     let words = ["--max-connections 4000000000", "ulimit -Hn"];
     assert_refused(&["serve", "--max-connections", "4000000000", "tcp://127.0.0.1:0"], 2, &words);
 }
 
 #[test]
-fn an_unknown_flag_and_a_missing_argument() {
+fn an_unknown_flag_and_a_missing_argument_are_refused() {
     assert_refused(&["serve", "--frobnicate"], 2, &["--frobnicate", "--help"]);
     assert_refused(&["connect"], 2, &["<URL>"]);
     assert_refused(&["connect", "-H", "no colon", "ws://127.0.0.1:1"], 2, &["'Name: value'"]);
 }
 
 #[test]
-fn a_port_that_is_taken() {
+fn a_port_that_is_in_use_is_refused() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
     let url = format!("ws://{}", taken.local_addr().expect("it is bound"));
     let words = [&*format!("cannot listen on {url}"), "choose another port"];
@@ -98,7 +98,7 @@ fn a_port_that_is_taken() {
 }
 
 #[test]
-fn if_one_of_several_cannot_be_had_none_is_served() {
+fn if_one_of_several_addresses_fails_none_is_served() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
     let url = format!("tcp://{}", taken.local_addr().expect("it is bound"));
     let finished = run(&["serve", "tcp://127.0.0.1:0", &url]);
@@ -106,16 +106,16 @@ fn if_one_of_several_cannot_be_had_none_is_served() {
 }
 
 #[test]
-fn halloo_alone_serves_websocket_at_its_own_port() {
+fn halloo_alone_serves_websocket_on_its_default_port() {
     const URL: &str = "ws://127.0.0.1:9527";
     let help = run(&["serve", "--help"]);
     assert!(help.stdout.contains(&format!("[default: {URL}]")), "{}", help.stdout);
     let program = Program::start_server(&mut halloo());
-    // Somebody else may have the port: then that is what it says.
+    // Another program may have the port: then the error must say so.
     let refusal = format!("cannot listen on {URL}");
     let start = Instant::now();
     while program.stdout_so_far().is_empty() && !program.stderr_so_far().contains(&refusal) {
-        assert!(start.elapsed() < Duration::from_secs(10), "it says either");
+        assert!(start.elapsed() < Duration::from_secs(10), "it prints one or the other");
         std::thread::sleep(Duration::from_millis(5));
     }
     if program.stdout_so_far().is_empty() {
@@ -159,7 +159,7 @@ fn help_and_version() {
 }
 
 #[test]
-fn every_default_of_the_manual_is_in_the_help() {
+fn the_help_has_every_documented_default() {
     let help = run(&["serve", "--help"]).stdout;
     let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
     let defaults = [
@@ -188,7 +188,7 @@ fn every_default_of_the_manual_is_in_the_help() {
 }
 
 #[test]
-fn off_is_a_value() {
+fn off_is_accepted() {
     let server = Server::start(&[
         "--idle-timeout=off",
         "--ping-interval=off",

@@ -36,7 +36,7 @@ fn what_cannot_be_written_is_found_before_the_run() {
     let same = format!("{LONG} --json /tmp/halloo-same --html /tmp/halloo-same");
     let finished = run("bench", &server.url(), &same);
     assert_eq!(finished.code, Some(2), "{finished:#?}");
-    assert!(finished.stderr.contains("the file of --json, too"), "{finished:#?}");
+    assert!(finished.stderr.contains("already the file of --json"), "{finished:#?}");
 }
 
 #[test]

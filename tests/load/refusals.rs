@@ -72,7 +72,7 @@ fn a_certificate_of_nobody_known() {
     let server = Server::start(&[&["--tls-self-signed"][..], &listens].concat());
     for url in server.urls() {
         let words = "the peer's certificate comes from an unknown issuer: \
-            name its authority with --cacert, or believe it with --insecure";
+            trust its authority with --cacert, or accept it with --insecure";
         expect_sentence(url, "", words);
     }
     let plain = Server::start(&["tcp://127.0.0.1:0"]);
@@ -101,7 +101,7 @@ fn a_wrong_value_names_the_flag_the_value_and_what_would_do() {
         ("bench", "-c 2 --processes 3", &["--processes 3", "2 connections"]),
         ("bench", "-n 2 --processes 3", &["--processes 3", "2 messages"]),
         ("bench", "--start-at tomorrow", &["--start-at", "tomorrow"]),
-        ("bench", "--start-at 2001-01-01T00:00:00Z", &["--start-at 2001-01-01", "over"]),
+        ("bench", "--start-at 2001-01-01T00:00:00Z", &["--start-at 2001-01-01", "in the past"]),
         ("bench", "--fail-if p99", &["--fail-if", "p99", "p99>5ms"]),
         ("bench", "--fail-if speed>1", &["--fail-if", "speed", "metrics are p50"]),
         ("bench", "--fail-if p99>+5%", &["--fail-if p99>+5%", "halloo report --compare"]),

@@ -142,7 +142,7 @@ fn a_member_that_dies_is_accounted_for() {
     let members = children(program.pid());
     kill_process(pid(members[0]), Signal::KILL).expect("it runs");
     let measured = Measured::of(program.wait());
-    let words = "one process could not measure: a process ended without a word";
+    let words = "one process could not measure: a worker process ended without a result";
     let outcome = &measured.outcome;
     assert_eq!(outcome.headline(), "CEILING: connections");
     assert!(outcome.verdict_reason.contains(words), "{}", outcome.verdict_reason);

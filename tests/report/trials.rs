@@ -8,7 +8,7 @@ use halloo::load::result::compare::COMPARED;
 #[path = "../support/trials.rs"]
 mod drawing;
 
-use drawing::{Figures, Round, Tally, draw};
+use drawing::{Counts, Figures, Round, draw};
 
 const TRIALS: u32 = 1_000;
 
@@ -46,7 +46,7 @@ fn assert_right(name: &str, rounds: &[Round]) {
     for (metric, (same, changed)) in COMPARED.iter().zip(same.iter().zip(&changed)) {
         let percent = |count: u32| f64::from(count) * 100.0 / f64::from(TRIALS);
         assert!(percent(same.different) <= 7.0, "{name} {metric}: {same:?}");
-        let Tally { possible, found, .. } = *changed;
+        let Counts { possible, found, .. } = *changed;
         assert!(found * 10 >= possible * 9, "{name} {metric}: {changed:?}");
     }
 }

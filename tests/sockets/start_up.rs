@@ -49,7 +49,7 @@ fn a_hangup_is_harmless_without_keys() {
             Process::new(server.pid()).signal(Signal::HUP);
             client.echo(b"still here");
         }
-        server.wait_for_log("there are no keys or certificates to read again");
+        server.wait_for_log("there are no keys or certificates to reload");
         Client::open(server.url()).echo(b"and others are served");
         let finished = server.stop();
         assert_eq!(finished.code, Some(0), "{finished:#?}");

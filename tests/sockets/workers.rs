@@ -46,7 +46,7 @@ fn who_dies_is_started_again_and_nobody_in_the_queue_is_lost() {
         client.upgrade();
         client.echo(b"late");
     }
-    server.wait_for_log("died with signal: 9 (SIGKILL) and is started again");
+    server.wait_for_log("died with signal: 9 (SIGKILL) and will be restarted");
     let alive = clients.iter_mut().filter_map(|client| {
         let request = client.encode(b"still there");
         client.try_write(&request).ok()?;
@@ -149,7 +149,7 @@ fn who_can_never_start_again_leaves_nobody_waiting() {
         assert_eq!(Client::connect(server.url()).read_exactly(32).len(), 32);
     }
     second.signal(Signal::KILL);
-    server.wait_for_log("no worker can be started any more");
+    server.wait_for_log("no worker is left");
     let error = std::net::TcpStream::connect(&address).expect_err("nobody listens");
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
     assert_eq!(server.finish().code, Some(1));

@@ -1,4 +1,4 @@
-//! Everything a program has written to one of its streams so far.
+//! The output of a stream so far, collected by a thread.
 
 use super::TIME_LIMIT;
 use std::io::Read;
@@ -17,14 +17,14 @@ struct Shared {
     changed: Condvar,
 }
 
-/// A thread reads the stream; this is where it puts the bytes.
+/// The output of one stream of a program.
 pub(crate) struct Collected {
     shared: Arc<Shared>,
     reader: Option<JoinHandle<()>>,
 }
 
 impl Collected {
-    /// Reads until the end of the stream.
+    /// Starts a thread that reads to the end of the stream.
     pub(crate) fn start(mut stream: impl Read + Send + 'static) -> Self {
         let shared = Arc::<Shared>::default();
         let writes_to = Arc::clone(&shared);
@@ -44,14 +44,17 @@ impl Collected {
         Self { shared, reader: Some(reader) }
     }
 
-    /// What has been written so far.
+    /// The output so far.
     pub(crate) fn so_far(&self) -> String {
         let state = self.shared.state.lock().expect("no holder panics");
         String::from_utf8_lossy(&state.bytes).into_owned()
     }
 
-    /// Waits until what has been written satisfies `is_enough`, or the stream ends, or the time is up:
-    /// in the last two cases, what there is comes back as the error.
+    /// Waits until the output satisfies `is_enough`.
+    ///
+    /// # Errors
+    ///
+    /// The output so far, if the stream ends or the time limit passes first.
     pub(crate) fn wait_until(&self, is_enough: impl Fn(&str) -> bool) -> Result<String, String> {
         let text = |state: &State| String::from_utf8_lossy(&state.bytes).into_owned();
         let state = self.shared.state.lock().expect("no holder panics");
@@ -65,7 +68,7 @@ impl Collected {
         if is_enough(&text) { Ok(text) } else { Err(text) }
     }
 
-    /// Everything, once the stream has ended.
+    /// The whole output, once the stream has ended.
     pub(crate) fn finish(&mut self) -> String {
         if let Some(reader) = self.reader.take() {
             reader.join().expect("the reader does not panic");

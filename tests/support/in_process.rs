@@ -1,5 +1,5 @@
-//! A server within the test: the real reactor on the system's network, turned by the test itself. There is
-//! no process and no thread beside it, so a debugger or Miri sees all of it.
+//! A server within the test: the real reactor on the system's network, turned by the test itself.
+//! There is no other process or thread, so a debugger or Miri sees all of it.
 
 use halloo::limits::Limits;
 use halloo::net::os::listener::SystemListener;
@@ -10,20 +10,21 @@ use halloo::service::Service;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// The size of its buffer: a message beyond it is streamed.
+/// The size of the server's receive buffer: larger messages are streamed.
 pub(crate) const BATCH_BYTES: usize = 64 * 1024;
 
 /// The longest wait for an event in one turn.
 const TURN_TIMEOUT: Duration = Duration::from_millis(5);
 
+/// See the [module documentation](self).
 pub(crate) struct Server<S: Service> {
     pub(crate) reactor: Reactor<System, S>,
-    /// Where it listens, with the real port.
+    /// The address that it listens on, with the real port.
     pub(crate) address: Address,
 }
 
 impl<S: Service> Server<S> {
-    /// Listens at `url` with nothing but defaults.
+    /// Listens on `url` with default limits and options.
     pub(crate) fn start(url: &str, service: S) -> Self {
         let network = System::new().expect("a poll");
         let batch = Batch::new(BATCH_BYTES, random::from_system());
@@ -36,7 +37,7 @@ impl<S: Service> Server<S> {
         Self { reactor, address }
     }
 
-    /// One turn, which waits only briefly.
+    /// Runs one turn, with a short wait.
     pub(crate) fn turn(&mut self) {
         self.reactor.turn(Some(TURN_TIMEOUT), &mut |_| {}).expect("a turn");
     }

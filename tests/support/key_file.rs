@@ -1,4 +1,4 @@
-//! A temporary file with a key that only its owner may read.
+//! A temporary key file that only its owner may read.
 
 use std::fs::{OpenOptions, Permissions};
 use std::io::Write;
@@ -8,20 +8,20 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
-/// Removed when it goes out of scope.
+/// A key file, removed when this goes out of scope.
 pub(crate) struct KeyFile {
     path: PathBuf,
 }
 
 impl KeyFile {
-    /// A file of exactly these bytes, with mode 0600.
+    /// Creates a file with exactly these bytes and mode 0600.
     pub(crate) fn new(bytes: impl AsRef<[u8]>) -> Self {
         Self::with_mode(bytes, 0o600)
     }
 
-    /// A file of exactly these bytes, with this mode.
+    /// Creates a file with exactly these bytes and this mode.
     ///
-    /// The mode is set afterwards, so that no umask takes bits away from it.
+    /// The mode is set separately, because the umask applies when a file is created.
     pub(crate) fn with_mode(bytes: impl AsRef<[u8]>, mode: u32) -> Self {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("halloo-test-{}-{number}.key", std::process::id());
@@ -37,7 +37,7 @@ impl KeyFile {
         Self { path }
     }
 
-    /// Where it is, as an argument.
+    /// Its path, as an argument.
     pub(crate) fn path(&self) -> &str {
         self.path.to_str().expect("the name of the temporary directory is UTF-8")
     }

@@ -1,6 +1,7 @@
-//! What tests that run the binary share: programs with a time limit, servers, interpreters, key files.
+//! Helpers for tests that run the binary: programs with a time limit, servers, interpreters, key
+//! files.
 
-// Every test binary is compiled with its own copy and uses a part of it.
+// Every test binary compiles its own copy and uses a part of it.
 #![allow(dead_code, unused_imports)]
 
 mod collected;
@@ -22,10 +23,10 @@ pub(crate) use stamp::{assert_stamped, is_stamped};
 use std::process::Command;
 use std::time::Duration;
 
-/// How long a program may take before it is killed, and anything before it is no longer waited for.
+/// How long a program may run before it is killed, and how long a test waits for output.
 pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(20);
 
-/// The same for servers, each of which outlives many clients.
+/// How long a server may run, which outlives many clients.
 pub(crate) const SERVER_TIME_LIMIT: Duration = Duration::from_secs(120);
 
 /// The binary under test.

@@ -1,4 +1,4 @@
-//! Results of load tests that never were: what the tests of the reports show, save and compare.
+//! Made-up results of measurements, for tests that show, save, merge and compare them.
 
 use halloo::load::result::EndReason;
 use halloo::load::result::Stalls;
@@ -9,10 +9,10 @@ use halloo::load::result::outcome::{
 use halloo::load::{Histogram, Latency, Verdict};
 use std::collections::BTreeMap;
 
-/// How long a response is waited for, in s.
+/// The reply timeout of the made-up measurements, in s.
 const REPLY_TIMEOUT_S: f64 = 5.0;
 
-/// Random numbers that are the same every time.
+/// A reproducible random number generator (xorshift).
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -20,7 +20,7 @@ impl Random {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    /// From 0 to 1, evenly.
+    /// A uniform number from 0 to 1.
     pub(crate) fn even(&mut self) -> f64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -28,12 +28,12 @@ impl Random {
         (self.0 >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// Around 0, with a standard deviation of 1.
+    /// A normal number with mean 0 and standard deviation 1, approximately.
     pub(crate) fn normal(&mut self) -> f64 {
         (0..12).map(|_| self.even()).sum::<f64>() - 6.0
     }
 
-    /// A time as servers take it: most near the usual, a few much longer.
+    /// A latency with a server's distribution: most are near the usual, a few much longer.
     pub(crate) fn latency_ns(&mut self, usual_us: f64) -> u64 {
         let spread = (self.normal() * 0.35).exp();
         let slow = if self.even() < 0.02 { 1.0 + self.even() * 12.0 } else { 1.0 };
@@ -41,12 +41,12 @@ impl Random {
     }
 }
 
-/// A closed loop of so many intervals, each with so many echoes, that usually took so long.
+/// A closed loop with this many intervals of this many echoes each, and this usual latency.
 pub(crate) fn closed(seed: u64, intervals: u32, echoes: u32, usual_us: f64) -> Outcome {
     let mut random = Random::new(seed);
     let intervals = (0..intervals).map(|index| {
         let mut latency = Histogram::new();
-        // The machine is a little faster or slower at times.
+        // The machine is slightly faster or slower in each interval.
         let usual_us = usual_us * (1.0 + 0.02 * random.normal());
         (0..echoes).for_each(|_| latency.record(random.latency_ns(usual_us)));
         let histograms = Histograms { latency, uncorrected: None, beyond: 0 };
@@ -55,8 +55,8 @@ pub(crate) fn closed(seed: u64, intervals: u32, echoes: u32, usual_us: f64) -> O
     summed(intervals.collect())
 }
 
-/// An open loop at a server that paused for a while in the middle: the two latencies differ, one connection in
-/// a hundred was lost, and so on: everything that an outcome can have.
+/// An open loop against a server that paused for a while in the middle. It has every part that an
+/// outcome can have: the two latencies differ, one connection in a hundred was lost, and so on.
 pub(crate) fn open(echoes: u32) -> Outcome {
     let mut random = Random::new(7);
     let intervals = (0..30_u32).map(|index| {
@@ -67,7 +67,7 @@ pub(crate) fn open(echoes: u32) -> Outcome {
         };
         for echo in 0..echoes {
             let service = random.latency_ns(180.0);
-            // The pause is 700 ms long; what was to be sent in it waited for its end.
+            // The pause ends with the interval; messages that were due during it wait for that.
             let into = f64::from(echo) / f64::from(echoes);
             let waited = if index == 17 && into > 0.3 { (1.0 - into) * 1e9 } else { 0.0 };
             histograms.latency.record(service + waited as u64);
@@ -95,7 +95,7 @@ pub(crate) fn open(echoes: u32) -> Outcome {
     outcome
 }
 
-/// Connections that were held: hardly any messages, and a ledger.
+/// Held connections: few messages, and a ledger.
 pub(crate) fn hold() -> Outcome {
     let mut outcome = closed(3, 60, 20, 240.0);
     let mut random = Random::new(5);
@@ -149,7 +149,7 @@ fn interval(index: u32, histograms: Histograms, random: &mut Random) -> Interval
     }
 }
 
-/// An outcome that has these intervals and nothing strange.
+/// An outcome with these intervals and no anomalies.
 fn summed(intervals: Vec<Interval>) -> Outcome {
     let mut histograms = Histograms::default();
     intervals.iter().for_each(|interval| histograms.add(&interval.histograms));
@@ -230,7 +230,7 @@ fn summed(intervals: Vec<Interval>) -> Outcome {
     }
 }
 
-/// Nothing was connected, and nothing measured.
+/// An outcome in which no connection was made and nothing was measured.
 pub(crate) fn nothing() -> Outcome {
     let mut outcome = summed(Vec::new());
     outcome.connecting = Connecting::default();

@@ -1,4 +1,4 @@
-//! A program that runs beside the test, and never longer than the time limit.
+//! A child process with a time limit.
 
 use super::collected::Collected;
 use super::{SERVER_TIME_LIMIT, TIME_LIMIT};
@@ -9,8 +9,8 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Kills the program when the time is up. Disarmed before the program is reaped, so that the process id
-/// cannot have come to mean another one.
+/// Kills the program when the time is up. It is disarmed before the program is reaped, so that its
+/// process ID cannot belong to another process by then.
 struct Watchdog {
     disarm: Sender<()>,
     thread: JoinHandle<bool>,
@@ -26,7 +26,7 @@ impl Watchdog {
         Self { disarm, thread }
     }
 
-    /// Whether it had to kill.
+    /// Disarms the watchdog. Returns whether it has killed the program.
     fn disarm(self) -> bool {
         drop(self.disarm);
         self.thread.join().expect("the watchdog does not panic")
@@ -44,21 +44,21 @@ pub(crate) struct Program {
     watchdog: Option<Watchdog>,
 }
 
-/// How a program ended.
+/// The result of a program that has ended.
 #[derive(Debug)]
 pub(crate) struct Finished {
-    /// The exit code; none if a signal ended it.
+    /// The exit code; `None` if a signal ended it.
     pub(crate) code: Option<i32>,
-    /// All it wrote to stdout.
+    /// The whole of stdout.
     pub(crate) stdout: String,
-    /// All it wrote to stderr.
+    /// The whole of stderr.
     pub(crate) stderr: String,
     /// How long it ran.
     pub(crate) took: Duration,
 }
 
 impl Program {
-    /// Starts a program that ends by itself.
+    /// Starts a program that is expected to end by itself.
     pub(crate) fn start(command: &mut Command) -> Self {
         Self::start_within(command, TIME_LIMIT)
     }
@@ -68,7 +68,7 @@ impl Program {
         Self::start_within(command, SERVER_TIME_LIMIT)
     }
 
-    /// Starts it, without what the environment would set for halloo.
+    /// Starts the program without the environment's variables for halloo.
     fn start_within(command: &mut Command, limit: Duration) -> Self {
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("HALLOO_") {
@@ -99,23 +99,23 @@ impl Program {
         self.child.id()
     }
 
-    /// Writes to its stdin. A program that has left no longer reads: its exit code tells the story.
+    /// Writes to its stdin. Errors are ignored: a program that has ended shows in its exit code.
     pub(crate) fn write(&mut self, input: impl AsRef<[u8]>) {
         let stdin = self.stdin.as_mut().expect("stdin is open");
         let _ = stdin.write_all(input.as_ref());
     }
 
-    /// Ends its stdin.
+    /// Closes its stdin.
     pub(crate) fn close_stdin(&mut self) {
         self.stdin = None;
     }
 
-    /// What it has written to stdout so far.
+    /// Its stdout so far.
     pub(crate) fn stdout_so_far(&self) -> String {
         self.stdout.so_far()
     }
 
-    /// What it has written to stderr so far.
+    /// Its stderr so far.
     pub(crate) fn stderr_so_far(&self) -> String {
         self.stderr.so_far()
     }
@@ -149,7 +149,7 @@ impl Program {
         let _ = kill_process(pid_of(&self.child), Signal::TERM);
     }
 
-    /// Waits until it has ended by itself; its stdin stays as it is.
+    /// Waits until it has ended by itself. Its stdin stays as it is.
     #[track_caller]
     pub(crate) fn wait(mut self) -> Finished {
         let is_killed = self.await_exit();
@@ -164,7 +164,7 @@ impl Program {
         finished
     }
 
-    /// Waits until there is something to reap, and disarms the watchdog before anyone reaps it.
+    /// Waits until the program can be reaped, and disarms the watchdog before anything reaps it.
     fn await_exit(&mut self) -> bool {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(pid_of(&self.child)), options) {

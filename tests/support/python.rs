@@ -1,6 +1,6 @@
-//! Interpreters of Python, and the programs of `tests/tutorials` that they run.
+//! Python interpreters, and the programs of `tests/tutorials` that they run.
 
-// Says which interpreter a test went without.
+// The test reports which interpreters it could not find.
 #![allow(clippy::print_stderr)]
 
 use super::program::{Finished, Program};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-/// `hmac.new(key, message)` means MD5 in all of them up to 3.7; newer ones want it spelled out.
+/// In versions up to 3.7 `hmac.new(key, message)` means MD5; newer ones require the digest's name.
 const NAMES: [&str; 4] = ["python3", "python2.7", "python3.6", "python3.7"];
 
 /// An interpreter that works.
@@ -18,14 +18,14 @@ pub(crate) struct Python {
     path: PathBuf,
 }
 
-/// The Python 3 of this machine. Tests that only need some Python use this one.
+/// The Python 3 of this machine, for tests that need any Python.
 #[track_caller]
 pub(crate) fn python() -> Python {
     let is_python_3 = |python: &&Python| python.name == "python3";
     pythons().iter().find(is_python_3).expect("these tests need a python3").clone()
 }
 
-/// Each of the four interpreters that this machine has; says which ones are missing.
+/// The interpreters that this machine has. Prints which ones are missing.
 pub(crate) fn pythons() -> &'static [Python] {
     static FOUND: OnceLock<Vec<Python>> = OnceLock::new();
     let found = FOUND.get_or_init(|| NAMES.iter().filter_map(|name| find(name)).collect());
@@ -51,7 +51,7 @@ impl Python {
         command
     }
 
-    /// Runs it with this input to its end, which must be a good one.
+    /// Runs a program with this input. It must succeed.
     #[track_caller]
     pub(crate) fn run(&self, script: &str, arguments: &[&str], input: &str) -> Finished {
         let mut program = self.start(script, arguments);
@@ -70,22 +70,22 @@ pub(crate) struct PythonServer {
 }
 
 impl PythonServer {
-    /// Starts it and waits until it says `listening PORT`.
+    /// Starts the server and waits until it prints `listening PORT`.
     #[track_caller]
     pub(crate) fn start(python: &Python, script: &str, arguments: &[&str]) -> Self {
         let program = Program::start_server(&mut python.command(script, arguments));
         let stdout = program.wait_for_stdout(|stdout| stdout.contains('\n'));
         let port = stdout.lines().next().and_then(|line| line.strip_prefix("listening "));
-        let port = port.unwrap_or_else(|| panic!("{script} says {stdout:?}")).to_owned();
+        let port = port.unwrap_or_else(|| panic!("{script} printed {stdout:?}")).to_owned();
         Self { program, port }
     }
 
-    /// Its URL under this scheme.
+    /// Its URL with this scheme.
     pub(crate) fn url(&self, scheme: &str) -> String {
         format!("{scheme}://127.0.0.1:{}", self.port)
     }
 
-    /// Waits until it has said this line.
+    /// Waits until it has printed this line.
     #[track_caller]
     pub(crate) fn wait_for_line(&self, expected: &str) {
         self.program.wait_for_stdout(|stdout| stdout.lines().any(|line| line == expected));
@@ -101,7 +101,7 @@ fn find(name: &'static str) -> Option<Python> {
     Some(Python { name, path })
 }
 
-/// What pyenv puts on the path is a script that may refuse; the interpreters themselves lie here.
+/// The commands that pyenv puts on the path may refuse to run; the interpreters are here.
 fn installed_by_pyenv(name: &str) -> Vec<PathBuf> {
     let root = std::env::var_os("PYENV_ROOT").map(PathBuf::from);
     let root = root.or_else(|| Some(std::env::home_dir()?.join(".pyenv")));
@@ -110,7 +110,7 @@ fn installed_by_pyenv(name: &str) -> Vec<PathBuf> {
     versions.map(|version| version.path().join("bin").join(name)).collect()
 }
 
-/// Where the interpreter behind this name really is, if it runs at all.
+/// The real path of an interpreter, if it runs.
 fn executable(candidate: &Path) -> Option<PathBuf> {
     let mut command = Command::new(candidate);
     command.args(["-c", "import sys; sys.stdout.write(sys.executable)"]).stdin(Stdio::null());

@@ -1,4 +1,4 @@
-//! `halloo serve`, from its first `listening` to its end.
+//! A server: `halloo serve` from its `listening` lines to its exit.
 
 use super::halloo;
 use super::program::{Finished, Program};
@@ -15,14 +15,15 @@ const SCHEMES: [&str; 9] = [
     "line+unix:",
 ];
 
-/// A server that listens, and is killed when it goes out of scope.
+/// A server that is killed when this goes out of scope.
 pub(crate) struct Server {
     program: Program,
     urls: Vec<String>,
 }
 
 impl Server {
-    /// Runs `halloo serve` with these arguments and waits until every address in them is listened on.
+    /// Runs `halloo serve` with these arguments and waits until it listens on every address in
+    /// them.
     #[track_caller]
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let program = Program::start_server(halloo().arg("serve").args(arguments));
@@ -34,12 +35,12 @@ impl Server {
         Self { program, urls }
     }
 
-    /// Where it listens, with the real port.
+    /// The URL that it listens on, with the real port.
     pub(crate) fn url(&self) -> &str {
         &self.urls[0]
     }
 
-    /// All the places where it listens, in the order in which it said so.
+    /// All the URLs that it listens on, in the order in which it printed them.
     pub(crate) fn urls(&self) -> &[String] {
         &self.urls
     }
@@ -60,36 +61,36 @@ impl Server {
         self.program.pid()
     }
 
-    /// What it has logged so far.
+    /// Its log so far.
     pub(crate) fn stderr_so_far(&self) -> String {
         self.program.stderr_so_far()
     }
 
-    /// Waits until one line of its log contains these words.
+    /// Waits until a line of its log contains these words.
     #[track_caller]
     pub(crate) fn wait_for_log(&self, words: &str) -> String {
         self.wait_for_logs(words, 1)
     }
 
-    /// Waits until so many lines of its log contain these words.
+    /// Waits until this many lines of its log contain these words.
     #[track_caller]
     pub(crate) fn wait_for_logs(&self, words: &str, count: usize) -> String {
         self.program.wait_for_stderr(|log| complete_lines_with(log, words) >= count)
     }
 
-    /// The end, which comes by itself.
+    /// Waits until it ends by itself.
     #[track_caller]
     pub(crate) fn finish(self) -> Finished {
         self.program.wait()
     }
 
-    /// SIGTERM.
+    /// Sends SIGTERM.
     #[allow(dead_code, reason = "each test binary uses a part of this")]
     pub(crate) fn terminate(&self) {
         self.program.terminate();
     }
 
-    /// SIGTERM, and the end.
+    /// Sends SIGTERM and waits until it ends.
     #[track_caller]
     pub(crate) fn stop(self) -> Finished {
         self.program.terminate();

@@ -1,29 +1,30 @@
-//! How often a comparison is right: trials drawn from runs of one and the same server, which must not differ, and
-//! from the same runs with a change added to one side, which must.
+//! How often a comparison is right: in trials drawn from runs of the same server, which must not be
+//! called different, and from the same runs with a change added to one side, which must be.
 
 use halloo::load::result::compare::{COMPARED, Design, Values, differences};
 
 /// Metrics of a run, in the order of [`COMPARED`].
 pub(crate) type Figures = [f64; COMPARED.len()];
 
-/// Two runs that followed each other.
+/// Two consecutive runs.
 pub(crate) type Round = [Figures; 2];
 
-/// Digits of a time in a histogram.
+/// The relative resolution of a time in a histogram.
 const RESOLUTION: f64 = 0.001;
 
-/// What came of a metric in all trials.
+/// The results of all trials for one metric.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
+pub(crate) struct Counts {
     /// Trials in which the sides were called different.
     pub(crate) different: u32,
-    /// Trials in which the comparison says that it could find the change that was added.
+    /// Trials in which the comparison could have shown the change that was added.
     pub(crate) possible: u32,
-    /// Those of them in which it found it, in the right direction.
+    /// Trials among these in which it showed the change, in the right direction.
     pub(crate) found: u32,
 }
 
-/// Rounds from lines of `side,started_at,p50,p90,p99,rate,server_cpu`, with a head, in the order of time.
+/// Parses rounds from lines of `side,started_at,p50,p90,p99,rate,server_cpu` with a header line, in
+/// order of time.
 pub(crate) fn rounds(csv: &str) -> Result<Vec<Round>, String> {
     let lines = csv.lines().skip(1).filter(|line| !line.is_empty());
     let runs = lines.map(figures).collect::<Result<Vec<Figures>, String>>()?;
@@ -37,16 +38,16 @@ fn figures(line: &str) -> Result<Figures, String> {
     fields.try_into().map_err(|_| format!("'{line}': expected {} figures", COMPARED.len()))
 }
 
-/// Trials of 5 to 10 rounds that followed each other, with the change added to the second side: 0.1 makes it 10 %
-/// slower. Which run of a round is on which side is drawn anew.
+/// Draws trials of 5 to 10 consecutive rounds, with the change added to the second side: 0.1 makes
+/// it 10 % slower. Which run of a round belongs to which side is drawn each time.
 pub(crate) fn draw(
     rounds: &[Round],
     trials: u32,
     seed: u64,
     added: f64,
-) -> [Tally; COMPARED.len()] {
+) -> [Counts; COMPARED.len()] {
     let mut random = Random(seed);
-    let mut tallies = [Tally::default(); COMPARED.len()];
+    let mut counts = [Counts::default(); COMPARED.len()];
     for _ in 0..trials {
         let length = 5 + random.below(6);
         let start = random.below(rounds.len() - length + 1);
@@ -56,15 +57,15 @@ pub(crate) fn draw(
             sides[0].push(round[first]);
             sides[1].push(slowed(&round[1 - first], added));
         }
-        for (tally, it) in tallies.iter_mut().zip(compared(&sides)) {
-            tally.different += u32::from(it.is_shown);
-            // A rate that falls by 10 % changes by less than a time that grows by as much.
+        for (count, it) in counts.iter_mut().zip(compared(&sides)) {
+            count.different += u32::from(it.is_shown);
+            // A rate that falls by 10 % changes by less than a time that grows by 10 %.
             let is_possible = added > 0.0 && it.detectable <= added / (1.0 + added);
-            tally.possible += u32::from(is_possible);
-            tally.found += u32::from(is_possible && it.is_shown);
+            count.possible += u32::from(is_possible);
+            count.found += u32::from(is_possible && it.is_shown);
         }
     }
-    tallies
+    counts
 }
 
 fn compared(sides: &[Vec<Figures>; 2]) -> Vec<halloo::load::result::compare::Difference> {
@@ -75,7 +76,7 @@ fn compared(sides: &[Vec<Figures>; 2]) -> Vec<halloo::load::result::compare::Dif
     differences(&values.collect::<Vec<_>>(), Design::Rounds)
 }
 
-/// Times grow, and the rate falls.
+/// A slower run: its times are longer, its rate is lower.
 fn slowed(figures: &Figures, added: f64) -> Figures {
     std::array::from_fn(|index| match COMPARED[index] {
         "rate" => figures[index] / (1.0 + added),

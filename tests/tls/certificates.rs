@@ -88,7 +88,7 @@ fn a_private_key_that_everybody_can_read_is_refused() {
         let arguments = [&["serve"], &issued.flags()[..], &ALL_FRAMINGS[..1]].concat();
         let finished = Program::start(halloo().args(arguments)).wait();
         assert_eq!(finished.code, Some(2), "mode {mode:04o}: {finished:#?}");
-        for words in ["--tls-key", issued.key_pem.path(), "is open to others", "chmod 600"] {
+        for words in ["--tls-key", issued.key_pem.path(), "is accessible to others", "chmod 600"] {
             assert!(finished.stderr.contains(words), "{words}: {finished:#?}");
         }
     }

@@ -12,7 +12,7 @@ fn a_server_is_believed_if_its_authority_is() {
         expect_echo(&["--cacert", ca, url]);
         expect_echo(&["--insecure", url]);
         let words = "the peer's certificate comes from an unknown issuer: \
-            name its authority with --cacert, or believe it with --insecure";
+            trust its authority with --cacert, or accept it with --insecure";
         expect_refusal(&[url], words);
         expect_refusal(&["--cacert", Authority::new().pem.path(), url], words);
     }

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use rustls::ClientConfig;
 use std::sync::Arc;
 
-const RENEWED: &str = "keys and certificates were read again";
+const RENEWED: &str = "keys and certificates reloaded";
 const KEPT: &str = "the old keys and certificates stay";
 
 #[test]

@@ -1,30 +1,40 @@
-//! The flags of authentication, and reading key files.
+//! The flags for authentication, and reading key files.
 
+use super::heading;
 use crate::cli::Failure;
 use crate::cli::secrets::read_secret;
 use crate::proto::auth::{Auth, Encoding, Hash, Key};
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 
-/// The longest key file: 4 KiB. A key is a secret, not a document.
+/// The largest key file: 4 KiB.
 const KEY_FILE_BYTES_MAX: u64 = 4096;
 
 /// The help of `--auth-key-file` for a client.
-pub(in crate::cli) const CLIENT_HELP: &str = "Answer the server's challenge (HMAC) with the key in this file, minus one \
-    trailing newline. This proves knowledge of the key; it encrypts nothing";
+pub(in crate::cli) const CLIENT_HELP: &str =
+    "Respond to the server's challenge (HMAC) with the key in this file";
 
-/// Flags that a server and its clients share, with the help of a server.
+/// The long help of `--auth-key-file` for a client.
+pub(in crate::cli) const CLIENT_LONG_HELP: &str = "\
+Respond to the server's challenge (HMAC) with the key in this file
+
+The key is the file's contents minus one trailing newline (LF or CRLF). This proves that the client \
+knows the key; it encrypts nothing.";
+
+/// Flags that a server and its clients share; the help is the server's.
 #[derive(Debug, Args)]
+#[command(next_help_heading = heading::AUTHENTICATION)]
 pub(in crate::cli) struct AuthArgs {
-    /// Authenticate by HMAC challenge-response with the key in this file, minus one trailing
-    /// newline (LF or CRLF). A server takes any of several. This proves knowledge of the key; it
-    /// encrypts nothing
+    /// Demand HMAC challenge-response with the key in this file (repeatable: any of the keys)
+    ///
+    /// The key is the file's contents minus one trailing newline (LF or CRLF). This proves that the
+    /// client knows the key; it encrypts nothing.
     #[arg(long, value_name = "FILE")]
     auth_key_file: Vec<PathBuf>,
-    /// The hash under the HMAC
+    /// Compute the HMAC with this hash
     #[arg(long, value_name = "HASH", default_value = "sha256")]
     auth_hash: HashName,
-    /// How the answer travels on raw and line framings
+    /// Encode the response in this form on raw and line framings
     #[arg(long, value_name = "ENCODING", default_value = "raw")]
     auth_encoding: EncodingName,
 }
@@ -42,12 +52,16 @@ enum EncodingName {
 }
 
 impl AuthArgs {
-    /// Whether authentication was asked for.
+    /// Whether a key file was given.
     pub(in crate::cli) fn is_on(&self) -> bool {
         !self.auth_key_file.is_empty()
     }
 
-    /// What was asked for, with the keys read; `None` without a key file.
+    /// The configuration, with the keys read; `None` without a key file.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Usage`] if a file cannot be read, is accessible to others, or holds no key.
     pub(in crate::cli) fn load(&self) -> Result<Option<Auth>, Failure> {
         if !self.is_on() {
             return Ok(None);
@@ -66,7 +80,7 @@ impl AuthArgs {
     }
 }
 
-/// Reads a key that nobody else can read.
+/// Reads a key from a file that only its owner can read.
 fn read_key(path: &Path) -> Result<Key, Failure> {
     const FLAG: &str = "--auth-key-file";
     let mut bytes = read_secret(FLAG, path, KEY_FILE_BYTES_MAX)?;
@@ -79,7 +93,7 @@ fn read_key(path: &Path) -> Result<Key, Failure> {
     Ok(Key::new(std::mem::take(&mut *bytes)))
 }
 
-/// The bytes minus one newline, LF or CRLF, at their end.
+/// The bytes without one newline, LF or CRLF, at their end.
 fn without_newline(bytes: &[u8]) -> &[u8] {
     let Some(line) = bytes.strip_suffix(b"\n") else { return bytes };
     line.strip_suffix(b"\r").unwrap_or(line)

@@ -1,6 +1,8 @@
-//! The flags of every command that connects to a server, and the sentence for a server that does not let it.
+//! The flags that all commands that connect to a server share, and the errors for a failed
+//! connection.
 
 use super::auth::{self, AuthArgs};
+use super::heading;
 use super::policy::subprotocol;
 use super::tls::TlsClientArgs;
 use super::values::{connect_address, duration};
@@ -17,31 +19,51 @@ use std::time::Duration;
 
 /// See the [module documentation](self).
 #[derive(Debug, Args)]
-#[command(mut_arg("auth_key_file", |arg| arg.help(auth::CLIENT_HELP)))]
+#[command(mut_arg("auth_key_file", |arg| {
+    arg.help(auth::CLIENT_HELP).long_help(auth::CLIENT_LONG_HELP)
+}))]
 pub(in crate::cli) struct ClientArgs {
-    /// The server: ws://, tcp:// or line:// HOST:PORT, with TLS wss://, tls:// or line+tls://, or ws+unix:,
-    /// unix: or line+unix: and a path; HOST:PORT or PORT alone is ws://
+    /// Connect to this server: a URL, HOST:PORT or PORT
+    ///
+    /// ws://, tcp:// and line:// take HOST:PORT, as do wss://, tls:// and line+tls:// with TLS;
+    /// ws+unix:, unix: and line+unix: take the path of a Unix socket. HOST:PORT means
+    /// ws://HOST:PORT, and PORT means ws://127.0.0.1:PORT.
     #[arg(value_name = "URL", value_parser = connect_address)]
     pub(in crate::cli) url: Address,
     #[command(flatten)]
     auth: AuthArgs,
-    /// Send this field in the upgrade request, as in 'Origin: http://localhost', in place of one of the same name
-    /// (repeatable)
-    #[arg(short = 'H', long, value_name = "NAME: VALUE", value_parser = header)]
+    /// Send this header field in the upgrade request, replacing one of the same name (repeatable)
+    #[arg(
+        short = 'H',
+        long,
+        value_name = "NAME: VALUE",
+        value_parser = header,
+        help_heading = heading::CONNECTION
+    )]
     header: Vec<(String, String)>,
-    /// Offer this subprotocol (repeatable, the preferred one first)
-    #[arg(long, value_name = "NAME", value_parser = subprotocol)]
+    /// Offer this subprotocol (repeatable, most preferred first)
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_parser = subprotocol,
+        help_heading = heading::CONNECTION
+    )]
     subprotocol: Vec<String>,
-    /// Give up a connection that is not ready after this time: name, TCP, TLS, upgrade and authentication
-    /// together
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
+    /// Allow this long to connect: DNS, TCP, TLS, upgrade and authentication together
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = duration,
+        default_value = "10s",
+        help_heading = heading::CONNECTION
+    )]
     pub(in crate::cli) connect_timeout: Duration,
     #[command(flatten)]
     tls: TlsClientArgs,
 }
 
 impl ClientArgs {
-    /// What a session is told, with the keys read.
+    /// The configuration of a session, with the key files read.
     pub(in crate::cli) fn config(&self) -> Result<Config, Failure> {
         Ok(Config {
             auth: self.auth.load()?,
@@ -59,7 +81,7 @@ impl ClientArgs {
         })
     }
 
-    /// The fields to send, with the user of the URL among them.
+    /// The header fields to send, including the authorization of a user in the URL.
     fn headers(&self) -> Vec<(String, String)> {
         const NAME: &str = "Authorization";
         let mut headers = self.header.clone();
@@ -70,7 +92,7 @@ impl ClientArgs {
         headers
     }
 
-    /// The command as it can be typed again, without its secrets.
+    /// The command line, quoted for a shell and with its secrets masked.
     pub(in crate::cli) fn command(&self) -> String {
         let quoted = |argument: String| {
             let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%[]".contains(c);
@@ -86,7 +108,12 @@ impl ClientArgs {
         std::iter::once("halloo".to_owned()).chain(arguments).collect::<Vec<_>>().join(" ")
     }
 
-    /// Where the server may be.
+    /// The addresses of the server, in the order in which to try them. Blocks while it resolves a
+    /// name.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Runtime`] if the name cannot be resolved or has no address.
     pub(in crate::cli) fn endpoints(&self) -> Result<Vec<Endpoint>, Failure> {
         let endpoints = self.url.resolve().map_err(|error| {
             Failure::Runtime(format!("cannot resolve {}: {error}", self.shown_url()))
@@ -97,24 +124,24 @@ impl ClientArgs {
         }
     }
 
-    /// A network that can connect to the server.
+    /// A network that can connect to the server, with its TLS set up.
     pub(in crate::cli) fn network(&self) -> Result<System, Failure> {
         let mut network = System::new()?;
         self.tls.set_up(&mut network, &self.url)?;
         Ok(network)
     }
 
-    /// Why there is no connection, though the system was asked for one.
+    /// The error for a connection that could not be started.
     pub(in crate::cli) fn cannot_connect(&self, why: &dyn Display) -> String {
         format!("cannot connect to {}: {why}", self.shown_url())
     }
 
-    /// The URL without its secrets.
+    /// The URL with its secrets masked.
     pub(in crate::cli) fn shown_url(&self) -> String {
         redact::url(&self.url.to_string())
     }
 
-    /// Why a connection has ended that was needed, and what may help.
+    /// The error for a connection that ended while it was needed, with a hint where there is one.
     pub(in crate::cli) fn explain(&self, ended: &Ended<'_>) -> String {
         ended.explain(&self.url, self.auth.is_on(), self.connect_timeout)
     }
@@ -125,15 +152,15 @@ impl ClientArgs {
     }
 }
 
-/// A field as it is typed, `Name: value`. Nothing in it may end the line it goes into.
+/// Parses a header field, `Name: value`. Neither part may contain a line break.
 fn header(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once(':').ok_or("expected 'Name: value'")?;
     let value = value.trim_matches([' ', '\t']);
     if !is_token(name.as_bytes()) {
-        return Err("the name of a field is letters, digits and !#$%&'*+-.^_`|~".into());
+        return Err("a field name is letters, digits and !#$%&'*+-.^_`|~".into());
     }
     if value.chars().any(|character| character.is_control() && character != '\t') {
-        return Err("the value of a field has no control characters".into());
+        return Err("a field value contains no control characters".into());
     }
     Ok((name.into(), value.into()))
 }

@@ -1,5 +1,5 @@
-//! The `--config` file: TOML with the names of the long flags. Its values become defaults, so that flags
-//! and environment variables win.
+//! The `--config` file: TOML whose keys are the names of the long flags. Its values become
+//! defaults, so that flags and environment variables override them.
 
 use super::nearest;
 use crate::cli::Failure;
@@ -10,13 +10,13 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use toml::{Table, Value};
 
-/// The longest file: 1 MiB. A line for each flag takes some KiB.
+/// The largest file that is read: 1 MiB. One line for each flag takes a few KiB.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// The key for the positional LISTEN arguments.
 const LISTEN: &str = "listen";
 
-/// What a file says: names of flags, each with its values.
+/// The contents of a file: names of flags, each with its values.
 #[derive(Debug)]
 pub(in crate::cli) struct ConfigFile {
     pub(in crate::cli) path: PathBuf,
@@ -24,14 +24,19 @@ pub(in crate::cli) struct ConfigFile {
 }
 
 impl ConfigFile {
-    /// Whether the file gives this flag this value.
-    pub(in crate::cli) fn says(&self, key: &str, value: &str) -> bool {
+    /// Whether the file sets this flag to this value.
+    pub(in crate::cli) fn sets(&self, key: &str, value: &str) -> bool {
         let mut of_flag = self.values.iter().filter(|(known, _)| known == key);
         of_flag.any(|(_, values)| values.iter().any(|it| it == value))
     }
 }
 
-/// Makes the file's values the defaults of `command`, if the arguments or the environment name a file.
+/// Makes the file's values the defaults of `command`, if the arguments or the environment name a
+/// file.
+///
+/// # Errors
+///
+/// [`Failure::Usage`] if the file cannot be read, is not TOML, or has an unknown key.
 pub(in crate::cli) fn apply(
     command: Command,
     arguments: &[OsString],
@@ -53,7 +58,7 @@ pub(in crate::cli) fn apply(
         }
         let value = strings(&value).ok_or_else(|| {
             failure(format!(
-                "has a table or a date as '{key}': it takes strings, numbers and lists"
+                "has a table or a date as '{key}': expected a string, a number, a boolean or a list"
             ))
         })?;
         values.push((key, value));
@@ -73,13 +78,13 @@ fn unknown_name(command: &Command, key: &str) -> String {
     let arguments = command.get_subcommands().flat_map(Command::get_arguments);
     let longs: Vec<&str> = arguments.filter_map(Arg::get_long).chain([LISTEN]).collect();
     match nearest(key, longs.into_iter()) {
-        Some(near) => format!("has an unknown name '{key}': did you mean '{near}'?"),
-        None => format!("has an unknown name '{key}': it takes those of the flags"),
+        Some(near) => format!("has an unknown key '{key}': did you mean '{near}'?"),
+        None => format!("has an unknown key '{key}': expected the name of a long flag"),
     }
 }
 
-/// The file that `--config` or `HALLOO_CONFIG` names. Looked for before the arguments are parsed, because
-/// it changes how they are.
+/// The file that `--config` or `HALLOO_CONFIG` names. It is looked up before the arguments are
+/// parsed, because it changes their defaults.
 fn named_file(arguments: &[OsString]) -> Option<PathBuf> {
     let mut arguments = arguments.iter().take_while(|argument| *argument != "--");
     while let Some(argument) = arguments.next() {
@@ -104,7 +109,7 @@ fn is_called(argument: &Arg, key: &str) -> bool {
     argument.get_long() == Some(key) || (key == LISTEN && argument.get_id() == LISTEN)
 }
 
-/// A value as it would be typed. Lists are flags given several times.
+/// A value as it would be typed. A list is a flag given several times.
 fn strings(value: &Value) -> Option<Vec<String>> {
     Some(match value {
         Value::String(text) => vec![text.clone()],

@@ -1,14 +1,15 @@
-//! `--max-unauthenticated START:RATE:FULL`.
+//! `--max-unauthenticated START:RATE:FULL`: random early drop of connections.
 
 use super::values::{OrOff, count};
 use crate::limits::{EARLY_DROP_START_MIN, EarlyDrop};
 
-/// What applies with the internet profile: a quarter of the connections, 30 of a hundred, half of the
-/// connections. OpenSSH's rate; its counts are for logins, ours for a server that holds thousands.
+/// The default with `--profile internet`: 30 % from a quarter of the connection limit, all from
+/// half of it. The rate is OpenSSH's; its counts are for logins, ours for a server that holds
+/// thousands of connections.
 const INTERNET: EarlyDropShares =
     EarlyDropShares { start: Share::Percent(25), percent: 30, full: Share::Percent(50) };
 
-/// When to drop connections early, with counts that may be percentages of the connection limit.
+/// When to drop connections early, as counts or as percentages of the connection limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::cli) struct EarlyDropShares {
     start: Share,
@@ -23,10 +24,10 @@ enum Share {
 }
 
 impl EarlyDropShares {
-    /// What applies with the internet profile unless something else is asked for.
+    /// The default with `--profile internet`.
     pub(in crate::cli) const INTERNET: Self = INTERNET;
 
-    /// The counts, where there may be so many connections.
+    /// The counts for a server with this connection limit.
     pub(in crate::cli) fn of(self, connections_max: usize) -> EarlyDrop {
         let start = self.start.of(connections_max, EARLY_DROP_START_MIN);
         let full = self.full.of(connections_max, 2 * EARLY_DROP_START_MIN);
@@ -43,13 +44,13 @@ impl Share {
     }
 }
 
-/// `25%:30:50%`, `100:30:200`, or `off`.
+/// Parses `25%:30:50%`, `100:30:200` or `off`.
 pub(in crate::cli) fn early_drop_or_off(text: &str) -> Result<OrOff<EarlyDropShares>, String> {
     if text == "off" {
         return Ok(OrOff(None));
     }
     shares(text).map(|shares| OrOff(Some(shares))).ok_or_else(|| {
-        "expected START:RATE:FULL such as 25%:30:50% or 100:30:200, with a RATE of at most 100 and START \
+        "expected START:RATE:FULL such as 25%:30:50% or 100:30:200, with RATE at most 100 and START \
          not above FULL, or off"
             .to_owned()
     })
@@ -97,14 +98,14 @@ mod tests {
     }
 
     #[test]
-    fn a_small_server_has_a_floor_where_nothing_is_counted() {
+    fn a_percentage_of_a_small_limit_has_a_floor_and_a_count_has_none() {
         let floor = EarlyDrop { start: 100, percent: 30, full: 200 };
         assert_eq!(counts("25%:30:50%", 10), floor);
         assert_eq!(counts("300:5:1%", 10), EarlyDrop { start: 300, percent: 5, full: 300 });
     }
 
     #[test]
-    fn everything_else_is_refused_with_what_would_do() {
+    fn other_values_are_refused_with_an_example() {
         assert_eq!(early_drop_or_off("off"), Ok(OrOff(None)));
         for text in
             ["", "1", "1:2", "1:2:3:4", "1:101:2", "2:1:1", "101%:1:1%", "50%:1:25%", "a:b:c"]

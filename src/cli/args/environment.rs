@@ -1,4 +1,5 @@
-//! Every long flag `--a-b` is also the variable `HALLOO_A_B`. An empty one counts as absent.
+//! Environment variables: every long flag `--a-b` is also `HALLOO_A_B`. An empty variable counts
+//! as absent.
 
 use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, Command};
@@ -6,10 +7,10 @@ use std::ffi::OsString;
 
 const PREFIX: &str = "HALLOO_";
 
-/// Flags without a variable: Kubernetes sets `HALLOO_PORT` for a service that is called halloo.
+/// Flags without a variable: Kubernetes sets `HALLOO_PORT` for a service named halloo.
 const WITHOUT_VARIABLE: [&str; 1] = ["port"];
 
-/// Lets the argument take its value from its variable. One without a value takes 1, yes or true.
+/// Lets the argument take its value from its variable. A switch accepts 1, yes, true, 0, no, false.
 pub(in crate::cli) fn bind(argument: Arg) -> Arg {
     let Some(name) = argument.get_long().and_then(variable) else { return argument };
     let argument = match argument.get_action() {
@@ -28,12 +29,12 @@ pub(super) fn variable(long: &str) -> Option<String> {
     has_one.then(|| format!("{PREFIX}{}", long.to_uppercase().replace('-', "_")))
 }
 
-/// The value of a variable that is there and not empty.
+/// The value of a variable that is set and not empty.
 pub(super) fn value(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// A sentence about each variable that looks like one of ours and belongs to no flag of any command.
+/// A warning for each variable with our prefix that belongs to no flag of any command.
 pub(in crate::cli) fn warnings(commands: &Command) -> Vec<String> {
     let is_flag = |name: &str| {
         let mut arguments = commands.get_subcommands().flat_map(Command::get_arguments);
@@ -59,7 +60,8 @@ fn warning(name: &str, commands: &Command) -> String {
     }
 }
 
-/// Kubernetes sets `HALLOO_PORT…` and `HALLOO_…_SERVICE_…` for services that are called halloo or halloo-something.
+/// Whether a variable is meant for halloo. Kubernetes sets `HALLOO_PORT…` and
+/// `HALLOO_…_SERVICE_…` for services named halloo or halloo-something.
 fn is_ours(name: &str) -> bool {
     let Some(rest) = name.strip_prefix(PREFIX) else { return false };
     !rest.starts_with("PORT") && !rest.contains("SERVICE_") && !rest.contains("_PORT")
@@ -70,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_kubernetes_sets_is_not_ours() {
+    fn variables_that_kubernetes_sets_are_ignored() {
         for name in [
             "HALLOO_PORT",
             "HALLOO_PORT_9527_TCP_ADDR",

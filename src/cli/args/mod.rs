@@ -1,5 +1,5 @@
-//! Flags and what surrounds them: groups of flags that commands share, types of values, the configuration file,
-//! variables of the environment, and what may have been meant by an argument that is wrong.
+//! The arguments: groups of flags that commands share, parsers of values, the configuration file,
+//! environment variables, and suggestions for mistyped arguments.
 
 pub(super) mod auth;
 pub(super) mod client;
@@ -8,6 +8,8 @@ pub(super) mod deflate;
 pub(super) mod early_drop;
 pub(super) mod environment;
 mod explanation;
+pub(super) mod heading;
+pub(super) mod help;
 pub(super) mod policy;
 mod suggestion;
 #[cfg_attr(not(feature = "tls"), path = "tls_absent.rs")]

@@ -1,13 +1,13 @@
-//! The values of `--allow-origin`, `--allow-host` and `--subprotocol`: one that no request can ever
-//! match is refused, since a server with such a list would refuse everybody.
+//! The values of `--allow-origin`, `--allow-host` and `--subprotocol`. A value that no request can
+//! match is refused, since a server with only such values would reject every client.
 
 use crate::proto::handshake::host_name;
 use crate::proto::http::is_token;
 use std::net::Ipv6Addr;
 
-/// An origin as browsers send it: `https://page.example`, `http://[::1]:8080`, `null`.
+/// Parses an origin as browsers send it: `https://page.example`, `http://[::1]:8080`, `null`.
 pub(in crate::cli) fn origin(text: &str) -> Result<String, String> {
-    // RFC 6454 §7.1, and what a page has that was opened from a file.
+    // RFC 6454 §7.1, and the origin of a page that was opened from a file.
     if text == "null" || text == "file://" {
         return Ok(text.into());
     }
@@ -16,7 +16,7 @@ pub(in crate::cli) fn origin(text: &str) -> Result<String, String> {
         return Err(wanted("it has no scheme"));
     };
     if !is_scheme(scheme) {
-        return Err(wanted("its scheme is not one"));
+        return Err(wanted("its scheme is not valid"));
     }
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     if !path.is_empty() {
@@ -28,30 +28,30 @@ pub(in crate::cli) fn origin(text: &str) -> Result<String, String> {
     }
     let Some(port) = port else { return Ok(text.into()) };
     match port.parse::<u16>() {
-        // RFC 6454 §6.2 leaves the port out where it is the scheme's own.
+        // RFC 6454 §6.2 omits the port where it is the scheme's default.
         Ok(number) if own_port(scheme) == Some(number) => Err(format!(
-            "browsers leave out the port {number} of {scheme}: write {scheme}://{host}"
+            "browsers omit the default port {number} of {scheme}: write {scheme}://{host}"
         )),
         Ok(number) if number.to_string() == port => Ok(text.into()),
         _ => Err(wanted("its port is not a number from 0 to 65535")),
     }
 }
 
-/// A name as it stands in `Host`, without a port: `localhost`, `echo.example`, `[::1]`.
+/// Parses a name as it appears in `Host`, without a port: `localhost`, `echo.example`, `[::1]`.
 pub(in crate::cli) fn host(text: &str) -> Result<String, String> {
     if text.parse::<Ipv6Addr>().is_ok() {
-        return Err(format!("an IPv6 address stands in brackets: write [{text}]"));
+        return Err(format!("an IPv6 address needs brackets: write [{text}]"));
     }
     let name = host_name(text.as_bytes()).and_then(|name| std::str::from_utf8(name).ok());
     match name {
         Some(name) if name == text && name != "*" => Ok(text.into()),
-        Some(name) if name != text => Err(format!("every port is served: write {name}")),
+        Some(name) if name != text => Err(format!("a host is allowed on every port: write {name}")),
         _ => Err("expected a host name such as echo.example, 127.0.0.1 or [::1]".into()),
     }
 }
 
-/// A subprotocol. RFC 6455 §4.1: "non-empty strings with characters in the range U+0021 to U+007E
-/// not including separator characters".
+/// Parses a subprotocol. RFC 6455 §4.1: "non-empty strings with characters in the range U+0021 to
+/// U+007E not including separator characters".
 pub(in crate::cli) fn subprotocol(text: &str) -> Result<String, String> {
     let message = "a subprotocol is letters, digits and !#$%&'*+-.^_`|~";
     is_token(text.as_bytes()).then(|| text.into()).ok_or_else(|| message.into())
@@ -75,8 +75,8 @@ fn split_port(authority: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Whether a browser can send this host: names in ASCII (others as punycode), addresses in their
-/// canonical form.
+/// Whether a browser can send this host: an ASCII name (others are sent as punycode), or an
+/// address in its canonical form.
 fn is_browser_host(host: &str) -> bool {
     if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         let canonical = address.parse::<Ipv6Addr>().map(|address| url_form(&address));
@@ -85,7 +85,8 @@ fn is_browser_host(host: &str) -> bool {
     !host.is_empty() && host.chars().all(|it| it.is_ascii_alphanumeric() || "-._~".contains(it))
 }
 
-/// As browsers write it: without the dotted form that Rust has for mapped IPv4 addresses.
+/// The address as browsers write it: without the dotted form that Rust uses for mapped IPv4
+/// addresses.
 fn url_form(address: &Ipv6Addr) -> String {
     match address.to_ipv4_mapped() {
         Some(_) => {
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_that_can_stand_in_a_request_and_others() {
+    fn hosts_that_a_request_can_and_cannot_name() {
         for text in ["localhost", "Echo.Example", "127.0.0.1", "0.0.0.0", "[::1]", "a_b", "x."] {
             assert_eq!(host(text).as_deref(), Ok(text));
         }

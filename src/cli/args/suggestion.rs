@@ -1,9 +1,10 @@
-//! What somebody may have meant who typed something else: the nearest name, or what another tool calls it.
+//! What a mistyped word was probably meant to be: the nearest name, or our name for another tool's
+//! flag.
 
 use crate::net::Address;
 use clap::Command;
 
-/// What other tools call something, and what it is here; for `serve`.
+/// Other tools' flags for a server, and the flag or sentence to suggest for `serve`.
 const OF_A_SERVER: &[(&[&str], &str)] = &[
     (
         &["--listen", "--bind", "--address", "--addr", "--host", "-l", "-b"],
@@ -17,11 +18,11 @@ const OF_A_SERVER: &[(&[&str], &str)] = &[
     (&["--timeout"], "--idle-timeout"),
 ];
 
-/// The same for every command that connects.
+/// The same for the commands that connect.
 const OF_A_CLIENT: &[(&[&str], &str)] = &[
     (
         &["--port", "-p", "--host", "--address", "--addr", "--url"],
-        "host and port stand in the URL, as in: ws://127.0.0.1:9527",
+        "host and port are part of the URL, as in: ws://127.0.0.1:9527",
     ),
     (&["--cert", "--tls-certificate", "--certificate"], "--tls-cert"),
     (&["--key", "--tls-private-key", "--private-key"], "--tls-key"),
@@ -39,14 +40,14 @@ const OF_A_CLIENT: &[(&[&str], &str)] = &[
     (&["--protocol", "-s"], "--subprotocol"),
 ];
 
-/// A flag of ours, or a sentence.
+/// What to suggest: one of our flags, or a sentence.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Meant {
     Flag(String),
     Sentence(String),
 }
 
-/// What is meant by a flag that this command does not have.
+/// The suggestion for a flag that this command does not have.
 pub(super) fn flag(command: &Command, unknown: &str) -> Option<Meant> {
     let unknown = unknown.split('=').next().unwrap_or(unknown);
     let table = if command.get_name() == "serve" { OF_A_SERVER } else { OF_A_CLIENT };
@@ -74,7 +75,7 @@ pub(super) fn flag(command: &Command, unknown: &str) -> Option<Meant> {
     near.filter(|_| unknown.starts_with("--")).map(|near| Meant::Flag(near.into()))
 }
 
-/// A sentence about a word that stands where a command does, and is none.
+/// The error for a first argument that is neither a command nor an address.
 pub(in crate::cli) fn unknown_command(commands: &Command, word: &str) -> String {
     let names: Vec<&str> = commands.get_subcommands().map(Command::get_name).collect();
     let meant = match word {
@@ -97,23 +98,23 @@ pub(in crate::cli) fn unknown_command(commands: &Command, word: &str) -> String 
     format!("'{word}' is neither a command nor an address (HOST:PORT, PORT or a URL): {tail}")
 }
 
-/// The candidate that differs from `word` by the fewest slips, if that is few for its length.
+/// The candidate with the fewest typos relative to `word`, if they are few for its length.
 pub(in crate::cli) fn nearest<'a>(
     word: &str,
     candidates: impl Iterator<Item = &'a str>,
 ) -> Option<&'a str> {
     let letters = word.trim_start_matches('-').chars().count();
     let most = (letters / 3).clamp(1, 3);
-    let slips = candidates.map(|candidate| (slips(word, candidate), candidate));
-    slips
-        .filter(|(slips, _)| *slips <= most && letters > 1)
-        .min_by_key(|(slips, _)| *slips)
+    let candidates = candidates.map(|candidate| (typos(word, candidate), candidate));
+    candidates
+        .filter(|(typos, _)| *typos <= most && letters > 1)
+        .min_by_key(|(typos, _)| *typos)
         .map(|it| it.1)
 }
 
-/// How many letters must be put in, left out, replaced or swapped with their neighbour to get from one word to
-/// the other.
-fn slips(from: &str, to: &str) -> usize {
+/// The edit distance of two words: how many letters must be inserted, deleted, replaced or swapped
+/// with their neighbour (Damerau-Levenshtein, optimal string alignment).
+fn typos(from: &str, to: &str) -> usize {
     let (from, to): (Vec<char>, Vec<char>) = (from.chars().collect(), to.chars().collect());
     let mut before: Vec<usize> = Vec::new();
     let mut above: Vec<usize> = (0..=to.len()).collect();
@@ -139,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slips_are_counted() {
+    fn typos_are_counted() {
         for (from, to, count) in [
             ("serve", "serve", 0),
             ("srve", "serve", 1),
@@ -147,13 +148,13 @@ mod tests {
             ("", "abc", 3),
             ("port", "subprotocol", 8),
         ] {
-            assert_eq!(slips(from, to), count, "{from} {to}");
-            assert_eq!(slips(to, from), count, "{to} {from}");
+            assert_eq!(typos(from, to), count, "{from} {to}");
+            assert_eq!(typos(to, from), count, "{to} {from}");
         }
     }
 
     #[test]
-    fn only_what_is_near_is_suggested() {
+    fn only_near_names_are_suggested() {
         let flags = ["--subprotocol", "--profile", "--idle-timeout", "--quiet"];
         let near = |word| nearest(word, flags.into_iter());
         assert_eq!(near("--port"), None);

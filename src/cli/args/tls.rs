@@ -1,5 +1,6 @@
-//! The flags of TLS, and reading what they name.
+//! The flags for TLS, and reading the files that they name.
 
+use super::heading;
 use crate::cli::Failure;
 use crate::cli::secrets::{keep_secrets, read_public, read_secret};
 use crate::net::address::Location;
@@ -10,53 +11,56 @@ use log::{info, warn};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
-/// The longest PEM file: 1 MiB, more than all authorities a system trusts take.
+/// The largest PEM file that is read: 1 MiB, more than all the authorities that a system trusts.
 const PEM_BYTES_MAX: u64 = 1024 * 1024;
 
-/// Flags that `serve` and `connect` share.
+/// Flags that servers and clients share.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = heading::TLS)]
 struct IdentityArgs {
-    /// The certificate to show, PEM, followed by those up to the one that the peer knows
+    /// Present this certificate, a PEM file with the chain up to an authority that peers know
     #[arg(long, value_name = "PEM", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
-    /// The private key of the certificate, PEM
+    /// Use this PEM file as the certificate's private key
     #[arg(long, value_name = "PEM", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
 }
 
 /// Flags of `serve`.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = heading::TLS)]
 pub(in crate::cli) struct TlsServerArgs {
     #[command(flatten)]
     identity: IdentityArgs,
-    /// Make a certificate for this run, signed by itself, and log its fingerprint
+    /// Create a self-signed certificate for this run and log its fingerprint
     #[arg(long, conflicts_with = "tls_cert")]
     tls_self_signed: bool,
-    /// Serve only clients with a certificate that one of these authorities has signed
+    /// Accept only clients with a certificate signed by one of these authorities (PEM)
     #[arg(long, value_name = "PEM")]
     tls_client_ca: Option<PathBuf>,
 }
 
-/// Flags of `connect`.
+/// Flags of the commands that connect.
 #[derive(Debug, Args)]
+#[command(next_help_heading = heading::TLS)]
 pub(in crate::cli) struct TlsClientArgs {
-    /// Believe servers that these authorities vouch for [default: those this system trusts]
+    /// Trust these authorities (PEM) [default: those the system trusts]
     #[arg(long, value_name = "PEM")]
     cacert: Option<PathBuf>,
-    /// Believe any server, whatever its certificate
+    /// Accept any certificate: the connection is encrypted, but to whom is unknown
     #[arg(short = 'k', long, conflicts_with = "cacert")]
     insecure: bool,
     #[command(flatten)]
     identity: IdentityArgs,
 }
 
-/// What a server shows and demands, read from files.
+/// What a server presents and demands, read from files.
 struct Shown {
     identity: Identity,
     client_ca: Option<Zeroizing<Vec<u8>>>,
 }
 
-/// The acceptors of a server, which can be renewed together.
+/// The TLS acceptors of a server, which are renewed together.
 pub(in crate::cli) struct TlsServer {
     arguments: TlsServerArgs,
     shown: Option<Shown>,
@@ -64,9 +68,13 @@ pub(in crate::cli) struct TlsServer {
 }
 
 impl TlsServerArgs {
-    /// Reads the files, if any of the addresses needs them.
+    /// Reads the files, if any of the addresses uses TLS.
     ///
-    /// `prepared` is what [`prepare`](Self::prepare) gave to whoever started this process.
+    /// `prepared` is what [`prepare`](Self::prepare) returned in the process that started this one.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if a file cannot be used, or an address uses TLS and no certificate was given.
     pub(in crate::cli) fn load(
         &self,
         addresses: &[Address],
@@ -75,7 +83,9 @@ impl TlsServerArgs {
         let secure = addresses.iter().find(|address| address.tls);
         let shown = match secure {
             None if self.tls_self_signed || self.identity.tls_cert.is_some() => {
-                warn!("no address is for TLS (wss://, tls://, line+tls://): its flags do nothing");
+                warn!(
+                    "no address uses TLS (wss://, tls://, line+tls://): TLS flags have no effect"
+                );
                 None
             }
             None => None,
@@ -84,7 +94,8 @@ impl TlsServerArgs {
         Ok(TlsServer { arguments: self.clone(), shown, acceptors: Vec::new() })
     }
 
-    /// A certificate and key, PEM, that several processes are to show.
+    /// Creates the certificate and key, as PEM, that several processes are to present. `None` if
+    /// no self-signed certificate is needed.
     pub(in crate::cli) fn prepare(
         &self,
         addresses: &[Address],
@@ -128,7 +139,7 @@ impl TlsServerArgs {
 }
 
 impl TlsServer {
-    /// What makes TLS of connections to `address`, unless it is not for TLS.
+    /// Creates the acceptor for connections to `address`; `None` if the address does not use TLS.
     pub(in crate::cli) fn acceptor(
         &mut self,
         address: &Address,
@@ -141,17 +152,17 @@ impl TlsServer {
         Ok(Some(acceptor))
     }
 
-    /// Whether there are files that could be read again.
+    /// Whether there are files that could be reloaded.
     pub(in crate::cli) fn can_reload(&self) -> bool {
         let has_files = !self.arguments.tls_self_signed || self.arguments.tls_client_ca.is_some();
         self.shown.is_some() && has_files
     }
 
-    /// Reads the files again. The returned function takes over what they say; until then nothing changes.
+    /// Reads the files again. Nothing changes until the returned function is called.
     pub(in crate::cli) fn reload(&self) -> Result<impl FnOnce() + use<>, Failure> {
         let mut renewals = Vec::new();
         if let Some(shown) = &self.shown {
-            // A certificate that was made for this run stays for this run.
+            // A self-signed certificate lasts for the whole run.
             let identity = self.arguments.identity.load()?;
             let identity = identity.as_ref().unwrap_or(&shown.identity);
             let path = self.arguments.tls_client_ca.as_deref();
@@ -172,7 +183,7 @@ impl TlsServer {
 }
 
 impl TlsClientArgs {
-    /// Tells the network how to connect to `address`, if it is for TLS.
+    /// Sets up the network for TLS, if `address` uses it.
     pub(in crate::cli) fn set_up(
         &self,
         network: &mut System,
@@ -217,7 +228,7 @@ fn read(flag: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
     read_public(flag, path, PEM_BYTES_MAX)
 }
 
-/// For the names under which the addresses can be reached on this machine.
+/// Creates a certificate for the names under which the addresses can be reached on this machine.
 fn self_signed(addresses: &[Address]) -> Result<Zeroizing<String>, Failure> {
     keep_secrets();
     let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(String::from).into();

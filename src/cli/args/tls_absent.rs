@@ -1,4 +1,4 @@
-//! What stands for the flags of TLS in a build without it: none, and a sentence for those who need them.
+//! The flags for TLS in a build without it: there are none, and TLS addresses are refused.
 
 use crate::cli::Failure;
 use crate::net::os::tls::Acceptor;
@@ -6,15 +6,15 @@ use crate::net::{Address, System};
 use clap::Args;
 use zeroize::Zeroizing;
 
-/// No flags of `serve`.
+/// The flags of `serve`: none.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct TlsServerArgs {}
 
-/// No flags of `connect`.
+/// The flags of the commands that connect: none.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct TlsClientArgs {}
 
-/// No acceptors.
+/// The acceptors of a server: none.
 pub(in crate::cli) struct TlsServer;
 
 impl TlsServerArgs {
@@ -63,7 +63,7 @@ impl TlsClientArgs {
 
 fn refuse_tls(address: &Address) -> Result<(), Failure> {
     match address.tls {
-        true => Err(Failure::Usage(format!("{address} is for TLS, which this build is without"))),
+        true => Err(Failure::Usage(format!("{address}: this build has no TLS support"))),
         false => Ok(()),
     }
 }

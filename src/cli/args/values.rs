@@ -1,11 +1,11 @@
-//! Values with units: `64KiB`, `10k`, `250ms`, `off`.
+//! Parsers of values with units: `64KiB`, `10k`, `250ms`, `off`.
 
 use crate::limits::HEAD_BYTES_RANGE;
 use crate::net::Address;
 use crate::net::address::AddressError;
 use std::time::Duration;
 
-/// A number of bytes: `512`, `10kB`, `64KiB`, and `1M` for 1 MiB.
+/// Parses a size in bytes: `512`, `10kB`, `64KiB`, or `1M` for 1 MiB.
 pub(in crate::cli) fn bytes(text: &str) -> Result<u64, String> {
     const UNITS: [(&str, u64); 12] = [
         ("KiB", 1 << 10),
@@ -24,14 +24,14 @@ pub(in crate::cli) fn bytes(text: &str) -> Result<u64, String> {
     with_unit(text, &UNITS, "a size such as 512, 10kB, 64KiB or 1MiB")
 }
 
-/// The bytes that the head of a request may have.
+/// Parses the limit on the head of a request, in bytes.
 pub(in crate::cli) fn header_bytes(text: &str) -> Result<usize, String> {
     let size = bytes(text).ok().and_then(|size| usize::try_from(size).ok());
     let size = size.filter(|size| HEAD_BYTES_RANGE.contains(size));
     size.ok_or_else(|| wanted("a size from 1KiB to 64KiB"))
 }
 
-/// A number of things: `200`, `10k`, `1M`.
+/// Parses a count of at least 1: `200`, `10k`, `1M`.
 pub(in crate::cli) fn count(text: &str) -> Result<u32, String> {
     const UNITS: [(&str, u64); 3] = [("k", 1_000), ("M", 1_000_000), ("", 1)];
     const WANTED: &str = "a count of at least 1, such as 200, 10k or 1M";
@@ -39,7 +39,7 @@ pub(in crate::cli) fn count(text: &str) -> Result<u32, String> {
     u32::try_from(number).ok().filter(|&number| number > 0).ok_or_else(|| wanted(WANTED))
 }
 
-/// Things in a second: `500`, `5k/s`, `1M/s`.
+/// Parses a rate per second: `500`, `5k/s`, `1M/s`.
 pub(in crate::cli) fn rate(text: &str) -> Result<f64, String> {
     const UNITS: [(&str, u64); 3] = [("k", 1_000_000), ("M", 1_000_000_000), ("", 1_000)];
     const WANTED: &str = "a rate above zero such as 500, 5k/s or 1M/s";
@@ -50,7 +50,7 @@ pub(in crate::cli) fn rate(text: &str) -> Result<f64, String> {
     }
 }
 
-/// A duration: `250ms`, `10s`, `5m`, `1h`, `1m30s`.
+/// Parses a duration: `250ms`, `10s`, `5m`, `1h`, `1m30s`.
 pub(in crate::cli) fn duration(text: &str) -> Result<Duration, String> {
     const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
     const WANTED: &str = "a duration such as 250ms, 10s, 5m, 1h or 1m30s";
@@ -65,14 +65,14 @@ pub(in crate::cli) fn duration(text: &str) -> Result<Duration, String> {
         let part_ms = with_unit(part, &UNITS, WANTED)?;
         let unit = part.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').trim_start();
         let factor = UNITS.iter().find(|(name, _)| *name == unit).map_or(0, |(_, factor)| *factor);
-        // `1m30s`, and not `30s1m` or `1s1s`.
+        // Units must descend: `1m30s`, not `30s1m` or `1s1s`.
         if factor >= smallest {
             return Err(wanted(WANTED));
         }
         smallest = factor;
         milliseconds = milliseconds.saturating_add(part_ms);
     }
-    // A year is as good as forever, and leaves room to add to.
+    // A year is as good as forever, and does not overflow when added to a time.
     const MILLISECONDS_MAX: u64 = 366 * 24 * 3_600_000;
     if milliseconds == 0 || milliseconds > MILLISECONDS_MAX {
         return Err(wanted(&format!("{WANTED}, above zero and at most a year")));
@@ -92,30 +92,30 @@ fn parts(text: &str) -> Vec<&str> {
     [0].iter().chain(&starts).zip(ends).map(|(&start, end)| &text[start..end]).collect()
 }
 
-/// Where to connect to.
+/// Parses an address to connect to.
 pub(in crate::cli) fn connect_address(text: &str) -> Result<Address, AddressError> {
     text.parse().map(Address::to_connect_to)
 }
 
-/// Where to listen.
+/// Parses an address to listen on.
 pub(in crate::cli) fn listen_address(text: &str) -> Result<Address, String> {
     let address: Address = text.parse().map_err(|error: AddressError| error.to_string())?;
     match address.userinfo {
         None => Ok(address),
-        Some(_) => Err("an address to listen on has no user and password".into()),
+        Some(_) => Err("an address to listen on has no user or password".into()),
     }
 }
 
-/// Something that can be switched off.
+/// A value that can be switched off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::cli) struct OrOff<T>(pub(in crate::cli) Option<T>);
 
-/// A duration, or `off`.
+/// Parses a duration, or `off`.
 pub(in crate::cli) fn duration_or_off(text: &str) -> Result<OrOff<Duration>, String> {
     or_off(text, duration)
 }
 
-/// A count, or `off`.
+/// Parses a count, or `off`.
 pub(in crate::cli) fn count_or_off(text: &str) -> Result<OrOff<u32>, String> {
     or_off(text, count)
 }
@@ -127,7 +127,7 @@ fn or_off<T>(text: &str, parse: fn(&str) -> Result<T, String>) -> Result<OrOff<T
     parse(text).map(|value| OrOff(Some(value))).map_err(|message| format!("{message}, or off"))
 }
 
-/// A number, possibly with a decimal fraction, and one of the units.
+/// Parses a number, possibly with a decimal fraction, followed by one of the units.
 fn with_unit(text: &str, units: &[(&str, u64)], wanted_form: &str) -> Result<u64, String> {
     let error = || wanted(wanted_form);
     let split = text.find(|character: char| !(character.is_ascii_digit() || character == '.'));
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn units_are_those_of_the_manual() {
+    fn units_are_those_of_the_documentation() {
         assert_eq!(bytes("64KiB"), Ok(65_536));
         assert_eq!(bytes("64 B"), Ok(64));
         assert_eq!(bytes("1.5MiB"), Ok(1_572_864));
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_refused_with_what_would_do() {
+    fn other_values_are_refused_with_an_example() {
         for text in ["", "KiB", "-1", "1 parsec", "1.2.3KiB", "99999999999GiB", "1e3", "."] {
             assert!(bytes(text).unwrap_err().contains("64KiB"), "{text}");
         }

@@ -1,25 +1,25 @@
-//! What a line asks for: to be sent, or, from a person, something else.
+//! The commands of the interactive client: what a line of input asks for.
 
 use crate::proto::CloseCode;
 
-/// The line that ends the conversation.
+/// The line that ends the session.
 const QUIT: &[u8] = b"quit";
 
-/// What is to be done with a line.
+/// What a line asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Request {
-    /// To send this, as text if it is UTF-8.
+    /// Send this, as text if it is UTF-8.
     Send(Vec<u8>),
-    /// To send these bytes as a binary message.
+    /// Send these bytes as a binary message.
     Binary(Vec<u8>),
     Ping,
     Close(CloseCode),
     Quit,
-    /// Nothing: this is what is wrong with it.
+    /// Nothing; the line is wrong for this reason.
     Wrong(&'static str),
 }
 
-/// Reads a line that was typed, or came from a pipe.
+/// Parses a line that was typed or came from a pipe.
 pub(super) fn read(line: Vec<u8>, is_terminal: bool) -> Request {
     match &line[..] {
         QUIT => Request::Quit,
@@ -50,7 +50,7 @@ fn command_of(line: &[u8]) -> Request {
     }
 }
 
-/// The bytes that these digits stand for; blanks between them do not count.
+/// Decodes hexadecimal digits; blanks between them are ignored.
 fn hex(text: &str) -> Option<Vec<u8>> {
     let digits = text.chars().filter(|character| !character.is_whitespace());
     let digits: Vec<u32> = digits.map(|digit| digit.to_digit(16)).collect::<Option<_>>()?;
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_are_for_persons() {
+    fn commands_work_on_a_terminal_only() {
         assert_eq!(typed("/ping"), Request::Ping);
         assert_eq!(typed("/close"), Request::Close(CloseCode::NORMAL));
         assert_eq!(typed("/close 4000"), Request::Close(CloseCode(4000)));
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn quit_is_for_everybody() {
+    fn quit_works_on_a_terminal_and_in_a_pipe() {
         assert_eq!((typed("quit"), read(b"quit".into(), false)), (Request::Quit, Request::Quit));
         assert_eq!(typed("quit "), Request::Send(b"quit ".into()));
     }

@@ -1,4 +1,5 @@
-//! The conversation itself: lines out, messages in, until either side ends it.
+//! The session of the interactive client: sends lines and prints messages until either side ends
+//! it.
 
 mod ending;
 mod output;
@@ -20,21 +21,21 @@ use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// The number of stdin among the reactor's external sources.
+/// The number of stdin among the network's external sources.
 const STDIN: u32 = 0;
 
-/// How long the prompt waits for a reply, so that the two stand in their order: 1 s. A later one is printed above
-/// it.
+/// How long the prompt waits for a reply, so that the reply appears before it: 1 s. A later reply
+/// is printed above the prompt.
 const PROMPT_WAIT: Duration = Duration::from_secs(1);
 
-/// Between the response to a challenge and our first line: 50 ms. A naive server reads once and takes all that it
-/// gets for the response.
+/// The pause between the response to a challenge and our first line: 50 ms. A naive server reads
+/// once and takes all of its input for the response.
 const AUTH_PAUSE: Duration = Duration::from_millis(50);
 
-/// Bytes of a challenge, as a server sends it to a client that has no key.
+/// The bytes of the challenge that a server sends, also to a client without a key.
 const CHALLENGE_BYTES: usize = proto::auth::CHALLENGE_BYTES;
 
-/// Why a conversation cannot go on.
+/// Why the session cannot continue.
 pub(super) enum Stop {
     Failed(String),
     Output(io::Error),
@@ -47,45 +48,46 @@ impl From<io::Error> for Stop {
     }
 }
 
+/// See the [module documentation](self).
 pub(super) struct Conversation<'a> {
     arguments: &'a ConnectArgs,
     config: Rc<Config>,
     reactor: Reactor<System, Inbox>,
     prompt: Prompt,
-    /// Where the server may be, and which of these places is tried or was found.
+    /// The server's addresses, and the index of the one that is being tried or was connected to.
     endpoints: Vec<Endpoint>,
     endpoint: usize,
-    /// When this place is given up, because there is another to try.
+    /// When to give up on this address and try the next, if there is one.
     attempt_until: Option<Instant>,
-    /// When a response that refuses the upgrade is no longer waited for to be whole.
+    /// When to stop waiting for the rest of a response that refuses the upgrade.
     refused_until: Option<Instant>,
     /// The connection, unless the server has ended it.
     connection: Option<ConnectionId>,
     is_open: bool,
-    /// No line is sent before.
-    speak_at: Option<Instant>,
-    /// Messages of this connection, and of all of them.
+    /// When the first line may be sent.
+    send_at: Option<Instant>,
+    /// Messages received on this connection, and on all connections.
     received: u64,
     received_in_all: u64,
-    /// The line that was given last, until its reply comes or is no longer waited for.
-    unanswered: Option<(Kind, Vec<u8>)>,
+    /// The last line, until its reply arrives or is no longer waited for.
+    unreplied: Option<(Kind, Vec<u8>)>,
     reply: RawReply,
-    /// A first message that looks like a challenge, and until when it may turn out to be something else.
+    /// A first message that may be a challenge, and when it is taken for one.
     challenge: Option<(Vec<u8>, Instant)>,
-    /// Until when a reply is waited for.
+    /// When to stop waiting for a reply.
     waiting_until: Option<Instant>,
-    /// The last wait was in vain: this server may be one that does not reply.
+    /// The last wait was in vain, so the server may be one that does not reply.
     is_impatient: bool,
     last_sent: Option<Instant>,
     last_received: Option<Instant>,
     pinged: Option<Instant>,
-    /// What the server's Close said, beside its code.
+    /// The reason in the server's Close frame.
     reason: String,
-    /// What is to be said of a clean end once nothing else is to be done.
+    /// What to print about a clean end once nothing else is left to do.
     notice: Option<String>,
-    /// The server ended the last connection as the protocol provides.
+    /// The server ended the last connection in the protocol's orderly way.
     is_closed_cleanly: bool,
-    is_leaving: bool,
+    is_closing: bool,
 }
 
 impl<'a> Conversation<'a> {
@@ -98,7 +100,7 @@ impl<'a> Conversation<'a> {
                 message_bytes_max: arguments.max_message_size,
                 ..config.limits
             },
-            // A line is printed when it is whole; bare bytes when they come.
+            // Messages that arrive after our Close are printed, too.
             late_messages: true,
             deflate: arguments.deflate.settings(),
             ..config
@@ -106,14 +108,14 @@ impl<'a> Conversation<'a> {
         let endpoints = arguments.client.endpoints()?;
         let batch = Batch::new(RECEIVE_BUFFER_BYTES, random::from_system());
         let network = arguments.client.network()?;
-        // Looking up the name has taken its part of the time.
+        // Resolving the name counts toward the timeout.
         let timeout = arguments.client.connect_timeout.saturating_sub(start.elapsed());
         let limits =
             Limits { handshake_timeout: timeout, auth_timeout: timeout, ..Limits::default() };
         let mut reactor = Reactor::new(network, Inbox::default(), limits, batch);
         let stdin = io::stdin().as_raw_fd();
         match reactor.network_mut().register_external(&mut SourceFd(&stdin), STDIN) {
-            // Files have no readiness to wait for: they are always ready.
+            // Regular files cannot be polled: they are always ready.
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
             other => other.map_err(failure)?,
         }
@@ -128,10 +130,10 @@ impl<'a> Conversation<'a> {
             refused_until: None,
             connection: None,
             is_open: false,
-            speak_at: None,
+            send_at: None,
             received: 0,
             received_in_all: 0,
-            unanswered: None,
+            unreplied: None,
             reply: RawReply::default(),
             challenge: None,
             waiting_until: None,
@@ -142,15 +144,15 @@ impl<'a> Conversation<'a> {
             reason: String::new(),
             notice: None,
             is_closed_cleanly: false,
-            is_leaving: false,
+            is_closing: false,
         })
     }
 
-    /// Lines out, replies in, until either ends.
+    /// Sends lines and prints messages until either side ends the session.
     pub(super) fn hold(&mut self) -> Result<(), Stop> {
         self.connect()?;
         loop {
-            if self.may_speak() {
+            if self.may_send() {
                 self.prompt.show()?;
                 match self.prompt.next()? {
                     Input::Line(line) => {
@@ -169,7 +171,7 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// Does what a line asks for; whether that was the last of it.
+    /// Handles a line. Returns whether it ended the session.
     fn handle(&mut self, line: Vec<u8>) -> Result<bool, Stop> {
         let request = match self.arguments.no_commands {
             true => Request::Send(line),
@@ -179,41 +181,41 @@ impl<'a> Conversation<'a> {
             Request::Send(line) => {
                 let kind =
                     if std::str::from_utf8(&line).is_ok() { Kind::Text } else { Kind::Binary };
-                self.say(kind, line)?;
+                self.send_line(kind, line)?;
             }
-            Request::Binary(bytes) => self.say(Kind::Binary, bytes)?,
+            Request::Binary(bytes) => self.send_line(Kind::Binary, bytes)?,
             Request::Ping => self.ping()?,
             Request::Wrong(why) => self.note(why)?,
-            Request::Quit => return self.leave(CloseCode::NORMAL).map(|()| true),
-            Request::Close(code) => return self.leave(code).map(|()| true),
+            Request::Quit => return self.close(CloseCode::NORMAL).map(|()| true),
+            Request::Close(code) => return self.close(code).map(|()| true),
         }
         Ok(false)
     }
 
-    /// Whether it is our turn: not while a connection is being made or a reply is waited for.
-    fn may_speak(&self) -> bool {
+    /// Whether the next line may be sent: not while connecting or waiting for a reply.
+    fn may_send(&self) -> bool {
         self.waiting_until.is_none()
-            && self.speak_at.is_none()
+            && self.send_at.is_none()
             && self.challenge.is_none()
             && (self.is_open || self.connection.is_none())
     }
 
-    /// Sends one line, on a new connection if the server has ended the last one.
-    fn say(&mut self, kind: Kind, line: Vec<u8>) -> Result<(), Stop> {
+    /// Sends a line, on a new connection if the server has ended the last one.
+    fn send_line(&mut self, kind: Kind, line: Vec<u8>) -> Result<(), Stop> {
         if line.is_empty() && self.config.framing == Framing::Raw {
             return Ok(());
         }
-        self.unanswered = Some((kind, line));
+        self.unreplied = Some((kind, line));
         if self.connection.is_none() {
             return self.connect();
         }
-        self.send_unanswered()
+        self.send_unreplied()
     }
 
-    /// Sends the line that was given last, if it still lacks its reply.
-    fn send_unanswered(&mut self) -> Result<(), Stop> {
+    /// Sends the last line, if it still lacks a reply.
+    fn send_unreplied(&mut self) -> Result<(), Stop> {
         let framing = self.config.framing;
-        let (Some(connection), Some((kind, line))) = (self.connection, &self.unanswered) else {
+        let (Some(connection), Some((kind, line))) = (self.connection, &self.unreplied) else {
             return Ok(());
         };
         let rest = self.reply.end();
@@ -227,7 +229,7 @@ impl<'a> Conversation<'a> {
             false => self.arguments.reply_timeout,
         };
         if self.is_impatient {
-            self.unanswered = None;
+            self.unreplied = None;
         } else {
             self.waiting_until = Some(now + wait);
         }
@@ -245,7 +247,7 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// The input is at its end: waits for the first message, then until the server is silent or closes.
+    /// After the end of the input: waits for the first message, then for silence or a close.
     fn finish(&mut self) -> Result<(), Stop> {
         let end = Instant::now();
         let first_until = self.last_sent.unwrap_or(end) + self.arguments.reply_timeout;
@@ -260,18 +262,18 @@ impl<'a> Conversation<'a> {
             }
             self.turn(Some(until))?;
         }
-        self.leave(CloseCode::NORMAL)?;
+        self.close(CloseCode::NORMAL)?;
         self.verdict()
     }
 
-    /// Says Close, and waits for the server's. Until then messages are printed.
-    fn leave(&mut self, code: CloseCode) -> Result<(), Stop> {
-        self.is_leaving = true;
-        let mut is_said = false;
+    /// Sends a Close frame and waits for the server's. Messages that arrive meanwhile are printed.
+    fn close(&mut self, code: CloseCode) -> Result<(), Stop> {
+        self.is_closing = true;
+        let mut is_sent = false;
         while let Some(connection) = self.connection {
-            // A connection that is being made for the last line must open first.
-            if self.is_open && self.speak_at.is_none() && !is_said {
-                is_said = self.reactor.with_outbox(connection, |_, outbox| outbox.close(code));
+            // A connection for the last line must open first.
+            if self.is_open && self.send_at.is_none() && !is_sent {
+                is_sent = self.reactor.with_outbox(connection, |_, outbox| outbox.close(code));
             }
             self.turn(None)?;
         }
@@ -288,15 +290,15 @@ impl<'a> Conversation<'a> {
         loop {
             let number = self.reactor.metrics().opened + 1;
             self.reactor.service_mut().begin(number);
-            let places = self.endpoints.len() - self.endpoint;
-            let share = self.arguments.client.connect_timeout / places as u32;
-            self.attempt_until = (places > 1).then(|| Instant::now() + share);
+            let untried = self.endpoints.len() - self.endpoint;
+            let share = self.arguments.client.connect_timeout / untried as u32;
+            self.attempt_until = (untried > 1).then(|| Instant::now() + share);
             match self.reactor.connect(&self.endpoints[self.endpoint], Rc::clone(&self.config)) {
                 Ok(connection) => {
                     self.connection = Some(connection);
                     return Ok(());
                 }
-                Err(error) if places == 1 => {
+                Err(error) if untried == 1 => {
                     return Err(Stop::Failed(self.arguments.client.cannot_connect(&error)));
                 }
                 Err(_) => self.endpoint += 1,
@@ -304,12 +306,12 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// Waits for something to happen, and handles it; no longer than until then.
+    /// Waits for events, at most until the given time, and handles them.
     fn turn(&mut self, until: Option<Instant>) -> Result<(), Stop> {
         let moments = [
             until,
             self.waiting_until,
-            self.speak_at,
+            self.send_at,
             self.attempt_until,
             self.refused_until,
             self.reply.whole_at(),
@@ -327,7 +329,7 @@ impl<'a> Conversation<'a> {
                 Incoming::Ended(end) => self.ended(end)?,
             }
         }
-        self.look_for_refusal()?;
+        self.check_refusal()?;
         self.handle_timeouts()
     }
 
@@ -340,16 +342,16 @@ impl<'a> Conversation<'a> {
         }
         if self.waiting_until.is_some_and(|until| until <= now) {
             self.waiting_until = None;
-            self.unanswered = None;
+            self.unreplied = None;
             self.is_impatient = !self.prompt.is_terminal();
         }
         if self.attempt_until.is_some_and(|until| until <= now) {
             self.endpoint += 1;
             return self.connect();
         }
-        if self.speak_at.is_some_and(|at| at <= now) {
-            self.speak_at = None;
-            return self.send_unanswered();
+        if self.send_at.is_some_and(|at| at <= now) {
+            self.send_at = None;
+            return self.send_unreplied();
         }
         Ok(())
     }
@@ -359,13 +361,13 @@ impl<'a> Conversation<'a> {
         self.attempt_until = None;
         self.show_handshake();
         if self.config.auth.is_some() {
-            self.speak_at = Some(Instant::now() + AUTH_PAUSE);
+            self.send_at = Some(Instant::now() + AUTH_PAUSE);
             return Ok(());
         }
-        self.send_unanswered()
+        self.send_unreplied()
     }
 
-    /// Takes a message, whenever it comes.
+    /// Handles a message.
     fn receive(&mut self, kind: Kind, message: Vec<u8>) -> Result<(), Stop> {
         let is_first = self.received == 0 && self.challenge.is_none();
         if is_first && self.looks_like_challenge(kind, &message) {
@@ -391,22 +393,22 @@ impl<'a> Conversation<'a> {
             let reply = self.reply.receive(message, now);
             return self.take_reply(reply);
         }
-        self.answered();
+        self.note_reply();
         self.print(message, true)
     }
 
-    /// Prints bare bytes, which answer the line that was given last if they are a whole reply.
+    /// Prints raw bytes. A complete reply ends the wait for the last line's reply.
     fn take_reply(&mut self, reply: Print) -> Result<(), Stop> {
         if matches!(reply, Print::Whole(_)) {
-            self.answered();
+            self.note_reply();
         }
         self.print_raw(reply)
     }
 
-    /// The line that was given last has its reply.
-    fn answered(&mut self) {
+    /// Notes that the last line has its reply.
+    fn note_reply(&mut self) {
         self.waiting_until = None;
-        self.unanswered = None;
+        self.unreplied = None;
         self.is_impatient = false;
     }
 }

@@ -1,47 +1,48 @@
-//! What the server did since the last look.
+//! The events of the client's connection, queued by the service for the session.
 
 use crate::proto::response::SHOWN_BYTES_MAX;
 use crate::proto::{Control, End, Kind, Message, Outbox};
 use crate::service::{Context, Handshake, Needs, Service};
 use std::collections::VecDeque;
 
-/// One thing that happened, in the order in which things happened.
+/// An event of the connection, in order of occurrence.
 #[derive(Debug)]
 pub(super) enum Incoming {
     Opened,
     Message(Kind, Vec<u8>),
     Pong,
-    /// The reason in the server's Close.
+    /// The reason in the server's Close frame.
     Closing(String),
     Ended(End),
 }
 
-/// See the [module documentation](self). Of an older connection nothing counts any more.
+/// See the [module documentation](self). Events of an older connection are ignored.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
     incoming: VecDeque<Incoming>,
-    /// The number of the connection that counts; those before it do not.
+    /// The number of the current connection; lower numbers are ignored.
     connection: u64,
     request: Vec<u8>,
     response: Vec<u8>,
 }
 
 impl Inbox {
+    /// The oldest event that has not been handled.
     pub(super) fn next(&mut self) -> Option<Incoming> {
         self.incoming.pop_front()
     }
 
-    /// Forgets what was, because the connection with this number is about to be made.
+    /// Discards everything, because the connection with this number is about to start.
     pub(super) fn begin(&mut self, connection: u64) {
         *self = Self { connection, ..Self::default() };
     }
 
-    /// What the upgrade was asked with, once it was.
+    /// The upgrade request, once it was sent.
     pub(super) fn request(&self) -> &[u8] {
         &self.request
     }
 
-    /// What came in answer to it, and the beginning of what followed.
+    /// The response to it, and the start of what followed, up to [`SHOWN_BYTES_MAX`] bytes.
     pub(super) fn response(&self) -> &[u8] {
         &self.response
     }
@@ -58,7 +59,7 @@ impl Inbox {
 }
 
 impl Service for Inbox {
-    /// A server may write a reply out before it reads on.
+    /// A server may write a whole reply before it reads on.
     fn needs(&self) -> Needs {
         Needs { reads_while_blocked: true, ..Needs::default() }
     }

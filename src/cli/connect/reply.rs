@@ -1,49 +1,49 @@
-//! Replies of a server that speaks bare bytes: nothing says where one ends.
+//! Replies in a raw stream, where nothing marks the end of one.
 
 use std::time::{Duration, Instant};
 
-/// How long a reply must pause until it counts as whole: 50 ms. The pieces of one come closer together on every path
-/// but the worst, and a person does not notice the wait.
+/// How long a reply must pause to count as complete: 50 ms. On all but the worst paths its pieces
+/// arrive closer together, and a user does not notice the wait.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The most bytes of a reply that are kept until it is whole: 256 KiB, one read.
+/// The most bytes of a reply that are kept until it is complete: 256 KiB, one read.
 const KEPT_BYTES_MAX: usize = 256 * 1024;
 
-/// A reply as far as it came. It is whole when it has as many bytes as the line it answers, which every echo has,
-/// or when it pauses.
+/// A reply, as far as it has arrived. It is complete when it is as long as the line that it replies
+/// to, as every echo is, or when it pauses.
 #[derive(Debug, Default)]
 pub(super) struct RawReply {
-    /// Bytes of the reply that are kept.
+    /// Bytes of the reply that have not been printed.
     bytes: Vec<u8>,
-    /// Bytes of it that have been printed.
+    /// The number of bytes that have been printed.
     printed: usize,
-    /// Bytes of the line that it answers.
+    /// The length of the line that it replies to.
     line_bytes: usize,
     whole_at: Option<Instant>,
 }
 
-/// What is to be printed of a reply.
+/// What to print of a reply.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Print {
     Nothing,
-    /// This, and more of the reply comes.
+    /// These bytes; more of the reply follows.
     Piece(Vec<u8>),
-    /// This, and the reply is whole.
+    /// These bytes, which complete the reply.
     Whole(Vec<u8>),
 }
 
 impl RawReply {
-    /// A line of so many bytes was sent.
+    /// Notes that a line of this length was sent.
     pub(super) fn expect(&mut self, line_bytes: usize) {
         self.line_bytes = line_bytes;
     }
 
-    /// When a reply counts as whole if nothing comes before.
+    /// When the reply counts as complete if nothing arrives before.
     pub(super) fn whole_at(&self) -> Option<Instant> {
         self.whole_at
     }
 
-    /// Takes what came.
+    /// Appends input.
     pub(super) fn receive(&mut self, bytes: &[u8], now: Instant) -> Print {
         self.bytes.extend_from_slice(bytes);
         if self.printed + self.bytes.len() >= self.line_bytes {
@@ -57,12 +57,12 @@ impl RawReply {
         Print::Piece(std::mem::take(&mut self.bytes))
     }
 
-    /// The reply if it has paused for long enough.
+    /// The reply, if it has paused for long enough.
     pub(super) fn pause(&mut self, now: Instant) -> Print {
         if self.whole_at.is_some_and(|at| at <= now) { self.end() } else { Print::Nothing }
     }
 
-    /// The reply, because nothing more comes.
+    /// The reply, because nothing more arrives.
     pub(super) fn end(&mut self) -> Print {
         let is_begun = self.printed > 0 || !self.bytes.is_empty();
         let reply = std::mem::take(self);
@@ -75,13 +75,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reply_is_whole_with_the_length_of_its_line_or_after_a_pause() {
+    fn a_reply_is_complete_at_its_lines_length_or_after_a_pause() {
         let now = Instant::now();
         let mut reply = RawReply::default();
         reply.expect(5);
         assert_eq!(reply.receive(b"hel", now), Print::Nothing);
         assert_eq!(reply.receive(b"lo", now), Print::Whole(b"hello".into()));
-        assert_eq!(reply.receive(b"more", now), Print::Whole(b"more".into()), "unasked");
+        assert_eq!(reply.receive(b"more", now), Print::Whole(b"more".into()), "unsolicited");
         reply.expect(100);
         assert_eq!(reply.receive(b"ok", now), Print::Nothing);
         assert_eq!(reply.pause(now), Print::Nothing);

@@ -1,7 +1,8 @@
-//! `halloo bench`: how fast a server answers, and how much.
+//! `halloo bench`: the latency and throughput of a server.
 
 use super::{MeasureArgs, Task, interval};
 use crate::cli::Failure;
+use crate::cli::args::heading;
 use crate::cli::args::values::{OrOff, bytes, count, duration, duration_or_off, rate};
 use crate::load::plan::{Content, Pace, Plan, WindowEnd};
 use crate::load::result::outcome::Kind;
@@ -9,44 +10,89 @@ use crate::proto::Framing;
 use clap::Args;
 use std::time::Duration;
 
-/// How long a bench takes that is not told.
+/// The default duration: 10 s.
 const DURATION: Duration = Duration::from_secs(10);
 
 /// See the [module documentation](self).
 #[derive(Debug, Args)]
 pub(in crate::cli) struct BenchArgs {
-    /// Connections, all of which are up before anything is measured
-    #[arg(short, long, value_name = "N", value_parser = count, default_value = "50")]
+    /// Open N connections; all are up before anything is measured
+    #[arg(
+        short,
+        long,
+        value_name = "N",
+        value_parser = count,
+        default_value = "50",
+        help_heading = heading::LOAD
+    )]
     connections: u32,
-    /// How long is measured [default: 10s]
-    #[arg(short, long, value_name = "TIME", value_parser = duration)]
+    /// Measure for this long [default: 10s]
+    #[arg(short, long, value_name = "TIME", value_parser = duration, help_heading = heading::LOAD)]
     duration: Option<Duration>,
-    /// Send so many messages, however long it takes
-    #[arg(short = 'n', long, value_name = "N", value_parser = count, conflicts_with = "duration")]
+    /// Send N messages instead, however long it takes
+    #[arg(
+        short = 'n',
+        long,
+        value_name = "N",
+        value_parser = count,
+        conflicts_with = "duration",
+        help_heading = heading::LOAD
+    )]
     messages: Option<u32>,
-    /// Bytes of a message; from 24 on each is told from every other
-    #[arg(long, value_name = "SIZE", value_parser = bytes, default_value = "64B")]
+    /// Send messages of this size; from 24 bytes on, each is distinguishable from every other
+    #[arg(
+        long,
+        value_name = "SIZE",
+        value_parser = bytes,
+        default_value = "64B",
+        help_heading = heading::LOAD
+    )]
     size: u64,
-    /// Send this text, all the time
-    #[arg(short, long, value_name = "TEXT", conflicts_with_all = ["size", "binary"])]
+    /// Send this text as every message
+    #[arg(
+        short,
+        long,
+        value_name = "TEXT",
+        conflicts_with_all = ["size", "binary"],
+        help_heading = heading::LOAD
+    )]
     message: Option<String>,
-    /// Messages on their way at once on each connection (closed loop)
-    #[arg(long, value_name = "N", value_parser = count, default_value = "1")]
+    /// Keep N messages in flight on each connection (closed loop)
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = count,
+        default_value = "1",
+        help_heading = heading::LOAD
+    )]
     depth: u32,
-    /// Send so many messages in a second, all connections together, whatever comes back (open loop)
-    #[arg(short, long, value_name = "RATE", value_parser = rate, conflicts_with = "depth")]
+    /// Send messages at this rate, as in 5k/s, over all connections together (open loop)
+    #[arg(
+        short,
+        long,
+        value_name = "RATE",
+        value_parser = rate,
+        conflicts_with = "depth",
+        help_heading = heading::LOAD
+    )]
     rate: Option<f64>,
-    /// How long messages are sent before they count
-    #[arg(long, value_name = "TIME", value_parser = duration_or_off, default_value = "1s")]
+    /// Send for this long before messages count
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = duration_or_off,
+        default_value = "1s",
+        help_heading = heading::LOAD
+    )]
     warmup: OrOff<Duration>,
-    /// Poll without sleeping: wakes up sooner, and takes a whole CPU
-    #[arg(long)]
+    /// Poll without sleeping: wakes up sooner, at the cost of a whole CPU
+    #[arg(long, help_heading = heading::LOAD)]
     spin: bool,
     #[command(flatten)]
     measure: MeasureArgs,
 }
 
-/// Measures, and says what came out.
+/// Measures, and delivers the result.
 pub(in crate::cli) fn run(arguments: &BenchArgs) -> Result<(), Failure> {
     let measure = &arguments.measure;
     let duration = match arguments.messages {
@@ -59,7 +105,7 @@ pub(in crate::cli) fn run(arguments: &BenchArgs) -> Result<(), Failure> {
             return Err(Failure::Usage("--message: a message has at least one byte".into()));
         }
         Some(text) if text.contains('\n') && measure.client.url.framing == Framing::Line => {
-            return Err(Failure::Usage("--message: a line has no newline but its own".into()));
+            return Err(Failure::Usage("--message: a line cannot contain a newline".into()));
         }
         Some(text) => Content::Text(text.clone()),
     };

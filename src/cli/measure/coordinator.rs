@@ -1,13 +1,14 @@
-//! Several processes that measure together: each has its share of the connections, all begin at once, and
-//! what they measured is merged exactly.
+//! The coordinator of several worker processes: each measures its share of the connections, all
+//! start at once, and their results are merged exactly.
 
 use super::Task;
 use super::memory::Sample;
 use super::messages::{Command, Lines, Report, line};
-use super::report::say_interrupted;
+use super::report::report_interrupted;
 use super::stop::StopSignal;
 use crate::cli::Failure;
 use crate::cli::process::arguments;
+use crate::cli::process::spawn_self::this_program;
 use crate::cli::terminal::progress::ProgressLine;
 use crate::load::host::Place;
 use crate::load::plan::Pace;
@@ -21,14 +22,13 @@ use mio::{Events, Interest, Poll, Token};
 use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Stdio};
 use std::time::{Duration, Instant};
 
-/// How often what goes on is shown, and signals are looked for.
+/// How often progress is shown and signals are checked.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Measures; the signal that ended it early, if one did.
+/// Runs the measurement. Returns its result, and the signal that ended it early, if any.
 pub(super) fn run(task: &Task<'_>) -> Result<(Outcome, Option<i32>), Failure> {
     let endpoints = task.arguments.client.endpoints()?;
     let both_ends = Place::from(&endpoints[0]) != Place::Elsewhere;
@@ -51,7 +51,7 @@ pub(super) fn run(task: &Task<'_>) -> Result<(Outcome, Option<i32>), Failure> {
     Ok((outcome, coordinator.stop.signal()))
 }
 
-/// See the [module documentation](self). Members end with this value.
+/// See the [module documentation](self). The workers end when this value is dropped.
 struct Coordinator<'a> {
     task: &'a Task<'a>,
     workers: Vec<Worker>,
@@ -59,7 +59,7 @@ struct Coordinator<'a> {
     display: ProgressLine,
     stop: StopSignal,
     has_stopped: bool,
-    /// What the member that is least far is doing, and since when.
+    /// The earliest phase that a worker is in, and since when.
     phase: (Phase, Instant),
     shown_at: Instant,
 }
@@ -70,13 +70,13 @@ struct Worker {
     stdin: ChildStdin,
     stdout: Receiver,
     lines: Lines,
-    /// Connections that it was to make.
+    /// Its connections.
     share: u32,
     stage: Stage,
     progress: Progress<'static>,
 }
 
-/// How far a member has come.
+/// How far a worker has come.
 enum Stage {
     Starting,
     Begun,
@@ -109,11 +109,11 @@ impl<'a> Coordinator<'a> {
     }
 
     fn send_all(&mut self, command: Command) {
-        // One that is gone is noticed where it is listened to.
-        self.workers.iter_mut().for_each(|worker| drop(worker.tell(command)));
+        // If a worker is gone, the next read reports it.
+        self.workers.iter_mut().for_each(|worker| drop(worker.send(command)));
     }
 
-    /// Waits until this holds for every member that has not failed.
+    /// Waits until this holds for every worker that has not failed.
     fn wait(&mut self, holds: fn(&Worker) -> bool) -> Result<(), Failure> {
         while !self.workers.iter().all(|worker| holds(worker) || worker.is_over()) {
             self.read_messages()?;
@@ -146,14 +146,14 @@ impl<'a> Coordinator<'a> {
         Ok(())
     }
 
-    /// The first signal is for the members; the second ends this process, and they see that.
+    /// Passes the first signal on to the workers; the second ends this process, which ends them.
     fn pass_on_signal(&mut self) {
         if self.stop.signal().is_some() && !std::mem::replace(&mut self.has_stopped, true) {
             self.send_all(Command::Stop);
         }
     }
 
-    /// Shows how it goes, if that is due: it takes a sum over all members.
+    /// Shows progress, if it is due: it takes a sum over all workers.
     fn show_progress(&mut self) {
         if self.shown_at.elapsed() < TICK {
             return;
@@ -178,7 +178,7 @@ impl<'a> Coordinator<'a> {
         self.display.show(&sum);
     }
 
-    /// What all have measured. The connections of one that could not measure have failed.
+    /// Merges the results. The connections of a worker without one count as failed.
     fn outcome(&self) -> Result<Outcome, Failure> {
         let done = self.workers.iter().filter_map(|worker| match &worker.stage {
             Stage::Done(outcome) => Some((**outcome).clone()),
@@ -199,7 +199,7 @@ impl<'a> Coordinator<'a> {
             let share = u64::from(worker.share);
             merged.connections.requested += share;
             if self.stop.signal().is_some() {
-                // It had nothing to measure yet, and no limit was met.
+                // It had nothing to measure yet, and reached no limit.
                 continue;
             }
             merged.connections.failed += share;
@@ -213,10 +213,10 @@ impl<'a> Coordinator<'a> {
         Ok(merged)
     }
 
-    /// Why none could measure.
+    /// The error if no worker has a result.
     fn failure(&mut self) -> Failure {
         if let Some(signal) = self.stop.signal() {
-            say_interrupted(&mut self.display);
+            report_interrupted(&mut self.display);
             return Failure::Signal(signal);
         }
         let reasons = self.workers.iter().filter_map(|worker| match &worker.stage {
@@ -228,17 +228,13 @@ impl<'a> Coordinator<'a> {
 }
 
 impl Worker {
-    /// This program with the same arguments, as member number `index`.
+    /// Starts this program with the same arguments, as worker number `index`.
     fn start(index: u32, share: u32) -> io::Result<Self> {
         let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-        // The program as it was when this process began, even if its file was replaced since.
-        let mut child = std::process::Command::new("/proc/self/exe")
-            .arg0("halloo")
+        let mut child = this_program()
             .arg(arguments::argument(index))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            // A Ctrl-C at the terminal is for the conductor.
-            .process_group(0)
             .spawn()?;
         let mut stdin = child.stdin.take().ok_or(ErrorKind::BrokenPipe)?;
         arguments::send(&arguments, &mut stdin)?;
@@ -248,17 +244,17 @@ impl Worker {
         Ok(Self { child, stdin, stdout, lines, share, stage: Stage::Starting, progress })
     }
 
-    fn tell(&mut self, command: Command) -> io::Result<()> {
+    fn send(&mut self, command: Command) -> io::Result<()> {
         self.stdin.write_all(&line(&command)?)?;
         self.stdin.flush()
     }
 
-    /// Reads everything that is there.
+    /// Reads all reports that have arrived.
     fn read_messages(&mut self) {
         let mut buffer = [0; 64 * 1024];
         let end = loop {
             match self.stdout.read(&mut buffer) {
-                Ok(0) => break Some("a process ended without a word".to_owned()),
+                Ok(0) => break Some("a worker process ended without a result".to_owned()),
                 Ok(count) => self.lines.push(&buffer[..count]),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break None,
@@ -296,7 +292,7 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         if !self.is_over() {
-            // If it is already gone there is nothing to end.
+            // If it has already ended, kill fails.
             let _ = self.child.kill();
         }
         let _ = self.child.wait();

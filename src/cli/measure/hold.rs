@@ -1,39 +1,67 @@
-//! `halloo hold`: how many connections a server holds, what each costs, and what became of those that were
-//! lost.
+//! `halloo hold`: how many connections a server holds, what each costs, and how those that were
+//! lost ended.
 
 use super::{MeasureArgs, Task, interval};
 use crate::cli::Failure;
+use crate::cli::args::heading;
 use crate::cli::args::values::{OrOff, bytes, count, duration, duration_or_off};
 use crate::load::plan::{Pace, Plan, WindowEnd};
 use crate::load::result::outcome::Kind;
 use clap::Args;
 use std::time::Duration;
 
-/// Between two beats of the event loop: 100 ms, which costs a process that holds connections and does nothing
-/// else less than 0.1 % of a core.
+/// Time between two beats of the event loop: 100 ms. For a process that only holds connections this
+/// costs less than 0.1 % of a core.
 const BEAT: Duration = Duration::from_millis(100);
 
 /// See the [module documentation](self).
 #[derive(Debug, Args)]
 pub(in crate::cli) struct HoldArgs {
-    /// Connections to hold
-    #[arg(short, long, value_name = "N", value_parser = count, default_value = "1000")]
+    /// Hold N connections open
+    #[arg(
+        short,
+        long,
+        value_name = "N",
+        value_parser = count,
+        default_value = "1000",
+        help_heading = heading::LOAD
+    )]
     connections: u32,
-    /// How long they are held once all are up
-    #[arg(short, long, value_name = "TIME", value_parser = duration, default_value = "60s")]
+    /// Hold them for this long once all are up
+    #[arg(
+        short,
+        long,
+        value_name = "TIME",
+        value_parser = duration,
+        default_value = "60s",
+        help_heading = heading::LOAD
+    )]
     duration: Duration,
-    /// Prove each connection alive with a message at this interval, and once more at the end; one that does not
-    /// echo within --reply-timeout is lost
-    #[arg(long, value_name = "TIME", value_parser = duration_or_off, default_value = "20s")]
+    /// Prove each connection alive with a message this often, and once more at the end
+    ///
+    /// A connection that does not echo within --reply-timeout is lost.
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = duration_or_off,
+        default_value = "20s",
+        help_heading = heading::LOAD
+    )]
     probe_every: OrOff<Duration>,
-    /// Bytes of that message; from 24 on each is told from every other
-    #[arg(long, value_name = "SIZE", value_parser = bytes, default_value = "64B")]
+    /// Set the size of that message; from 24 bytes on, each is distinguishable from every other
+    #[arg(
+        long,
+        value_name = "SIZE",
+        value_parser = bytes,
+        default_value = "64B",
+        help_heading = heading::LOAD
+    )]
     size: u64,
     #[command(flatten)]
     measure: MeasureArgs,
 }
 
-/// Holds, and says what became of it.
+/// Holds the connections, and delivers the result.
 pub(in crate::cli) fn run(arguments: &HoldArgs) -> Result<(), Failure> {
     let measure = &arguments.measure;
     let plan = Plan {

@@ -1,8 +1,8 @@
-//! A run in this process, which a person watches.
+//! A run in this process, watched by a user.
 
 use super::Task;
 use super::memory::Sample;
-use super::report::{failure, say_interrupted};
+use super::report::{failure, report_interrupted};
 use super::stop::StopSignal;
 use crate::cli::Failure;
 use crate::cli::terminal::progress::ProgressLine;
@@ -12,7 +12,7 @@ use crate::load::result::outcome::Kind;
 use crate::load::run::{Progress, Stop, Watch};
 use jiff::Timestamp;
 
-/// Measures; the signal that ended it early, if one did.
+/// Runs the measurement. Returns its result, and the signal that ended it early, if any.
 pub(super) fn run(task: &Task<'_>) -> Result<(Outcome, Option<i32>), Failure> {
     let arguments = task.arguments;
     let endpoints = arguments.client.endpoints()?;
@@ -40,14 +40,14 @@ pub(super) fn run(task: &Task<'_>) -> Result<(Outcome, Option<i32>), Failure> {
             Ok((outcome, signal))
         }
         Ok((None, _)) | Err(Stop::Asked) => {
-            say_interrupted(&mut terminal.progress);
+            report_interrupted(&mut terminal.progress);
             Err(failure(task, Stop::Asked, signal))
         }
         Err(stop) => Err(failure(task, stop, signal)),
     }
 }
 
-/// Who watches.
+/// The user's terminal: signals, progress, and the time to start.
 struct Terminal {
     stop: StopSignal,
     progress: ProgressLine,

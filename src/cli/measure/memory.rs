@@ -1,20 +1,20 @@
-//! What connections take of memory: looked at before there are any, and when all are up.
+//! The memory of connections: a sample before there are any, and one when all are up.
 
 use crate::load::host::usage::{kernel_bytes, private_bytes};
 use crate::load::result::outcome::Memory;
 
-/// What is held at a moment, in bytes.
+/// The memory in use at a moment, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sample {
-    /// Our processes' own.
+    /// Of this process and its workers.
     own: Option<u64>,
     kernel: Option<u64>,
-    /// The server's own, if it is watched.
+    /// Of the server process, if it is watched.
     server: Option<u64>,
 }
 
 impl Sample {
-    /// Looks at this process and all that it has started, and at the server.
+    /// Samples this process and those that it started, the kernel, and the server.
     pub(super) fn now(server: Option<u32>) -> Self {
         Self {
             own: private_bytes(std::process::id()),
@@ -23,7 +23,8 @@ impl Sample {
         }
     }
 
-    /// What each of so many connections took since an earlier look; `None` where the system does not tell.
+    /// The memory per connection since an earlier sample; `None` where the system does not report
+    /// it.
     pub(super) fn since(&self, before: &Self, connections: u64, both_ends: bool) -> Option<Memory> {
         let each = |now: u64, before: u64| {
             now.saturating_sub(before) as f64 / 1024.0 / connections.max(1) as f64

@@ -1,57 +1,57 @@
-//! What a team's conductor and its members say to each other: lines of JSON, on a member's standard input and
-//! output.
+//! The messages between a coordinator and its workers: lines of JSON on a worker's standard input
+//! and output.
 
 use crate::load::Outcome;
 use crate::load::run::Progress;
 use serde::{Deserialize, Serialize};
 use std::io;
 
-/// What a member is told.
+/// A coordinator's message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Command {
     /// Make the connections.
     Connect,
-    /// All members are ready: send.
+    /// All workers are ready: start sending.
     Go,
-    /// What was measured so far is all.
+    /// Stop, and report what was measured so far.
     Stop,
 }
 
-/// What a member says.
+/// A worker's message.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Report {
-    /// It waits to be told to connect.
+    /// It waits for [`Command::Connect`].
     Begun,
-    /// Its connections are up, as far as they will be.
+    /// All connections that could be made are up.
     Ready,
-    /// How it goes, about every second.
+    /// Its progress, about once a second.
     Progress(Progress<'static>),
-    /// What it measured.
+    /// Its result.
     Done(Box<Outcome>),
-    /// It has nothing to measure, for the reason in this sentence.
+    /// It has no result, for this reason.
     Failed(String),
 }
 
-/// One line.
-pub(super) fn line(words: &impl Serialize) -> io::Result<Vec<u8>> {
-    let mut line = serde_json::to_vec(words)?;
+/// Encodes a message as one line.
+pub(super) fn line(message: &impl Serialize) -> io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(message)?;
     line.push(b'\n');
     Ok(line)
 }
 
-/// Lines that come in pieces.
+/// Lines that arrive in pieces.
 #[derive(Debug, Default)]
 pub(super) struct Lines(Vec<u8>);
 
 impl Lines {
-    /// Takes a piece.
+    /// Appends a piece.
     pub(super) fn push(&mut self, piece: &[u8]) {
         self.0.extend_from_slice(piece);
     }
 
-    /// Takes out the next line that is whole, and reads it.
+    /// Removes and decodes the next complete line.
     pub(super) fn next<T: for<'de> Deserialize<'de>>(&mut self) -> Option<io::Result<T>> {
         let end = memchr::memchr(b'\n', &self.0)?;
         let line: Vec<u8> = self.0.drain(..=end).collect();
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_arrive_in_whatever_pieces() {
+    fn messages_arrive_however_they_are_split() {
         let mut lines = Lines::default();
         let sent = [line(&Command::Go).unwrap(), line(&Command::Stop).unwrap()].concat();
         let mut received = Vec::new();

@@ -1,7 +1,8 @@
-//! `halloo bench` and `halloo hold`: flags, and whether one process measures or several.
+//! `halloo bench` and `halloo hold`: their common flags, and the choice between one process and
+//! several.
 //!
-//! [`local`] is a run in one process, and a person who watches it; [`worker`] a run that a parent
-//! process conducts, and [`coordinator`] that parent.
+//! [`local`] runs in one process, watched by a user; [`worker`] runs in a process of several, and
+//! [`coordinator`] in their parent.
 
 mod bench;
 mod coordinator;
@@ -18,8 +19,10 @@ pub(super) use hold::{HoldArgs, run as hold};
 
 use super::args::client::ClientArgs;
 use super::args::deflate::{self, DeflateArgs};
+use super::args::heading;
 use super::args::values::{count, duration, rate};
 use super::output::OutputArgs;
+use super::process::descriptors::raise_descriptor_limit;
 use super::terminal::logger;
 use super::terminal::progress::{ProgressLine, ProgressMode};
 use super::{CommonArgs, Failure};
@@ -35,87 +38,113 @@ use clap::Args;
 use jiff::Timestamp;
 use log::LevelFilter;
 use rustix::io::Errno;
-use rustix::process::{Pid, Resource, getrlimit, setrlimit, test_kill_process};
+use rustix::process::{Pid, test_kill_process};
 use std::time::Duration;
 
-/// Connections that are being made at once by all processes together: 1,024, a quarter of the usual queue of a
-/// listener.
+/// Connections in progress at once in all processes together: 1,024, a quarter of a listener's
+/// usual backlog.
 const CONNECTS_AT_ONCE: u32 = 1024;
 
-/// By one process: no more than 128, which is as fast as it goes, and no fewer than 16.
+/// The range for one process: at least 16, and at most 128, beyond which it gets no faster.
 const CONNECTS_AT_ONCE_EACH: (u32, u32) = (16, 128);
 
-/// The largest message that can be sent: 1 GiB.
+/// The largest message: 1 GiB.
 const MESSAGE_BYTES_MAX: usize = 1 << 30;
 
-/// The most intervals that a window is recorded in: 600, ten minutes of seconds.
+/// The largest number of intervals in a window: 600, ten minutes of one second each.
 const INTERVALS_MAX: u32 = 600;
 
 /// Flags of both commands.
 #[derive(Debug, Args)]
-#[command(mut_arg("deflate", |arg| arg.default_value("off").help(deflate::CLIENT_HELP)))]
+#[command(mut_arg("deflate", |arg| {
+    arg.default_value("off").help(deflate::CLIENT_HELP).long_help(None::<&str>)
+}))]
 struct MeasureArgs {
     #[command(flatten)]
     client: ClientArgs,
     #[command(flatten)]
     deflate: DeflateArgs,
-    /// Send binary messages, not text
-    #[arg(long)]
+    /// Send binary messages instead of text
+    #[arg(long, help_heading = heading::LOAD)]
     binary: bool,
-    /// Take any message for an echo: for services that answer something else
-    #[arg(long)]
+    /// Take any message for an echo, for services that respond with something else
+    #[arg(long, help_heading = heading::LOAD)]
     no_verify: bool,
-    /// Begin no more connections than this in a second [default: as many as go]
-    #[arg(long, value_name = "RATE", value_parser = rate)]
+    /// Start at most this many connections per second [default: unlimited]
+    #[arg(long, value_name = "RATE", value_parser = rate, help_heading = heading::LOAD)]
     connect_rate: Option<f64>,
-    /// How long an echo is waited for until its message is lost
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5s")]
+    /// Count a message as lost if its echo takes longer than this
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = duration,
+        default_value = "5s",
+        help_heading = heading::LOAD
+    )]
     reply_timeout: Duration,
     /// Call a run LOSSY above this share of lost and corrupted messages, as in 1% or 0.01
-    #[arg(long, value_name = "PERCENT|SHARE", value_parser = share, default_value = "1%")]
+    #[arg(
+        long,
+        value_name = "PERCENT|SHARE",
+        value_parser = share,
+        default_value = "1%",
+        help_heading = heading::LOAD
+    )]
     lossy_above: f64,
-    /// Where connections come from, in turns, as in 127.1.0.0/16, 10.0.0.1,10.0.0.2 or 10.0.0.1-10.0.0.9
-    /// [default: the address that the system chooses]
-    #[arg(long, value_name = "CIDR|LIST")]
+    /// Connect from these addresses in turn [default: the one that the system chooses]
+    ///
+    /// As in 127.1.0.0/16, 10.0.0.1,10.0.0.2 or 10.0.0.1-10.0.0.9.
+    #[arg(long, value_name = "CIDR|LIST", help_heading = heading::CONNECTION)]
     source: Option<Sources>,
-    /// Share the connections among so many processes
-    #[arg(long, value_name = "N", value_parser = count, default_value = "1")]
+    /// Share the connections among N processes
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = count,
+        default_value = "1",
+        help_heading = heading::LOAD
+    )]
     processes: u32,
-    /// Begin at this time, as in 2026-12-24T18:00:00Z: several machines begin together so
-    #[arg(long, value_name = "TIME")]
+    /// Start at this time, as in 2026-12-24T18:00:00Z, to start several machines together
+    #[arg(long, value_name = "TIME", help_heading = heading::LOAD)]
     start_at: Option<Timestamp>,
-    /// Also say what the server costs: its process, if it runs here
-    #[arg(long, value_name = "PID")]
+    /// Report the CPU time and memory of this server process, which runs on this machine
+    #[arg(long, value_name = "PID", help_heading = heading::OUTPUT)]
     pid: Option<u32>,
     #[command(flatten)]
     output: OutputArgs,
-    /// How progress is shown on stderr
-    #[arg(long, value_name = "MODE", default_value = "auto")]
+    /// Show progress on stderr in this form
+    #[arg(
+        long,
+        value_name = "MODE",
+        default_value = "auto",
+        help_heading = heading::OUTPUT
+    )]
     progress: ProgressMode,
-    /// Be member number N of the team that the process on standard input conducts
+    /// Run as worker N of the coordinator on standard input
     #[arg(long, value_name = "N", hide = true)]
     as_worker: Option<u32>,
     #[command(flatten)]
     common: CommonArgs,
 }
 
-/// What a command makes of its flags.
+/// A measurement, as the flags of a command describe it.
 struct Task<'a> {
     arguments: &'a MeasureArgs,
     kind: Kind,
     /// For all processes together.
     plan: Plan,
-    /// How long the window is, if that is known.
+    /// The length of the window, if it is known in advance.
     duration: Option<Duration>,
 }
 
 impl Task<'_> {
-    /// Shows how the run goes.
+    /// The display of the run's progress.
     fn progress_line(&self) -> ProgressLine {
         ProgressLine::new(self.arguments.progress, self.duration)
     }
 
-    /// Does it, and delivers what comes out.
+    /// Runs the measurement and delivers its result.
     fn run(&self) -> Result<(), Failure> {
         let common = &self.arguments.common;
         let worker = self.arguments.as_worker;
@@ -152,13 +181,13 @@ impl Task<'_> {
         }
         match self.arguments.start_at {
             Some(start) if start < Timestamp::now() => {
-                Err(Failure::Usage(format!("--start-at {start}: this time is over")))
+                Err(Failure::Usage(format!("--start-at {start}: this time is in the past")))
             }
             _ => Ok(()),
         }
     }
 
-    /// Prints and saves what was measured; the exit code says what it means.
+    /// Prints and saves the result, and turns it into the exit code.
     fn deliver(&self, (outcome, signal): (Outcome, Option<i32>)) -> Result<(), Failure> {
         let delivered = self.arguments.output.deliver(&outcome);
         match (signal, delivered) {
@@ -169,7 +198,7 @@ impl Task<'_> {
         }
     }
 
-    /// A run of this process that has not begun; `server` is the process of the server, if it is watched.
+    /// Creates a run in this process. `server` is the ID of the server process, if it is watched.
     fn start(
         &self,
         plan: Plan,
@@ -182,7 +211,7 @@ impl Task<'_> {
         Ok(Run::new(plan, self.config()?, endpoints, network, instruments, random)?)
     }
 
-    /// The share of process `index`.
+    /// The share of process number `index`.
     fn share(&self, index: u32) -> Plan {
         let processes = self.arguments.processes;
         let mut plan = self.plan.share(index, processes);
@@ -200,14 +229,14 @@ impl Task<'_> {
         }
     }
 
-    /// What a session is told.
+    /// The configuration of a session.
     fn config(&self) -> Result<crate::proto::Config, Failure> {
         let deflate = self.arguments.deflate.settings();
         Ok(crate::proto::Config { deflate, ..self.arguments.client.config()? })
     }
 }
 
-/// Intervals are a second long, or longer if there would be too many.
+/// The length of an interval: one second, or more if there would be too many intervals.
 fn interval(duration: Option<Duration>) -> Duration {
     let share = duration.unwrap_or_default() / INTERVALS_MAX;
     Duration::from_secs(share.as_secs() + u64::from(share.subsec_nanos() > 0))
@@ -215,7 +244,7 @@ fn interval(duration: Option<Duration>) -> Duration {
 }
 
 impl MeasureArgs {
-    /// What the shared flags say of a plan; the rest is the command's own.
+    /// The part of a plan that the shared flags describe; the rest depends on the command.
     fn plan(&self, content: Content) -> Plan {
         Plan {
             connect_rate: self.connect_rate,
@@ -228,7 +257,7 @@ impl MeasureArgs {
         }
     }
 
-    /// What messages are that have so many bytes.
+    /// Messages of this many bytes, each with a stamp.
     fn stamped(&self, size: u64) -> Result<Content, Failure> {
         match usize::try_from(size) {
             Ok(bytes @ 1..=MESSAGE_BYTES_MAX) => {
@@ -239,13 +268,13 @@ impl MeasureArgs {
     }
 }
 
-/// Whether there is a process of this number; one of another user's counts.
+/// Whether a process with this ID exists, also if it belongs to another user.
 fn is_process(pid: u32) -> bool {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
     pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
 }
 
-/// A share of all, 0 to 1: `1%`, `0.01`.
+/// Parses a share from 0 to 1: `1%`, `0.01`.
 fn share(text: &str) -> Result<f64, String> {
     let (number, whole) = match text.strip_suffix('%') {
         Some(percent) => (percent.trim_end(), 100.0),
@@ -258,22 +287,12 @@ fn share(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "expected a share such as 1% or 0.01, from 0% to 100%".into())
 }
 
-/// Raises the soft limit to the hard one.
-fn raise_descriptor_limit() {
-    let mut limit = getrlimit(Resource::Nofile);
-    if limit.current != limit.maximum {
-        limit.current = limit.maximum;
-        // If it cannot be raised, the one there is counts.
-        let _ = setrlimit(Resource::Nofile, limit);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_share_is_a_percentage_or_a_part_of_one() {
+    fn a_share_is_a_percentage_or_a_fraction() {
         assert_eq!((share("1%"), share("0.01"), share("0")), (Ok(0.01), Ok(0.01), Ok(0.0)));
         assert_eq!((share("100 %"), share("1")), (Ok(1.0), Ok(1.0)));
         for text in ["", "%", "101%", "1.5", "-1%", "1e-3", "NaN", "inf", "one"] {
@@ -282,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_is_there_or_not() {
+    fn a_process_exists_or_does_not() {
         assert!(is_process(std::process::id()));
         assert!(!is_process(0) && !is_process(u32::MAX));
     }

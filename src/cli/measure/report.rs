@@ -1,4 +1,4 @@
-//! What a run says that has nothing to report.
+//! The errors of a run that has no result.
 
 use super::Task;
 use crate::cli::Failure;
@@ -7,15 +7,15 @@ use crate::cli::terminal::progress::ProgressLine;
 use crate::cli::terminal::stream;
 use crate::load::run::Stop;
 
-/// Says that a signal ended a run before there was anything to report.
-pub(super) fn say_interrupted(progress: &mut ProgressLine) {
+/// Reports that a signal ended a run before there was a result.
+pub(super) fn report_interrupted(progress: &mut ProgressLine) {
     progress.finish();
     let line = format!("halloo: interrupted while {}: nothing was measured\n", progress.phase());
-    // Nobody is left to tell if stderr is gone.
+    // If stderr is gone, nobody is there to read this.
     let _ = stream::stderr().write_line(line.as_bytes());
 }
 
-/// Why there is nothing to report, in a sentence.
+/// The error for a run that has no result.
 pub(super) fn failure(task: &Task<'_>, stop: Stop, signal: Option<i32>) -> Failure {
     let client = &task.arguments.client;
     let sentence = match (stop, signal) {

@@ -1,4 +1,4 @@
-//! How a measurement is stopped: the first signal ends it with its report, the second at once.
+//! Stopping a measurement: the first signal ends it with its report, the second at once.
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -9,17 +9,17 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 /// See the [module documentation](self).
 #[derive(Debug)]
 pub(super) struct StopSignal {
-    /// The signal that came; 0 if none did.
+    /// The number of the last signal that arrived; 0 if none has.
     signal: Arc<AtomicUsize>,
 }
 
 impl StopSignal {
-    /// Listens from now on.
+    /// Installs the handlers.
     pub(super) fn listen() -> io::Result<Self> {
         let signal = Arc::new(AtomicUsize::new(0));
         let was_asked = Arc::new(AtomicBool::new(false));
         for number in [SIGINT, SIGTERM] {
-            // The order counts: the first signal finds the flag unset, and sets it.
+            // The order matters: the first signal finds the flag unset, and sets it.
             flag::register_conditional_shutdown(number, 128 + number, Arc::clone(&was_asked))?;
             flag::register(number, Arc::clone(&was_asked))?;
             flag::register_usize(number, Arc::clone(&signal), number as usize)?;
@@ -27,7 +27,7 @@ impl StopSignal {
         Ok(Self { signal })
     }
 
-    /// The signal that came, if one did.
+    /// The signal that arrived, if any.
     pub(super) fn signal(&self) -> Option<i32> {
         match self.signal.load(Ordering::Relaxed) {
             0 => None,

@@ -1,4 +1,5 @@
-//! A run that a parent process conducts: it says when to connect and when to go, and is told what came out.
+//! A run in a worker process: it receives commands from a coordinator on standard input, and
+//! reports its progress and its result on standard output.
 
 use super::Task;
 use super::messages::{Command, Lines, Report, line};
@@ -14,18 +15,18 @@ use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 /// The number of standard input among the network's external sources.
-const CONDUCTOR: u32 = 0;
+const COORDINATOR: u32 = 0;
 
-/// How often it says how it goes: every second.
+/// How often progress is reported: every second.
 const PROGRESS_PERIOD: Duration = Duration::from_secs(1);
 
-/// Measures as member `index` of a team.
+/// Measures as worker number `index`.
 pub(super) fn run(task: &Task<'_>, index: u32) -> Result<(), Failure> {
-    end_with_conductor()?;
+    end_with_coordinator()?;
     let arguments = task.arguments;
     let mut network = arguments.client.network()?;
-    network.register_external(&mut SourceFd(&io::stdin().as_raw_fd()), CONDUCTOR)?;
-    // One that watches the server is enough.
+    network.register_external(&mut SourceFd(&io::stdin().as_raw_fd()), COORDINATOR)?;
+    // One worker is enough to watch the server.
     let server = arguments.pid.filter(|_| index == 0);
     let endpoints = arguments.client.endpoints()?;
     let mut run = task.start(task.share(index), endpoints, network, server)?;
@@ -45,29 +46,29 @@ pub(super) fn run(task: &Task<'_>, index: u32) -> Result<(), Failure> {
     Ok(coordinator.send(&report)?)
 }
 
-/// Without its conductor nobody would hear what this process measures, or could stop it. One that is gone
-/// already is noticed where it is listened to.
+/// Ends this process with its coordinator: without one, nobody could read its result or stop it. If
+/// the coordinator has ended already, a read of standard input reports that.
 #[cfg(target_os = "linux")]
-fn end_with_conductor() -> io::Result<()> {
+fn end_with_coordinator() -> io::Result<()> {
     use rustix::process::{Signal, set_parent_process_death_signal};
     Ok(set_parent_process_death_signal(Some(Signal::KILL))?)
 }
 
-/// It is noticed where the conductor is listened to, if later.
+/// Elsewhere a read of standard input reports the end of the coordinator, if later.
 #[cfg(not(target_os = "linux"))]
 #[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
-fn end_with_conductor() -> io::Result<()> {
+fn end_with_coordinator() -> io::Result<()> {
     Ok(())
 }
 
-/// The parent, as a member sees it.
+/// The coordinator, as a worker sees it.
 struct Coordinator {
     lines: Lines,
-    /// There may be something to read.
-    has_spoken: bool,
+    /// Standard input may be readable.
+    is_readable: bool,
     wants_start: bool,
     wants_stop: bool,
-    /// When it was said last how it goes, and in which phase: a new one is said at once.
+    /// When progress was last reported, and in which phase: a new phase is reported at once.
     sent_at: Instant,
     sent_phase: Phase,
 }
@@ -76,7 +77,7 @@ impl Coordinator {
     fn new() -> Self {
         Self {
             lines: Lines::default(),
-            has_spoken: false,
+            is_readable: false,
             wants_start: false,
             wants_stop: false,
             sent_at: Instant::now(),
@@ -102,22 +103,22 @@ impl Coordinator {
         }
     }
 
-    /// Hears what the parent has said, if it has.
-    fn listen(&mut self) {
-        if !std::mem::take(&mut self.has_spoken) {
+    /// Reads the commands that have arrived.
+    fn read_commands(&mut self) {
+        if !std::mem::take(&mut self.is_readable) {
             return;
         }
         self.read(Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
         while let Some(command) = self.lines.next::<Command>() {
             match command {
                 Ok(Command::Go) => self.wants_start = true,
-                // What makes no sense comes from no conductor.
+                // A line that is not a command does not come from a coordinator.
                 Ok(Command::Stop | Command::Connect) | Err(_) => self.wants_stop = true,
             }
         }
     }
 
-    /// Reads once, after waiting for as long as this. Who has no conductor any more stops.
+    /// Waits this long for input and reads once. The end of the input stops the run.
     fn read(&mut self, wait: Option<&Timespec>) {
         let stdin = rustix::stdio::stdin();
         match poll(&mut [PollFd::new(&stdin, PollFlags::IN)], wait) {
@@ -138,16 +139,16 @@ impl Watch for Coordinator {
     }
 
     fn external(&mut self, number: u32) {
-        self.has_spoken |= number == CONDUCTOR;
+        self.is_readable |= number == COORDINATOR;
     }
 
     fn wants_start(&mut self) -> bool {
-        self.listen();
+        self.read_commands();
         self.wants_start
     }
 
     fn wants_stop(&mut self) -> bool {
-        self.listen();
+        self.read_commands();
         self.wants_stop
     }
 
@@ -158,7 +159,7 @@ impl Watch for Coordinator {
         self.sent_phase = progress.phase;
         self.sent_at = Instant::now();
         let latency = Cow::Owned(progress.latency.clone().into_owned());
-        // A coordinator that is gone is noticed where it is listened to.
+        // If the coordinator is gone, the next read reports it.
         let _ = self.send(&Report::Progress(Progress { latency, ..*progress }));
     }
 }

@@ -1,21 +1,21 @@
-//! The arguments of a process that another one conducts: they come on its standard input, and not on its command line,
-//! which every user of the machine can read.
+//! The arguments of a measuring worker: its coordinator sends them on standard input, because every
+//! user of the machine can read a command line.
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-/// What a conducted process is started with, followed by its number.
+/// The only argument on a worker's command line, followed by its number.
 const FLAG: &str = "--as-worker=";
 
-/// The only argument of process `index`.
+/// The argument of worker number `index`.
 pub(crate) fn argument(index: u32) -> String {
     format!("{FLAG}{index}")
 }
 
-/// Gives a conducted process its arguments, without the program's name.
+/// Sends a worker its arguments, without the program's name.
 pub(crate) fn send(arguments: &[OsString], to: &mut impl Write) -> io::Result<()> {
-    // Neither a length nor a NUL can be part of an argument.
+    // A NUL cannot be part of an argument.
     to.write_all(&(arguments.len() as u32).to_ne_bytes())?;
     for argument in arguments {
         to.write_all(argument.as_bytes())?;
@@ -24,11 +24,12 @@ pub(crate) fn send(arguments: &[OsString], to: &mut impl Write) -> io::Result<()
     to.flush()
 }
 
-/// The arguments of this process, the program's name first: those that its conductor sends, if it has one.
-pub(in crate::cli) fn with_conducted(arguments: Vec<OsString>) -> Vec<OsString> {
+/// The arguments of this process, the program's name first. A worker receives them from its
+/// coordinator.
+pub(in crate::cli) fn received(arguments: Vec<OsString>) -> Vec<OsString> {
     match &arguments[..] {
         [program, only] if only.as_bytes().starts_with(FLAG.as_bytes()) => {
-            // Without a conductor the flag stands alone, and is refused.
+            // Without a coordinator the flag stands alone, and is refused.
             let sent = receive(&mut Unbuffered).unwrap_or_default();
             let mut all = vec![program.clone()];
             all.extend(sent);
@@ -58,7 +59,7 @@ fn receive(from: &mut impl Read) -> io::Result<Vec<OsString>> {
     Ok(arguments)
 }
 
-/// Standard input, of which no more is taken than is asked for: what follows is for the run.
+/// Standard input, read no further than asked: what follows belongs to the run.
 struct Unbuffered;
 
 impl Read for Unbuffered {
@@ -72,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn arguments_arrive_as_they_are() {
+    fn arguments_arrive_unchanged() {
         let arguments = ["bench", "", "-H", "Cookie: s3cret", "line\nbreak"].map(OsString::from);
         let odd = [OsString::from_vec(vec![0xff, b'x'])];
         let all: Vec<OsString> = arguments.into_iter().chain(odd).collect();
@@ -86,10 +87,10 @@ mod tests {
     }
 
     #[test]
-    fn other_command_lines_stay() {
+    fn other_command_lines_are_unchanged() {
         for line in [&["halloo"][..], &["halloo", "bench"], &["halloo", "bench", "--as-worker=1"]] {
             let line: Vec<OsString> = line.iter().map(OsString::from).collect();
-            assert_eq!(with_conducted(line.clone()), line);
+            assert_eq!(received(line.clone()), line);
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The signals of a server, from the first moment of its process.
 //!
-//! Until a handler is installed, SIGHUP, SIGINT and SIGTERM would end the process, whatever it is
-//! about to do. Blocked, they wait. A process that starts by blocking them loses none, and receives
-//! them once it is ready for them.
+//! Until a handler is installed, SIGHUP, SIGINT and SIGTERM would end the process. Blocked, they
+//! stay pending. A process that blocks them first loses none: it receives them when it unblocks
+//! them.
 
 use nix::sys::signal::{SigSet, Signal};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -11,7 +11,7 @@ use std::io;
 
 /// Blocks SIGHUP, SIGINT and SIGTERM.
 pub(in crate::cli) fn hold() {
-    // It cannot fail with a set of real signals; and if it did, they would act as they always have.
+    // This cannot fail for valid signals; if it did, they would keep their default action.
     let _ = ours().thread_block();
 }
 

@@ -1,17 +1,19 @@
-//! What a limit on the address space (`ulimit -v`, `ulimit -d`) leaves for `--max-memory`.
+//! How much memory `--max-memory` may use under a limit on the address space (`ulimit -v`,
+//! `ulimit -d`).
 
 use log::warn;
 use rustix::process::{Resource, getrlimit};
 
-/// At most so many bytes of memory for peers, or less where this process may not have as much.
+/// The `wanted` bytes of memory for peers, or fewer where the limits of this process allow fewer.
 ///
-/// Half of what it may still have: what grows is there twice while it moves. With the rest the libraries do, which
-/// would abort the process if they got none.
+/// Half of the remaining address space: a buffer that grows exists twice while it is copied. The
+/// rest is for libraries, which abort the process when an allocation fails.
 pub(super) fn at_most(wanted: u64) -> usize {
     let possible = left().map_or(u64::MAX, |left| left / 2);
     if possible < wanted {
         warn!(
-            "less address space than --max-memory: {} MiB can be used; raise ulimit -v or ulimit -d",
+            "the address space is smaller than --max-memory: {} MiB can be used; \
+             raise ulimit -v or ulimit -d",
             possible >> 20
         );
     }
@@ -28,7 +30,7 @@ fn left() -> Option<u64> {
     left.min()
 }
 
-/// What this process has of it, as the system counts.
+/// How much of this resource the process uses, in bytes, according to the kernel.
 fn used(name: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;

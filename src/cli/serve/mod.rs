@@ -1,19 +1,21 @@
-//! `halloo serve`: its flags, and whether it is one process or several.
+//! `halloo serve`: its flags, and the choice between one process and several.
 
 mod address_space;
-mod place;
 mod server;
+mod slot;
 mod supervisor;
 mod worker;
 
 use super::args::auth::AuthArgs;
 use super::args::deflate::DeflateArgs;
 use super::args::early_drop::{EarlyDropShares, early_drop_or_off};
+use super::args::heading;
 use super::args::policy;
 use super::args::tls::TlsServerArgs;
 use super::args::values::{
     OrOff, bytes, count, count_or_off, duration, duration_or_off, header_bytes, listen_address,
 };
+use super::process::descriptors::raise_descriptor_limit;
 use super::process::signals;
 use super::terminal::logger;
 use super::terminal::stream;
@@ -30,100 +32,178 @@ use crate::proto::{self, Config, Role};
 use crate::service::{CloseAfter, CloseOnOpen, Discard, Echo, Flood, Service, Timestamp};
 use clap::{Args, ValueEnum};
 use log::{LevelFilter, info, warn};
-use rustix::process::{Resource, getrlimit, setrlimit};
 use server::Server;
 use signal_hook_mio::v1_0::Signals;
 use std::time::Duration;
 use supervisor::Supervisor;
 
-/// How long a reader of stdout that is behind is waited for: 1 s.
+/// How long to wait for a slow reader of stdout: 1 s.
 const ANNOUNCE_WAIT: Duration = Duration::from_secs(1);
 
 /// See the [module documentation](self).
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
-    /// Where to listen; several serve at once. ws://, tcp:// and line:// take HOST:PORT (port 0: any), and
-    /// so do wss://, tls:// and line+tls://, with TLS; ws+unix:, unix: and line+unix: take a path
+    /// Listen on these addresses: URLs, HOST:PORT, PORT or :PORT (port 0: any free port)
+    ///
+    /// ws://, tcp:// and line:// take HOST:PORT, as do wss://, tls:// and line+tls:// with TLS;
+    /// ws+unix:, unix: and line+unix: take the path of a Unix socket. HOST:PORT means
+    /// ws://HOST:PORT, PORT means ws://127.0.0.1:PORT, and :PORT listens on all interfaces.
     #[arg(value_name = "LISTEN", value_parser = listen_address, default_value = "ws://127.0.0.1:9527")]
     listen: Vec<Address>,
     /// Listen on ws://127.0.0.1:N
     #[arg(short, long, value_name = "N")]
     port: Option<u16>,
-    /// What is done with messages
+    /// Select what the server does with messages
     #[arg(long, value_name = "SERVICE", default_value = "echo")]
     service: ServiceName,
-    /// Close each connection after this many messages were answered [default: off]
+    /// Close each connection after N responses [default: off]
     #[arg(long, value_name = "N", value_parser = count_or_off)]
     close_after: Option<OrOff<u32>>,
     #[command(flatten)]
     auth: AuthArgs,
-    /// Connections at once [default: what the process can really hold]
-    #[arg(long, value_name = "N", value_parser = count)]
+    /// Limit open connections [default: the descriptor limit minus 32]
+    ///
+    /// At the limit, clients wait in the accept queue; every 20 ms one is accepted and closed.
+    #[arg(long, value_name = "N", value_parser = count, help_heading = heading::LIMITS)]
     max_connections: Option<u32>,
-    /// Limit connections at once from one IPv4 address or IPv6 /64 network; with --workers each worker allows
-    /// its share, rounded up [default: off]
-    #[arg(long, value_name = "N", value_parser = count_or_off)]
+    /// Limit open connections from one IPv4 address or IPv6 /64 network [default: off]
+    ///
+    /// With --workers each worker allows its share, rounded up.
+    #[arg(long, value_name = "N", value_parser = count_or_off, help_heading = heading::LIMITS)]
     max_connections_per_ip: Option<OrOff<u32>>,
-    /// Drop new connections by chance while too many are not yet through their opening handshake and
-    /// authentication: RATE of a hundred at START such connections, growing to all at FULL. START and FULL
-    /// are counts or percentages of --max-connections [default: off; with --profile internet 25%:30:50%]
-    #[arg(long, value_name = "START:RATE:FULL", value_parser = early_drop_or_off)]
+    /// Drop new connections at random while many are not yet authenticated [default: off]
+    ///
+    /// From START connections on that have not completed their opening handshake and
+    /// authentication, RATE percent of new ones are dropped, rising to all of them at FULL. START
+    /// and FULL are counts or percentages of --max-connections. With --profile internet the default
+    /// is 25%:30:50%.
+    #[arg(
+        long,
+        value_name = "START:RATE:FULL",
+        value_parser = early_drop_or_off,
+        help_heading = heading::LIMITS
+    )]
     max_unauthenticated: Option<OrOff<EarlyDropShares>>,
-    /// The largest message
-    #[arg(long, value_name = "SIZE", value_parser = bytes, default_value = "64MiB")]
+    /// Limit the size of a message
+    #[arg(
+        long,
+        value_name = "SIZE",
+        value_parser = bytes,
+        default_value = "64MiB",
+        help_heading = heading::LIMITS
+    )]
     max_message_size: u64,
-    /// The largest head of an upgrade request, 1KiB to 64KiB; a larger one is answered with 431
-    #[arg(long, value_name = "SIZE", value_parser = header_bytes, default_value = "8KiB")]
+    /// Limit the head of an upgrade request, 1KiB to 64KiB; a larger one gets status 431
+    #[arg(
+        long,
+        value_name = "SIZE",
+        value_parser = header_bytes,
+        default_value = "8KiB",
+        help_heading = heading::LIMITS
+    )]
     max_header_size: usize,
-    /// Limit the memory of half-received messages, unsent responses and the message at hand, of all
-    /// connections; with --workers each worker has an equal share, and closes who needs more with 1013
-    #[arg(long, value_name = "SIZE", value_parser = bytes, default_value = "256MiB")]
+    /// Limit the memory of all connections: partial messages, unsent output, the current message
+    ///
+    /// Past three quarters of it, the connection that holds most is ended. A message that needs
+    /// more than the rest ends its connection with code 1013. With --workers each worker has an
+    /// equal share.
+    #[arg(
+        long,
+        value_name = "SIZE",
+        value_parser = bytes,
+        default_value = "256MiB",
+        help_heading = heading::LIMITS
+    )]
     max_memory: u64,
-    /// From the connect to the end of the opening handshake, whatever arrives meanwhile
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
+    /// Allow this long from connect to the end of the opening handshake, whatever arrives
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = duration,
+        default_value = "10s",
+        help_heading = heading::LIMITS
+    )]
     handshake_timeout: Duration,
-    /// From the challenge to the whole answer, whatever arrives meanwhile
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
+    /// Allow this long from the challenge to the complete response, whatever arrives
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = duration,
+        default_value = "10s",
+        help_heading = heading::LIMITS
+    )]
     auth_timeout: Duration,
-    /// Close a connection that completes no message, or 64 KiB of a long one, for this long [default: off]
-    #[arg(long, value_name = "TIME", value_parser = duration_or_off)]
+    /// Close a connection without a whole message, or 64 KiB of one, for this long [default: off]
+    #[arg(long, value_name = "TIME", value_parser = duration_or_off, help_heading = heading::LIMITS)]
     idle_timeout: Option<OrOff<Duration>>,
-    /// Without a byte taken of answers that wait to be sent
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m")]
+    /// Close a connection whose peer has read nothing of its pending output for this long
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = duration,
+        default_value = "5m",
+        help_heading = heading::LIMITS
+    )]
     write_timeout: Duration,
-    /// From our last words to the end of a connection
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5s")]
+    /// Allow this long for the closing handshake
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = duration,
+        default_value = "5s",
+        help_heading = heading::LIMITS
+    )]
     close_timeout: Duration,
-    /// From the signal to stop to the end of the process
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
+    /// Allow this long from the first stop signal to the end of the process
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = duration,
+        default_value = "10s",
+        help_heading = heading::LIMITS
+    )]
     drain_timeout: Duration,
-    /// Ping a WebSocket that is silent for so long, and give it up after as long again [default: off]
-    #[arg(long, value_name = "TIME", value_parser = duration_or_off)]
+    /// Ping a WebSocket silent for this long, and drop it after as long again [default: off]
+    #[arg(long, value_name = "TIME", value_parser = duration_or_off, help_heading = heading::LIMITS)]
     ping_interval: Option<OrOff<Duration>>,
-    /// Serve only pages of this origin, as in https://page.example (repeatable; others get 403)
-    /// [default: any]
-    #[arg(long, value_name = "ORIGIN", value_parser = policy::origin)]
+    /// Allow only pages of this origin (repeatable; others get 403) [default: any]
+    ///
+    /// An origin has no path, as in https://page.example.
+    #[arg(
+        long,
+        value_name = "ORIGIN",
+        value_parser = policy::origin,
+        help_heading = heading::CONNECTION
+    )]
     allow_origin: Vec<String>,
-    /// Serve only requests for this host name, whatever the port (repeatable; others get 421)
-    /// [default: any]
-    #[arg(long, value_name = "NAME", value_parser = policy::host)]
+    /// Allow only this host name, on any port (repeatable; others get 421) [default: any]
+    #[arg(long, value_name = "NAME", value_parser = policy::host, help_heading = heading::CONNECTION)]
     allow_host: Vec<String>,
-    /// Take only this subprotocol (repeatable) [default: the first that is offered]
-    #[arg(long, value_name = "NAME", value_parser = policy::subprotocol)]
+    /// Select only this subprotocol (repeatable) [default: the first one offered]
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_parser = policy::subprotocol,
+        help_heading = heading::CONNECTION
+    )]
     subprotocol: Vec<String>,
     #[command(flatten)]
     deflate: DeflateArgs,
     #[command(flatten)]
     tls: TlsServerArgs,
-    /// What is taken for granted about peers, in socket buffers, keepalive and --max-unauthenticated
-    #[arg(long, value_name = "PROFILE", default_value = "bench")]
+    /// Tune socket buffers, keepalive and --max-unauthenticated for these peers
+    #[arg(
+        long,
+        value_name = "PROFILE",
+        default_value = "bench",
+        help_heading = heading::CONNECTION
+    )]
     profile: Profile,
-    /// The congestion control of connections by its name in the kernel, such as cubic or bbr [default: the
-    /// system's]
-    #[arg(long, value_name = "NAME")]
+    /// Use this congestion control of the kernel, such as cubic or bbr [default: the system's]
+    #[arg(long, value_name = "NAME", help_heading = heading::CONNECTION)]
     congestion: Option<String>,
-    /// Connections that may wait to be accepted; the system may allow fewer [default: 4096]
-    #[arg(long, value_name = "N", value_parser = count)]
+    /// Limit the connections that wait to be accepted; the system may allow fewer [default: 4096]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = heading::CONNECTION)]
     backlog: Option<u32>,
     #[command(flatten)]
     workers: WorkerArgs,
@@ -135,11 +215,11 @@ pub(super) struct ServeArgs {
 enum ServiceName {
     /// Send every message back (RFC 862)
     Echo,
-    /// Send it back behind the local time, as in `[Thu May 10 22:00:19 2018] time`
+    /// Send it back with the local time in front: `[Thu May 10 22:00:19 2018]`
     Timestamp,
-    /// Swallow it (RFC 863)
+    /// Discard it (RFC 863)
     Discard,
-    /// Send without end until the peer stops reading (RFC 864)
+    /// Send lines without end, for as long as the peer reads (RFC 864)
     Flood,
     /// Close right after authentication
     None,
@@ -147,29 +227,31 @@ enum ServiceName {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Profile {
-    /// They mean well: buffers as the kernel tunes them, and it never asks whether a peer is still there
+    /// Trusted peers: the kernel sizes the buffers and does not probe for dead peers
     Bench,
-    /// They may be anybody: buffers of a fixed share of the memory that the kernel has for TCP, so that slow
-    /// readers cannot exhaust it; peers that are gone or stuck are given up; floods of connects are thinned
+    /// Untrusted peers: small fixed buffers, so that slow readers cannot exhaust the kernel's TCP
+    /// memory; dead or stuck peers are dropped; floods of connections are thinned
     Internet,
 }
 
 /// How many processes serve.
 #[derive(Debug, Args)]
+#[command(next_help_heading = heading::PROCESSES)]
 struct WorkerArgs {
-    /// Serve with so many single-threaded processes that share the port. Limits that are counts or sizes
-    /// are for all of them together
+    /// Serve with N single-threaded processes that share each port
+    ///
+    /// Limits that are counts or sizes apply to all of them together.
     #[arg(long, value_name = "N", value_parser = worker_count, default_value = "1")]
     workers: u32,
-    /// Keep each process on a processor of its own
+    /// Bind each process to a CPU of its own
     #[arg(long)]
     pin: bool,
-    /// Be worker number N of the parent that standard input leads to
+    /// Run as worker N of the parent process on standard input
     #[arg(long, value_name = "N", hide = true)]
     as_worker: Option<u32>,
 }
 
-/// Serves until a signal says stop.
+/// Serves until a signal stops it.
 pub(super) fn run(arguments: &ServeArgs) -> Result<(), Failure> {
     let common = &arguments.common;
     let worker = arguments.workers.as_worker;
@@ -206,7 +288,7 @@ fn serve_alone(arguments: &ServeArgs, signals: Signals) -> Result<(), Failure> {
 }
 
 impl ServeArgs {
-    /// Lets `--port` take the place of the default address, or stand beside those that were typed.
+    /// Makes `--port` replace the default address, or join the addresses that were typed.
     pub(super) fn add_port(&mut self, is_listen_typed: bool) {
         let Some(port) = self.port else { return };
         if !is_listen_typed {
@@ -250,15 +332,15 @@ impl ServeArgs {
     }
 
     fn limits(&self) -> Result<Limits, Failure> {
-        let possible = raise_descriptor_limit();
+        let possible = connections_possible();
         let workers = self.workers.workers;
         let share = |count: u32| count.div_ceil(workers);
         let wanted = self.max_connections.map_or(possible, |most| u64::from(share(most)));
         if wanted > possible {
             return Err(Failure::Usage(format!(
                 "--max-connections {} is more than the {possible} that a process can hold: \
-                 {DESCRIPTORS_RESERVED} of its file descriptors are for other things; \
-                 raise the hard limit (ulimit -Hn), or the number of --workers, first",
+                 {DESCRIPTORS_RESERVED} of its file descriptors are reserved; \
+                 first raise the hard limit (ulimit -Hn) or the number of --workers",
                 self.max_connections.unwrap_or_default(),
             )));
         }
@@ -280,8 +362,8 @@ impl ServeArgs {
         })
     }
 
-    /// A load test may well make all of its connections before it lets one of them speak, so nothing is
-    /// dropped early unless that is asked for.
+    /// Off by default, because a load test may open all its connections before it sends anything on
+    /// them.
     fn early_drop(&self, connections_max: usize) -> Option<EarlyDrop> {
         let shares = match (self.max_unauthenticated, self.profile) {
             (Some(OrOff(shares)), _) => shares,
@@ -315,15 +397,16 @@ impl ServeArgs {
     }
 }
 
-/// A number of workers: more than there are processors in any machine are a slip of the keys.
+/// Parses a number of workers. A number above that of any machine's CPUs is a typing error.
 fn worker_count(text: &str) -> Result<u32, String> {
     const MOST: u32 = 1024;
     let workers = count(text)?;
     if workers <= MOST { Ok(workers) } else { Err(format!("expected at most {MOST} workers")) }
 }
 
-/// An equal share, for each connection and direction, of the memory at which the kernel begins to press
-/// TCP: between 4 KiB, where packets no longer fit, and 64 KiB. The kernel doubles what it is asked for.
+/// A buffer size for each connection and direction: an equal share of the memory at which the
+/// kernel's TCP comes under pressure, from 4 KiB, below which packets do not fit, to 64 KiB. The
+/// kernel doubles the size that is set.
 fn internet_buffer_bytes(connections_max: usize) -> usize {
     const UNKNOWN: usize = 16 * 1024;
     let Ok(text) = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_mem") else { return UNKNOWN };
@@ -334,20 +417,15 @@ fn internet_buffer_bytes(connections_max: usize) -> usize {
     share.clamp(4 * 1024, 64 * 1024)
 }
 
-/// Raises the soft limit to the hard one. Returns how many connections that leaves room for.
-fn raise_descriptor_limit() -> u64 {
-    let mut limit = getrlimit(Resource::Nofile);
-    if limit.current != limit.maximum {
-        limit.current = limit.maximum;
-        // If it cannot be raised, the one there is counts.
-        let _ = setrlimit(Resource::Nofile, limit);
-    }
-    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(1 << 30);
+/// How many connections this process can hold: the descriptor limit, raised as far as possible,
+/// minus the reserved descriptors.
+fn connections_possible() -> u64 {
+    let descriptors = raise_descriptor_limit().unwrap_or(1 << 30);
     descriptors.saturating_sub(DESCRIPTORS_RESERVED).max(1)
 }
 
-/// Prints where it listens: scripts wait for these lines. A full stdout that nobody reads must not
-/// keep the server from serving.
+/// Prints where the server listens: scripts wait for these lines. A full stdout that nobody reads
+/// must not keep it from serving.
 fn announce(addresses: &[Address]) {
     let lines: String = addresses.iter().map(|address| format!("listening {address}\n")).collect();
     if !stream::stdout().write_within(lines.as_bytes(), ANNOUNCE_WAIT) {

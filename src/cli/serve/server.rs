@@ -1,4 +1,4 @@
-//! One process that serves: a reactor, its listeners, and what tells it to stop.
+//! One process that serves: a reactor, its listeners, and the signals that stop it.
 
 use super::ServeArgs;
 use crate::cli::Failure;
@@ -21,13 +21,13 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::rc::Rc;
 
-/// The number of the signals among the reactor's external sources.
+/// The number of the signals among the network's external sources.
 const SIGNALS: u32 = 0;
 
-/// The number of the channel to the parent.
+/// The number of the channel to the parent among them.
 const PARENT: u32 = 1;
 
-/// What the log says when a second signal ends the wait for connections that drain.
+/// The log line when a second signal ends the drain.
 pub(super) const SECOND_SIGNAL: &str = "a second signal: ending at once";
 
 /// See the [module documentation](self).
@@ -37,7 +37,7 @@ pub(super) struct Server<'a> {
     tls: TlsServer,
     reactor: Reactor<System, Box<dyn Service>>,
     signals: Signals,
-    /// Of a worker: where it hears that its parent is gone.
+    /// In a worker: the channel whose end reports that the parent is gone.
     parent: Option<Channel>,
     is_stopping: bool,
 }
@@ -58,8 +58,12 @@ impl<'a> Server<'a> {
         Ok(Self { arguments, auth, tls, reactor, signals, parent: None, is_stopping: false })
     }
 
-    /// Serves the listeners of an address, which `open` makes with the TLS they need. Returns where
-    /// they really listen.
+    /// Serves the listeners of an address; `open` creates them with the given TLS acceptor. Returns
+    /// the addresses that they are bound to.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if the address cannot be listened on.
     pub(super) fn listen(
         &mut self,
         address: &Address,
@@ -84,30 +88,35 @@ impl<'a> Server<'a> {
         Ok(())
     }
 
-    /// Turns until it was told to stop and has said goodbye to everybody; a second signal ends it at once.
+    /// Serves until it was told to stop and all connections have drained. A second signal ends it
+    /// at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Signal`] after a second signal; [`Failure::Runtime`] if polling fails.
     pub(super) fn run(&mut self) -> Result<&Metrics, Failure> {
         while !self.reactor.is_drained() {
-            let (mut is_signalled, mut parent_spoke) = (false, false);
+            let (mut is_signalled, mut parent_wrote) = (false, false);
             self.reactor
                 .turn(None, &mut |number| {
                     is_signalled |= number == SIGNALS;
-                    parent_spoke |= number == PARENT;
+                    parent_wrote |= number == PARENT;
                 })
                 .map_err(|error| Failure::Runtime(format!("polling failed: {error}")))?;
             if is_signalled {
                 self.handle_signals()?;
             }
-            if parent_spoke {
-                self.look_for_parent();
+            if parent_wrote {
+                self.check_parent();
             }
         }
         Ok(self.reactor.metrics())
     }
 
-    /// Tells the parent something, if there is one. One that is gone needs to know nothing.
-    pub(super) fn report(&self, words: &str) {
+    /// Sends a message to the parent, if there is one. A parent that is gone needs no message.
+    pub(super) fn report(&self, message: &str) {
         if let Some(parent) = &self.parent {
-            let _ = parent.send(words.as_bytes(), &[]);
+            let _ = parent.send(message.as_bytes(), &[]);
         }
     }
 
@@ -125,7 +134,7 @@ impl<'a> Server<'a> {
         Ok(())
     }
 
-    fn look_for_parent(&mut self) {
+    fn check_parent(&mut self) {
         let is_gone = self.parent.as_ref().is_some_and(|it| matches!(it.receive(), Ok(None)));
         if is_gone && !self.is_stopping {
             error!("the parent process is gone");
@@ -140,31 +149,31 @@ impl<'a> Server<'a> {
         self.reactor.drain();
     }
 
-    /// Reads keys and certificates again, for connections to come: all of them, or none if one is bad.
+    /// Reloads keys and certificates for new connections: all of them, or none if one is bad.
     fn reload(&mut self) {
         if !self.arguments.auth.is_on() && !self.tls.can_reload() {
-            return info!("SIGHUP: there are no keys or certificates to read again");
+            return info!("SIGHUP: there are no keys or certificates to reload");
         }
         let read = self.arguments.auth.load().and_then(|auth| Ok((auth, self.tls.reload()?)));
         match read {
             Ok((auth, renew)) => {
                 renew();
                 self.reactor.reconfigure(|config| config.auth = auth.clone());
-                info!("keys and certificates were read again");
+                info!("keys and certificates reloaded");
             }
-            Err(failure) => error!("the old keys and certificates stay: {failure}"),
+            Err(failure) => error!("the old keys and certificates stay in use: {failure}"),
         }
     }
 }
 
-/// Why an address cannot be listened on, and what may help.
+/// The error for an address that cannot be listened on, with a hint where there is one.
 pub(super) fn cannot_listen(address: &Address, error: &io::Error) -> Failure {
     let hint = match error.kind() {
         io::ErrorKind::AddrInUse => "; another program has it: choose another port, or 0 for any",
         io::ErrorKind::PermissionDenied => "; ports below 1024 are for root",
         _ => "",
     };
-    // A place that is not this machine's, or a name that nobody knows, is more likely one to talk to.
+    // An address of another machine, or an unknown name, is more likely one to connect to.
     let elsewhere = match error.kind() {
         io::ErrorKind::AddrNotAvailable => true,
         _ => error.raw_os_error().is_none() && error.kind() != io::ErrorKind::AddrInUse,

@@ -1,13 +1,14 @@
-//! The parent of several workers: it binds, starts them, watches them, and speaks for them.
+//! The parent of several workers: it binds the listeners, starts and watches the workers, and
+//! announces and logs for all of them.
 //!
-//! Each worker has a listener of its own on each TCP address (`SO_REUSEPORT`: the kernel spreads
-//! connections among them), and all share those on Unix sockets. The parent keeps every listener
-//! open: clients that come while a worker is started again wait in its queue, and are not lost. A
-//! worker that cannot be started again is given up, and its listeners are closed: clients go to the
-//! others, and none waits in vain.
+//! Each worker has its own listener on each TCP address (`SO_REUSEPORT`: the kernel spreads
+//! connections among them), and all workers share those on Unix sockets. The parent keeps every
+//! listener open, so clients that arrive during a restart wait in the accept queue. When the parent
+//! gives up on a worker, it closes that worker's listeners: the kernel then sends clients to the
+//! others.
 
-use super::place::{Death, Place};
 use super::server::{SECOND_SIGNAL, cannot_listen};
+use super::slot::{Death, Slot};
 use super::worker::WorkerConfig;
 use super::{ServeArgs, announce};
 use crate::cli::Failure;
@@ -24,45 +25,46 @@ use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-/// The token of the signals; workers have theirs by number.
+/// The token of the signals; workers use their index.
 const SIGNALS: Token = Token(usize::MAX);
 
-/// How long workers may take beyond the drain timeout, until they are killed: 2 s. One that runs at
-/// all ends in time by itself.
+/// How long workers may take beyond the drain timeout before they are killed: 2 s. A worker that
+/// still runs its event loop ends earlier.
 const DRAIN_GRACE: Duration = Duration::from_secs(2);
 
-/// How long the kernel may take to end workers that were killed: 1 s. One in the middle of a system
-/// call that cannot be interrupted may take longer, and is left to init.
+/// How long the kernel may take to end killed workers: 1 s. A worker in an uninterruptible system
+/// call may take longer, and is left to init.
 const KILL_WAIT: Duration = Duration::from_secs(1);
 
 /// See the [module documentation](self).
 pub(super) struct Supervisor {
     config: WorkerConfig,
-    /// For each address its listeners: one for each worker that is not given up, or one for all.
+    /// The listeners of each address: one for each worker, `None` once the worker is given up, or
+    /// one for all workers.
     listeners: Vec<Vec<Option<SystemListener>>>,
-    places: Vec<Place>,
+    slots: Vec<Slot>,
     poll: Poll,
     signals: Signals,
     drain_timeout: Duration,
     is_announced: bool,
     is_stopping: bool,
-    /// When the remaining workers are killed, or once they were, are no longer waited for.
+    /// When the remaining workers are killed, or, once they were, no longer waited for.
     kill_at: Option<Instant>,
     is_killed: bool,
-    /// The signal that said to stop at once.
+    /// The signal that demanded to stop at once.
     ended_by: Option<i32>,
     connections: u64,
     messages: u64,
 }
 
 impl Supervisor {
-    /// Binds every address for so many workers, and starts them.
+    /// Binds every address for this many workers, and starts them.
     pub(super) fn start(
         arguments: &ServeArgs,
         workers: u32,
         mut signals: Signals,
     ) -> Result<Self, Failure> {
-        // What is wrong with the flags is said once, and before anything is started.
+        // Report errors in the flags once, before a worker is started.
         let limits = arguments.limits()?;
         drop(arguments.auth.load()?);
         let pem = arguments.tls.prepare(&arguments.listen)?;
@@ -86,7 +88,7 @@ impl Supervisor {
         let mut supervisor = Self {
             config: WorkerConfig { addresses: bound, pem },
             listeners,
-            places: (0..workers as usize).map(Place::new).collect(),
+            slots: (0..workers as usize).map(Slot::new).collect(),
             poll,
             signals,
             drain_timeout: arguments.drain_timeout,
@@ -98,17 +100,17 @@ impl Supervisor {
             connections: 0,
             messages: 0,
         };
-        for index in 0..supervisor.places.len() {
+        for index in 0..supervisor.slots.len() {
             supervisor.start_worker(index)?;
         }
         Ok(supervisor)
     }
 
-    /// Watches until it was told to stop and all workers have ended. Once every worker serves, it
-    /// announces where.
+    /// Watches the workers until all of them have stopped. Once every worker is ready, announces
+    /// the addresses.
     pub(super) fn run(&mut self) -> Result<(), Failure> {
         let mut events = Events::with_capacity(64);
-        while !(self.is_stopping && self.places.iter().all(Place::is_empty)) {
+        while !(self.is_stopping && self.slots.iter().all(Slot::is_empty)) {
             match self.poll.poll(&mut events, self.until_due()) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 other => other?,
@@ -116,10 +118,10 @@ impl Supervisor {
             for event in &events {
                 match event.token() {
                     SIGNALS => self.handle_signals()?,
-                    Token(index) => self.listen_to(index),
+                    Token(index) => self.read_messages(index),
                 }
             }
-            if !self.is_announced && self.places.iter().all(Place::is_ready) {
+            if !self.is_announced && self.slots.iter().all(Slot::is_ready) {
                 self.is_announced = true;
                 announce(&self.config.addresses);
             }
@@ -135,17 +137,17 @@ impl Supervisor {
 
     /// Time until the next restart or kill.
     fn until_due(&self) -> Option<Duration> {
-        let next = self.places.iter().filter_map(Place::restart_at).chain(self.kill_at).min();
+        let next = self.slots.iter().filter_map(Slot::restart_at).chain(self.kill_at).min();
         next.map(|moment| moment.saturating_duration_since(Instant::now()))
     }
 
     fn restart_due(&mut self) -> Result<(), Failure> {
-        for index in 0..self.places.len() {
-            if self.places[index].restart_at().is_none_or(|moment| moment > Instant::now()) {
+        for index in 0..self.slots.len() {
+            if self.slots[index].restart_at().is_none_or(|moment| moment > Instant::now()) {
                 continue;
             }
             if let Err(why) = self.start_worker(index) {
-                let death = self.places[index].plan_restart(true);
+                let death = self.slots[index].plan_restart(true);
                 self.handle_death(index, &format!("could not be started ({why})"), death)?;
             }
         }
@@ -157,12 +159,12 @@ impl Supervisor {
             of_address[index % of_address.len()].as_ref().map(SystemListener::as_fd)
         });
         let listeners: Vec<BorrowedFd<'_>> = listeners.collect();
-        self.places[index].start(&self.config.encode(), &listeners, &self.poll)
+        self.slots[index].start(&self.config.encode(), &listeners, &self.poll)
     }
 
-    /// Takes what a worker says.
-    fn listen_to(&mut self, index: usize) {
-        if let Some((connections, messages)) = self.places[index].read_messages() {
+    /// Reads the messages of a worker.
+    fn read_messages(&mut self, index: usize) {
+        if let Some((connections, messages)) = self.slots[index].read_messages() {
             self.connections += connections;
             self.messages += messages;
         }
@@ -172,7 +174,7 @@ impl Supervisor {
         for signal in self.signals.pending().collect::<Vec<_>>() {
             match signal {
                 SIGCHLD => self.reap_children()?,
-                SIGHUP => self.places.iter_mut().for_each(Place::reload),
+                SIGHUP => self.slots.iter_mut().for_each(Slot::reload),
                 _ if self.is_stopping => {
                     warn!("{SECOND_SIGNAL}");
                     self.ended_by = Some(signal);
@@ -186,23 +188,23 @@ impl Supervisor {
 
     fn stop(&mut self) {
         self.is_stopping = true;
-        // From now on nobody waits in a queue that no worker empties.
+        // From now on no client waits in a queue that no worker accepts from.
         self.listeners.clear();
-        for place in &mut self.places {
-            place.cancel_restart();
-            place.signal(Signal::TERM);
+        for slot in &mut self.slots {
+            slot.cancel_restart();
+            slot.signal(Signal::TERM);
         }
         self.kill_at = Some(Instant::now() + self.drain_timeout + DRAIN_GRACE);
     }
 
-    /// Kills the remaining workers when their time is up, and stops waiting for them if even that
-    /// does not end them.
+    /// Kills the remaining workers when their time is up, and gives up waiting if that does not end
+    /// them.
     fn kill_due(&mut self) -> Result<(), Failure> {
         let is_due = self.kill_at.is_some_and(|moment| moment <= Instant::now());
-        let left = || (0..self.places.len()).filter(|&index| !self.places[index].is_empty());
+        let left = || (0..self.slots.len()).filter(|&index| !self.slots[index].is_empty());
         let Some(first) = left().next().filter(|_| is_due) else { return Ok(()) };
         if self.is_killed {
-            let why = format!("worker {first} does not end, although it was killed");
+            let why = format!("worker {first} was killed and has not ended");
             return Err(self.ended_by.map_or(Failure::Runtime(why), Failure::Signal));
         }
         for index in left() {
@@ -215,26 +217,26 @@ impl Supervisor {
     fn kill(&mut self) {
         self.is_killed = true;
         self.kill_at = Some(Instant::now() + KILL_WAIT);
-        self.places.iter().for_each(|place| place.signal(Signal::KILL));
+        self.slots.iter().for_each(|slot| slot.signal(Signal::KILL));
     }
 
     fn reap_children(&mut self) -> Result<(), Failure> {
-        for index in 0..self.places.len() {
-            let Some(status) = self.places[index].exit_status() else { continue };
-            // After its end, so that no message is missed.
-            self.listen_to(index);
-            let place = &mut self.places[index];
-            if let Some(death) = place.clear(status, self.is_stopping, self.is_announced) {
+        for index in 0..self.slots.len() {
+            let Some(status) = self.slots[index].exit_status() else { continue };
+            // After the worker has ended, so that no message is missed.
+            self.read_messages(index);
+            let slot = &mut self.slots[index];
+            if let Some(death) = slot.clear(status, self.is_stopping, self.is_announced) {
                 self.handle_death(index, &format!("died with {status}"), death)?;
             }
         }
         Ok(())
     }
 
-    /// Logs a death with its cause, and gives up the place or the whole server where that follows.
+    /// Logs a death with its cause, and ends the server if no worker is left.
     fn handle_death(&mut self, index: usize, cause: &str, death: Death) -> Result<(), Failure> {
         if matches!(death, Death::GivenUp) {
-            // Clients must not wait in its queues; those on Unix sockets belong to all workers.
+            // Clients must not wait in its queues. Listeners on Unix sockets belong to all workers.
             for of_address in self.listeners.iter_mut().filter(|it| it.len() > 1) {
                 of_address[index] = None;
             }
@@ -246,21 +248,22 @@ impl Supervisor {
             }
             death => error!("worker {index} {cause} and {death}"),
         }
-        match self.places.iter().all(Place::is_given_up) {
-            true => Err(Failure::Runtime("no worker can be started any more".into())),
+        match self.slots.iter().all(Slot::is_given_up) {
+            true => Err(Failure::Runtime("no worker is left: none could be restarted".into())),
             false => Ok(()),
         }
     }
 }
 
-/// Binds an address for so many workers: what it is really bound to, and the listeners of each.
+/// Binds an address for this many workers. Returns the addresses it is bound to, each with its
+/// listeners.
 fn bind(
     address: &Address,
     options: &SocketOptions,
     workers: u32,
 ) -> Result<Vec<(Address, Vec<SystemListener>)>, Failure> {
     let failure = |error: io::Error| cannot_listen(address, &error);
-    // The first listener binds without SO_REUSEPORT, so that it fails where another server has the
+    // The first listener binds without SO_REUSEPORT, so that it fails if another server has the
     // port, and shares it with the other workers afterwards.
     let first = SystemListener::bind_all(address, options, None).map_err(failure)?;
     let options = SocketOptions {

@@ -1,7 +1,7 @@
-//! The inside of a worker: it takes its listeners from the parent, and serves them.
+//! A worker of a server: it receives its configuration and listeners from the parent, and serves.
 //!
-//! Standard input is the channel to the parent. The parent sends one packet of [`WorkerConfig`] with the
-//! listeners; the worker answers `ready`, and at its end `stopped CONNECTIONS MESSAGES`.
+//! Standard input is the channel to the parent. The parent sends one packet with a [`WorkerConfig`]
+//! and the listeners; the worker sends `ready`, and when it stops `stopped CONNECTIONS MESSAGES`.
 
 use super::ServeArgs;
 use super::server::Server;
@@ -16,23 +16,23 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use zeroize::Zeroizing;
 
-/// What a worker says when it serves.
+/// The message of a worker that serves.
 pub(super) const READY: &str = "ready";
 
-/// What a worker says at its end, before its two counts.
+/// The message of a worker that has stopped, followed by its two totals.
 pub(super) const STOPPED: &str = "stopped";
 
-/// What a worker is told.
+/// The configuration of a worker.
 #[derive(Debug)]
 pub(super) struct WorkerConfig {
-    /// Where it listens; the descriptors come in the same order.
+    /// The addresses of its listeners; the descriptors come in the same order.
     pub(super) addresses: Vec<Address>,
-    /// The certificate and key that all workers show, if the parent has made one, as PEM.
+    /// The certificate and key that all workers present, as PEM, if the parent created them.
     pub(super) pem: Option<Zeroizing<String>>,
 }
 
 impl WorkerConfig {
-    /// As one packet.
+    /// Encodes it as one packet.
     pub(super) fn encode(&self) -> Zeroizing<Vec<u8>> {
         let addresses: Vec<String> = self.addresses.iter().map(Address::to_string).collect();
         let pem = self.pem.as_ref().map(|pem| pem.as_str());
@@ -51,7 +51,7 @@ impl WorkerConfig {
     }
 }
 
-/// Serves as worker number `index`, until a signal or the end of the parent says stop.
+/// Serves as worker number `index`, until a signal or the end of the parent stops it.
 pub(super) fn run(arguments: &ServeArgs, index: u32, signals: Signals) -> Result<(), Failure> {
     let failure = |error: io::Error| Failure::Runtime(format!("worker {index}: {error}"));
     let parent = Channel::inherited(io::stdin().as_fd()).map_err(failure)?;
@@ -69,14 +69,15 @@ pub(super) fn run(arguments: &ServeArgs, index: u32, signals: Signals) -> Result
     server.follow(parent)?;
     server.report(READY);
     let metrics = server.run()?;
-    let words = format!("{STOPPED} {} {}", metrics.ended_total(), metrics.messages);
-    server.report(&words);
+    let totals = format!("{STOPPED} {} {}", metrics.ended_total(), metrics.messages);
+    server.report(&totals);
     Ok(())
 }
 
 fn receive(parent: &Channel) -> io::Result<(WorkerConfig, Vec<OwnedFd>)> {
     poll(&mut [PollFd::new(parent, PollFlags::IN)], None)?;
-    let no_config = || io::Error::new(io::ErrorKind::InvalidData, "standard input is no parent");
+    let no_config =
+        || io::Error::new(io::ErrorKind::InvalidData, "standard input is not the parent's channel");
     let (bytes, descriptors) = parent.receive()?.ok_or_else(no_config)?;
     let config = WorkerConfig::decode(&Zeroizing::new(bytes)).ok_or_else(no_config)?;
     match config.addresses.len() == descriptors.len() {
@@ -85,7 +86,8 @@ fn receive(parent: &Channel) -> io::Result<(WorkerConfig, Vec<OwnedFd>)> {
     }
 }
 
-/// Stays on one of the processors that this process may run on: the one at `index`, counted around.
+/// Binds this process to one of the CPUs that it may run on: the one at `index`, modulo their
+/// number.
 pub(super) fn pin(index: usize) -> io::Result<()> {
     let allowed = sched_getaffinity(None)?;
     let processors: Vec<usize> =
@@ -100,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn orders_arrive_as_they_were_given() {
+    fn a_config_survives_its_encoding() {
         let addresses = ["wss://127.0.0.1:9527/chat", "unix:/run/halloo.sock"];
         let addresses = addresses.map(|address| address.parse().unwrap()).to_vec();
         let pem = Some(Zeroizing::new("-----BEGIN".to_owned()));

@@ -1,4 +1,4 @@
-//! A line that is edited, its history, and what must be written to the screen to show it.
+//! The line editor: a line, its history, and the output that shows them on the screen.
 
 use super::keys::{Key, Keys};
 use super::screen::{Place, shown};
@@ -7,13 +7,13 @@ use rustyline::line_buffer::{ChangeListener, DeleteListener, Direction, LineBuff
 use rustyline::{At, Word};
 use std::collections::VecDeque;
 
-/// What asks for a line.
+/// The prompt.
 const PROMPT: &str = ">>> ";
 
-/// Bytes that a line begins with room for.
+/// Initial capacity of a line, in bytes.
 const LINE_BYTES: usize = 256;
 
-/// What keys have led to.
+/// The result of the keys that were handled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::cli) enum Entered {
     Line(String),
@@ -28,18 +28,19 @@ pub(in crate::cli) enum Entered {
 /// See the [module documentation](self).
 pub(in crate::cli) struct Editor {
     keys: Keys,
-    /// Keys that came behind the end of a line.
+    /// Keys that were typed after the end of a line.
     waiting: VecDeque<Key>,
     line: LineBuffer,
-    /// Bytes that the line has room for: it does not grow by itself.
+    /// The capacity of the line, in bytes: `LineBuffer` does not grow by itself.
     room: usize,
     history: MemHistory,
-    /// Which entry of the history is shown; its length stands for the line that is new.
+    /// The index of the history entry that is shown; the length of the history stands for the new
+    /// line.
     entry: usize,
-    /// The new line while another is shown.
+    /// The new line, while a history entry is shown.
     draft: String,
     killed: Killed,
-    /// Where the cursor stands; nowhere while the prompt is hidden.
+    /// The position of the cursor; `None` while the prompt is hidden.
     cursor: Option<Place>,
 }
 
@@ -58,17 +59,17 @@ impl Editor {
         }
     }
 
-    /// Bytes of the line so far.
+    /// The length of the line so far, in bytes.
     pub(in crate::cli) fn line_bytes(&self) -> usize {
         self.line.len()
     }
 
-    /// Takes typed bytes.
+    /// Queues the keys in typed bytes.
     pub(in crate::cli) fn type_bytes(&mut self, bytes: &[u8]) {
         self.waiting.extend(self.keys.read(bytes));
     }
 
-    /// Handles keys up to the first that is more than editing. `screen` is what is to be written.
+    /// Handles keys until one does more than edit. Appends the output to `screen`.
     pub(in crate::cli) fn next(&mut self, columns: usize, screen: &mut String) -> Option<Entered> {
         while let Some(key) = self.waiting.pop_front() {
             let entered = match key {
@@ -93,7 +94,7 @@ impl Editor {
                 }
             };
             if !matches!(entered, Entered::Line(_)) {
-                self.leave(columns, screen);
+                self.move_below(columns, screen);
             }
             return Some(entered);
         }
@@ -114,7 +115,7 @@ impl Editor {
         self.cursor = Some(cursor);
     }
 
-    /// Takes prompt and line off the screen, so that something else can be written in their place.
+    /// Erases the prompt and the line, so that something else can be written in their place.
     pub(in crate::cli) fn hide(&mut self, screen: &mut String) {
         if let Some(cursor) = self.cursor.take() {
             move_cursor(cursor, Place::default(), screen);
@@ -122,13 +123,13 @@ impl Editor {
         }
     }
 
-    /// Begins a new row of the screen below the line.
-    fn leave(&mut self, columns: usize, screen: &mut String) {
+    /// Moves the cursor to a new row below the line.
+    fn move_below(&mut self, columns: usize, screen: &mut String) {
         let Some(cursor) = self.cursor.take() else { return };
         let end = Place::default().after(PROMPT, columns).after(self.line.as_str(), columns);
         let end = end.settled(columns);
         move_cursor(cursor, end, screen);
-        // Behind a full row the cursor stands in a new one already.
+        // After a full row the cursor is in a new one already.
         if end.column > 0 || end.row == 0 {
             screen.push('\n');
         }
@@ -140,10 +141,10 @@ impl Editor {
     }
 
     fn enter(&mut self, columns: usize, screen: &mut String) -> String {
-        self.leave(columns, screen);
+        self.move_below(columns, screen);
         let line = self.line.as_str().to_owned();
         self.replace("", 0, 0);
-        // A history in memory takes every line, or leaves a repeated one out.
+        // A history in memory cannot fail; it omits a repeated line.
         let _ = self.history.add(&line);
         self.entry = self.history.len();
         self.draft.clear();
@@ -155,7 +156,7 @@ impl Editor {
         self.reserve(text.len());
         self.line.yank(text, 1, &mut self.killed);
         match self.cursor {
-            // What is typed at the end is only written.
+            // Text at the end of the line needs no redraw.
             Some(cursor) if is_at_end => {
                 screen.extend(text.chars().map(shown));
                 self.cursor = Some(settle(cursor.after(text, columns), columns, screen));
@@ -164,7 +165,7 @@ impl Editor {
         }
     }
 
-    /// Makes room for more.
+    /// Makes sure that this many more bytes fit in the line.
     fn reserve(&mut self, more: usize) {
         if self.line.len() + more > self.room {
             let (line, pos) = (self.line.as_str().to_owned(), self.line.pos());
@@ -172,7 +173,7 @@ impl Editor {
         }
     }
 
-    /// Makes this the line, with room for so many more bytes.
+    /// Replaces the line, with capacity for this many more bytes.
     fn replace(&mut self, text: &str, pos: usize, more: usize) {
         self.room = (text.len() + more).next_power_of_two().max(LINE_BYTES);
         self.line = LineBuffer::with_capacity(self.room);
@@ -208,7 +209,7 @@ impl Editor {
         }
     }
 
-    /// Shows another line of the history, or again the new one.
+    /// Shows a history entry, or the new line again.
     fn go_to(&mut self, entry: Option<usize>) {
         let Some(entry) = entry else { return };
         if self.entry == self.history.len() {
@@ -221,7 +222,7 @@ impl Editor {
     }
 }
 
-/// Makes the cursor stand behind what was written, also where the last column is full.
+/// Puts the cursor after the output, also where that fills the last column.
 fn settle(end: Place, columns: usize, screen: &mut String) -> Place {
     if end.column >= columns {
         screen.push('\n');
@@ -233,7 +234,7 @@ fn move_cursor(from: Place, to: Place, screen: &mut String) {
     use std::fmt::Write;
     let rows = from.row.abs_diff(to.row);
     let direction = if to.row < from.row { 'A' } else { 'B' };
-    // A string takes whatever is written to it.
+    // Writing to a string cannot fail.
     if rows > 0 {
         let _ = write!(screen, "\x1b[{rows}{direction}");
     }
@@ -245,7 +246,7 @@ fn move_cursor(from: Place, to: Place, screen: &mut String) {
     }
 }
 
-/// The text that was cut out last, to be put in elsewhere.
+/// The text that was killed last, for yanking.
 #[derive(Default)]
 struct Killed {
     text: String,
@@ -284,7 +285,7 @@ impl ChangeListener for Killed {
 mod tests {
     use super::*;
 
-    /// The lines that come of these bytes, and all that was written to the screen.
+    /// The lines that result from these bytes, and everything that was written to the screen.
     fn typed(bytes: &str, columns: usize) -> (Vec<Entered>, String) {
         let (mut editor, mut screen, mut entered) = (Editor::new(), String::new(), Vec::new());
         editor.type_bytes(bytes.as_bytes());
@@ -308,12 +309,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_typed_at_the_end_is_only_written() {
+    fn text_at_the_end_is_written_without_a_redraw() {
         assert_eq!(typed("time\r芝麻\n", 80).1, ">>> time\n>>> 芝麻\n>>> ");
     }
 
     #[test]
-    fn lines_are_edited_as_everywhere() {
+    fn lines_are_edited_with_the_usual_keys() {
         for (bytes, line) in [
             ("helo\x1b[Dl\r", "hello"),
             ("ab\x7fc\r", "ac"),
@@ -339,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_and_the_interrupt() {
+    fn ctrl_d_ends_the_input_and_ctrl_c_interrupts() {
         assert_eq!(typed("\x04", 80).0, [Entered::End]);
         assert_eq!(typed("a\x04", 80).0, []);
         assert_eq!(typed("a\x03", 80).0, [Entered::Interrupt]);
@@ -352,14 +353,14 @@ mod tests {
     }
 
     #[test]
-    fn hidden_and_shown_again_it_is_where_it_was() {
+    fn a_line_that_was_hidden_is_shown_as_it_was() {
         let (mut editor, mut screen) = (Editor::new(), String::new());
         editor.type_bytes(b"0123456789ab\x1b[D");
         editor.show(10, &mut screen);
         assert_eq!(editor.next(10, &mut screen), None);
         screen.clear();
         editor.hide(&mut screen);
-        // The cursor stands in the second of two rows.
+        // The cursor is in the second of two rows.
         assert_eq!(screen, "\x1b[1A\r\x1b[J");
         screen.clear();
         editor.show(10, &mut screen);

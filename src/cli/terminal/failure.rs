@@ -1,5 +1,4 @@
-//! Why a command failed, on stderr: as text, or as one JSON line where that is the format of the
-//! log.
+//! Reporting a command's failure on stderr: as text, or as one JSON line if the log is in JSON.
 
 use super::line::{LogFormat, json_line, now};
 use super::stream::stderr;
@@ -11,40 +10,39 @@ use std::io::IsTerminal;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// How long the last words of a process wait for a reader of stderr that is behind: 1 s.
-const LAST_WORDS_WAIT: Duration = Duration::from_secs(1);
+/// How long to wait for a slow reader of stderr before the process ends: 1 s.
+const FAILURE_WAIT: Duration = Duration::from_secs(1);
 
-/// The format that was asked for, once the arguments are parsed.
+/// The log format, once the arguments are parsed.
 static FORMAT: OnceLock<LogFormat> = OnceLock::new();
 
-/// The format that the configuration file names.
+/// The log format in the configuration file.
 static FORMAT_IN_FILE: OnceLock<LogFormat> = OnceLock::new();
 
-/// Sets the format, now that the arguments are parsed. The first call counts.
+/// Sets the log format once the arguments are parsed. Only the first call has an effect.
 pub(in crate::cli) fn set_format(format: LogFormat) {
     let _ = FORMAT.set(format);
 }
 
-/// Notes the format that the configuration file names. It counts for failures that are reported
-/// before the arguments are parsed, where neither the arguments nor the environment name another.
+/// Notes the log format in the configuration file. It applies to failures that are reported before
+/// the arguments are parsed, unless an argument or the environment names another.
 pub(in crate::cli) fn note_format_in_file(name: &str) {
     if let Ok(format) = LogFormat::from_str(name, false) {
         let _ = FORMAT_IN_FILE.set(format);
     }
 }
 
-/// Writes why the command failed to stderr, as text or as one JSON line, whichever the arguments
-/// ask for. A reader that is behind is waited for, but not for ever.
+/// Writes why the command failed to stderr, in the log format. Waits for a slow reader, but not for
+/// ever.
 pub(in crate::cli) fn report(arguments: &[OsString], message: &str) {
     let text = match asked_format(arguments) {
         LogFormat::Text => format!("halloo: {message}\n"),
         LogFormat::Json => failure_line(message),
     };
-    stderr().write_within(text.as_bytes(), LAST_WORDS_WAIT);
+    stderr().write_within(text.as_bytes(), FAILURE_WAIT);
 }
 
-/// Ends the process as clap does when the arguments are wrong or ask for help. Wrong ones are
-/// reported as one JSON line if the arguments ask for that.
+/// Ends the process after a usage error, as clap does, but reports it in the log format.
 pub(in crate::cli) fn exit_with(arguments: &[OsString], error: &clap::Error) -> ! {
     if !error.use_stderr() {
         error.exit();
@@ -57,7 +55,7 @@ pub(in crate::cli) fn exit_with(arguments: &[OsString], error: &clap::Error) -> 
             failure_line(message.trim().trim_start_matches("error: "))
         }
     };
-    stderr().write_within(text.as_bytes(), LAST_WORDS_WAIT);
+    stderr().write_within(text.as_bytes(), FAILURE_WAIT);
     std::process::exit(error.exit_code());
 }
 
@@ -66,8 +64,8 @@ fn failure_line(message: &str) -> String {
     json_line(&now(), &Record::builder().level(Level::Error).args(message).build(), None)
 }
 
-/// The format that is known already, or else that the arguments, the environment or the file name,
-/// however wrong the rest of them is.
+/// The log format if it is set, or else the one that the arguments, the environment or the file
+/// name, whatever else is wrong with them.
 fn asked_format(arguments: &[OsString]) -> LogFormat {
     const FLAG: &str = "--log-format";
     if let Some(format) = FORMAT.get() {
@@ -92,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_format_is_found_in_arguments_that_were_not_parsed() {
+    fn the_format_is_found_in_arguments_that_cannot_be_parsed() {
         let asked = |arguments: &[&str]| {
             let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
             asked_format(&arguments)

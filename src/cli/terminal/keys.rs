@@ -1,11 +1,11 @@
-//! Bytes of a terminal as keys.
+//! Decodes the bytes of a terminal into keys.
 
 use vte::{Params, Parser, Perform};
 
-/// What a person does at the keyboard.
+/// A key press, or text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Key {
-    /// Characters, as many as came together.
+    /// Characters that arrived together.
     Text(String),
     Enter,
     Backspace,
@@ -26,13 +26,13 @@ pub(super) enum Key {
     ClearScreen,
     /// Ctrl-C.
     Interrupt,
-    /// Ctrl-D: deletes, or on an empty line ends the input.
+    /// Ctrl-D: deletes a character, or on an empty line ends the input.
     EndOfInput,
     /// Ctrl-Z.
     Suspend,
 }
 
-/// Takes bytes however they are cut, and remembers the beginning of a sequence.
+/// A decoder that accepts bytes however they are split, and keeps incomplete sequences.
 #[derive(Default)]
 pub(super) struct Keys {
     parser: Parser,
@@ -42,12 +42,12 @@ pub(super) struct Keys {
 #[derive(Default)]
 struct Found {
     keys: Vec<Key>,
-    /// ESC O came: the next character names a key, as terminals in application mode send it.
+    /// ESC O arrived: the next character names a key, in a terminal's application mode.
     is_shifted: bool,
 }
 
 impl Keys {
-    /// The keys in these bytes.
+    /// The keys in these bytes, and in an incomplete sequence before them.
     pub(super) fn read(&mut self, bytes: &[u8]) -> Vec<Key> {
         self.parser.advance(&mut self.found, bytes);
         std::mem::take(&mut self.found.keys)
@@ -63,7 +63,7 @@ impl Found {
 impl Perform for Found {
     fn print(&mut self, character: char) {
         if std::mem::take(&mut self.is_shifted) {
-            // The Enter of the keypad has no other name.
+            // `ESC O M` is Enter on the keypad; CSI M is not.
             return self.press(if character == 'M' { Some(Key::Enter) } else { named(character) });
         }
         match (character, self.keys.last_mut()) {
@@ -101,7 +101,7 @@ impl Perform for Found {
     fn csi_dispatch(&mut self, params: &Params, private: &[u8], ignore: bool, action: char) {
         let mut params = params.iter().filter_map(|param| param.first().copied());
         let (first, modifier) = (params.next().unwrap_or(0), params.next().unwrap_or(0));
-        // xterm: CSI 1 ; 5 C is Ctrl with the arrow to the right, and 3 is Alt.
+        // xterm: CSI 1 ; 5 C is Ctrl-Right; 3 in place of 5 is Alt.
         let by_word = matches!(modifier, 3 | 5);
         self.press(match (action, first) {
             _ if ignore || !private.is_empty() => None,
@@ -125,7 +125,7 @@ impl Perform for Found {
     }
 }
 
-/// The key at the end of `CSI A` or `ESC O A`.
+/// The key that ends `CSI A` or `ESC O A`.
 fn named(character: char) -> Option<Key> {
     Some(match character {
         'A' => Key::Up,
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_found_however_their_bytes_are_cut() {
+    fn keys_are_found_however_their_bytes_are_split() {
         let typed = "a芝\x1b[A\x1b[1;5D\x1bOC\x1b[3~\x7f\t\x1bb\x1b[Z\r".as_bytes();
         let text = |text: &str| Key::Text(text.into());
         let whole = [
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn no_sequence_becomes_text() {
+    fn unknown_sequences_do_not_become_text() {
         let typed = b"\x1b[200~\x1b[<0;1;1M\x1b]0;title\x07\x1bP1;2q#\x1b\\\x1b[99x";
         assert_eq!(Keys::default().read(typed), []);
     }

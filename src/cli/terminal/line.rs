@@ -1,4 +1,4 @@
-//! A log line, as text or JSON.
+//! Formats a log line as text or JSON.
 
 use super::stream::LINE_BYTES_MAX;
 use clap::ValueEnum;
@@ -7,17 +7,19 @@ use log::Record;
 use log::kv::{Key, Value, VisitSource};
 use std::fmt::Write;
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum LogFormat {
     Text,
     Json,
 }
 
+/// The current time in UTC, with milliseconds.
 pub(in crate::cli) fn now() -> String {
     format!("{:.3}", Timestamp::now())
 }
 
+/// Formats a record as text, in at most [`LINE_BYTES_MAX`] bytes.
 pub(in crate::cli) fn text_line(time: &str, record: &Record<'_>, worker: Option<u32>) -> String {
     let mut line = format!("{time} {:5} {}", record.level(), record.args());
     visit(record, |key, value| {
@@ -26,12 +28,13 @@ pub(in crate::cli) fn text_line(time: &str, record: &Record<'_>, worker: Option<
     if let Some(worker) = worker {
         let _ = write!(line, " worker={worker}");
     }
-    // A pipe takes a longer line in parts, and might take only one.
+    // A longer line could be torn by a pipe.
     cut(&mut line, LINE_BYTES_MAX - 1);
     line.push('\n');
     line
 }
 
+/// Formats a record as one JSON object, in at most [`LINE_BYTES_MAX`] bytes: a long message is cut.
 pub(in crate::cli) fn json_line(time: &str, record: &Record<'_>, worker: Option<u32>) -> String {
     let mut object = serde_json::Map::new();
     object.insert("time".into(), time.into());
@@ -45,8 +48,7 @@ pub(in crate::cli) fn json_line(time: &str, record: &Record<'_>, worker: Option<
         object.insert("worker".into(), worker.into());
     }
     let mut line = format!("{}\n", serde_json::Value::from(object.clone()));
-    // A pipe takes a longer line in parts, and might take only one. It stays JSON: the message is
-    // cut.
+    // A longer line could be torn by a pipe. Cutting the message keeps it valid JSON.
     let mut message = record.args().to_string();
     while line.len() > LINE_BYTES_MAX && !message.is_empty() {
         let half = message.len() / 2;
@@ -57,7 +59,7 @@ pub(in crate::cli) fn json_line(time: &str, record: &Record<'_>, worker: Option<
     line
 }
 
-/// Shortens a text to at most so many bytes, at the end of a character.
+/// Truncates a text to at most this many bytes, at a character boundary.
 fn cut(text: &mut String, bytes_max: usize) {
     let end = (0..=bytes_max.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
     text.truncate(end.unwrap_or(0));
@@ -99,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_never_longer_than_a_pipe_takes_at_once() {
+    fn a_line_never_exceeds_what_a_pipe_writes_atomically() {
         for character in ["x", "é", "\"", "\u{1}"] {
             let message = character.repeat(10_000);
             let message = format_args!("{message}");

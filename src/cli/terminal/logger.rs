@@ -1,4 +1,4 @@
-//! Log lines on stderr, one each, as text or JSON.
+//! The logger: one line per record on stderr, as text or JSON, with rate limits.
 
 pub(in crate::cli) use super::line::LogFormat;
 
@@ -12,21 +12,21 @@ use std::panic::PanicHookInfo;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// Lines at level info that may come at once: 1,000. A person's session never notices.
+/// How many lines at level info may come at once: 1,000, more than an interactive session logs.
 const BURST_LINES: f64 = 1_000.0;
 
-/// Lines at level info a second in the long run: 100. A storm of connects must not fill the disk, nor
-/// cost more than the connections themselves.
+/// How many lines per second at level info are logged in the long run: 100. A storm of connections
+/// must neither fill the disk nor cost more to log than to serve.
 const LINES_PER_SECOND: f64 = 100.0;
 
-/// Warnings or errors of one kind that may come at once: 100. Each kind has its own, so that a
-/// storm of one does not hide another.
+/// How many warnings or errors of one kind may come at once: 100. Each kind has its own allowance,
+/// so that a storm of one does not hide another.
 const BURST_TROUBLES: f64 = 100.0;
 
-/// Warnings or errors of one kind a second in the long run: 10, which still shows that it goes on.
+/// How many warnings or errors of one kind per second are logged in the long run: 10.
 const TROUBLES_PER_SECOND: f64 = 10.0;
 
-/// Starts logging. `usual` is the level without `-v` and `-q`; each line of a worker names it.
+/// Starts logging. `usual` is the level without `-v` or `-q`; `worker` is added to each line.
 pub(in crate::cli) fn init(
     format: LogFormat,
     usual: LevelFilter,
@@ -41,7 +41,7 @@ pub(in crate::cli) fn init(
         (false, _) => LevelFilter::Trace,
     };
     let logger = Logger { format, worker, is_limited: verbose == 0, state: Mutex::default() };
-    // A second call, as tests of the library may make, keeps the first logger.
+    // A second call, as in tests of the library, keeps the first logger.
     if log::set_boxed_logger(Box::new(logger)).is_ok() {
         log::set_max_level(level);
         failure::set_format(format);
@@ -52,7 +52,7 @@ pub(in crate::cli) fn init(
     }
 }
 
-/// The default hook would write several lines, and wait for their reader.
+/// Logs a panic in one line. The default hook writes several, and blocks while nobody reads them.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     error!("{}", printable::line(panic.to_string().replace('\n', " ").as_bytes()));
 }
@@ -64,14 +64,14 @@ struct Logger {
     state: Mutex<State>,
 }
 
-/// What may be written, and counts of what was not.
+/// The allowances, and counts of the lines that were not written.
 #[derive(Default)]
 struct State {
-    /// For lines at level info.
+    /// The allowance for lines at level info.
     info: Allowance,
-    /// For warnings and errors, by the place in the source that they come from.
+    /// The allowances for warnings and errors, by their place in the source.
     troubles: HashMap<(Option<&'static str>, Option<u32>), Allowance>,
-    /// Lines that found no room and were not reported yet.
+    /// Lines that stderr did not take, and that were not reported yet.
     dropped: u64,
 }
 
@@ -92,7 +92,7 @@ impl Log for Logger {
         self.write(&mut state, record);
     }
 
-    /// Reports the suppressed and dropped lines that no later line has reported.
+    /// Reports the suppressed and dropped lines that were not reported yet.
     fn flush(&self) {
         let mut state = self.state();
         let troubles = state.troubles.values_mut().map(|it| std::mem::take(&mut it.suppressed));
@@ -112,7 +112,7 @@ impl Logger {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the line may be written, and how many of its kind were suppressed before it.
+    /// Whether the line may be written: how many of its kind were suppressed before, or `None`.
     fn take(&self, state: &mut State, record: &Record<'_>) -> Option<u64> {
         match record.level() {
             Level::Error | Level::Warn => {
@@ -132,7 +132,7 @@ impl Logger {
     }
 
     fn write(&self, state: &mut State, record: &Record<'_>) {
-        // Where nobody makes room, the line is not even formatted.
+        // While stderr is full, the line is not even formatted.
         self.write_dropped(state);
         if state.dropped > 0 || !stderr().write_line(self.line(record).as_bytes()) {
             state.dropped += 1;
@@ -158,17 +158,17 @@ impl Logger {
     }
 }
 
-/// A token bucket for lines, full at first.
+/// A token bucket for lines, which starts full.
 #[derive(Default)]
 struct Allowance {
-    /// Lines that were written of the burst, and have not been regained.
+    /// Lines of the burst that were used and not yet regained.
     spent: f64,
     at: Option<Instant>,
     suppressed: u64,
 }
 
 impl Allowance {
-    /// Whether one line may be written, and how many were suppressed before it.
+    /// Takes one line: how many were suppressed before it, or `None` if it is suppressed.
     fn take(&mut self, now: Instant, burst: f64, per_second: f64) -> Option<u64> {
         let elapsed = now.saturating_duration_since(self.at.unwrap_or(now)).as_secs_f64();
         self.spent = (self.spent - elapsed * per_second).max(0.0);
@@ -188,7 +188,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn a_storm_is_cut_off_and_counted() {
+    fn a_storm_is_suppressed_and_counted() {
         let start = Instant::now();
         let mut allowance = Allowance::default();
         let mut take = |now| allowance.take(now, BURST_LINES, LINES_PER_SECOND);
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_of_trouble_has_an_allowance_of_its_own() {
+    fn each_kind_of_warning_or_error_has_an_allowance_of_its_own() {
         let state = Mutex::default();
         let logger = Logger { format: LogFormat::Text, worker: None, is_limited: false, state };
         let take = |line| {

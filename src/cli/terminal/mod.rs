@@ -1,8 +1,9 @@
-//! A person's terminal, or the pipe or file in its place: what is written to it, and on a terminal keys, a line with
-//! history that can be edited, and what the screen shows of it.
+//! The user's terminal, or the pipe or file in its place: its output, and on a terminal keys, a
+//! line editor with history, and the layout of the screen.
 //!
-//! Nothing here waits for keys: bytes are read when the reactor says that there are some. `rustyline` keeps line and
-//! history; its own loop, which blocks, is not used. `vte` takes escape sequences apart.
+//! Nothing here waits for keys: bytes are read when the reactor reports that stdin is readable.
+//! `rustyline` keeps the line and its history; its own loop, which blocks, is not used. `vte`
+//! parses escape sequences.
 
 pub(super) mod editor;
 pub(super) mod failure;

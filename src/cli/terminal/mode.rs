@@ -1,4 +1,4 @@
-//! The mode of the terminal while a line is edited: byte by byte, without echo.
+//! Raw mode: the terminal delivers each byte at once and does not echo it.
 
 use rustix::io::Result;
 use rustix::process::{Signal, getpid, kill_process};
@@ -8,13 +8,18 @@ use rustix::termios::{
     tcsetattr,
 };
 
-/// Puts the terminal back as it was when it goes out of scope.
+/// Raw mode, until this value is dropped.
 pub(in crate::cli) struct RawMode {
     before: Termios,
 }
 
 impl RawMode {
-    /// Asks the terminal of stdin for each byte as it comes. Output stays as it is: a newline begins a line.
+    /// Switches the terminal of stdin to raw mode. Output is processed as before: a newline starts
+    /// a new line.
+    ///
+    /// # Errors
+    ///
+    /// The error of the system.
     pub(in crate::cli) fn enter() -> Result<Self> {
         let before = tcgetattr(stdin())?;
         let mode = Self { before };
@@ -24,7 +29,7 @@ impl RawMode {
 
     fn set(&self) -> Result<()> {
         let mut raw = self.before.clone();
-        // Without a line discipline a line may also be longer than its 4,095 bytes.
+        // Without ICANON a line may also exceed the 4,095 bytes of the line discipline.
         raw.local_modes -=
             LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG | LocalModes::IEXTEN;
         raw.input_modes -=
@@ -34,7 +39,7 @@ impl RawMode {
         tcsetattr(stdin(), OptionalActions::Now, &raw)
     }
 
-    /// Stops this program, as Ctrl-Z does, until somebody lets it go on.
+    /// Stops this process, as Ctrl-Z does, until it is continued.
     pub(in crate::cli) fn suspend(&self) -> Result<()> {
         self.restore();
         kill_process(getpid(), Signal::TSTP)?;
@@ -42,7 +47,7 @@ impl RawMode {
     }
 
     fn restore(&self) {
-        // A terminal that is gone needs no mode.
+        // If the terminal is gone, there is nothing to restore.
         let _ = tcsetattr(stdin(), OptionalActions::Now, &self.before);
     }
 }
@@ -53,12 +58,12 @@ impl Drop for RawMode {
     }
 }
 
-/// Whether the terminal knows more than printing: a cursor that moves.
+/// Whether the terminal can move its cursor.
 pub(in crate::cli) fn can_edit() -> bool {
     std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")
 }
 
-/// How many characters fit beside each other; 80 where the terminal does not say.
+/// The width of the terminal, in characters; 80 if it is unknown.
 pub(in crate::cli) fn columns() -> usize {
     match tcgetwinsize(stdout()) {
         Ok(size) if size.ws_col >= 8 => size.ws_col.into(),

@@ -1,7 +1,7 @@
-//! A peer's bytes, made safe to show on a terminal: it could otherwise move the cursor, change colours or
-//! the title, or have the terminal type for it.
+//! Escapes a peer's bytes for a terminal. Raw, they could move the cursor, change colours or the
+//! title, or make the terminal send input.
 
-/// The message as one shown line, without its terminator.
+/// The message as one printable line, without its terminator.
 pub(in crate::cli) fn line(message: &[u8]) -> String {
     let message = without_terminator(message);
     let mut shown = String::with_capacity(message.len());
@@ -20,14 +20,14 @@ pub(in crate::cli) fn line(message: &[u8]) -> String {
     shown
 }
 
-/// The message less one newline, or carriage return and newline, at its end.
+/// The message without one newline, LF or CRLF, at its end.
 pub(in crate::cli) fn without_terminator(message: &[u8]) -> &[u8] {
     let message = message.strip_suffix(b"\n").unwrap_or(message);
     message.strip_suffix(b"\r").unwrap_or(message)
 }
 
-/// Neither a control character (C0, DEL, C1) nor one that changes the direction or joining of text, or
-/// takes no place at all.
+/// Whether a character is safe: not a control character (C0, DEL, C1), not one that changes the
+/// direction or joining of text, and not one without width.
 fn is_harmless(character: char) -> bool {
     let reorders = matches!(
         character,
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_shown_and_nothing_else_gets_through() {
+    fn text_is_shown_and_everything_else_is_escaped() {
         assert_eq!(line("芝麻开门\tab\r\n".as_bytes()), "芝麻开门\tab");
         assert_eq!(line(b"\x1b]0;title\x07"), "\\u{1b}]0;title\\u{7}");
         assert_eq!(line("a\u{202e}b\u{9b}c".as_bytes()), "a\\u{202e}b\\u{9b}c");

@@ -1,4 +1,4 @@
-//! How a run goes, on stderr: one line that changes on a terminal, a line each second elsewhere.
+//! The progress of a run on stderr: one changing line on a terminal, a line per second elsewhere.
 
 use super::stream::stderr;
 use crate::load::render::quantity::{count, length_s, per_second, time_us};
@@ -7,38 +7,38 @@ use clap::ValueEnum;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-/// How often the line changes on a terminal: 10 times a second, which the eye can follow.
+/// How often the line is updated on a terminal: 10 times a second.
 const TERMINAL_PERIOD: Duration = Duration::from_millis(100);
 
-/// How often a line is written elsewhere. A little less than a second, so that who shows one each second
-/// loses none.
+/// How often a line is written elsewhere: a little less than a second, so that a run that reports
+/// progress every second loses no line.
 const PLAIN_PERIOD: Duration = Duration::from_millis(950);
 
-/// Columns of a terminal that does not say how many it has.
+/// The assumed width of a terminal whose width is unknown, in columns.
 const COLUMNS: usize = 80;
 
-/// Columns of the bar.
+/// The width of the bar, in columns.
 const BAR: usize = 20;
 
-/// How progress is shown.
+/// The form of progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum ProgressMode {
-    /// A line that changes if stderr is a terminal, otherwise as plain
+    /// A changing line if stderr is a terminal, otherwise plain
     Auto,
-    /// A line each second
+    /// A line per second
     Plain,
-    /// Not at all
+    /// No progress
     None,
 }
 
-/// Shows progress on stderr.
+/// The display of progress on stderr.
 #[derive(Debug)]
 pub(in crate::cli) struct ProgressLine {
     style: Style,
-    /// How long the window is, if that is known.
+    /// The length of the window, if it is known in advance.
     window: Option<Duration>,
     shown_at: Option<Instant>,
-    /// The phase that was shown last: a new one is shown at once.
+    /// The phase that was shown last; a new one is shown at once.
     phase: Option<Phase>,
 }
 
@@ -50,7 +50,7 @@ enum Style {
 }
 
 impl ProgressLine {
-    /// Nothing is shown yet. `window` is how long the window is, if that is known.
+    /// A display that shows nothing yet. `window` is the length of the window, if it is known.
     pub(in crate::cli) fn new(mode: ProgressMode, window: Option<Duration>) -> Self {
         let style = match mode {
             ProgressMode::None => Style::None,
@@ -60,12 +60,13 @@ impl ProgressLine {
         Self { style, window, shown_at: None, phase: None }
     }
 
-    /// What was going on when progress was shown last.
+    /// The phase that was shown last.
     pub(in crate::cli) fn phase(&self) -> Phase {
         self.phase.unwrap_or_default()
     }
 
-    /// Shows the progress, unless it was shown just now. It costs next to nothing then, so it may be called often.
+    /// Shows the progress, unless it was shown just now. That check is cheap, so this may be called
+    /// often.
     pub(in crate::cli) fn show(&mut self, progress: &Progress<'_>) {
         let period = match self.style {
             Style::None => return,
@@ -80,7 +81,7 @@ impl ProgressLine {
         self.phase = Some(progress.phase);
         let line = match self.style {
             Style::Terminal => {
-                // The last column stays free: some terminals begin a new line after it.
+                // The last column stays free: some terminals wrap after it.
                 let line = line(progress, self.window, true);
                 format!("\r\x1b[K{}", cut(&line, columns().saturating_sub(1)))
             }
@@ -89,7 +90,7 @@ impl ProgressLine {
         write(&line);
     }
 
-    /// Takes the line away from a terminal, so that the result begins at its margin.
+    /// Erases the line from a terminal, so that the result starts in the first column.
     pub(in crate::cli) fn finish(&mut self) {
         if self.style == Style::Terminal && self.shown_at.take().is_some() {
             write("\r\x1b[K");
@@ -144,7 +145,7 @@ fn columns() -> usize {
     size.ok().map(|size| usize::from(size.ws_col)).filter(|&columns| columns > 0).unwrap_or(COLUMNS)
 }
 
-/// A reader that is behind misses a line: the next one says as much.
+/// Writes without waiting: a slow reader misses a line, and the next one is as good.
 fn write(text: &str) {
     stderr().write_line(text.as_bytes());
 }
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_all_with_units() {
+    fn a_line_has_every_figure_with_its_unit() {
         let total = Some(Duration::from_secs(10));
         assert_eq!(
             line(&measuring(), total, false),
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn progress_that_come_too_soon_are_left_out() {
+    fn progress_that_comes_too_soon_is_skipped() {
         let mut progress = ProgressLine::new(ProgressMode::Plain, None);
         progress.show(&measuring());
         let first = progress.shown_at;

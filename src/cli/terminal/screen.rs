@@ -1,8 +1,8 @@
-//! Where prompt and line stand on the screen.
+//! The layout of prompt and line on the screen.
 
 use unicode_width::UnicodeWidthChar;
 
-/// A row and a column, counted from the prompt's first.
+/// A row and a column, relative to the start of the prompt.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) row: usize,
@@ -10,8 +10,8 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// The place behind the text that begins here, on a screen of so many columns. It may be one behind the last
-    /// column: there terminals wait for the next character before they go on.
+    /// The position after a text that starts here, on a screen of this width. It may be one past
+    /// the last column: there a terminal waits for the next character before it wraps.
     pub(super) fn after(self, text: &str, columns: usize) -> Self {
         text.chars().fold(self, |place, character| {
             let width = shown(character).width().unwrap_or(0);
@@ -22,13 +22,13 @@ impl Place {
         })
     }
 
-    /// The place where the cursor of the terminal is made to stand.
+    /// The position to which the cursor is moved: never past the last column.
     pub(super) fn settled(self, columns: usize) -> Self {
         if self.column < columns { self } else { Self { row: self.row + 1, column: 0 } }
     }
 }
 
-/// The character as it is shown: a tab would be as wide as the place that it stands at.
+/// The character as it is shown. The width of a tab depends on its column, so a space replaces it.
 pub(super) fn shown(character: char) -> char {
     if character == '\t' { ' ' } else { character }
 }

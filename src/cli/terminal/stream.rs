@@ -1,8 +1,8 @@
-//! Writing to stdout and stderr without waiting for their reader.
+//! Writing to stdout and stderr without waiting for the reader.
 //!
-//! A pipe that nobody reads fills up, and a plain write to it then blocks for ever: a server would
-//! stop serving, deaf to signals, because of its log. Setting `O_NONBLOCK` on the standard streams
-//! is not an option: the flag belongs to the open file description, which other processes share.
+//! A pipe that nobody reads fills up, and a plain write to it blocks for ever: because of its log,
+//! a server would stop serving and ignore signals. Setting `O_NONBLOCK` on the standard streams is
+//! not an option: the flag belongs to the open file description, which other processes share.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, Mode, OFlags, fstat, open};
@@ -13,7 +13,7 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The longest line that a pipe takes as a whole or not at all: `PIPE_BUF`, 4,096 bytes. pipe(7),
-/// of writes up to that with `O_NONBLOCK`: "If there is room to write n bytes to the pipe, then
+/// on smaller writes with `O_NONBLOCK`: "If there is room to write n bytes to the pipe, then
 /// write(2) succeeds immediately, writing all n bytes".
 pub(in crate::cli) const LINE_BYTES_MAX: usize = 4096;
 
@@ -30,26 +30,26 @@ pub(in crate::cli) fn stderr() -> MutexGuard<'static, Stream> {
     STDERR.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A standard stream. Writes go in whole lines and do not wait for the reader.
+/// A standard stream. Lines are written whole, without waiting for the reader.
 #[derive(Debug)]
 pub(in crate::cli) struct Stream {
     descriptor: BorrowedFd<'static>,
     method: Method,
-    /// The rest of a line that was only taken in part. It goes before anything else.
+    /// The rest of a line that was written in part. It is written before anything else.
     rest: Vec<u8>,
 }
 
 /// How to write without blocking.
 #[derive(Debug)]
 enum Method {
-    /// A regular file: writes wait for a disk at most.
+    /// A regular file: a write waits for the disk at most.
     Write,
-    /// A pipe, opened anew, so that the description with `O_NONBLOCK` is our own.
+    /// A pipe that was opened again, so that its open file description, and `O_NONBLOCK`, is ours.
     Pipe(OwnedFd),
-    /// A socket, such as the one to systemd's journal: the call takes the flag.
+    /// A socket, such as that of systemd's journal: the call takes a flag.
     Send,
-    /// Anything else, such as a terminal: poll first. A write of [`LINE_BYTES_MAX`] to a pipe that
-    /// polls writable does not block unless another process fills the pipe in between.
+    /// Anything else, such as a terminal: poll before each write. A write of [`LINE_BYTES_MAX`] to
+    /// a writable pipe does not block unless another process fills the pipe in between.
     PollFirst,
 }
 
@@ -58,14 +58,14 @@ impl Stream {
         Mutex::new(Self { descriptor, method: Method::of(descriptor), rest: Vec::new() })
     }
 
-    /// Writes all of a line of at most [`LINE_BYTES_MAX`] bytes, or nothing. Returns whether it was
+    /// Writes a whole line of at most [`LINE_BYTES_MAX`] bytes, or nothing. Returns whether it was
     /// written.
     pub(in crate::cli) fn write_line(&mut self, line: &[u8]) -> bool {
         self.offer(line).is_ok()
     }
 
-    /// Writes a text of any length, and waits for at most `patience` until its reader makes room.
-    /// Returns whether all of it was written.
+    /// Writes a text of any length, waiting at most `patience` for the reader. Returns whether all
+    /// of it was written.
     pub(in crate::cli) fn write_within(&mut self, text: &[u8], patience: Duration) -> bool {
         let deadline = Instant::now() + patience;
         text.chunks(LINE_BYTES_MAX).all(|chunk| self.offer_until(deadline, chunk))
@@ -88,7 +88,7 @@ impl Stream {
         }
     }
 
-    /// Takes all of a line, after the rest of an earlier one, or nothing.
+    /// Writes the rest of an earlier line and then the whole line, or nothing of the line.
     fn offer(&mut self, line: &[u8]) -> Result<(), Errno> {
         while !self.rest.is_empty() {
             let taken = self.write(&self.rest)?;
@@ -101,7 +101,7 @@ impl Stream {
         Ok(())
     }
 
-    /// One write of something; how many bytes went.
+    /// Writes once. Returns how many bytes were written.
     fn write(&self, bytes: &[u8]) -> Result<usize, Errno> {
         let written = rustix::io::retry_on_intr(|| match &self.method {
             Method::Write => rustix::io::write(self.descriptor, bytes),
@@ -116,7 +116,7 @@ impl Stream {
     }
 
     fn polls_writable(&self, timeout: Duration) -> bool {
-        // A timeout of a second or so always fits.
+        // A timeout of about a second always fits.
         let timeout = Timespec::try_from(timeout).unwrap_or(Timespec { tv_sec: 0, tv_nsec: 0 });
         let mut descriptors = [PollFd::new(&self.descriptor, PollFlags::OUT)];
         matches!(poll(&mut descriptors, Some(&timeout)), Ok(1..))
@@ -135,8 +135,8 @@ impl Method {
     }
 }
 
-/// The same pipe by an open file description of our own that does not block. proc_pid_fd(5): for
-/// pipes, the entries are links that can be opened.
+/// Opens the same pipe again, with an open file description of our own that does not block.
+/// proc_pid_fd(5): for pipes, the entries are links that can be opened.
 fn open_anew(descriptor: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     use std::os::fd::AsRawFd;
     let path = format!("/proc/self/fd/{}", descriptor.as_raw_fd());
@@ -150,7 +150,7 @@ mod tests {
     use std::io::{Read, pipe};
     use std::os::fd::AsFd;
 
-    /// A stream on a descriptor that lives as long as the test process.
+    /// A stream on a descriptor that stays open for as long as the test process runs.
     fn stream_on(descriptor: OwnedFd) -> Stream {
         let descriptor: &'static OwnedFd = Box::leak(Box::new(descriptor));
         Stream::new(descriptor.as_fd()).into_inner().unwrap()
@@ -160,8 +160,8 @@ mod tests {
         format!("{number:>5}{}\n", "x".repeat(number * 37 % 4_000))
     }
 
-    /// Fills `stream`, reads it empty through `reader`, and checks that every line came whole or
-    /// not at all.
+    /// Fills `stream`, drains it through `reader`, and checks that every line arrived whole or not
+    /// at all.
     fn assert_whole_lines(mut stream: Stream, mut reader: impl Read) {
         let written = |stream: &mut Stream| {
             (0..5_000).filter(|&number| stream.write_line(line(number).as_bytes())).count()
@@ -174,7 +174,7 @@ mod tests {
         while count < first {
             let taken = reader.read(&mut buffer).unwrap();
             received.extend_from_slice(&buffer[..taken]);
-            // What remains of a line goes with the next one.
+            // The rest of a line is written with the next one.
             stream.write_line(b"");
             count = received.iter().filter(|&&byte| byte == b'\n').count();
         }
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     #[cfg_attr(miri, ignore = "Miri has no /proc")]
-    fn so_does_a_pipe_that_cannot_be_opened_anew() {
+    fn a_pipe_that_cannot_be_reopened_takes_whole_lines_or_nothing() {
         let (reader, writer) = pipe().unwrap();
         let stream = Stream { method: Method::PollFirst, ..stream_on(writer.into()) };
         assert_whole_lines(stream, reader);
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     #[cfg_attr(miri, ignore = "Miri has no such socket")]
-    fn so_does_a_socket() {
+    fn a_socket_takes_whole_lines_or_nothing() {
         let (reader, writer) = std::os::unix::net::UnixStream::pair().unwrap();
         let stream = stream_on(writer.into());
         assert!(matches!(stream.method, Method::Send));
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     #[cfg_attr(miri, ignore = "Miri has no /proc")]
-    fn patience_ends() {
+    fn a_write_within_a_time_gives_up_after_it() {
         let (_reader, writer) = pipe().unwrap();
         let mut stream = stream_on(writer.into());
         let start = Instant::now();

@@ -1,4 +1,4 @@
-//! What the end of a connection means, or a response that refuses it.
+//! What the end of a connection means, or a response that refuses the upgrade.
 
 use super::{CHALLENGE_BYTES, Conversation, Stop};
 use crate::cli::ended::Ended;
@@ -7,19 +7,19 @@ use crate::proto::{CloseCode, End, Error, Framing, Kind};
 use std::time::Instant;
 
 impl Conversation<'_> {
-    /// Whether it went well, now that it is over.
+    /// The result of the session, now that it is over.
     pub(super) fn verdict(&mut self) -> Result<(), Stop> {
-        let is_in_vain = self.last_sent.is_some() && self.received_in_all == 0;
-        if !is_in_vain || self.is_closed_cleanly {
+        let has_no_reply = self.last_sent.is_some() && self.received_in_all == 0;
+        if !has_no_reply || self.is_closed_cleanly {
             return Ok(());
         }
         let (url, time) = (self.arguments.client.shown_url(), self.arguments.reply_timeout);
         Err(Stop::Failed(format!("{url} sent no reply within {time:?}")))
     }
 
-    /// Looks whether the upgrade is refused, and all that is shown of the response is there: what else the server
-    /// sends, and when it closes, does not matter.
-    pub(super) fn look_for_refusal(&mut self) -> Result<(), Stop> {
+    /// Ends the session if the upgrade is refused and the part of the response that is shown is
+    /// complete. What else the server sends, and when it closes, does not matter.
+    pub(super) fn check_refusal(&mut self) -> Result<(), Stop> {
         if self.is_open || self.connection.is_none() {
             return Ok(());
         }
@@ -38,10 +38,10 @@ impl Conversation<'_> {
         Err(Stop::Failed(self.why_ended(end, false)))
     }
 
-    /// Whether a first message is what a server sends that demands a key: 32 bytes that are no text, and nothing
-    /// that we have sent ourselves.
+    /// Whether a first message looks like the challenge of a server that demands a key: 32 bytes
+    /// that are not text and not an echo of our own line.
     pub(super) fn looks_like_challenge(&self, kind: Kind, message: &[u8]) -> bool {
-        let is_echo = self.unanswered.as_ref().is_some_and(|(_, line)| line == message);
+        let is_echo = self.unreplied.as_ref().is_some_and(|(_, line)| line == message);
         self.config.auth.is_none()
             && kind == Kind::Binary
             && message.len() == CHALLENGE_BYTES
@@ -52,8 +52,8 @@ impl Conversation<'_> {
     pub(super) fn wants_key(&self) -> Stop {
         let url = self.arguments.client.shown_url();
         Stop::Failed(format!(
-            "{url} sent {CHALLENGE_BYTES} random bytes first, as a server does that demands a key: \
-             name it with --auth-key-file"
+            "{url} first sent {CHALLENGE_BYTES} random bytes, as a server that demands a key does: \
+             give the key with --auth-key-file"
         ))
     }
 
@@ -67,13 +67,13 @@ impl Conversation<'_> {
         let reply = self.reply.end();
         self.take_reply(reply)?;
         self.connection = None;
-        self.speak_at = None;
+        self.send_at = None;
         self.attempt_until = None;
         let was_open = std::mem::take(&mut self.is_open);
         if self.challenge.is_some() {
             return Err(self.wants_key());
         }
-        if self.is_leaving {
+        if self.is_closing {
             return Ok(());
         }
         if !was_open && self.endpoint + 1 < self.endpoints.len() {
@@ -83,14 +83,14 @@ impl Conversation<'_> {
         self.show_handshake();
         let is_clean =
             matches!(end, End::Peer | End::PeerWithCode(CloseCode::NORMAL | CloseCode::GOING_AWAY));
-        // It replied before, and ended before it had seen this line: as it would to a new client.
+        // It replied before and ended before it read this line, so a new connection may serve it.
         let is_gone = is_clean || matches!(end, End::Reset | End::BrokenPipe);
-        if self.unanswered.is_some() && is_gone && was_open && self.received > 0 {
+        if self.unreplied.is_some() && is_gone && was_open && self.received > 0 {
             return self.connect();
         }
-        // Without frames an end says nothing: it may be a wrong key, or no reply.
+        // Without a Close frame an end may mean a wrong key, or no reply.
         let has_close = self.config.framing == Framing::WebSocket;
-        if is_clean && was_open && (has_close || self.unanswered.is_none()) {
+        if is_clean && was_open && (has_close || self.unreplied.is_none()) {
             self.closed_cleanly(end);
             return Ok(());
         }
@@ -100,7 +100,7 @@ impl Conversation<'_> {
     pub(super) fn closed_cleanly(&mut self, end: End) {
         self.is_closed_cleanly = true;
         self.waiting_until = None;
-        self.unanswered = None;
+        self.unreplied = None;
         let url = self.arguments.client.shown_url();
         let what = match end {
             End::PeerWithCode(code) => {

@@ -1,4 +1,4 @@
-//! What a conversation prints: messages on stdout, and what is said about it on stderr.
+//! The output of a session: messages on stdout, notes on stderr, and the handshake in the log.
 
 use super::{Conversation, Stop};
 use crate::cli::connect::reply::Print;
@@ -8,14 +8,14 @@ use log::info;
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-/// How long a note waits for a reader of stderr that is behind: 1 s.
+/// How long a note waits for a slow reader of stderr: 1 s.
 const NOTE_WAIT: Duration = Duration::from_secs(1);
 
-/// Fields whose values are secrets, in lower case.
+/// Header fields whose values are secrets, in lower case.
 const SECRET_FIELDS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
 
 impl Conversation<'_> {
-    /// Prints a reply of bare bytes, or a piece of one.
+    /// Prints a raw reply, or a piece of one.
     pub(super) fn print_raw(&mut self, print: Print) -> Result<(), Stop> {
         match print {
             Print::Nothing => Ok(()),
@@ -24,7 +24,7 @@ impl Conversation<'_> {
         }
     }
 
-    /// Prints a message, with the newline that ends it.
+    /// Prints a message, followed by a newline if it is whole.
     pub(super) fn print(&mut self, message: &[u8], is_whole: bool) -> Result<(), Stop> {
         self.prompt.hide()?;
         let mut stdout = io::stdout().lock();
@@ -39,14 +39,14 @@ impl Conversation<'_> {
         Ok(stdout.flush()?)
     }
 
-    /// Tells a person something that is not the server's.
+    /// Prints a note of our own to stderr.
     pub(super) fn note(&mut self, text: &str) -> Result<(), Stop> {
         self.prompt.hide()?;
         stderr().write_within(format!("halloo: {text}\n").as_bytes(), NOTE_WAIT);
         Ok(())
     }
 
-    /// Tells of an end that came while nobody typed.
+    /// Prints the notice about an end that came while the prompt waited.
     pub(super) fn show_notice(&mut self) -> Result<(), Stop> {
         match self.notice.take() {
             Some(notice) => {
@@ -67,7 +67,7 @@ impl Conversation<'_> {
         }
     }
 
-    /// Logs request and response of the opening handshake, for `-v`.
+    /// Logs the request and response of the opening handshake, for `-v`.
     pub(super) fn show_handshake(&self) {
         let inbox = self.reactor.service();
         for (mark, bytes) in [('>', inbox.request()), ('<', inbox.response())] {
@@ -78,7 +78,7 @@ impl Conversation<'_> {
     }
 }
 
-/// The lines of a head, safe to show.
+/// The lines of a head, escaped and with secrets masked.
 fn head_lines(bytes: &[u8]) -> impl Iterator<Item = String> {
     let lines =
         bytes.split(|&byte| byte == b'\n').map(|line| printable::line(line.trim_ascii_end()));

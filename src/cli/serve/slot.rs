@@ -1,7 +1,8 @@
-//! A place for a worker: the process in it, and when it is started again or given up.
+//! The slot of a worker: the process in it, and when to restart it or give up.
 
 use super::worker::{READY, STOPPED};
 use crate::cli::Failure;
+use crate::cli::process::spawn_self::this_program;
 use crate::net::os::ipc::Channel;
 use log::warn;
 use mio::unix::SourceFd;
@@ -11,32 +12,32 @@ use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
-/// How long a dead worker's place stays empty the first time: 100 ms, doubled with each death in a
-/// row.
+/// How long to wait before the first restart of a worker: 100 ms, doubled with each further death
+/// in a row.
 const RESTART_WAIT_MIN: Duration = Duration::from_millis(100);
 
-/// The most it is doubled to: 10 s.
+/// The longest wait before a restart: 10 s.
 const RESTART_WAIT_MAX: Duration = Duration::from_secs(10);
 
-/// A worker that lived so long died of something new: 10 s.
+/// A worker that ran for this long was healthy, so its death resets the restart wait: 10 s.
 const LIFE_THAT_COUNTS: Duration = Duration::from_secs(10);
 
-/// Consecutive failed starts after which a place is given up: 5. With the waits between them this
-/// takes 3 s: clients should not hang longer in a queue that no worker empties.
+/// Consecutive failed starts after which the supervisor gives up on a slot: 5. With the waits
+/// between them this takes 3 s; clients should not wait longer in a queue that no worker accepts
+/// from.
 const FAILED_STARTS_MAX: u32 = 5;
 
 /// See the [module documentation](self).
-pub(super) struct Place {
+pub(super) struct Slot {
     index: usize,
     running: Option<Running>,
-    /// When a worker is started again, if the last one died.
+    /// When to restart the worker, if it died.
     restart_at: Option<Instant>,
     restart_wait: Duration,
-    /// Consecutive starts that failed before the worker served.
+    /// Consecutive starts that failed before the worker was ready.
     failed_starts: u32,
     is_given_up: bool,
 }
@@ -46,22 +47,22 @@ struct Running {
     channel: Channel,
     started_at: Instant,
     is_ready: bool,
-    /// SIGHUP came before it could take a signal.
+    /// A SIGHUP arrived before the worker could handle signals.
     wants_reload: bool,
 }
 
-/// What became of the worker in a place.
+/// What follows the death of a worker.
 pub(super) enum Death {
-    /// It was still starting, for the first time.
+    /// It died during the first start, before the server was announced: the server ends.
     BeforeService(Failure),
-    /// It is started again.
+    /// It will be restarted.
     Restarted,
-    /// It is not started again: clients must not wait for it.
+    /// It will not be restarted: clients must not wait for it.
     GivenUp,
 }
 
-impl Place {
-    /// A place without a worker.
+impl Slot {
+    /// A slot without a worker.
     pub(super) fn new(index: usize) -> Self {
         Self {
             index,
@@ -73,8 +74,12 @@ impl Place {
         }
     }
 
-    /// Starts a worker, which is told `config`. What it says wakes `poll` with the number of the
-    /// place.
+    /// Starts a worker and sends it `config` and its listeners. Its messages wake `poll` with the
+    /// slot's index as token.
+    ///
+    /// # Errors
+    ///
+    /// The error of the system; no process is left behind.
     pub(super) fn start(
         &mut self,
         config: &[u8],
@@ -90,7 +95,8 @@ impl Place {
             poll.registry().register(source, token, Interest::READABLE)
         });
         if let Err(error) = begun {
-            // Without orders it would wait for ever. If it is already gone there is nothing to end.
+            // Without its configuration it would wait for ever. If it has already ended, kill
+            // fails.
             let _ = child.kill().and_then(|()| child.wait());
             return Err(error);
         }
@@ -100,7 +106,7 @@ impl Place {
         Ok(())
     }
 
-    /// Whether there is a worker that serves.
+    /// Whether there is a worker and it serves.
     pub(super) fn is_ready(&self) -> bool {
         self.running.as_ref().is_some_and(|it| it.is_ready)
     }
@@ -110,23 +116,23 @@ impl Place {
         self.running.is_none()
     }
 
-    /// Whether no worker is started any more.
+    /// Whether the supervisor has given up on this slot.
     pub(super) fn is_given_up(&self) -> bool {
         self.is_given_up
     }
 
-    /// When a worker is to be started, if that is planned.
+    /// When to restart the worker, if that is planned.
     pub(super) fn restart_at(&self) -> Option<Instant> {
         self.restart_at
     }
 
-    /// Cancels a planned start.
+    /// Cancels a planned restart.
     pub(super) fn cancel_restart(&mut self) {
         self.restart_at = None;
     }
 
-    /// Takes what the worker says. Returns how many connections and messages it has served in all,
-    /// once it has stopped.
+    /// Reads the worker's messages. Returns its totals of connections and messages, if it has
+    /// reported that it stopped.
     pub(super) fn read_messages(&mut self) -> Option<(u64, u64)> {
         let running = self.running.as_mut()?;
         let mut totals = None;
@@ -158,8 +164,8 @@ impl Place {
         }
     }
 
-    /// Makes the worker read its keys again. One that is still starting gets the signal when it is
-    /// ready: it may have read the old keys already, and handles no signals yet.
+    /// Makes the worker reload its keys. One that is still starting gets the signal when it is
+    /// ready: it may have read the old keys already, and does not handle signals yet.
     pub(super) fn reload(&mut self) {
         match &mut self.running {
             Some(running) if running.is_ready => running.signal(Signal::HUP),
@@ -168,13 +174,13 @@ impl Place {
         }
     }
 
-    /// How the worker has ended; `None` while it runs. Its last messages can still be read.
+    /// The exit status of a worker that has ended. Its last messages can still be read.
     pub(super) fn exit_status(&mut self) -> Option<ExitStatus> {
         self.running.as_mut()?.child.try_wait().ok()?
     }
 
-    /// Empties the place of a worker that has ended, and plans the next start. `None` if nothing
-    /// follows, because all workers are to stop.
+    /// Empties the slot of a worker that has ended, and plans the restart. `None` if all workers
+    /// are stopping, so nothing follows.
     pub(super) fn clear(
         &mut self,
         status: ExitStatus,
@@ -199,7 +205,7 @@ impl Place {
         Some(self.plan_restart(!dead.is_ready))
     }
 
-    /// Plans another start, unless too many in a row have failed.
+    /// Plans a restart, unless too many in a row have failed.
     pub(super) fn plan_restart(&mut self, has_failed: bool) -> Death {
         self.failed_starts += u32::from(has_failed);
         if self.failed_starts >= FAILED_STARTS_MAX {
@@ -216,9 +222,9 @@ impl fmt::Display for Death {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BeforeService(failure) => failure.fmt(formatter),
-            Self::Restarted => formatter.write_str("is started again"),
+            Self::Restarted => formatter.write_str("will be restarted"),
             Self::GivenUp => {
-                write!(formatter, "is given up, since {FAILED_STARTS_MAX} starts in a row failed")
+                write!(formatter, "is given up: {FAILED_STARTS_MAX} starts in a row failed")
             }
         }
     }
@@ -226,8 +232,8 @@ impl fmt::Display for Death {
 
 impl Running {
     fn signal(&self, signal: Signal) {
-        // One that is gone already needs no signal: it was not waited for, so the number is still
-        // its own.
+        // A worker that has ended needs no signal. It has not been reaped, so its process ID is
+        // still its own.
         let _ = kill_process(Pid::from_child(&self.child), signal);
     }
 }
@@ -236,11 +242,8 @@ impl Running {
 fn worker_command(index: usize) -> Command {
     let mut arguments = std::env::args_os().skip(1).peekable();
     arguments.next_if(|first| first == "serve");
-    // The program as it was when this process began, even if its file was replaced since.
-    let mut command = Command::new("/proc/self/exe");
-    command.arg0("halloo").arg("serve").arg(format!("--as-worker={index}"));
+    let mut command = this_program();
+    command.arg("serve").arg(format!("--as-worker={index}"));
     command.args(arguments.collect::<Vec<OsString>>());
-    // A Ctrl-C at the terminal is for the parent, which forwards it.
-    command.process_group(0);
     command
 }

@@ -110,7 +110,7 @@ pub trait Stream {
 
     /// Whether [`shutdown_write`](Self::shutdown_write) still has words of the transport's own to say, without
     /// which the peer would take our end for a cut.
-    fn says_its_end(&self) -> bool {
+    fn owes_close_notify(&self) -> bool {
         false
     }
 

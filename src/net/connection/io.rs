@@ -147,7 +147,7 @@ impl<T: Stream> Connection<T> {
     pub(super) fn shut_down_output(&mut self) {
         let is_due = self.session.wants_shutdown() && !self.is_blocked();
         // Behind the end of input closing the socket is enough, unless the stream has something to say.
-        let is_heard = !self.flags.has(Flag::Eof) || self.stream.says_its_end();
+        let is_heard = !self.flags.has(Flag::Eof) || self.stream.owes_close_notify();
         if is_due && is_heard && !self.flags.has(Flag::ShutdownSent) {
             self.flags.set(Flag::ShutdownSent, true);
             // It can only fail because the connection is already gone, and the next read will say so.

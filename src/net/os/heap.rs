@@ -1,37 +1,39 @@
-//! Lets the heap shrink when a crowd has gone.
+//! Lets the heap shrink after a large number of connections has closed.
 //!
-//! The C library's heap shrinks only from its end, and glibc keeps some freed pieces of each small size aside to be
-//! quick, wherever they are. One of them near the end keeps all the rest from the system.
+//! The C library's heap shrinks only from its end. glibc also caches a few freed chunks of each
+//! small size for speed, wherever they are; one cached chunk near the end keeps everything before
+//! it from being returned to the system.
 
 use std::hint::black_box;
 
-/// How many freed pieces of one size are kept aside.
-const KEPT_ASIDE: usize = 7;
+/// The number of freed chunks of one size that glibc caches.
+const CACHED: usize = 7;
 
-/// How many pieces of a size are tried: those that are kept aside, and enough others that some of them are near the
-/// beginning, wherever the heap takes them from.
-const TRIED: usize = 16 * KEPT_ASIDE;
+/// The number of chunks allocated for each size: the cached ones, and enough others that some of
+/// them are near the beginning of the heap, wherever it takes them from.
+const ATTEMPTS: usize = 16 * CACHED;
 
-/// The sizes of which pieces are replaced, in bytes: all that glibc keeps aside, in steps of 16. TLS has pieces of
-/// each. All together 240 KiB, once, may stay aside.
+/// The sizes whose cached chunks are replaced, in bytes: all that glibc caches, in steps of 16. TLS
+/// has chunks of each size. All together 240 KiB, once, may stay cached.
 const SIZES: std::ops::RangeInclusive<usize> = 24..=1032;
 
-/// To free so much at once has the heap look for what it can give back.
-const LOOK_BYTES: usize = 64 * 1024;
+/// Freeing this many bytes at once makes the heap look for memory that it can return.
+const TRIM_BYTES: usize = 64 * 1024;
 
-/// Has the pieces that are kept aside be the ones nearest to the heap's beginning. It takes some 200 µs.
+/// Replaces the cached chunks with the ones nearest to the beginning of the heap. Takes about 200
+/// µs.
 pub(super) fn trim() {
     for bytes in SIZES.step_by(16) {
-        // The first ones are those that were kept aside.
-        let mut pieces: [Vec<u8>; TRIED] = std::array::from_fn(|_| piece(bytes));
-        pieces.sort_by_key(|piece| piece.as_ptr().addr());
-        // Array elements are dropped in order, and the first ones are kept aside.
-        drop(pieces);
+        // The first ones are those that were cached.
+        let mut chunks: [Vec<u8>; ATTEMPTS] = std::array::from_fn(|_| chunk(bytes));
+        chunks.sort_by_key(|chunk| chunk.as_ptr().addr());
+        // Array elements are dropped in order, and the first ones are cached.
+        drop(chunks);
     }
-    drop(piece(LOOK_BYTES));
+    drop(chunk(TRIM_BYTES));
 }
 
-/// A piece of heap that nobody needs, which the compiler must not find out.
-fn piece(bytes: usize) -> Vec<u8> {
+/// An unused chunk of heap, hidden from the optimizer.
+fn chunk(bytes: usize) -> Vec<u8> {
     black_box(Vec::with_capacity(bytes))
 }

@@ -1,4 +1,4 @@
-//! Packets between a process and those it starts, with descriptors in them.
+//! Packets with descriptors, between a process and its child processes.
 
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
@@ -12,28 +12,29 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 /// The longest packet: 64 KiB, less than any socket's buffer.
 const PACKET_BYTES_MAX: usize = 64 * 1024;
 
-/// Descriptors in one packet: 64, of the 253 that Linux allows.
+/// The most descriptors in one packet: 64, of the 253 that Linux allows.
 pub const DESCRIPTORS_MAX: usize = 64;
 
-/// One end of a pair: a Unix socket that keeps packets apart. The other end sees when this one is gone.
+/// One end of a pair: a Unix socket that preserves packet boundaries. When one end is closed, the
+/// other end sees it.
 #[derive(Debug)]
 pub struct Channel(OwnedFd);
 
 impl Channel {
-    /// Two ends, neither of which blocks.
+    /// Creates a pair of non-blocking ends.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// The error of the operating system.
     pub fn pair() -> io::Result<(Self, Self)> {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let (one, other) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
         Ok((Self(one), Self(other)))
     }
 
-    /// The end that another process has left here, such as standard input.
+    /// The end that a parent process has passed on, such as standard input.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// The error of the operating system.
     pub fn inherited(descriptor: BorrowedFd<'_>) -> io::Result<Self> {
         descriptor.try_clone_to_owned().map(Self)
     }
@@ -41,7 +42,7 @@ impl Channel {
     /// Sends one packet.
     ///
     /// # Errors
-    /// What the operating system says; `WouldBlock` when the other end does not read.
+    /// The error of the operating system; `WouldBlock` when the other end does not read.
     ///
     /// # Panics
     /// With more than [`DESCRIPTORS_MAX`] descriptors.
@@ -50,16 +51,17 @@ impl Channel {
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
         if !descriptors.is_empty() {
             let fits = ancillary.push(SendAncillaryMessage::ScmRights(descriptors));
-            assert!(fits, "no more than DESCRIPTORS_MAX descriptors");
+            assert!(fits, "at most DESCRIPTORS_MAX descriptors");
         }
         sendmsg(&self.0, &[IoSlice::new(bytes)], &mut ancillary, SendFlags::NOSIGNAL)?;
         Ok(())
     }
 
-    /// Takes one packet: its bytes and descriptors. `None` when the other end is gone.
+    /// Receives one packet: its bytes and descriptors. `None` when the other end is closed.
     ///
     /// # Errors
-    /// What the operating system says; `WouldBlock` when there is none, `InvalidData` for one too long.
+    /// The error of the operating system; `WouldBlock` when there is no packet, `InvalidData` for a
+    /// packet that is too long.
     pub fn receive(&self) -> io::Result<Option<(Vec<u8>, Vec<OwnedFd>)>> {
         let mut bytes = vec![0; PACKET_BYTES_MAX];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
@@ -106,7 +108,7 @@ mod tests {
     use std::io::Read;
 
     #[test]
-    fn packets_stay_apart_and_bring_descriptors() {
+    fn packets_keep_their_boundaries_and_carry_descriptors() {
         let (one, other) = Channel::pair().unwrap();
         let file = std::fs::File::open("/dev/null").unwrap();
         one.send(b"first", &[file.as_fd(), file.as_fd()]).unwrap();

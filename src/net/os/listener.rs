@@ -14,28 +14,28 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// Ports that are tried until one is free at every address of a name: 16. Two in a row are rarely
-/// taken.
+/// The number of ports to try until one is free at every address of a name: 16. Two in a row are
+/// rarely taken.
 const PORT_ATTEMPTS_MAX: u32 = 16;
 
 /// A bound socket that accepts connections.
 #[derive(Debug)]
 pub enum SystemListener {
-    /// TCP, and what makes TLS of it.
+    /// TCP, and the TLS acceptor if connections use TLS.
     Tcp(TcpListener, Option<Acceptor>),
-    /// A Unix socket, and the file to remove before it closes, if that is ours to do.
+    /// A Unix socket, and the file to remove before it closes, if this process created it.
     Unix(Option<SocketFile>, UnixListener),
 }
 
 impl SystemListener {
-    /// Binds and listens. Returns the address with the port that was really bound.
+    /// Binds and listens. Returns the address with the port that was actually bound.
     ///
-    /// The options are for TCP; Unix sockets have none of them.
+    /// The options apply to TCP; Unix sockets have none of them.
     ///
-    /// With an `acceptor`, which an address whose transport is TLS needs, connections begin with TLS.
+    /// With an `acceptor`, connections begin with TLS. An address whose transport is TLS needs one.
     ///
     /// # Errors
-    /// What the operating system says; if the name has several addresses, of the last one.
+    /// The error of the operating system; if the name has several addresses, that of the last one.
     pub fn bind(
         address: &Address,
         options: &SocketOptions,
@@ -53,12 +53,12 @@ impl SystemListener {
         Err(last_error)
     }
 
-    /// As [`bind`](Self::bind), but on each of the addresses that a name has on this machine, with
-    /// one port for all where 0 was asked for. There is at least one.
+    /// Binds as [`bind`](Self::bind) does, but on each address of the name that this machine has,
+    /// with one port for all of them if the port is 0. Returns at least one listener.
     ///
     /// # Errors
-    /// What the operating system says if an address of this machine is not to be had, or if there
-    /// is none.
+    /// The error of the operating system if an address of this machine cannot be bound, or if the
+    /// name has no address of this machine.
     pub fn bind_all(
         address: &Address,
         options: &SocketOptions,
@@ -77,7 +77,7 @@ impl SystemListener {
         let mut attempt = 1;
         loop {
             match bind_each(address, &endpoints, &options, acceptor) {
-                // The port that is free at one address is not at another.
+                // A port that is free at one address may be taken at another.
                 Err(error) if error.kind() == ErrorKind::AddrInUse && attempt < attempts => {
                     attempt += 1;
                 }
@@ -86,12 +86,12 @@ impl SystemListener {
         }
     }
 
-    /// Lets other listeners have the same port, and share its connections, from now on
-    /// (`SO_REUSEPORT`). Until then nobody else could have it: bind with this first, and then
-    /// share.
+    /// Lets other listeners bind the same port and share its connections from now on
+    /// (`SO_REUSEPORT`). Until then nothing else can bind it: bind with this listener first, and
+    /// then share the port.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// The error of the operating system.
     pub fn share_port(&self) -> io::Result<()> {
         match self {
             Self::Tcp(listener, _) => SockRef::from(listener).set_reuse_port(true),
@@ -119,10 +119,11 @@ impl SystemListener {
         }
     }
 
-    /// Takes over a listening socket that another process has bound to `address`, and which it removes.
+    /// Takes over a listening socket that another process has bound to `address`. That process also
+    /// removes the file of a Unix socket.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// The error of the operating system.
     pub fn from_fd(
         descriptor: OwnedFd,
         address: &Address,
@@ -176,8 +177,7 @@ impl AsFd for SystemListener {
     }
 }
 
-/// Binds each of the endpoints that is an address of this machine; all have the port that the first
-/// one got.
+/// Binds each endpoint that is an address of this machine; all use the port of the first one.
 fn bind_each(
     address: &Address,
     endpoints: &[Endpoint],
@@ -188,25 +188,24 @@ fn bind_each(
     let mut last_error = no_address();
     for endpoint in endpoints {
         let mut endpoint = endpoint.clone();
-        if let Endpoint::Tcp(place) | Endpoint::Tls(place, _) = &mut endpoint
+        if let Endpoint::Tcp(socket_address) | Endpoint::Tls(socket_address, _) = &mut endpoint
             && let Some((_, Address { location: Location::Tcp(_, port), .. })) = bound.first()
         {
-            place.set_port(*port);
+            socket_address.set_port(*port);
         }
         match SystemListener::bind_to(&endpoint, options, acceptor) {
             Ok((listener, location)) => {
                 bound.push((listener, Address { location, ..address.clone() }));
             }
-            Err(error) if is_elsewhere(&error) => last_error = error,
+            Err(error) if is_not_local(&error) => last_error = error,
             Err(error) => return Err(error),
         }
     }
     if bound.is_empty() { Err(last_error) } else { Ok(bound) }
 }
 
-/// Whether an address cannot be bound because this machine does not have it, or not even its
-/// family.
-fn is_elsewhere(error: &io::Error) -> bool {
+/// Whether an address cannot be bound because this machine lacks it, or lacks its address family.
+fn is_not_local(error: &io::Error) -> bool {
     error.kind() == ErrorKind::AddrNotAvailable
         || Errno::from_io_error(error) == Some(Errno::AFNOSUPPORT)
 }
@@ -218,13 +217,13 @@ fn no_address() -> io::Error {
 fn bind_tcp(address: SocketAddr, options: &SocketOptions) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
-    // A server that is started again must not wait for the connections of its predecessor.
+    // A restarted server must not wait for the connections of its predecessor.
     socket.set_reuse_address(true)?;
     options.apply(&socket)?;
     if address.is_ipv6() && options.only_v6 {
         socket.set_only_v6(true)?;
     } else if address.is_ipv6() && address.ip().is_unspecified() {
-        // `[::]` is every address of this machine, whatever the system's bindv6only says.
+        // `[::]` means every address of this machine, whatever the system's bindv6only setting.
         socket.set_only_v6(false)?;
     }
     socket.bind(&SockAddr::from(address))?;
@@ -240,7 +239,7 @@ mod tests {
     use mio::net::TcpStream;
     use std::time::Duration;
 
-    /// One connection that a listener with these options has accepted, behind both ends of it.
+    /// Both ends of one connection that a listener with these options has accepted.
     fn accepted(options: &SocketOptions) -> (std::net::TcpStream, TcpStream) {
         let url = "tcp://127.0.0.1:0".parse().unwrap();
         let (listener, bound) = SystemListener::bind(&url, options, None).unwrap();
@@ -253,11 +252,11 @@ mod tests {
                 Err(_) => std::thread::sleep(Duration::from_millis(1)),
             }
         }
-        panic!("a client that has connected is there to be accepted");
+        panic!("a connected client can be accepted");
     }
 
     #[test]
-    #[cfg_attr(miri, ignore = "Miri does not have these options of a socket")]
+    #[cfg_attr(miri, ignore = "Miri does not support these socket options")]
     fn accepted_connections_inherit_the_options() {
         let keepalive = Keepalive {
             idle: Duration::from_secs(61),
@@ -282,14 +281,14 @@ mod tests {
         assert_eq!(socket.tcp_user_timeout().unwrap(), user_timeout);
         #[cfg(target_os = "linux")]
         assert!(socket.tcp_congestion().unwrap().starts_with(b"reno"));
-        // Linux doubles what it is asked for.
+        // Linux doubles the requested size.
         assert!((8 * 1024..=16 * 1024).contains(&socket.send_buffer_size().unwrap()));
         assert!((8 * 1024..=16 * 1024).contains(&socket.recv_buffer_size().unwrap()));
     }
 
     #[test]
-    #[cfg_attr(miri, ignore = "Miri does not have these options of a socket")]
-    fn by_default_they_are_as_the_system_has_them() {
+    #[cfg_attr(miri, ignore = "Miri does not support these socket options")]
+    fn by_default_the_system_defaults_are_kept() {
         let (client, stream) = accepted(&SocketOptions::default());
         let (socket, ordinary) = (SockRef::from(&stream), SockRef::from(&client));
         assert!(socket.tcp_nodelay().unwrap() && !socket.keepalive().unwrap());

@@ -1,7 +1,8 @@
-//! The world: everything that makes a system call. The rest of `net` does not know it.
+//! The operating system: everything that makes a system call. The rest of `net` does not depend on
+//! it.
 //!
-//! [`System`] is the real [`Network`](super::Network), mio on sockets: TCP, Unix and, behind the same trait,
-//! [`tls`].
+//! [`System`] is the real [`Network`](super::Network): mio on TCP sockets, Unix sockets and, with
+//! the same trait, [`tls`].
 
 #[cfg(target_env = "gnu")]
 mod heap;

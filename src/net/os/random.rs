@@ -2,17 +2,19 @@
 
 use crate::proto::batch::Random;
 
-/// Bytes asked for at once: 1 KiB, so that a masking key does not cost a system call.
+/// The number of bytes requested at once: 1 KiB, so that a masking key does not cost a system call.
 const POOL_BYTES: usize = 1024;
 
-/// A source for a [`Batch`](crate::proto::Batch). No byte is given out twice, or kept once given.
+/// A random source for a [`Batch`](crate::proto::Batch). Each byte is returned only once, and
+/// erased from the pool then.
 ///
 /// # Panics
-/// The source panics if the operating system has no random bytes: no challenge could be trusted then.
+/// The source panics if the operating system cannot supply random bytes: no challenge could be
+/// trusted then.
 pub fn from_system() -> Random {
     let mut pool = Pool { bytes: Box::new([0; POOL_BYTES]), used: POOL_BYTES };
     Box::new(move |bytes| match <&mut [u8; 4]>::try_from(&mut *bytes) {
-        // A masking key: what is asked for most, and one word.
+        // A masking key: the most frequent request, and one word.
         Ok(key) => pool.take(key),
         Err(_) => bytes.chunks_mut(POOL_BYTES).for_each(|piece| pool.take(piece)),
     })
@@ -24,11 +26,12 @@ struct Pool {
 }
 
 impl Pool {
-    /// Fills a piece that is no longer than the pool.
+    /// Fills a piece that is at most as long as the pool.
     #[inline(always)]
     fn take(&mut self, piece: &mut [u8]) {
         if piece.len() > POOL_BYTES - self.used {
-            getrandom::fill(&mut self.bytes[..]).expect("the operating system gives random bytes");
+            getrandom::fill(&mut self.bytes[..])
+                .expect("the operating system supplies random bytes");
             self.used = 0;
         }
         let fresh = &mut self.bytes[self.used..self.used + piece.len()];
@@ -43,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_of_a_piece_is_filled_whatever_its_size_and_nothing_comes_twice() {
+    fn pieces_of_any_size_are_filled_and_differ() {
         let mut random = from_system();
         for bytes in [4, 16, 4, 1023, 1024, 5000] {
             let mut pieces = [vec![0; bytes], vec![0; bytes]];

@@ -1,15 +1,15 @@
-//! Files of Unix sockets: removed by the server they belong to, and by the next one after a crash.
+//! Unix socket files: each is removed by its server, or after a crash by the next server.
 
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-/// Removes the file of a Unix socket when its listener goes.
+/// Removes the file of a Unix socket when its listener is dropped.
 ///
-/// Somebody else may have put another file in its place meanwhile, such as the next server's. So
-/// the file is known by its inode, whose number the kernel gives to no other as long as the socket
-/// is open.
+/// Another process, such as the next server, may have replaced the file in the meantime. So the
+/// file is identified by its inode, whose number the kernel does not reuse while the socket is
+/// open.
 #[derive(Debug)]
 pub struct SocketFile {
     path: PathBuf,
@@ -25,7 +25,7 @@ impl SocketFile {
 impl Drop for SocketFile {
     fn drop(&mut self) {
         if inode_of(&self.path).is_ok_and(|inode| inode == self.inode) {
-            // If somebody else removed it just now there is nothing left to do.
+            // If another process removed it just now, there is nothing left to do.
             let _ = std::fs::remove_file(&self.path);
         }
     }
@@ -35,13 +35,13 @@ fn inode_of(path: &Path) -> io::Result<(u64, u64)> {
     std::fs::symlink_metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
-/// Removes a socket file that nobody listens on any more, as a killed server leaves it.
+/// Removes a socket file that a killed server has left: one without a listener.
 pub(in crate::net) fn remove_if_dead(path: &Path) -> io::Result<()> {
     let is_socket = std::fs::symlink_metadata(path).is_ok_and(|data| data.file_type().is_socket());
     if !is_socket {
         return Ok(());
     }
-    // It must not wait: the queue of a server that is alive may be full.
+    // The connect must not block: the accept queue of a live server may be full.
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
     match socket.connect(&SockAddr::unix(path)?) {

@@ -1,49 +1,50 @@
-//! What sockets are told beyond the system's defaults.
+//! Socket options that differ from the system's defaults.
 
 use socket2::{Socket, TcpKeepalive};
 use std::io;
 use std::time::Duration;
 
-/// Options of a listener. The connections that it accepts inherit them, so they cost no system call for each.
+/// Options of a listener. Accepted connections inherit them, so they cost no system call per
+/// connection.
 ///
-/// By default everything is as the system has it.
+/// The default leaves every setting to the system.
 #[derive(Debug, Clone, Default)]
 pub struct SocketOptions {
-    /// The size of the kernel's buffer for each connection and direction, in bytes; the kernel doubles it.
-    /// `None` leaves it to the kernel's autotuning.
+    /// The size of the kernel's buffer for each connection and direction, in bytes; the kernel
+    /// doubles it. `None` leaves the size to the kernel's autotuning.
     pub buffer_bytes: Option<usize>,
-    /// How long what was sent may stay unacknowledged, or a zero window closed (`TCP_USER_TIMEOUT`, RFC
-    /// 5482). `None` is what retransmissions take to be given up.
+    /// How long sent data may stay unacknowledged, or a zero window closed (`TCP_USER_TIMEOUT`, RFC
+    /// 5482). `None` leaves the limit to the kernel's retransmission count.
     pub user_timeout: Option<Duration>,
-    /// Whether and when the kernel asks if a silent peer is still there. `None` is never.
+    /// Whether and when the kernel probes a silent peer. `None` disables probes.
     pub keepalive: Option<Keepalive>,
-    /// The congestion control by its name in the kernel, such as `cubic` or `bbr`. `None` leaves it to the
-    /// system.
+    /// The kernel's name of the congestion control, such as `cubic` or `bbr`. `None` leaves the
+    /// choice to the system.
     pub congestion: Option<String>,
-    /// Connections that may wait to be accepted; the system may allow fewer. `None` is
+    /// The length of the accept queue; the system may allow less. `None` is
     /// [`BACKLOG`](crate::limits::BACKLOG).
     pub backlog: Option<u32>,
-    /// Whether other listeners may have the same port, and share its connections (`SO_REUSEPORT`).
+    /// Whether other listeners may bind the same port and share its connections (`SO_REUSEPORT`).
     pub reuse_port: bool,
-    /// Whether a listener on `::` leaves IPv4 to another one (`IPV6_V6ONLY`).
+    /// Whether a listener on `::` leaves IPv4 to another listener (`IPV6_V6ONLY`).
     pub only_v6: bool,
 }
 
 /// TCP keepalive (RFC 9293 §3.8.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keepalive {
-    /// Silence until the first probe; whole seconds.
+    /// Silence before the first probe; whole seconds.
     pub idle: Duration,
-    /// From one probe to the next; whole seconds.
+    /// Time between two probes; whole seconds.
     pub interval: Duration,
-    /// Probes without an answer until the connection is given up.
+    /// The number of unanswered probes after which the connection is dropped.
     pub probes: u32,
 }
 
 impl SocketOptions {
-    /// Sets them on a TCP socket.
+    /// Applies the options to a TCP socket.
     pub(in crate::net) fn apply(&self, socket: &Socket) -> io::Result<()> {
-        // Small answers leave at once: nothing follows that they could wait for.
+        // Small responses are sent at once: no further output follows that they could wait for.
         socket.set_tcp_nodelay(true)?;
         if let Some(bytes) = self.buffer_bytes {
             socket.set_send_buffer_size(bytes)?;
@@ -61,7 +62,7 @@ impl SocketOptions {
         if let Some(congestion) = &self.congestion {
             socket.set_tcp_congestion(congestion.as_bytes()).map_err(|error| {
                 let what =
-                    format!("the congestion control '{congestion}' is not to be had: {error}");
+                    format!("the congestion control '{congestion}' is not available: {error}");
                 io::Error::new(error.kind(), what)
             })?;
         }

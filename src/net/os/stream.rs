@@ -6,7 +6,7 @@ use mio::net::{TcpStream, UnixStream};
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
 
-/// A socket of one connection.
+/// The socket of one connection.
 #[derive(Debug)]
 pub enum SystemStream {
     /// TCP.
@@ -52,10 +52,10 @@ impl Stream for SystemStream {
         }
     }
 
-    fn says_its_end(&self) -> bool {
+    fn owes_close_notify(&self) -> bool {
         match self {
             Self::Tcp(_) | Self::Unix(_) => false,
-            Self::Tls(stream) => stream.says_its_end(),
+            Self::Tls(stream) => stream.owes_close_notify(),
         }
     }
 

@@ -15,7 +15,7 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-/// Events taken from the kernel in one poll: 1024, 12 KiB.
+/// The number of events taken from the kernel in one poll: 1024, 12 KiB.
 const EVENTS_PER_POLL: usize = 1024;
 
 /// See the [module documentation](self).
@@ -23,22 +23,22 @@ const EVENTS_PER_POLL: usize = 1024;
 pub struct System {
     poll: Poll,
     events: Events,
-    /// A descriptor that can be given up to accept, and so to turn away, one client more.
+    /// A descriptor that can be closed to accept, and so to reject, one more client.
     reserve: Option<File>,
-    /// How connections to TLS servers are made.
+    /// Makes connections to TLS servers.
     connector: Option<Connector>,
-    /// Where TCP connections come from; the system chooses if `None`.
+    /// The source address of TCP connections; the system chooses one if `None`.
     source: Option<IpAddr>,
-    /// Makes waits exact, if that is wanted.
+    /// Makes waits exact, if that was requested.
     pacer: Option<Pacer>,
     start: Instant,
 }
 
 impl System {
-    /// A poll without sources.
+    /// Creates a poll without sources.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// The error of the operating system.
     pub fn new() -> io::Result<Self> {
         Ok(Self {
             poll: Poll::new()?,
@@ -51,15 +51,15 @@ impl System {
         })
     }
 
-    /// Says how connections to TLS servers are made.
+    /// Sets the connector for connections to TLS servers.
     pub fn set_connector(&mut self, connector: Connector) {
         self.connector = Some(connector);
     }
 
-    /// Registers something of the caller's for reading; its readiness comes as this number.
+    /// Registers a source of the caller's for reading; its readiness is reported with this number.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// The error of the operating system.
     pub fn register_external(
         &mut self,
         source: &mut impl mio::event::Source,
@@ -95,7 +95,7 @@ impl Network for System {
         for event in events {
             report(Readiness {
                 token: Token(event.token().0 as u64),
-                // Errors are hints: what to do about them, the next read or write says.
+                // Errors are hints: the next read or write reports the actual one.
                 readable: event.is_readable() || event.is_error(),
                 writable: event.is_writable() || event.is_error(),
                 read_closed: event.is_read_closed(),
@@ -191,11 +191,12 @@ fn connect_tcp_from(source: IpAddr, address: SocketAddr) -> io::Result<TcpStream
     Ok(TcpStream::from_std(socket.into()))
 }
 
-/// Lets connect(2) choose the port, by the place it goes to, and not bind(2). A port that bind chose is closed
-/// to every other connection of the machine for which the system chooses one, whatever its address.
+/// Makes connect(2) choose the port, for its destination, instead of bind(2). A port that bind
+/// chose is unavailable to every other connection of the machine for which the system chooses a
+/// port, whatever its address.
 ///
-/// ip(7): "IP_BIND_ADDRESS_NO_PORT: Inform the kernel to not reserve an ephemeral port when using bind(2) with a
-/// port number of 0."
+/// ip(7): "IP_BIND_ADDRESS_NO_PORT: Inform the kernel to not reserve an ephemeral port when using
+/// bind(2) with a port number of 0."
 #[cfg(target_os = "linux")]
 fn choose_port_late(socket: &Socket) -> io::Result<()> {
     use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
@@ -207,22 +208,22 @@ fn choose_port_late(_socket: &Socket) -> io::Result<()> {
     Ok(())
 }
 
-/// What is asked about a stream: whether it can be read and written, and where the system says that, whether
-/// there is an urgent mark.
+/// The events that a stream is registered for: readable, writable and, where the system reports it,
+/// an urgent mark.
 #[cfg(target_os = "linux")]
 const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE).add(Interest::PRIORITY);
 
 #[cfg(not(target_os = "linux"))]
 const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
-/// Whether an urgent mark is in the input. epoll_ctl(2): "EPOLLPRI: There is an exceptional condition on the
-/// file descriptor", and of a socket that is out-of-band data (tcp(7)).
+/// Whether the input contains an urgent mark. epoll_ctl(2): "EPOLLPRI: There is an exceptional
+/// condition on the file descriptor"; for a socket that is out-of-band data (tcp(7)).
 #[cfg(target_os = "linux")]
 fn is_urgent(event: &mio::event::Event) -> bool {
     event.is_priority()
 }
 
-/// Elsewhere there might be one at any time.
+/// Other systems do not report it: assume that there may be one at any time.
 #[cfg(not(target_os = "linux"))]
 fn is_urgent(_event: &mio::event::Event) -> bool {
     true
@@ -242,7 +243,7 @@ mod tests {
     use nix::sys::socket::{getsockopt, sockopt::IpBindAddressNoPort};
     use std::net::{Ipv4Addr, TcpListener};
 
-    /// A system with a source, and a place to connect to.
+    /// A system with a source address, and an endpoint to connect to.
     fn system_and_listener(source: Option<IpAddr>) -> (System, TcpListener, Endpoint) {
         let mut system = System::new().expect("a poll");
         system.connect_from(source);
@@ -252,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn connections_come_from_the_source_that_was_set() {
+    fn connections_use_the_configured_source_address() {
         let source = IpAddr::from([127, 1, 2, 3]);
         let (mut system, listener, endpoint) = system_and_listener(Some(source));
         let (stream, _) = system.connect(&endpoint).unwrap();
@@ -265,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_of_another_family_or_machine_is_an_error() {
+    fn a_non_local_source_or_one_of_another_family_is_an_error() {
         for source in ["::1", "192.0.2.1"] {
             let (mut system, _listener, endpoint) =
                 system_and_listener(Some(source.parse().unwrap()));

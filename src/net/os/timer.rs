@@ -1,43 +1,45 @@
-//! Waits that end on time, and when the last one ended: what a load generator must know of itself.
+//! Waits that end on time, and the time when the last one ended: a load generator needs both to
+//! measure its own delay.
 //!
-//! epoll_wait(2) counts in milliseconds. A shorter wait is made exact by a timer among the events.
+//! epoll_wait(2) counts in milliseconds. A timer among the events makes a shorter wait exact.
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use std::io;
 use std::time::{Duration, Instant};
 
-/// Waits longer than this are given to the poll itself, which may end them a millisecond late: 1 s.
+/// Longer waits are left to the poll itself, which may end them a millisecond late: 1 s.
 const EXACT_MAX: Duration = Duration::from_secs(1);
 
-/// A timer that is set to within this of a wait's end is not set again: 2 µs, less than waking up takes.
-const SAME: Duration = Duration::from_micros(2);
+/// A timer that is already set to within this much of a wait's end is not set again: 2 µs, less
+/// than a wake-up takes.
+const TOLERANCE: Duration = Duration::from_micros(2);
 
 /// See the [module documentation](self).
 #[derive(Debug)]
 pub(in crate::net) struct Pacer {
     timer: Timer,
-    /// When the timer rings, if it has not yet.
-    rings_at: Option<Instant>,
-    /// Whether the poll is to return at once, always.
+    /// When the timer expires, if it has not yet.
+    expires_at: Option<Instant>,
+    /// Whether every poll returns at once.
     spins: bool,
     /// When the last wait ended.
     awake_since: Instant,
 }
 
 impl Pacer {
-    /// Puts its timer among the events of a poll, under this token.
+    /// Registers a timer with a poll, under this token.
     pub(in crate::net) fn new(registry: &Registry, token: Token, spins: bool) -> io::Result<Self> {
         let timer = Timer::new(registry, token)?;
-        Ok(Self { timer, rings_at: None, spins, awake_since: Instant::now() })
+        Ok(Self { timer, expires_at: None, spins, awake_since: Instant::now() })
     }
 
-    /// A wait of at most `timeout` begins; how long the poll is to wait at most.
+    /// Begins a wait of at most `timeout`. Returns the longest time that the poll may wait.
     pub(in crate::net) fn begin_wait(&mut self, timeout: Option<Duration>) -> Option<Duration> {
         match timeout {
             _ if self.spins => Some(Duration::ZERO),
             Some(Duration::ZERO) => timeout,
-            // Should the timer fail, the poll ends the wait, if later.
+            // If the timer fails, the poll still ends the wait, only later.
             Some(timeout) if timeout <= EXACT_MAX => {
                 self.set(timeout);
                 Some(timeout + Duration::from_millis(1))
@@ -46,7 +48,7 @@ impl Pacer {
         }
     }
 
-    /// It has ended.
+    /// Ends the wait.
     pub(in crate::net) fn end_wait(&mut self) {
         self.awake_since = Instant::now();
     }
@@ -56,17 +58,17 @@ impl Pacer {
         self.awake_since
     }
 
-    /// Lets the timer ring after this time, unless it will anyway: a loop that handles events until its next
-    /// deadline sets it once.
+    /// Sets the timer to expire after this time, unless it already will: a loop that handles events
+    /// until its next deadline sets it once.
     fn set(&mut self, timeout: Duration) {
         let now = Instant::now();
         let at = now + timeout;
-        let is_set = self.rings_at.is_some_and(|rings_at| {
-            rings_at > now && rings_at.max(at).duration_since(rings_at.min(at)) < SAME
+        let is_set = self.expires_at.is_some_and(|expires_at| {
+            expires_at > now && expires_at.max(at).duration_since(expires_at.min(at)) < TOLERANCE
         });
         if !is_set {
             self.timer.set(timeout);
-            self.rings_at = Some(at);
+            self.expires_at = Some(at);
         }
     }
 }
@@ -83,7 +85,8 @@ mod timer_fd {
     };
     use std::os::fd::{AsRawFd, OwnedFd};
 
-    /// timerfd_create(2). It is never read: setting it anew makes it unreadable, and edges tell the rest.
+    /// timerfd_create(2). It is never read: setting it again makes it unreadable, and
+    /// edge-triggered events do the rest.
     #[derive(Debug)]
     pub(in crate::net) struct Timer(OwnedFd);
 
@@ -101,7 +104,7 @@ mod timer_fd {
                 tv_nsec: wait.subsec_nanos().into(),
             };
             let once = Itimerspec { it_interval: Timespec { tv_sec: 0, tv_nsec: 0 }, it_value };
-            // It can only fail for values that are no times.
+            // It can only fail for invalid times.
             let _ = timerfd_settime(&self.0, TimerfdTimerFlags::empty(), &once);
         }
     }
@@ -114,7 +117,7 @@ use coarse::Timer;
 mod coarse {
     use super::{Duration, Registry, Token, io};
 
-    /// None: waits end as late as the poll ends them.
+    /// A timer that does nothing: waits end as late as the poll ends them.
     #[derive(Debug)]
     pub(in crate::net) struct Timer;
 

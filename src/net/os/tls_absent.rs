@@ -1,18 +1,18 @@
-//! What stands for TLS in a build without it: types that no value has.
+//! Replaces TLS in a build without it: types that have no values.
 
 use crate::net::network::Stream;
 use mio::net::TcpStream;
 use std::io;
 
-/// A TLS connection, of which there is none.
+/// A TLS connection; none exists.
 #[derive(Debug)]
 pub enum TlsStream {}
 
-/// The server's side, which is never there.
+/// The server's side; no value exists.
 #[derive(Debug, Clone)]
 pub enum Acceptor {}
 
-/// The client's side, which is never there.
+/// The client's side; no value exists.
 #[derive(Debug, Clone)]
 pub enum Connector {}
 

@@ -13,24 +13,24 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Makes TLS connections out of accepted ones. Clones share one configuration, which can be replaced
-/// while they serve: connections keep the one they began with.
+/// Turns accepted connections into TLS connections. Clones share one configuration, which can be
+/// replaced while they serve: existing connections keep the one they began with.
 #[derive(Debug, Clone)]
 pub struct Acceptor {
     framing: Framing,
     config: Rc<RefCell<Arc<ServerConfig>>>,
 }
 
-/// A configuration that was checked, and that an [`Acceptor`] can take over.
+/// A checked configuration that an [`Acceptor`] can switch to.
 #[derive(Debug)]
 pub struct Renewal(Arc<ServerConfig>);
 
 impl Acceptor {
-    /// Shows `identity`. With `client_ca`, PEM text, only clients whose certificates one of these
-    /// authorities has signed are served.
+    /// Creates an acceptor that presents `identity`. With `client_ca`, PEM text, it serves only
+    /// clients whose certificates one of these authorities has signed.
     ///
     /// # Errors
-    /// What is wrong with the client authorities, as a sentence that follows their name.
+    /// The problem with the client authorities, as a sentence that follows their name.
     pub fn new(
         framing: Framing,
         identity: &Identity,
@@ -40,7 +40,7 @@ impl Acceptor {
         Ok(Self { framing, config: Rc::new(RefCell::new(config)) })
     }
 
-    /// Checks what could take the place of the present configuration.
+    /// Checks a replacement for the current configuration.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -52,7 +52,7 @@ impl Acceptor {
         config(self.framing, identity, client_ca).map(Renewal)
     }
 
-    /// Serves connections from now on as the renewal says.
+    /// Uses the renewed configuration for new connections.
     pub fn renew(&self, renewal: Renewal) {
         *self.config.borrow_mut() = renewal.0;
     }
@@ -83,11 +83,12 @@ fn config(
     if framing == Framing::WebSocket {
         config.alpn_protocols = vec![ALPN_HTTP_1_1.to_vec()];
     }
-    // Tickets that only this process can read, under keys that change every six hours, so that a client
-    // that comes back costs no signature and a client that does not costs no memory.
+    // Only this process can read its tickets, and their keys change every six hours: a client that
+    // resumes costs no signature, and a client that does not costs no memory.
     config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()
         .map_err(|error| format!("cannot be used: {error}"))?;
-    // RFC 8446 §2.3: early data can be replayed. 0 is the library's default, and a promise of ours.
+    // RFC 8446 §2.3: early data can be replayed. 0 is the library's default, set explicitly because
+    // the server relies on it.
     config.max_early_data_size = 0;
     Ok(Arc::new(config))
 }

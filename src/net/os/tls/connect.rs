@@ -14,26 +14,27 @@ use rustls::{
 use std::io;
 use std::sync::Arc;
 
-/// Which servers are believed.
+/// Which servers are trusted.
 #[derive(Debug, Clone, Copy)]
 pub enum Trust<'a> {
-    /// Those that the authorities this system trusts vouch for.
+    /// Servers whose certificates an authority of this system's trust store has signed.
     System,
-    /// Those that these authorities, PEM text, vouch for.
+    /// Servers whose certificates one of these authorities, PEM text, has signed.
     Authorities(&'a [u8]),
-    /// Any: the connection is encrypted, to whomever.
+    /// Any server: the connection is encrypted, but the server is not verified.
     Anybody,
 }
 
-/// Makes TLS connections out of connections to servers.
+/// Turns connections to servers into TLS connections.
 #[derive(Debug, Clone)]
 pub struct Connector(Arc<ClientConfig>);
 
 impl Connector {
-    /// Believes whom `trust` says, and shows `identity` to servers that ask for it.
+    /// Creates a connector that trusts the servers of `trust` and presents `identity` to servers
+    /// that request it.
     ///
     /// # Errors
-    /// What is wrong with the authorities, as a sentence that follows their name.
+    /// The problem with the authorities, as a sentence that follows their name.
     pub fn new(
         framing: Framing,
         trust: Trust<'_>,
@@ -63,7 +64,7 @@ impl Connector {
 
     pub(in crate::net) fn connect(&self, socket: TcpStream, name: &str) -> io::Result<TlsStream> {
         let name = ServerName::try_from(name.to_owned()).map_err(|_| {
-            io::Error::new(io::ErrorKind::InvalidInput, "its name cannot stand in a certificate")
+            io::Error::new(io::ErrorKind::InvalidInput, "its name is not valid in a certificate")
         })?;
         let connection =
             ClientConnection::new(Arc::clone(&self.0), name).map_err(io::Error::other)?;
@@ -71,11 +72,12 @@ impl Connector {
     }
 }
 
-/// The authorities that this system trusts: the files of OpenSSL's directories, or `SSL_CERT_FILE`.
+/// The authorities of this system's trust store: the files of OpenSSL's directories, or
+/// `SSL_CERT_FILE`.
 fn system_roots() -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
-    // Stores have had certificates that no verifier accepts; the others count.
+    // Trust stores have contained certificates that no verifier accepts; the others are used.
     let (added, _) = roots.add_parsable_certificates(found.certs);
     if added == 0 {
         return Err("has no trusted authorities: name them with --cacert".into());
@@ -83,7 +85,7 @@ fn system_roots() -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
-/// Believes every certificate, but still checks that the server has its key.
+/// Accepts every certificate, but still checks that the server has its key.
 #[derive(Debug)]
 struct Anybody(Arc<CryptoProvider>);
 

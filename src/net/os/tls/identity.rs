@@ -1,4 +1,4 @@
-//! What one side shows of itself: a certificate chain and its key.
+//! The identity that one side presents: a certificate chain and its key.
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -8,11 +8,11 @@ use std::fmt::Write;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// A certificate chain with the key that belongs to it.
+/// A certificate chain and its private key.
 #[derive(Debug, Clone)]
 pub struct Identity(pub(in crate::net::os::tls) Arc<CertifiedKey>);
 
-/// A certificate that vouches for itself, made anew.
+/// A new self-signed certificate.
 #[derive(Debug)]
 pub struct SelfSigned {
     /// The certificate and its key, PEM.
@@ -22,10 +22,11 @@ pub struct SelfSigned {
 }
 
 impl Identity {
-    /// From PEM text: the chain with the own certificate first, and the key (PKCS #8, PKCS #1 or SEC 1).
+    /// Reads PEM text: the chain with the own certificate first, and the key (PKCS #8, PKCS #1 or
+    /// SEC 1).
     ///
     /// # Errors
-    /// What is wrong, as a sentence that follows the words "certificate and key".
+    /// The problem, as a sentence that follows the words "certificate and key".
     pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, String> {
         let chain = CertificateDer::pem_slice_iter(chain)
             .collect::<Result<Vec<_>, _>>()
@@ -38,10 +39,10 @@ impl Identity {
         Self::new(chain, key)
     }
 
-    /// A fresh key and a certificate for these host names and addresses, signed with that key.
+    /// Creates a key and a certificate for these host names and addresses, signed with that key.
     ///
     /// # Errors
-    /// When a name cannot stand in a certificate.
+    /// When a name is not valid in a certificate.
     pub fn self_signed(names: Vec<String>) -> Result<SelfSigned, String> {
         let failure = |error: rcgen::Error| format!("cannot be made: {error}");
         let mut parameters = rcgen::CertificateParams::new(names).map_err(failure)?;

@@ -1,7 +1,8 @@
-//! TLS behind [`Stream`](crate::net::Stream): rustls with aws-lc-rs, versions 1.2 and 1.3, no early data.
+//! TLS as a [`Stream`](crate::net::Stream): rustls with aws-lc-rs, versions 1.2 and 1.3, no early
+//! data.
 //!
-//! [`Identity`] is what a side shows of itself; [`Acceptor`] and [`Connector`] are the two roles, and both
-//! make a [`TlsStream`].
+//! [`Identity`] is what a side presents; [`Acceptor`] and [`Connector`] are the two roles, and both
+//! create a [`TlsStream`].
 
 mod accept;
 mod connect;
@@ -17,7 +18,7 @@ pub use stream::TlsStream;
 use rustls::crypto::CryptoProvider;
 use std::sync::Arc;
 
-/// The protocol that WebSocket's opening handshake is said in, for ALPN (RFC 7301 §6).
+/// The protocol of WebSocket's opening handshake, for ALPN (RFC 7301 §6).
 const ALPN_HTTP_1_1: &[u8] = b"http/1.1";
 
 fn provider() -> Arc<CryptoProvider> {

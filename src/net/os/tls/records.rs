@@ -1,13 +1,15 @@
-//! Where the records of TLS begin and end, and what the library must hold of them (RFC 8446 §5.1).
+//! Tracks where TLS records begin and end, and how much of them the library has to hold (RFC 8446
+//! §5.1).
 //!
-//! The library does not say how much it has buffered, so it is counted here from outside: what it was given, less
-//! what is known to have come out. What is counted may be too much, and never too little.
+//! The library does not report how much it has buffered, so it is counted here from outside: the
+//! bytes it was given minus those that are known to have come out. The count may be too high, and
+//! is never too low.
 
 /// The header of a record: type, version, length.
 const HEADER_BYTES: usize = 5;
 
-/// What the library makes space for beside what it holds: it reads in steps of 4 KiB, and decrypts into another
-/// buffer.
+/// What the library allocates beyond what it holds: it reads in steps of 4 KiB, and decrypts into
+/// another buffer.
 const SPACE_BYTES: usize = 8 * 1024;
 
 /// See the [module documentation](self).
@@ -16,16 +18,16 @@ pub(in crate::net::os::tls) struct Records {
     /// The header in progress.
     header: [u8; HEADER_BYTES],
     header_bytes: u8,
-    /// Bytes of the record in progress that are still to come.
+    /// Bytes of the record in progress that have not arrived.
     remaining: u16,
-    /// Bytes of the record in progress that have come, with its header.
+    /// Bytes of the record in progress that have arrived, including its header.
     begun: u32,
-    /// Bytes of records that were given to the library whole and from which nothing may have come out yet.
+    /// Bytes of complete records in the library, none of which may have come out yet.
     waiting: u32,
 }
 
 impl Records {
-    /// Takes note of bytes that were given to the library.
+    /// Counts bytes that were given to the library.
     pub(in crate::net::os::tls) fn receive(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             if self.remaining == 0 {
@@ -43,7 +45,7 @@ impl Records {
         }
     }
 
-    /// Takes a part of a header from the front; what follows it.
+    /// Takes a part of a header from the front, and returns the rest.
     fn receive_header<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let filled = usize::from(self.header_bytes);
         let count = bytes.len().min(HEADER_BYTES - filled);
@@ -56,17 +58,17 @@ impl Records {
         &bytes[count..]
     }
 
-    /// What the whole records carried has come out, or was answered.
-    pub(in crate::net::os::tls) fn forget_whole(&mut self) {
+    /// Forgets the complete records: their plaintext has come out, or TLS has responded to them.
+    pub(in crate::net::os::tls) fn forget_complete(&mut self) {
         self.waiting = 0;
     }
 
-    /// Whether a record has begun and not ended.
+    /// Whether a record is incomplete.
     pub(in crate::net::os::tls) fn is_inside(&self) -> bool {
         self.begun > 0
     }
 
-    /// How much memory the library may have taken for what it holds; 0 if it holds nothing.
+    /// An upper bound of the memory that the library uses for what it holds; 0 if it holds nothing.
     pub(in crate::net::os::tls) fn held_bytes(&self) -> usize {
         match self.begun.saturating_add(self.waiting) {
             0 => 0,
@@ -80,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn records_are_followed_however_they_are_cut() {
+    fn records_are_tracked_however_they_are_split() {
         let record = |count: usize| [&[22, 3, 3, 0, count as u8][..], &vec![7; count]].concat();
         let bytes = [record(0), record(40), record(1), record(9)[..8].to_vec()].concat();
         for cut in 1..bytes.len() {
@@ -90,11 +92,11 @@ mod tests {
             }
             assert!(records.is_inside());
             assert_eq!(records.held_bytes(), bytes.len() + SPACE_BYTES);
-            records.forget_whole();
+            records.forget_complete();
             assert_eq!(records.held_bytes(), 8 + SPACE_BYTES);
             records.receive(&[7; 6]);
             assert!(!records.is_inside());
-            records.forget_whole();
+            records.forget_complete();
             assert_eq!(records.held_bytes(), 0);
         }
     }

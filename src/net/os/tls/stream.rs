@@ -9,40 +9,40 @@ use rustls::{CertificateError, Connection, Error, HandshakeType, InvalidMessage}
 use std::io::{self, ErrorKind, IoSlice, Read};
 use std::net::Shutdown;
 
-/// More than the largest record carries (RFC 8446 §5.1, 16 KiB): the room in front of received ciphertext,
-/// so that what comes out of it never runs into what is still to be decrypted.
+/// More than the largest record carries (RFC 8446 §5.1, 16 KiB): the space in front of received
+/// ciphertext, so that plaintext never overwrites ciphertext that is not yet decrypted.
 const RECORD_BYTES_MAX: usize = 17 * 1024;
 
-/// Ciphertext that may wait for the peer to take it: 64 KiB, four records. A connection that has any is
-/// charged with all of it.
+/// The most ciphertext that may wait for the peer to read it: 64 KiB, four records. A connection
+/// that has any is charged with all of it.
 const UNSENT_BYTES_MAX: usize = 64 * 1024;
 
-/// One TLS connection. Ciphertext never waits here longer than for the rest of its record.
+/// One TLS connection. Ciphertext waits here only until its record is complete.
 #[derive(Debug)]
 pub struct TlsStream {
     socket: TcpStream,
-    /// `None` once nothing is to be said or heard any more: what it had taken of memory is given back.
+    /// `None` once nothing can be sent or received any more: its memory has been released.
     tls: Option<Connection>,
-    /// What it holds of the peer's input.
+    /// What the library holds of the peer's input.
     records: Records,
-    /// Plaintext in it that had no room in a buffer.
+    /// Plaintext in the library that did not fit into a buffer.
     plaintext_bytes: usize,
-    /// The last read left something that a read can bring: in the socket or here.
+    /// The last read left input, in the socket or here.
     may_hold_input: bool,
-    /// What the peer did wrong. Everything it sends from then on is thrown away.
+    /// The peer's error. Everything that it sends from then on is discarded.
     failure: Option<TlsFailure>,
     /// The failure was reported.
     is_failed: bool,
     output: Output,
 }
 
-/// How far the end of our output has come.
+/// The state of our output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Output {
     Open,
-    /// close_notify is said; the socket's output ends when everything is sent.
+    /// close_notify is queued; the socket's output ends when everything is sent.
     Ending,
-    /// So does the socket's. Whatever TLS would still say is thrown away.
+    /// The socket's output has ended as well. Any further TLS output is discarded.
     Ended,
 }
 
@@ -65,7 +65,7 @@ impl TlsStream {
         &mut self.socket
     }
 
-    /// Reads what the socket has into the back of `buffer`, and decrypts it into the front.
+    /// Reads from the socket into the back of `buffer`, and decrypts into the front.
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let front = RECORD_BYTES_MAX.min(buffer.len() / 2);
         let room = buffer.len() - front;
@@ -75,16 +75,17 @@ impl TlsStream {
         }
         self.may_hold_input = received == room;
         let decrypted = self.decrypt(buffer, front, received);
-        // Answers of TLS itself. If they do not go now they wait, as any other.
+        // TLS's own responses. If they cannot be sent now they wait, like any other output.
         let _ = self.flush();
         match decrypted {
-            // What came was TLS's own. The next read says whether there is more, or the end.
+            // The input was TLS's own. The next read finds more, or the end.
             0 => Err(ErrorKind::Interrupted.into()),
             count => Ok(count),
         }
     }
 
-    /// Decrypts the `received` bytes at `start`, and returns how many came out, in front.
+    /// Decrypts the `received` bytes at `start` into the front, and returns the length of the
+    /// plaintext.
     fn decrypt(&mut self, buffer: &mut [u8], start: usize, received: usize) -> usize {
         let (mut next, end) = (start, start + received);
         let mut decrypted = 0;
@@ -93,14 +94,15 @@ impl TlsStream {
         {
             let was_handshaking = tls.is_handshaking();
             match tls.read_tls(&mut &buffer[next..end]) {
-                // It takes no more after close_notify: "Any data received after a closure alert has been
-                // received MUST be ignored" (RFC 8446 §6.1).
+                // The library takes nothing after close_notify: "Any data received after a closure
+                // alert has been received MUST be ignored" (RFC 8446 §6.1).
                 Ok(0) => break,
                 Ok(taken) => {
                     self.records.receive(&buffer[next..next + taken]);
                     next += taken;
                 }
-                // It has no room, which cannot be: all that it decrypts is taken. But nothing may be lost.
+                // The library has no space. That cannot happen, since all its plaintext is taken;
+                // but nothing may be lost.
                 Err(error) => {
                     self.fail(&Error::General(error.to_string()));
                     break;
@@ -118,14 +120,14 @@ impl TlsStream {
             let is_established = was_handshaking && !tls.is_handshaking();
             let taken = take_plaintext(tls, &mut buffer[decrypted..next]);
             if taken > 0 || has_output || is_established {
-                self.records.forget_whole();
+                self.records.forget_complete();
             }
             decrypted += taken;
             self.plaintext_bytes = waiting - taken;
             self.may_hold_input |= taken < waiting || state.peer_has_closed();
         }
-        // TLS keeps the room of its largest record until it next looks for input: 20 KiB of an idle
-        // connection, measured. So it looks, finds nothing, and keeps 4 KiB.
+        // TLS keeps the space of its largest record until it next reads input: 20 KiB of an idle
+        // connection, measured. This read finds nothing, and makes it keep only 4 KiB.
         if let Some(tls) = &mut self.tls {
             let _ = tls.read_tls(&mut Nothing);
         }
@@ -138,8 +140,9 @@ impl TlsStream {
         self.may_hold_input = true;
     }
 
-    /// The socket has ended. RFC 8446 §6.1: "If a transport-level close is received prior to a
-    /// close_notify, the receiver cannot know that all the data that was sent has been received."
+    /// Handles the end of the socket's input. RFC 8446 §6.1: "If a transport-level close is
+    /// received prior to a close_notify, the receiver cannot know that all the data that was sent
+    /// has been received."
     fn receive_eof(&mut self) -> io::Result<usize> {
         if self.is_handshaking() {
             return Ok(0);
@@ -148,19 +151,19 @@ impl TlsStream {
         Err(io::Error::new(ErrorKind::InvalidData, TlsFailure::Truncated))
     }
 
-    /// Whether there is no session yet, and will be one if nothing fails.
+    /// Whether the handshake is in progress.
     fn is_handshaking(&self) -> bool {
         self.tls.as_ref().is_some_and(|tls| tls.is_handshaking())
     }
 
-    /// Gives back what TLS has taken, once nothing is to be said or heard any more.
+    /// Releases the memory of TLS once nothing can be sent or received any more.
     fn release(&mut self) {
         self.tls = None;
         self.records = Records::default();
         self.plaintext_bytes = 0;
     }
 
-    /// Throws away what a failed peer still sends, until it ends.
+    /// Discards what a failed peer still sends, until its end of input.
     fn discard(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self.socket.read(buffer)? {
             0 => Ok(0),
@@ -175,7 +178,7 @@ impl Stream for TlsStream {
             return self.discard(buffer);
         }
         if !self.may_hold_input {
-            // Nothing is left from before.
+            // The last read left nothing.
         } else if let Some(failure) = self.failure {
             self.is_failed = true;
             return Err(io::Error::new(ErrorKind::InvalidData, failure));
@@ -190,8 +193,9 @@ impl Stream for TlsStream {
 
     fn write(&mut self, parts: [&[u8]; 2]) -> io::Result<usize> {
         let total = parts[0].len() + parts[1].len();
-        // Only the last words of a session that never began come so early: nobody could read them. And after
-        // a fatal alert "both parties MUST immediately close the connection" (RFC 8446 §6.2).
+        // Only the closing output of a session that never began comes this early: the peer could
+        // not read it. And after a fatal alert "both parties MUST immediately close the connection"
+        // (RFC 8446 §6.2).
         if self.is_handshaking() || self.failure.is_some() {
             return Ok(total);
         }
@@ -214,13 +218,13 @@ impl Stream for TlsStream {
 
     fn shutdown_write(&mut self) -> io::Result<()> {
         if self.output == Output::Open {
-            // After a fatal alert of ours it says nothing.
+            // After a fatal alert of ours this does nothing.
             if let Some(tls) = &mut self.tls {
                 tls.send_close_notify();
             }
             self.output = Output::Ending;
         }
-        // A handshake that we have given up must not go on, whatever the peer still sends.
+        // A handshake that we have given up must not continue, whatever the peer still sends.
         self.is_failed |= self.is_handshaking();
         match self.flush() {
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
@@ -228,7 +232,7 @@ impl Stream for TlsStream {
         }
     }
 
-    fn says_its_end(&self) -> bool {
+    fn owes_close_notify(&self) -> bool {
         self.output == Output::Open
     }
 
@@ -274,19 +278,19 @@ impl Stream for TlsStream {
 }
 
 impl Drop for TlsStream {
-    /// Says close_notify, if that was not said before: RFC 8446 §6.1, "Each party MUST send a
+    /// Sends close_notify if it was not sent before: RFC 8446 §6.1, "Each party MUST send a
     /// \"close_notify\" alert before closing its write side of the connection".
     fn drop(&mut self) {
         let is_due = self.output == Output::Open && self.failure.is_none();
         if let Some(tls) = self.tls.as_mut().filter(|tls| is_due && !tls.is_handshaking()) {
             tls.send_close_notify();
-            // A peer that does not take it now will not get it.
+            // If the peer does not read it now, it is lost.
             let _ = self.flush();
         }
     }
 }
 
-/// Takes what is decrypted, as far as there is room.
+/// Takes decrypted data, as much as fits.
 fn take_plaintext(tls: &mut Connection, buffer: &mut [u8]) -> usize {
     let mut taken = 0;
     while let Ok(count @ 1..) = tls.reader().read(&mut buffer[taken..]) {
@@ -295,7 +299,7 @@ fn take_plaintext(tls: &mut Connection, buffer: &mut [u8]) -> usize {
     taken
 }
 
-/// A source that has nothing now.
+/// A source that has no input now.
 struct Nothing;
 
 impl Read for Nothing {
@@ -307,7 +311,7 @@ impl Read for Nothing {
 fn failure_of(error: &Error) -> TlsFailure {
     match error {
         Error::InvalidMessage(InvalidMessage::InvalidContentType) => TlsFailure::NotTls,
-        // Our own first words: whoever sends them back is an echo.
+        // Our own ClientHello: a peer that sends it back is an echo server.
         Error::InappropriateHandshakeMessage { got_type: HandshakeType::ClientHello, .. } => {
             TlsFailure::NotTls
         }
@@ -330,7 +334,7 @@ fn failure_of(error: &Error) -> TlsFailure {
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                 TlsFailure::NotYetValid
             }
-            // What the verifier finds beyond these it names, but does not type.
+            // The verifier names its other findings, but has no types for them.
             CertificateError::Other(other) if other.to_string() == "CaUsedAsEndEntity" => {
                 TlsFailure::Authority
             }

@@ -1,5 +1,5 @@
-//! Addresses: framing and transport in one URL, such as `ws://127.0.0.1:9527/chat` or `line+unix:/run/x`, and the
-//! short forms `HOST:PORT`, `PORT` and `:PORT`.
+//! Addresses: framing and transport in one URL, such as `ws://127.0.0.1:9527/chat` or
+//! `line+unix:/run/x`, and the short forms `HOST:PORT`, `PORT` and `:PORT`.
 
 mod parse;
 
@@ -12,22 +12,22 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use zeroize::Zeroizing;
 
-/// The schemes, as a message lists them.
+/// The schemes, as error messages list them.
 const SCHEMES: &str =
     "ws://, wss://, tcp://, tls://, line://, line+tls://, ws+unix:, unix:, line+unix:";
 
-/// What a URL says.
+/// A parsed address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     /// How bytes become messages.
     pub framing: Framing,
-    /// Where the other side is, or where to listen.
+    /// Where to connect to, or where to listen.
     pub location: Location,
-    /// Whether TLS goes between TCP and the framing.
+    /// Whether TLS lies between TCP and the framing.
     pub tls: bool,
     /// Path and query of a WebSocket URL, if it has any.
     pub path: Option<String>,
-    /// `user:password` of a WebSocket URL, percent-decoded, if it has any. Never shown.
+    /// `user:password` of a WebSocket URL, percent-decoded, if it has any. Never printed.
     pub userinfo: Option<Userinfo>,
 }
 
@@ -35,34 +35,34 @@ pub struct Address {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Userinfo(Zeroizing<Vec<u8>>);
 
-/// A place as it is written.
+/// A location as written in an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
-    /// A host, by name or address and without brackets, and a port. Without a host it is every address of this
-    /// machine to listen on, and `localhost` to connect to.
+    /// A host, by name or address and without brackets, and a port. An empty host means every
+    /// address of this machine to listen on, and `localhost` to connect to.
     Tcp(String, u16),
     /// A Unix socket.
     Unix(PathBuf),
 }
 
-/// A place as the operating system takes it.
+/// A location as the operating system needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Endpoint {
     /// An IP address and a port.
     Tcp(SocketAddr),
-    /// The same, and the name that the server's certificate must be for.
+    /// An IP address and a port, and the name that the server's certificate must be valid for.
     Tls(SocketAddr, String),
     /// A Unix socket.
     Unix(PathBuf),
 }
 
-/// Why a URL is none, in a sentence that says what would be.
+/// Why a text is not an address, as a sentence that suggests a fix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddressError(String);
 
 impl Address {
-    /// Whether a word on the command line is meant as an address: it has `://` or the scheme of a Unix socket, ends
-    /// in `:DIGITS`, or is a port.
+    /// Whether a word on the command line is meant as an address: it has `://` or the scheme of a
+    /// Unix socket, ends in `:DIGITS`, or is a port.
     pub fn is_meant_by(word: &str) -> bool {
         let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         let has_scheme = word.contains("://")
@@ -80,11 +80,11 @@ impl Address {
         Self { framing: Framing::WebSocket, location, tls: false, path: None, userinfo: None }
     }
 
-    /// The endpoints the name stands for, in the resolver's order. Without a host, one that stands for every
-    /// address of this machine, IPv6 and IPv4.
+    /// Resolves the name to endpoints, in the resolver's order. Without a host, returns one
+    /// endpoint that stands for every address of this machine, IPv6 and IPv4.
     ///
     /// # Errors
-    /// What the resolver says.
+    /// The error of the resolver.
     pub fn resolve(&self) -> io::Result<Vec<Endpoint>> {
         match &self.location {
             Location::Unix(path) => Ok(vec![Endpoint::Unix(path.clone())]),
@@ -102,7 +102,7 @@ impl Address {
         }
     }
 
-    /// The same as a client's: without a host it is this machine.
+    /// Turns a server's address into a client's: an empty host becomes `localhost`.
     #[must_use]
     pub fn to_connect_to(mut self) -> Self {
         if let Location::Tcp(host, _) = &mut self.location
@@ -113,7 +113,8 @@ impl Address {
         self
     }
 
-    /// The value of a `Host` field for this address (RFC 9110 §7.2): the scheme's own port is left out.
+    /// The value of a `Host` field for this address (RFC 9110 §7.2), without the scheme's default
+    /// port.
     pub fn host_field(&self) -> String {
         match &self.location {
             Location::Tcp(host, port) if *port == web_port(self.tls) => {
@@ -138,7 +139,7 @@ impl fmt::Debug for Userinfo {
     }
 }
 
-/// Every address of this machine: IPv6, which takes IPv4 along, unless this kernel is without it.
+/// Every address of this machine: IPv6, which includes IPv4, unless this kernel has no IPv6.
 fn unspecified() -> IpAddr {
     match socket2::Socket::new(socket2::Domain::IPV6, socket2::Type::STREAM, None) {
         Ok(_) => Ipv6Addr::UNSPECIFIED.into(),
@@ -146,8 +147,8 @@ fn unspecified() -> IpAddr {
     }
 }
 
-/// The host without the zone of an IPv6 address. RFC 6874 §1: a zone has meaning on this machine only, and
-/// "Such URIs SHOULD NOT appear outside": neither `Host` nor a certificate has one.
+/// The host without the zone of an IPv6 address. RFC 6874 §1: a zone has meaning on this machine
+/// only, and "Such URIs SHOULD NOT appear outside": neither `Host` nor a certificate contains one.
 fn without_zone(host: &str) -> &str {
     match host.split_once('%') {
         Some((address, _)) if host.contains(':') => address,
@@ -155,7 +156,7 @@ fn without_zone(host: &str) -> &str {
     }
 }
 
-/// The port that a WebSocket URL means without naming one (RFC 6455 §3).
+/// The default port of a WebSocket URL (RFC 6455 §3).
 fn web_port(tls: bool) -> u16 {
     if tls { 443 } else { 80 }
 }
@@ -208,7 +209,7 @@ impl fmt::Display for AddressError {
 impl std::error::Error for AddressError {}
 
 impl Location {
-    /// The same host with the port that was really bound.
+    /// The location of a bound socket, with its actual port.
     pub fn bound(address: SocketAddr) -> Self {
         match address.ip() {
             IpAddr::V4(ip) => Self::Tcp(ip.to_string(), address.port()),
@@ -222,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_shown_again() {
+    fn an_address_is_printed_as_it_was_written() {
         for text in [
             "ws://127.0.0.1:9527",
             "ws://localhost:80/chat?room=1",
@@ -270,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn no_host_is_every_address_to_listen_on_and_this_machine_to_connect_to() {
+    fn an_empty_host_means_every_address_to_listen_on_and_localhost_to_connect_to() {
         let any: Address = ":0".parse().unwrap();
         let [Endpoint::Tcp(address)] = any.resolve().unwrap()[..] else { panic!("one endpoint") };
         assert!(address.ip().is_unspecified());
@@ -278,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_zone_is_for_this_machine_and_nobody_else() {
+    fn a_zone_stays_on_this_machine() {
         for text in ["wss://[fe80::1%lo]:1", "wss://[fe80::1%25lo]:1"] {
             let address: Address = text.parse().unwrap();
             assert_eq!(address.host_field(), "[fe80::1]:1");
@@ -291,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_decoded_and_not_shown() {
+    fn a_password_is_decoded_and_never_printed() {
         let address: Address = "ws://me:p%40ss@a:1/x".parse().unwrap();
         assert_eq!(
             (address.to_string(), address.host_field()),

@@ -1,9 +1,10 @@
-//! Admission: which listener accepts next, which connections are rejected, and what happens at the limit.
+//! Admission: which listener accepts next, which connections are rejected, and what happens at the
+//! limit.
 //!
-//! Readiness is edge-triggered, so a listener that stops accepting early must be remembered, or the clients in its
-//! accept queue wait until another one connects. Without a free descriptor a client cannot even be rejected:
-//! [`Network::shed`] keeps one in reserve for that. Each attempt rejects one client; the others stay in the
-//! queue, for a descriptor may become free at any moment.
+//! Readiness is edge-triggered, so a listener that stops accepting early must be remembered, or the
+//! clients in its accept queue wait until another one connects. Without a free descriptor a client
+//! cannot even be rejected: [`Network::shed`] keeps one in reserve for that. Each attempt rejects
+//! one client; the others stay in the queue, for a descriptor may become free at any moment.
 
 use super::deadlines::Moment;
 use super::network::{Network, Peer};
@@ -31,7 +32,7 @@ pub(super) struct Admission<L> {
     next: usize,
     /// At the limit: nothing is accepted before this moment, unless a connection ends.
     retry_at: Option<Moment>,
-    /// Whether the limit was logged; it is logged once until something was accepted again.
+    /// Whether the limit was logged; it is logged once until a connection is accepted again.
     warned: bool,
     /// Connections that have not completed their opening handshake and authentication.
     unauthenticated: usize,
@@ -62,8 +63,8 @@ impl<L> Admission<L> {
         self.retry_at.is_none() && self.listeners.iter().any(|listening| listening.latched)
     }
 
-    /// The listener that may accept one client now. They take turns, so that a crowd at one of them keeps nobody
-    /// at another waiting.
+    /// The listener that may accept one client now. Listeners take turns, so that a crowd at one of
+    /// them does not delay the clients of another.
     pub(super) fn next_listener(&mut self) -> Option<usize> {
         if self.retry_at.is_some() {
             return None;
@@ -81,7 +82,7 @@ impl<L> Admission<L> {
         self.retry_at
     }
 
-    /// Accepts again: a connection has ended.
+    /// Accepts again, because a connection has ended.
     pub(super) fn resume(&mut self) {
         self.retry_at = None;
     }
@@ -91,7 +92,7 @@ impl<L> Admission<L> {
         self.retry_at = self.retry_at.filter(|&moment| moment > now);
     }
 
-    /// Something was accepted: the next time at the limit is logged again.
+    /// Logs the next time at the limit again, because a connection was accepted.
     pub(super) fn clear_warning(&mut self) {
         self.warned = false;
     }
@@ -99,7 +100,7 @@ impl<L> Admission<L> {
     /// Decides whether an accepted connection is served, and counts it if so.
     ///
     /// # Errors
-    /// The end of a connection that is rejected: too many from its network, or an early drop.
+    /// The outcome of a connection that is rejected: too many from its network, or an early drop.
     pub(super) fn admit(
         &mut self,
         peer: Peer,
@@ -120,7 +121,7 @@ impl<L> Admission<L> {
         Ok(())
     }
 
-    /// An admitted connection has ended.
+    /// Handles the end of an admitted connection.
     pub(super) fn release(&mut self, peer: Peer) {
         // Without a limit nothing is counted.
         let Some(network) = peer.network().filter(|_| !self.by_network.is_empty()) else { return };
@@ -131,12 +132,12 @@ impl<L> Admission<L> {
         }
     }
 
-    /// A connection begins its opening handshake or authentication.
+    /// Counts a connection that begins its opening handshake or authentication.
     pub(super) fn add_unauthenticated(&mut self) {
         self.unauthenticated += 1;
     }
 
-    /// It has completed them, or has ended.
+    /// Counts a connection that has completed them, or has ended.
     pub(super) fn remove_unauthenticated(&mut self) {
         self.unauthenticated -= 1;
     }
@@ -158,7 +159,7 @@ impl<L> Admission<L> {
         u32::from_le_bytes(bytes) % 100 < percent
     }
 
-    /// At the limit: rejects one client, and waits.
+    /// Handles a full server: rejects one client, and waits.
     pub(super) fn wait<N: Network<Listener = L>>(
         &mut self,
         index: usize,
@@ -188,8 +189,8 @@ pub(super) fn is_shortage(error: &io::Error) -> bool {
     Errno::from_io_error(error).is_some_and(|errno| shortages.contains(&errno))
 }
 
-/// Whether an accept failed because of the client that it would have accepted. accept(2): "treat them like EAGAIN
-/// by retrying".
+/// Whether an accept failed because of the client to be accepted. accept(2): "treat them like
+/// EAGAIN by retrying".
 pub(super) fn is_about_the_client(error: &io::Error) -> bool {
     let errors = [
         Errno::CONNABORTED,

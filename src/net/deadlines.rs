@@ -1,5 +1,5 @@
-//! When which connection must be looked at. Ordered, so that a tick costs what is due and not what is
-//! there; connections without a deadline cost nothing.
+//! The deadlines of all connections, in order. A tick costs only the deadlines that are due;
+//! connections without a deadline cost nothing.
 
 use super::network::Token;
 use std::collections::BTreeSet;
@@ -16,7 +16,7 @@ impl Deadlines {
         self.0.first().map(|&(when, _)| when)
     }
 
-    /// Moves a connection's deadline.
+    /// Replaces a connection's deadline.
     pub(super) fn change(&mut self, token: Token, old: Option<Moment>, new: Option<Moment>) {
         if let Some(when) = old {
             self.0.remove(&(when, token.0));
@@ -27,7 +27,7 @@ impl Deadlines {
         }
     }
 
-    /// Takes out one deadline that has come.
+    /// Removes and returns one connection whose deadline has passed.
     pub(super) fn pop_due(&mut self, now: Moment) -> Option<Token> {
         let &(when, token) = self.0.first()?;
         if when > now {
@@ -38,7 +38,8 @@ impl Deadlines {
         Some(Token(token))
     }
 
-    /// An empty set owns one node still, somewhere in the middle of what many took and gave back.
+    /// An empty set still owns one node, somewhere in the middle of memory that was used by many
+    /// and is free again.
     fn release(&mut self) {
         if self.0.is_empty() {
             self.0 = BTreeSet::new();

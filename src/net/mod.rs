@@ -1,8 +1,8 @@
 //! Connections and the loop that drives them.
 //!
-//! The [`Reactor`] owns every [`connection`] and everything they share. What it needs of the world is the
-//! trait [`Network`]: [`os`] has the real one, and a simulated one lets tests drive the same reactor from a seed.
-//! Nothing outside of [`os`] makes a system call.
+//! The [`Reactor`] owns every [`connection`] and everything they share. Its interface to the
+//! operating system is the trait [`Network`]: [`os`] has the real implementation, and a simulated
+//! one lets tests drive the same reactor from a seed. Nothing outside of [`os`] makes a system call.
 
 pub mod address;
 mod admission;

@@ -1,4 +1,5 @@
-//! What a reactor needs of the world. The real world is [`System`](super::System).
+//! What a reactor needs from the operating system. [`System`](super::System) is the real
+//! implementation.
 
 use super::Endpoint;
 use std::fmt;
@@ -8,18 +9,18 @@ use std::time::Duration;
 
 /// Readiness, connections and time.
 pub trait Network {
-    /// Where connections come from.
+    /// A source of incoming connections.
     type Listener;
     /// One connection's transport.
     type Stream: Stream;
 
-    /// Waits for readiness, for at most `timeout`, and reports each change to `report`.
+    /// Waits for readiness, for at most `timeout`, and passes each change to `report`.
     ///
-    /// Readiness is edge-triggered: what was reported is not reported again until it has changed. Reports
-    /// may be spurious or stale.
+    /// Readiness is edge-triggered: a reported state is not reported again until it has changed.
+    /// Reports may be spurious or stale.
     ///
     /// # Errors
-    /// Only for what makes going on pointless. An interrupted wait is a wait without reports.
+    /// Only when the loop cannot continue. An interrupted wait is a wait without reports.
     fn poll(
         &mut self,
         timeout: Option<Duration>,
@@ -29,137 +30,144 @@ pub trait Network {
     /// Registers a listener for readiness.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// The error of the operating system.
     fn register_listener(&mut self, listener: &mut Self::Listener, token: Token) -> io::Result<()>;
 
     /// Registers a stream, once and for both directions.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// The error of the operating system.
     fn register(&mut self, stream: &mut Self::Stream, token: Token) -> io::Result<()>;
 
-    /// Takes one waiting connection.
+    /// Accepts one waiting connection.
     ///
     /// # Errors
-    /// `WouldBlock` when none waits; all that accept(2) lists.
+    /// `WouldBlock` when none is waiting; all that accept(2) lists.
     fn accept(&mut self, listener: &mut Self::Listener) -> io::Result<(Self::Stream, Peer)>;
 
-    /// Takes one waiting connection and closes it, even when no descriptor is left.
+    /// Accepts one waiting connection and closes it, even when no descriptor is left.
     ///
     /// # Errors
     /// As [`accept`](Self::accept).
     fn shed(&mut self, listener: &mut Self::Listener) -> io::Result<()>;
 
-    /// Begins a connection. It may still fail later: the first write says so.
+    /// Begins a connection. It may still fail later: then the first write returns the error.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// The error of the operating system.
     fn connect(&mut self, endpoint: &Endpoint) -> io::Result<(Self::Stream, Peer)>;
 
     /// Monotonic time since some fixed moment.
     fn now(&mut self) -> Duration;
 
-    /// Makes waits end on time, as a load generator needs it, and notes when they end. With `spins` no wait sleeps: the
-    /// poll returns at once, and takes a whole CPU. This costs two clock reads for each wait, and a system call for
-    /// each that must end at another time than the last.
+    /// Makes waits end on time, as a load generator needs it, and records when they end. With
+    /// `spins` no wait sleeps: the poll returns at once, and uses a whole CPU. This costs two clock
+    /// reads for each wait, and a system call for each wait that must end at another time than the
+    /// last.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// The error of the operating system.
     fn keep_pace(&mut self, _spins: bool) -> io::Result<()> {
         Ok(())
     }
 
-    /// When the last wait ended, by [`now`](Self::now)'s clock; now, unless the network
-    /// [keeps pace](Self::keep_pace).
+    /// When the last wait ended, by [`now`](Self::now)'s clock; the current time, unless the
+    /// network [keeps pace](Self::keep_pace).
     fn awake_since(&mut self) -> Duration {
         self.now()
     }
 
-    /// Makes TCP connections from now on come from this address, or from one that the system chooses.
+    /// Sets the source address of later TCP connections; `None` leaves the choice to the system.
     ///
-    /// One address has as many connections to one endpoint as there are ports in `ip_local_port_range`; more
-    /// addresses have more, and on Linux all of 127.0.0.0/8 is this machine. Connecting fails if the address is not
-    /// local, or of another family than the endpoint.
+    /// One address has as many connections to one endpoint as there are ports in
+    /// `ip_local_port_range`; more addresses have more, and on Linux all of 127.0.0.0/8 is local.
+    /// Connecting fails if the address is not local, or not of the endpoint's family.
     fn connect_from(&mut self, _source: Option<IpAddr>) {}
 
-    /// Gives freed memory back to the system, as far as it can. Called when a crowd of connections has gone.
+    /// Returns freed memory to the system, as far as possible. Called when a large number of
+    /// connections has closed.
     fn trim_memory(&mut self) {}
 }
 
-/// A byte stream that does not block. Dropping it closes it.
+/// A non-blocking byte stream. Dropping it closes it.
 pub trait Stream {
-    /// Reads what is there; 0 at the end of the stream.
+    /// Reads available input; 0 at the end of the stream.
     ///
     /// # Errors
-    /// `WouldBlock` when nothing is there; all that read(2) lists. `InvalidData` with a
-    /// [`TlsFailure`](crate::proto::TlsFailure) when the peer broke the transport's own rules: then only
-    /// [`shutdown_write`](Self::shutdown_write) is left, and reads, which bring nothing, to the end.
+    /// `WouldBlock` when no input is available; all that read(2) lists. `InvalidData` with a
+    /// [`TlsFailure`](crate::proto::TlsFailure) when the peer broke the transport's own rules:
+    /// after that, only call [`shutdown_write`](Self::shutdown_write), and read to the end; the
+    /// reads return no data.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 
-    /// Writes from the parts, in order; how many bytes went.
+    /// Writes from the parts, in order. Returns the number of bytes written.
     ///
     /// # Errors
-    /// `WouldBlock` when nothing goes; all that write(2) lists.
+    /// `WouldBlock` when nothing can be written; all that write(2) lists.
     fn write(&mut self, parts: [&[u8]; 2]) -> io::Result<usize>;
 
-    /// Says that we will send no more.
+    /// Ends our output.
     ///
     /// # Errors
     /// All that shutdown(2) lists.
     fn shutdown_write(&mut self) -> io::Result<()>;
 
-    /// Whether [`shutdown_write`](Self::shutdown_write) still has words of the transport's own to say, without
-    /// which the peer would take our end for a cut.
+    /// Whether [`shutdown_write`](Self::shutdown_write) still has to send a closing message of the
+    /// transport's own, without which the peer would take our end for a truncation.
     fn owes_close_notify(&self) -> bool {
         false
     }
 
-    /// Whether the transport is ready to carry a session. Until then reads move it on, and bring nothing.
+    /// Whether the transport is ready to carry a session. Until then reads advance its handshake,
+    /// and return no data.
     fn is_established(&self) -> bool {
         true
     }
 
-    /// Whether input may be waiting although the last read gave less than it was asked for: a stream that
-    /// decrypts cannot fill every buffer.
+    /// Whether input may be waiting although the last read was short: a stream that decrypts cannot
+    /// fill every buffer.
     fn may_hold_input(&self) -> bool {
         false
     }
 
-    /// Whether a record of the transport's own has begun and not ended: the peer is in the middle of something.
+    /// Whether a record of the transport's own is incomplete: the peer is still sending it.
     fn is_inside_record(&self) -> bool {
         false
     }
 
-    /// An upper bound of the memory that the transport has taken for input which it has not given out; 0 if there
-    /// is none.
+    /// An upper bound of the memory that the transport holds for input that was not read yet; 0 if
+    /// there is none.
     fn held_bytes(&self) -> usize {
         0
     }
 
-    /// An upper bound of the bytes that were taken by a write and wait here to be sent; 0 if there are none.
+    /// An upper bound of the bytes that were accepted by a write and have not been sent; 0 if there
+    /// are none.
     fn unsent_bytes_max(&self) -> usize {
         0
     }
 
-    /// Sends what was taken by writes and waits here.
+    /// Sends what earlier writes have left in the transport.
     ///
     /// # Errors
-    /// `WouldBlock` when not all of it goes; all that write(2) lists.
+    /// `WouldBlock` when not all of it can be sent; all that write(2) lists.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
 
-/// What a report is about: a connection (slot and generation), a listener, or something of the caller's.
+/// The subject of a report: a connection (slot and generation), a listener, or a source of the
+/// caller's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Token(pub u64);
 
 impl Token {
     const LISTENER: u64 = 1 << 63;
     const EXTERNAL: u64 = 1 << 62;
-    /// Of what the network itself waits for: reported to nobody.
+    /// The token of the network's own event sources, which are never reported.
     pub(super) const INTERNAL: Self = Self(Self::EXTERNAL | u32::MAX as u64);
-    /// Generations are compared in 30 bits: a stale event would have to be a billion connections old.
+    /// Generations are compared in 30 bits: a stale event would have to be a billion connections
+    /// old.
     const GENERATION_MASK: u64 = (1 << 30) - 1;
 
     /// A connection's token.
@@ -172,12 +180,12 @@ impl Token {
         Self(Self::LISTENER | index as u64)
     }
 
-    /// A token for what the caller registers itself, such as signals; `number` below 32.
+    /// A token for a source that the caller registers, such as signals; `number` must be below 32.
     pub fn external(number: u32) -> Self {
         Self(Self::EXTERNAL | u64::from(number))
     }
 
-    /// Whose token this is.
+    /// The subject of this token.
     pub fn subject(self) -> Subject {
         if self.0 & Self::LISTENER != 0 {
             return Subject::Listener((self.0 & !Self::LISTENER) as usize);
@@ -199,31 +207,32 @@ pub enum Subject {
     },
     /// The listener with this index.
     Listener(usize),
-    /// Something of the caller's, with this number.
+    /// A source of the caller's, with this number.
     External(u32),
 }
 
 /// A change of readiness.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Readiness {
-    /// What it is about.
+    /// The subject of the change.
     pub token: Token,
     /// A read may not block.
     pub readable: bool,
     /// A write may not block.
     pub writable: bool,
-    /// The peer has ended its output, or the stream is broken: behind the data there is an end to read.
+    /// The peer has ended its output, or the stream is broken: the end of input follows the data.
     pub read_closed: bool,
-    /// An urgent mark is in the input (`MSG_OOB`). A read stops there, whatever is behind it.
+    /// The input contains an urgent mark (`MSG_OOB`). A read stops there, whatever follows the
+    /// mark.
     pub urgent: bool,
 }
 
-/// Who is at the other end, in 18 bytes.
+/// The address of the peer, in 18 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer {
     /// IPv4 addresses are mapped (RFC 4291 §2.5.5.2).
     address: [u8; 16],
-    /// 0, which no connection comes from, stands for a Unix socket.
+    /// 0, which no connection comes from, means a Unix socket.
     port: u16,
 }
 
@@ -231,7 +240,7 @@ impl Peer {
     /// The peer of a Unix socket, which has no name.
     pub const UNIX: Self = Self { address: [0; 16], port: 0 };
 
-    /// What a limit for each address counts by: the IPv4 address, or the IPv6 /64 network, since that is
+    /// The key of a limit per address: the IPv4 address, or the IPv6 /64 network, since that is
     /// what one customer has. `None` for Unix sockets.
     pub fn network(&self) -> Option<[u8; 16]> {
         let mut network = self.address;
@@ -270,7 +279,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_peer_is_shown_as_its_address_and_counted_by_its_network() {
+    fn a_peer_is_printed_as_its_address_and_counted_by_its_network() {
         let peer = |text: &str| Peer::from(text.parse::<SocketAddr>().unwrap());
         for text in ["127.0.0.1:9527", "[::1]:9527", "[2001:db8::1]:1"] {
             assert_eq!(peer(text).to_string(), text);
@@ -281,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_says_whose_it_is() {
+    fn a_token_identifies_its_subject() {
         let token = Token::connection(u32::MAX, u64::MAX);
         assert_eq!(token.subject(), Subject::Connection { index: u32::MAX });
         assert_eq!(Token::listener(3).subject(), Subject::Listener(3));

@@ -1,4 +1,4 @@
-//! The loop: poll, latch, drive, accept, reap, expire.
+//! The event loop: poll, latch, drive, accept, reap, expire.
 
 use super::Endpoint;
 use super::admission::{Admission, Listening, is_about_the_client, is_shortage};
@@ -19,15 +19,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// Places in the queue of ready connections that are kept while it is empty: 1024, 8 KiB. That is as many as become
-/// ready in one poll. It grows beyond only where many stay in it, and above what they took it would stay alone.
+/// The capacity that the queue of ready connections keeps while it is empty: 1024, 8 KiB, as many
+/// as become ready in one poll. It grows beyond that only while many connections stay in it; a
+/// larger empty buffer would remain alone at the end of the heap, above the memory they used.
 const READY_KEPT: usize = 1024;
 
-/// Names a connection, also after it has ended.
+/// Identifies a connection, even after it has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ConnectionId(Token);
 
-/// One thread's connections, and everything they share.
+/// The connections of one thread, and everything they share.
 pub struct Reactor<N: Network, S: Service> {
     network: N,
     service: S,
@@ -37,7 +38,8 @@ pub struct Reactor<N: Network, S: Service> {
     connections: Slab<Connection<N::Stream>>,
     /// Connections to drive, each at most once, here or in `over_budget`.
     ready: VecDeque<Token>,
-    /// The same for those that took a whole turn's work when they were last driven: they come behind all others.
+    /// The same for connections that used a whole turn's work when they were last driven: they come
+    /// after all others.
     over_budget: VecDeque<Token>,
     deadlines: Deadlines,
     admission: Admission<N::Listener>,
@@ -45,15 +47,15 @@ pub struct Reactor<N: Network, S: Service> {
     held_bytes: usize,
     metrics: Metrics,
     last_id: u64,
-    /// When a stop that was asked for no longer waits for anybody.
+    /// When a requested stop no longer waits for connections.
     drain_until: Option<Moment>,
-    /// The current moment, read from the clock at most once before and once after each wait, and only if
-    /// something needs it.
+    /// The current moment. The clock is read at most once before and once after each wait, and only
+    /// if needed.
     now: Option<Moment>,
 }
 
 impl<N: Network, S: Service> Reactor<N, S> {
-    /// A reactor without connections. `batch` is the buffer that all of them will share.
+    /// Creates a reactor without connections. `batch` is the buffer that all of them will share.
     pub fn new(network: N, service: S, limits: Limits, batch: Batch) -> Self {
         Self {
             network,
@@ -74,10 +76,11 @@ impl<N: Network, S: Service> Reactor<N, S> {
         }
     }
 
-    /// Serves a listener from the next turn on, with this configuration for each of its connections.
+    /// Serves a listener from the next turn on, with this configuration for each of its
+    /// connections.
     ///
     /// # Errors
-    /// What the operating system says to registering it.
+    /// The error of the operating system when the listener is registered.
     pub fn listen(&mut self, mut listener: N::Listener, config: Rc<Config>) -> io::Result<()> {
         let token = Token::listener(self.admission.listeners.len());
         self.network.register_listener(&mut listener, token)?;
@@ -86,7 +89,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
         Ok(())
     }
 
-    /// Changes what connections to come are configured for.
+    /// Changes the configuration of later connections.
     pub fn reconfigure(&mut self, change: impl Fn(&mut Config)) {
         for listening in &mut self.admission.listeners {
             change(Rc::make_mut(&mut listening.config));
@@ -96,14 +99,15 @@ impl<N: Network, S: Service> Reactor<N, S> {
     /// Begins a connection to `endpoint`.
     ///
     /// # Errors
-    /// What the operating system says at once; later failures end the connection.
+    /// The error of the operating system if it is immediate; a later failure ends the connection.
     pub fn connect(&mut self, endpoint: &Endpoint, config: Rc<Config>) -> io::Result<ConnectionId> {
         let (stream, peer) = self.network.connect(endpoint)?;
         let config = self.for_service(config);
         self.insert(stream, peer, config).map(ConnectionId)
     }
 
-    /// Lends `send` the service and the outbox of a connection. Returns false, and does nothing, unless it is open.
+    /// Calls `send` with the service and the outbox of a connection. Returns false, and does
+    /// nothing, unless the connection is open.
     pub fn with_outbox(
         &mut self,
         id: ConnectionId,
@@ -114,22 +118,23 @@ impl<N: Network, S: Service> Reactor<N, S> {
         was_open
     }
 
-    /// Whether a connection has not taken all that it was sent; also if it is gone.
+    /// Whether a connection still has unsent output; also true if it is gone.
     pub fn is_blocked(&mut self, id: ConnectionId) -> bool {
         self.connections.find(id.0).is_none_or(|connection| connection.is_blocked())
     }
 
-    /// One round: waits for events for at most `timeout`, forever if `None`, and handles what is due
-    /// within each one's budget. `external` is told the numbers of external tokens that became ready.
+    /// One round: waits for events for at most `timeout`, forever if `None`, and handles what is
+    /// due within each connection's budget. `external` receives the numbers of external tokens that
+    /// became ready.
     ///
     /// # Errors
-    /// Only what polling says.
+    /// Only errors of polling.
     pub fn turn(
         &mut self,
         timeout: Option<Duration>,
         external: &mut dyn FnMut(u32),
     ) -> io::Result<()> {
-        // The last turn's moment is over, and so is the wait's afterwards.
+        // The moment of the last turn is over; after the wait, so is the moment from before it.
         self.now = None;
         let timeout = self.poll_timeout(timeout);
         self.poll(timeout, external)?;
@@ -151,8 +156,8 @@ impl<N: Network, S: Service> Reactor<N, S> {
         Ok(())
     }
 
-    /// Begins to stop: no more is accepted; what was received whole is answered; then each connection is
-    /// closed. [`is_drained`](Self::is_drained) says when that is done.
+    /// Begins to stop: accepts no more connections, processes what was completely received, and
+    /// then closes each connection. [`is_drained`](Self::is_drained) is true when that is done.
     pub fn drain(&mut self) {
         self.admission.close();
         self.drain_until = Some(self.moment() + self.limits.drain_timeout.as_nanos() as Moment);
@@ -164,17 +169,17 @@ impl<N: Network, S: Service> Reactor<N, S> {
         }
     }
 
-    /// Whether a stop was asked for and no connection is left.
+    /// Whether a stop was requested and no connection is left.
     pub fn is_drained(&self) -> bool {
         self.drain_until.is_some() && self.connections.is_empty()
     }
 
-    /// What was counted.
+    /// The counters.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
     }
 
-    /// How many connections there are.
+    /// The number of connections.
     pub fn connections(&self) -> usize {
         self.connections.len()
     }
@@ -184,7 +189,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
         self.held_bytes
     }
 
-    /// The world.
+    /// The network, to change it.
     pub fn network_mut(&mut self) -> &mut N {
         &mut self.network
     }
@@ -199,7 +204,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
         &mut self.service
     }
 
-    /// How long a poll may wait: not at all while something is still to be done.
+    /// How long a poll may wait: not at all while work remains.
     fn poll_timeout(&mut self, timeout: Option<Duration>) -> Option<Duration> {
         let has_ready = !self.ready.is_empty() || !self.over_budget.is_empty();
         if has_ready || self.admission.wants_accept() {
@@ -211,7 +216,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
         Some(timeout.map_or(wait, |timeout| timeout.min(wait)))
     }
 
-    /// Latches what the events say.
+    /// Latches the reported readiness.
     fn poll(&mut self, timeout: Option<Duration>, external: &mut dyn FnMut(u32)) -> io::Result<()> {
         let Self { network, connections, ready, over_budget, needs, admission, metrics, .. } = self;
         network.poll(timeout, &mut |readiness| match readiness.token.subject() {
@@ -238,8 +243,8 @@ impl<N: Network, S: Service> Reactor<N, S> {
         })
     }
 
-    /// Drives the first `count` of those that took a whole turn's work before, until they have taken another one
-    /// together: then whoever has become ready meanwhile goes first.
+    /// Drives the first `count` connections that used a whole turn's work before, until they have
+    /// used another one together: then connections that have become ready in the meantime go first.
     fn drive_over_budget(&mut self, count: usize) {
         let mut work = 0;
         for _ in 0..count {
@@ -262,7 +267,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
         });
     }
 
-    /// Lets `act` change a connection, and then does what follows from the change.
+    /// Lets `act` change a connection, and then applies the consequences of the change.
     fn with(
         &mut self,
         token: Token,
@@ -312,7 +317,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
         } else if connection.awaits_close() != awaited_close {
             self.set_deadline(token);
         } else if stage == Stage::Open && (was_blocked || connection.is_blocked()) {
-            // A peer that takes anything of its answers is given the whole time again.
+            // A peer that reads any of its pending output is given the whole timeout again.
             let took = self.metrics.bytes_sent != sent_before;
             if took || was_blocked != connection.is_blocked() {
                 self.set_deadline(token);
@@ -330,7 +335,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
         self.connections.find(token).is_some_and(|it| it.is_bulk())
     }
 
-    /// Whether the connection that is next in the queue is not known to have much to say.
+    /// Whether the next connection in the queue is not known to send much.
     fn is_next_not_bulk(&mut self) -> bool {
         self.ready.front().copied().is_some_and(|next| !self.is_bulk(next))
     }
@@ -388,7 +393,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
         }
     }
 
-    /// Counts a connection that is dropped unserved.
+    /// Counts a connection that is dropped without being served.
     fn reject(&mut self, peer: Peer, end: End) {
         self.metrics.opened += 1;
         *self.metrics.ended.entry(end).or_default() += 1;
@@ -399,13 +404,13 @@ impl<N: Network, S: Service> Reactor<N, S> {
     fn insert(&mut self, stream: N::Stream, peer: Peer, config: Rc<Config>) -> io::Result<Token> {
         self.last_id += 1;
         let id = self.last_id;
-        // A client waits until it is connected, and hears of that.
+        // A client waits until it is connected, and is notified of that by an event.
         let speaks_first = config.framing != Framing::WebSocket && config.role == Role::Server;
         let session = Session::new(config);
         let connection =
             self.connections.insert(|slot| Connection::new(id, slot, stream, peer, session));
         let token = connection.token();
-        // A TLS client holds its first words from the start.
+        // A TLS client holds its ClientHello from the start.
         self.held_bytes += connection.heap_bytes();
         self.metrics.opened += 1;
         if connection.is_unauthenticated() {
@@ -423,7 +428,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
         Ok(token)
     }
 
-    /// A configuration with what the service needs; a caller may ask for more.
+    /// The configuration with the service's needs added; a caller may ask for more.
     fn for_service(&self, mut config: Rc<Config>) -> Rc<Config> {
         if self.needs.whole_messages && !config.whole_messages {
             Rc::make_mut(&mut config).whole_messages = true;
@@ -431,7 +436,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
         config
     }
 
-    /// Removes a connection that has ended, and counts why.
+    /// Removes a connection that has ended, and counts the reason.
     fn reap(&mut self, token: Token, end: End) {
         let now = self.needs.time.then(|| self.moment());
         let Some(mut connection) = self.connections.remove(token) else { return };
@@ -448,7 +453,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
         self.metrics.messages += u64::from(context.messages);
         *self.metrics.ended.entry(end).or_default() += 1;
         info!(peer:% = connection.peer(), messages = context.messages; "#{} ended: {end}", connection.id());
-        // The descriptor must be free before anybody who waits for one is let in.
+        // The descriptor must be free before a client that waits for one is accepted.
         drop(connection);
         self.admission.resume();
         self.service.on_close(&context, end);
@@ -472,7 +477,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
         self.deadlines.change(token, old, new);
     }
 
-    /// Handles the deadlines that have come.
+    /// Handles the deadlines that have passed.
     fn expire(&mut self) {
         if self.deadlines.next().is_none()
             && self.admission.retry_at().is_none()
@@ -494,7 +499,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
         }
     }
 
-    /// Ends what a stop has waited for in vain.
+    /// Ends the connections that did not close before the drain timeout.
     fn abort_all(&mut self) {
         let tokens: Vec<Token> = self.connections.iter().map(Tokened::token).collect();
         debug!("{} connections did not end in time", tokens.len());
@@ -503,7 +508,7 @@ impl<N: Network, S: Service> Reactor<N, S> {
         }
     }
 
-    /// Ends the connection that owns the most heap. The scan is paid for only past the limit.
+    /// Ends the connection that owns the most heap. The scan runs only above the limit.
     fn relieve_memory(&mut self) {
         let largest = self.connections.iter().max_by_key(|it| it.heap_bytes());
         let Some(token) = largest.map(Tokened::token) else { return };
@@ -526,8 +531,8 @@ impl<N: Network, S: Service> Reactor<N, S> {
     }
 }
 
-/// Ends the one connection in whose service a bug showed, so that the others do not pay for it. The shared
-/// batch begins anew with the next drive. In debug builds a bug is to be found, and the panic goes on.
+/// Ends the one connection whose service panicked, so that the others are unaffected. The shared
+/// batch is reset by the next drive. In debug builds the panic continues, so that the bug is found.
 fn contain_panic<T: Stream>(panic: Box<dyn Any + Send>, connection: &mut Connection<T>) {
     if cfg!(debug_assertions) {
         resume_unwind(panic);

@@ -1,9 +1,10 @@
 //! Connections by slot: the `slab` crate, on shelves that never move.
 //!
-//! A slab that grows copies everything it holds, and leaves a hole of the old size in the heap. So the values stand on
-//! shelves of a fixed size, each a slab of its own. This layer knows which shelf has room, gives empty shelves
-//! back, and lets a freed slot rest until [`Slab::reuse_freed`]: an event of the same poll can then not reach a
-//! new connection. In later polls the generation in the token tells them apart.
+//! A growing slab copies all of its values, and leaves a hole of the old size in the heap. So
+//! values are stored on shelves of a fixed size, each a slab of its own. This layer tracks which
+//! shelves have room, releases empty shelves, and lets a freed slot rest until
+//! [`Slab::reuse_freed`]: an event of the same poll then cannot reach a new connection. In later
+//! polls the generation in the token tells them apart.
 
 use super::network::{Subject, Token};
 use std::collections::BTreeSet;
@@ -13,11 +14,11 @@ pub(super) trait Tokened {
     fn token(&self) -> Token;
 }
 
-/// Slots of a shelf: 512, which are 64 KiB of connections. From 128 KiB on the C library would map a shelf, and
-/// glibc gives back less of its heap once it was given back something that it had mapped.
+/// The number of slots of a shelf: 512, which are 64 KiB of connections. From 128 KiB on the C
+/// library would map a shelf, and glibc returns less of its heap once a mapped block was freed.
 const SHELF_SLOTS: usize = 512;
 
-/// From this many values on it is a crowd: 64, which own several megabytes if they speak TLS.
+/// The number of values that counts as a crowd: 64, which own several megabytes if they use TLS.
 const CROWD_MIN: usize = 64;
 
 /// See the [module documentation](self).
@@ -25,14 +26,14 @@ const CROWD_MIN: usize = 64;
 pub(super) struct Slab<T> {
     /// A slot without a value was freed in this turn and rests.
     shelves: Vec<slab::Slab<Option<T>>>,
-    /// The shelves that have a free slot, except those that follow the last one.
+    /// The shelves with a free slot.
     with_room: BTreeSet<usize>,
-    /// Slots that rest.
+    /// Freed slots that rest.
     resting: Vec<u32>,
     len: usize,
-    /// The most values since memory was last given back.
+    /// The most values since memory was last released.
     peak: usize,
-    /// A crowd came, and some of it is still here.
+    /// There was a crowd, and some of it is still here.
     has_crowd: bool,
 }
 
@@ -56,7 +57,7 @@ impl<T: Tokened> Slab<T> {
         self.len == 0
     }
 
-    /// Inserts what `make` makes of the slot's index.
+    /// Inserts the value that `make` creates for the slot's index.
     pub(super) fn insert(&mut self, make: impl FnOnce(u32) -> T) -> &mut T {
         let at = self.with_room.first().copied().unwrap_or_else(|| self.add_shelf());
         self.len += 1;
@@ -73,7 +74,7 @@ impl<T: Tokened> Slab<T> {
         slot.insert(None).insert(make(index as u32))
     }
 
-    /// The value with this token, unless it is gone.
+    /// The value with this token, unless it was removed.
     #[inline]
     pub(super) fn find(&mut self, token: Token) -> Option<&mut T> {
         let Subject::Connection { index } = token.subject() else { return None };
@@ -81,7 +82,7 @@ impl<T: Tokened> Slab<T> {
         (value.token() == token).then_some(value)
     }
 
-    /// Takes out the value with this token.
+    /// Removes and returns the value with this token.
     pub(super) fn remove(&mut self, token: Token) -> Option<T> {
         self.find(token)?;
         let Subject::Connection { index } = token.subject() else { return None };
@@ -90,8 +91,8 @@ impl<T: Tokened> Slab<T> {
         self.slot(index)?.take()
     }
 
-    /// Frees the slots that rest. Memory is given back each time that half of the values have gone; returns
-    /// whether they were part of a crowd.
+    /// Frees the resting slots. Each time that half of the values have gone, memory is released;
+    /// returns whether they were part of a crowd.
     pub(super) fn reuse_freed(&mut self) -> bool {
         if self.resting.is_empty() {
             return false;
@@ -104,9 +105,9 @@ impl<T: Tokened> Slab<T> {
         if self.len > self.peak / 2 {
             return false;
         }
-        // The last few of a crowd keep as much from the system as the first.
+        // The last few connections of a crowd keep as much from the system as the first.
         let has_crowd = self.has_crowd || self.peak >= CROWD_MIN;
-        self.give_back();
+        self.release_memory();
         self.peak = self.len;
         self.has_crowd = has_crowd && self.peak > 0;
         has_crowd
@@ -121,8 +122,8 @@ impl<T: Tokened> Slab<T> {
         self.shelves.get_mut(at)?.get_mut(key)
     }
 
-    /// Gives back the memory of empty shelves. One that others follow keeps its place.
-    fn give_back(&mut self) {
+    /// Releases the memory of empty shelves. An empty shelf before others keeps its position.
+    fn release_memory(&mut self) {
         while self.shelves.pop_if(|last| last.is_empty()).is_some() {
             self.with_room.remove(&self.shelves.len());
         }
@@ -135,7 +136,7 @@ impl<T: Tokened> Slab<T> {
         }
     }
 
-    /// Adds a shelf with room; where it stands.
+    /// Adds a shelf with room, and returns its position.
     fn add_shelf(&mut self) -> usize {
         let at = self.shelves.len();
         self.shelves.push(slab::Slab::new());
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_slab_gives_its_memory_back() {
+    fn an_empty_slab_releases_its_memory() {
         let mut slab = Slab::new();
         let tokens: Vec<Token> =
             (0..1_500).map(|n| *slab.insert(|index| Token::connection(index, n))).collect();
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn when_half_have_gone_empty_shelves_are_given_back() {
+    fn empty_shelves_are_released_when_half_of_the_values_have_gone() {
         let mut slab = Slab::new();
         let tokens: Vec<Token> =
             (0..2_000).map(|n| *slab.insert(|index| Token::connection(index, n))).collect();
@@ -212,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_shelf_among_others_gives_its_memory_back_and_is_used_again() {
+    fn an_empty_shelf_among_others_releases_its_memory_and_is_reused() {
         let mut slab = Slab::new();
         let tokens: Vec<Token> =
             (0..2_000).map(|n| *slab.insert(|index| Token::connection(index, n))).collect();
@@ -233,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_slot_is_no_larger_than_a_connection() {
-        // What the crate keeps for each slot: a value, or the key of the next free slot.
+        // What the crate stores for each slot: a value, or the key of the next free slot.
         enum Entry<T> {
             Vacant(usize),
             Occupied(T),

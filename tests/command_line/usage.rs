@@ -57,7 +57,7 @@ fn a_wrong_address_is_reported_with_what_is_accepted() {
         ("70000", "0 to 65535"),
         ("http://127.0.0.1:0/x", "did you mean ws://127.0.0.1:0/x?"),
         ("https://127.0.0.1:0", "did you mean wss://127.0.0.1:0?"),
-        ("ftp://127.0.0.1:0", "'ftp' is not a scheme: one of ws://, wss://, tcp://"),
+        ("ftp://127.0.0.1:0", "'ftp' is not a scheme: use one of ws://, wss://, tcp://"),
         ("ws://::1:9527", "write ws://[::1]:9527"),
         ("tcp://127.0.0.1", "needs a port"),
         ("tcp://127.0.0.1:65536", "needs a port from 0 to 65535"),

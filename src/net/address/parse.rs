@@ -1,4 +1,4 @@
-//! Reading an address, and saying what is wrong with one that cannot be read.
+//! Parses addresses, and explains what is wrong with an invalid one.
 
 use super::{Address, AddressError, Location, SCHEMES, Userinfo, web_port, without_zone};
 use crate::proto::Framing;
@@ -57,7 +57,7 @@ fn parse_short(text: &str) -> Result<Address, AddressError> {
     }
     match text.contains(':') {
         true => format!("ws://{text}").parse(),
-        // It is a port, or it would not be meant as an address.
+        // This is a port: anything else is rejected above.
         false => Ok(Address::at_port(text.parse().unwrap_or_default())),
     }
 }
@@ -66,7 +66,7 @@ fn unknown_scheme(scheme: &str, rest: &str) -> AddressError {
     AddressError(match scheme {
         "http" => format!("'http' is not a scheme of halloo: did you mean ws://{rest}?"),
         "https" => format!("'https' is not a scheme of halloo: did you mean wss://{rest}?"),
-        _ => format!("'{scheme}' is not a scheme: one of {SCHEMES}"),
+        _ => format!("'{scheme}' is not a scheme: use one of {SCHEMES}"),
     })
 }
 
@@ -83,7 +83,7 @@ fn parse_userinfo(framing: Framing, userinfo: &str) -> Result<Userinfo, AddressE
     let has_control = decoded.iter().any(u8::is_ascii_control);
     if has_control || !decoded.contains(&b':') {
         return Err(AddressError(
-            "what stands before '@' is user:password, without control characters".into(),
+            "the part before '@' must be user:password, without control characters".into(),
         ));
     }
     Ok(Userinfo(decoded))
@@ -116,7 +116,7 @@ pub(super) fn unix_framing(scheme: &str) -> Option<Framing> {
 
 fn parse_unix(framing: Framing, path: &str, text: &str) -> Result<Address, AddressError> {
     let named = path.trim_start_matches('/');
-    // `unix://x` is x; any other slashes in front say that the path is absolute, and one says it.
+    // `unix://x` is x; any other number of slashes means an absolute path, which needs only one.
     let path = match path.len() - named.len() {
         0 | 2 => named,
         slashes => &path[slashes - 1..],
@@ -129,11 +129,11 @@ fn parse_unix(framing: Framing, path: &str, text: &str) -> Result<Address, Addre
 }
 
 fn parse_path(framing: Framing, path: &str, text: &str) -> Result<Option<String>, AddressError> {
-    // RFC 6455 §3: "Fragment identifiers are meaningless in the context of WebSocket URIs and MUST NOT be
-    // used on these URIs."
+    // RFC 6455 §3: "Fragment identifiers are meaningless in the context of WebSocket URIs and MUST
+    // NOT be used on these URIs."
     if path.contains('#') {
         return Err(AddressError(format!(
-            "'{text}' has a fragment ('#'), which means nothing here"
+            "'{text}' has a fragment ('#'), which an address must not have"
         )));
     }
     if let Some(bad) = path.chars().find(|&character| !character.is_ascii_graphic()) {
@@ -159,7 +159,8 @@ fn parse_authority(
     let (host, port) = match authority.strip_prefix('[') {
         Some(rest) => {
             let (host, port) = rest.split_once(']').unwrap_or((rest, "no closing bracket"));
-            // RFC 6874 §2: a URI writes the '%' before a zone as "%25". People write it as it is.
+            // RFC 6874 §2: a URI writes the '%' before a zone as "%25". Users often write it
+            // unencoded.
             zoned.push_str(&host.replacen("%25", "%", 1));
             let host = zoned.as_str();
             let is_zone = host.split_once('%').is_none_or(|(_, zone)| is_zone(zone));
@@ -173,7 +174,7 @@ fn parse_authority(
             (host, port.strip_prefix(':'))
         }
         None if authority.matches(':').count() > 1 => {
-            // `::1:9527` is itself an address, but whoever writes it means a port at its end.
+            // `::1:9527` is itself an address, but a user who writes it means a port at its end.
             let (host, port) = authority.rsplit_once(':').unwrap_or((authority, "PORT"));
             let (host, port) = if host.parse::<Ipv6Addr>().is_ok() {
                 (host, port)
@@ -195,7 +196,7 @@ fn parse_authority(
     }
     if host.chars().any(|character| character.is_whitespace() || character.is_control()) {
         return Err(AddressError(format!(
-            "{text:?} has a blank or a control character in its host"
+            "{text:?} has whitespace or a control character in its host"
         )));
     }
     let port = match port {
@@ -217,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_wrong_is_named_with_what_would_be_right() {
+    fn an_error_names_the_problem_and_a_fix() {
         for (text, part) in [
             ("localhost", "write HOST:PORT"),
             ("srve", "not an address"),

@@ -1,4 +1,5 @@
-//! Reading and writing: what the stream brings goes to the batch, and what the batch holds goes to the stream.
+//! Reading and writing: input goes from the stream to the batch, output from the batch to the
+//! stream.
 
 use super::flags::{Flag, Flags};
 use super::{Connection, Shared};
@@ -25,14 +26,14 @@ impl<T: Stream> Connection<T> {
         }
     }
 
-    /// Reads once. The size of the receive buffer is the budget of a connection for one turn, or less while one
-    /// waits that has less to say.
+    /// Reads once. The budget of a connection for one turn is the size of the receive buffer, or
+    /// less while a connection with less input waits.
     pub(super) fn receive<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
         if !self.flags.has(Flag::Readable) || self.flags.has(Flag::Eof) {
             return;
         }
         let free = shared.batch.free();
-        // Of what expands, a whole buffer would only be carried from batch to batch.
+        // If the input expands, a whole buffer would only be carried from batch to batch.
         let is_shared = shared.others_waiting || self.flags.has(Flag::OverBudget);
         let wanted = if is_shared { free.len().min(SHARED_TURN_BYTES) } else { free.len() };
         match self.stream.read(&mut free[..wanted]) {
@@ -48,7 +49,8 @@ impl<T: Stream> Connection<T> {
                     self.show_response(shared, count);
                 }
                 self.flags.set(Flag::Bulk, count >= SHARED_TURN_BYTES);
-                // Less than was asked for: there was no more. That saves the call that would say so.
+                // A short read: no more input was available. This saves the call that would return
+                // `WouldBlock`.
                 self.flags.set(
                     Flag::Readable,
                     count == wanted
@@ -69,7 +71,7 @@ impl<T: Stream> Connection<T> {
         }
     }
 
-    /// Reads once, and reports which milestones of a connection that we make that passes.
+    /// Reads once, and reports the milestones of an outgoing connection that were passed.
     pub(super) fn receive_while_opening<S: Service>(
         &mut self,
         was_connecting: bool,
@@ -77,7 +79,7 @@ impl<T: Stream> Connection<T> {
     ) {
         let (before, was_established) = (shared.now, self.stream.is_established());
         self.receive(shared);
-        // Only the read says whether the attempt has succeeded.
+        // Only the read shows whether the attempt has succeeded.
         if self.flags.has(Flag::Aborted) {
             return;
         }
@@ -85,7 +87,7 @@ impl<T: Stream> Connection<T> {
             shared.service.on_milestone(&self.context(before), Milestone::Connected);
         }
         if !was_established && self.stream.is_established() {
-            // The handshake's cryptography belongs to it.
+            // The time includes the handshake's cryptography.
             if let Some(clock) = &mut shared.clock {
                 shared.now = Some(clock());
             }
@@ -93,7 +95,8 @@ impl<T: Stream> Connection<T> {
         }
     }
 
-    /// Shows the service the last `count` bytes received, if they belong to the opening handshake.
+    /// Passes the last `count` bytes received to the service, if they belong to the opening
+    /// handshake.
     pub(super) fn show_response<S: Service>(&self, shared: &mut Shared<'_, S>, count: usize) {
         let is_response = self.session.config().framing == Framing::WebSocket
             && matches!(self.session.stage(), Stage::Handshake | Stage::Closing);
@@ -104,13 +107,13 @@ impl<T: Stream> Connection<T> {
         }
     }
 
-    /// Says no more than TLS itself has to say, and waits for the end of input.
+    /// Sends only TLS's own closing output, and waits for the end of input.
     pub(super) fn refuse(&mut self, failure: TlsFailure) {
         self.end_with(End::Tls(failure));
         self.session.abort();
     }
 
-    /// Writes the answers of the batch, and leaves with the session what the kernel refuses.
+    /// Writes the batch's output, and leaves with the session what the kernel does not accept.
     pub(super) fn send<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
         if shared.batch.take_exhaustion() {
             self.end_with(End::Failed(Error::MemoryExhausted));
@@ -121,7 +124,7 @@ impl<T: Stream> Connection<T> {
         let has_output = output.iter().any(|part| !part.is_empty());
         let mut sent = 0;
         if has_output && self.flags.has(Flag::Opening) && self.session.stage() == Stage::Handshake {
-            // It stands in one of the two parts.
+            // The request is in one of the two parts.
             for request in output.into_iter().filter(|part| !part.is_empty()) {
                 let context = self.context(shared.now);
                 shared.service.on_handshake(&context, Handshake::Sent(request));
@@ -142,21 +145,25 @@ impl<T: Stream> Connection<T> {
         self.shut_down_output();
     }
 
-    /// Ends our output once nothing is left to send. Then the peer gets our last words and their end,
-    /// and not the reset that closing a socket with unread input would send.
+    /// Ends our output once nothing is left to send. The peer then receives our Close frame or HTTP
+    /// response and an end of input, and not the reset that closing a socket with unread input
+    /// would send.
     pub(super) fn shut_down_output(&mut self) {
         let is_due = self.session.wants_shutdown() && !self.is_blocked();
-        // Behind the end of input closing the socket is enough, unless the stream has something to say.
-        let is_heard = !self.flags.has(Flag::Eof) || self.stream.owes_close_notify();
-        if is_due && is_heard && !self.flags.has(Flag::ShutdownSent) {
+        // After the end of input, closing the socket is enough, unless the stream has a closing
+        // message to send.
+        let is_useful = !self.flags.has(Flag::Eof) || self.stream.owes_close_notify();
+        if is_due && is_useful && !self.flags.has(Flag::ShutdownSent) {
             self.flags.set(Flag::ShutdownSent, true);
-            // It can only fail because the connection is already gone, and the next read will say so.
+            // It can only fail because the connection is already gone, and the next read will
+            // report that.
             let _ = self.stream.shutdown_write();
         }
     }
 }
 
-/// Writes once, first what the stream itself still holds. Whatever is not taken means that it is full.
+/// Writes once, first what the stream itself still holds. A short write means that the stream is
+/// full.
 fn write<T: Stream>(stream: &mut T, flags: &mut Flags, parts: [&[u8]; 2]) -> io::Result<usize> {
     let total = parts[0].len() + parts[1].len();
     let result = if total > 0 { stream.write(parts) } else { stream.flush().map(|()| 0) };

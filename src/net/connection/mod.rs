@@ -1,4 +1,4 @@
-//! One connection: a stream, a session, and what is known about the stream's readiness.
+//! One connection: a stream, a session, and the stream's latched readiness.
 
 mod flags;
 mod io;
@@ -15,7 +15,7 @@ use flags::{Flag, Flags};
 use std::num::NonZeroU64;
 use timing::tick;
 
-/// See the [module documentation](self). 128 bytes, and all that an idle connection costs.
+/// See the [module documentation](self). 128 bytes, and the whole cost of an idle connection.
 #[derive(Debug)]
 pub struct Connection<T> {
     stream: T,
@@ -24,10 +24,10 @@ pub struct Connection<T> {
     id: u64,
     slot: u32,
     peer: Peer,
-    /// When the reactor looks at it next; kept here so that it can be moved.
+    /// When the reactor handles it next; stored here so that it can be moved.
     deadline: Option<NonZeroU64>,
-    /// The tick of the last message, or of the last [`PROGRESS_BYTES`] of one; once it is closing, of the beginning
-    /// of that.
+    /// The tick of the last message, or of the last [`PROGRESS_BYTES`] of one; once the connection
+    /// is closing, the tick when that began.
     active: u32,
     end: Option<End>,
     flags: Flags,
@@ -41,10 +41,10 @@ pub(super) struct Shared<'a, S> {
     pub(super) limits: &'a Limits,
     /// The current moment, if anything depends on it.
     pub(super) now: Option<Moment>,
-    /// What `now` is set from after each read, if the service wants the time.
+    /// The clock that updates `now` after each read, if the service needs the time.
     pub(super) clock: Option<&'a mut dyn FnMut() -> Moment>,
     pub(super) draining: bool,
-    /// This connection had much to say, and behind it in the queue stands one that is not known to.
+    /// This connection had much input, and the next one in the queue is not known to have much.
     pub(super) others_waiting: bool,
     pub(super) bytes_received: &'a mut u64,
     pub(super) bytes_sent: &'a mut u64,
@@ -57,8 +57,8 @@ impl<T> Tokened for Connection<T> {
 }
 
 impl<T: Stream> Connection<T> {
-    /// A connection that is `writable` at once if it was accepted, and when an event says so if it is
-    /// still being made.
+    /// Creates a connection. An accepted one is writable at once; an outgoing one when an event
+    /// reports it.
     pub(super) fn new(id: u64, slot: u32, stream: T, peer: Peer, session: Session) -> Self {
         let is_server = session.config().role == Role::Server;
         let mut flags = Flags::default();
@@ -69,7 +69,7 @@ impl<T: Stream> Connection<T> {
         Self { stream, session, id, slot, peer, deadline: None, active: 0, end: None, flags }
     }
 
-    /// Remembers what an event says.
+    /// Latches the readiness that an event reports.
     pub(super) fn latch(&mut self, readiness: Readiness) {
         self.flags.raise(Flag::Readable, readiness.readable | readiness.read_closed);
         self.flags.raise(Flag::Writable, readiness.writable);
@@ -77,12 +77,12 @@ impl<T: Stream> Connection<T> {
         self.flags.raise(Flag::Urgent, readiness.urgent);
     }
 
-    /// Treats it as readable, to find out: a stop must not miss what has just arrived.
+    /// Treats the connection as readable: a stop must not miss input that has just arrived.
     pub(super) fn assume_readable(&mut self) {
         self.flags.set(Flag::Readable, true);
     }
 
-    /// Whether a drive would get anything done.
+    /// Whether a drive would make progress.
     pub(super) fn wants_drive(&self, needs: Needs) -> bool {
         if self.flags.has(Flag::Connecting) {
             return self.flags.has(Flag::Writable);
@@ -95,11 +95,11 @@ impl<T: Stream> Connection<T> {
         has_input || self.wants_to_send(needs)
     }
 
-    /// Does what can be done now: sends what is pending, then reads once, answers, and writes once. What a
-    /// full batch left unread comes first.
+    /// Does what can be done now: sends pending output, then reads once, processes the input, and
+    /// writes once. Input that a full batch left unread comes first.
     ///
-    /// Nothing is read while the peer has not taken what it was sent: that is the back-pressure, and it
-    /// bounds what a connection holds to the answers to one batch. A service may bound it otherwise.
+    /// Nothing is read while output is pending: this back-pressure limits what a connection holds
+    /// to the output of one batch. A service may limit it in another way.
     pub(super) fn drive<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
         let was_connecting = self.flags.replace(Flag::Connecting, false);
         self.flush(shared);
@@ -132,7 +132,7 @@ impl<T: Stream> Connection<T> {
         self.send(shared);
     }
 
-    /// Fails the session for something that its input did not bring.
+    /// Fails the session with an error that its input did not cause.
     pub(super) fn fail<S: Service>(&mut self, error: Error, shared: &mut Shared<'_, S>) {
         self.end_with(End::Failed(error));
         self.flags.set(Flag::InputLeft, false);
@@ -141,7 +141,8 @@ impl<T: Stream> Connection<T> {
         self.send(shared);
     }
 
-    /// Lets `send` send what answers nothing. Returns false, and does nothing, unless the session is open.
+    /// Calls `send` outside of a response to input. Returns false, and does nothing, unless the
+    /// session is open.
     pub(super) fn with_outbox<S: Service>(
         &mut self,
         shared: &mut Shared<'_, S>,
@@ -157,8 +158,8 @@ impl<T: Stream> Connection<T> {
         true
     }
 
-    /// Looks whether a service that was not asked has closed an open session, perhaps in the middle of a
-    /// message that comes in: nobody waits for the rest.
+    /// Checks whether the service has closed an open session on its own, perhaps in the middle of
+    /// an incoming message: the rest of that message is not awaited.
     fn note_service_close(&mut self) {
         if self.session.stage() == Stage::Closing {
             self.end_with(End::Service);
@@ -166,7 +167,7 @@ impl<T: Stream> Connection<T> {
         }
     }
 
-    /// Ends it at once: nothing more is sent or received.
+    /// Ends the connection at once: nothing more is sent or received.
     pub(super) fn abort(&mut self, end: End) {
         self.end_with(end);
         self.session.abort();
@@ -174,7 +175,7 @@ impl<T: Stream> Connection<T> {
         self.flags.set(Flag::Aborted, true);
     }
 
-    /// Why it ended, once everything is sent and the end of input was seen.
+    /// The reason of its end, once everything is sent and the end of input was read.
     pub(super) fn finished(&self) -> Option<End> {
         let is_over = self.session.stage() == Stage::Closing
             && self.flags.has(Flag::Eof)
@@ -182,52 +183,51 @@ impl<T: Stream> Connection<T> {
         if is_over { self.end } else { None }
     }
 
-    /// Whether the service would send more, if it is one that sends unasked.
+    /// Whether the service may send more, if it is one that sends without input.
     fn wants_to_send(&self, needs: Needs) -> bool {
         needs.sends_unasked && self.flags.has(Flag::Writable) && self.session.stage() == Stage::Open
     }
 
-    /// How far the message in progress has come, in steps that count as activity: whoever sends a large message
-    /// slowly is not idle, and whoever sends a byte now and then is.
+    /// The progress of the current message, in steps that count as activity: a peer that sends a
+    /// large message slowly is not idle, and a peer that sends a byte now and then is.
     fn progress_units(&self) -> u64 {
         self.session.message_bytes() / PROGRESS_BYTES
     }
 
-    /// Keeps the first reason; what follows is a consequence of it.
+    /// Records the first reason; later ones are consequences of it.
     fn end_with(&mut self, end: End) {
         self.end.get_or_insert(end);
     }
 }
 
 impl<T: Stream> Connection<T> {
-    /// Whether answers wait for the peer to take them.
+    /// Whether output is pending.
     pub(super) fn is_blocked(&self) -> bool {
         !self.session.pending().is_empty() || self.stream.unsent_bytes_max() > 0
     }
 
-    /// Bytes of heap that unfinished business takes: the session's, and what the stream holds of input and
-    /// output.
+    /// Bytes of heap for unfinished work: the session's, and the stream's input and output.
     pub(super) fn heap_bytes(&self) -> usize {
         let of_stream = self.stream.unsent_bytes_max() + self.stream.held_bytes();
         self.session.heap_bytes() + of_stream
     }
 
-    /// Whether our Close is on its way, and the peer's is waited for.
+    /// Whether our Close is sent, and the peer's Close is awaited.
     pub(super) fn awaits_close(&self) -> bool {
         self.session.awaits_close() && !self.is_blocked()
     }
 
-    /// Whether it had much to say when it was last heard.
+    /// Whether its last read returned much input.
     pub(super) fn is_bulk(&self) -> bool {
         self.flags.has(Flag::Bulk)
     }
 
-    /// Whether its last batch took all that it may take in one turn.
+    /// Whether its last batch used the whole budget for one turn.
     pub(super) fn is_over_budget(&self) -> bool {
         self.flags.has(Flag::OverBudget)
     }
 
-    /// Whether it is still to be let in.
+    /// Whether its opening handshake or authentication is incomplete.
     pub(super) fn is_unauthenticated(&self) -> bool {
         self.flags.has(Flag::Unauthenticated)
     }
@@ -252,7 +252,7 @@ impl<T: Stream> Connection<T> {
         context(self.id, self.session.messages(), now)
     }
 
-    /// Marks it as standing in the reactor's queue; whether it did not before.
+    /// Marks it as being in the reactor's queue; returns false if it already was.
     pub(super) fn enqueue(&mut self) -> bool {
         !self.flags.replace(Flag::Queued, true)
     }
@@ -269,14 +269,14 @@ fn context(connection: u64, messages: u32, now: Option<Moment>) -> Context {
 #[cfg(test)]
 mod tests {
     use super::*;
-    /// As large as the system's stream, which mio makes larger in debug builds.
+    /// As large as the system's stream in release builds; mio's is larger in debug builds.
     type Stream = Option<Box<[u64; 2]>>;
 
     #[cfg(not(debug_assertions))]
     const _: () = assert!(size_of::<crate::net::os::stream::SystemStream>() == size_of::<Stream>());
 
     #[test]
-    fn a_connection_is_128_bytes_all_in() {
+    fn a_connection_takes_128_bytes_in_total() {
         assert!(size_of::<Connection<Stream>>() <= 128);
         assert_eq!(
             size_of::<Option<Connection<Stream>>>(),

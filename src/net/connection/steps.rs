@@ -1,4 +1,4 @@
-//! Stepping through what was received, and what follows for the connection.
+//! Steps through the input, and applies the consequences to the connection.
 
 use super::flags::Flag;
 use super::timing::tick;
@@ -10,7 +10,7 @@ use crate::service::{Milestone, Service};
 use log::info;
 
 impl<T: Stream> Connection<T> {
-    /// Steps through everything that was received, or until the batch is full.
+    /// Steps through all input, or until the batch is full.
     pub(super) fn step_all<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
         loop {
             if shared.batch.is_full() {
@@ -48,10 +48,11 @@ impl<T: Stream> Connection<T> {
                 self.end_with(by);
             }
             if after == Stage::Open && before != after {
-                // Silence counts from here: what came before was not for the session.
+                // Keepalive counts silence from here: earlier input was not the session's.
                 self.flags.set(Flag::Active, false);
             }
-            // A service may hang up as soon as it opens: what is past Auth with an event was let in.
+            // A service may close the session in `on_open`: an event after Auth means that the peer
+            // was admitted.
             if before < Stage::Open && after >= Stage::Open && by == End::Service {
                 self.flags.set(Flag::Opening, false);
                 self.flags.set(Flag::Unauthenticated, false);
@@ -62,7 +63,7 @@ impl<T: Stream> Connection<T> {
         }
     }
 
-    /// Closes our side too, after what the end of input completed or cut short.
+    /// Closes our side too, after the step that the end of input completes or cuts short.
     pub(super) fn receive_eof<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
         match self.session.receive_eof(shared.batch) {
             Ok(step) => dispatch(step, self.id, shared.now, shared.service),
@@ -75,12 +76,12 @@ impl<T: Stream> Connection<T> {
         self.session.finish();
     }
 
-    /// Says goodbye once a stop was asked for, everything that had arrived is answered, and the peer is
-    /// not in the middle of a message.
+    /// Closes the session once a stop was requested, all input was processed, and the peer is not
+    /// in the middle of a message.
     pub(super) fn close_if_draining<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
-        let is_heard = !self.flags.has(Flag::Readable) && !self.flags.has(Flag::InputLeft);
+        let is_all_read = !self.flags.has(Flag::Readable) && !self.flags.has(Flag::InputLeft);
         let is_done =
-            is_heard && self.session.is_between_messages() && !self.stream.is_inside_record();
+            is_all_read && self.session.is_between_messages() && !self.stream.is_inside_record();
         if shared.draining && is_done && self.session.stage() != Stage::Closing {
             self.end_with(End::Drained);
             self.session.close(CloseCode::GOING_AWAY, shared.batch);
@@ -88,7 +89,7 @@ impl<T: Stream> Connection<T> {
     }
 }
 
-/// Gives the service what a step brought.
+/// Passes a step's event to the service.
 fn dispatch<S: Service>(step: Step<'_>, id: u64, now: Option<Moment>, service: &mut S) {
     let context = context(id, step.messages(), now);
     let (event, mut outbox) = step.unpack();

@@ -1,4 +1,4 @@
-//! Deadlines: when the reactor looks at a connection next, and what it does then.
+//! Deadlines: when the reactor handles a connection next, and what it does then.
 
 use super::flags::Flag;
 use super::{Connection, Shared};
@@ -10,13 +10,13 @@ use crate::service::Service;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-/// Activity is remembered in ticks of 2^24 ns, about 17 ms. They wrap after two years, and are only ever
-/// subtracted.
+/// Activity is stored in ticks of 2^24 ns, about 17 ms. They wrap after two years, and are only
+/// ever subtracted.
 const TICK_SHIFT: u32 = 24;
 const TICK: Duration = Duration::from_nanos(1 << TICK_SHIFT);
 
 impl<T: Stream> Connection<T> {
-    /// Does what the passing of the deadline means.
+    /// Handles a deadline that has passed.
     pub(in crate::net) fn expire<S: Service>(&mut self, now: Moment, shared: &mut Shared<'_, S>) {
         match self.session.stage() {
             Stage::Closing if self.awaits_close() => {
@@ -24,12 +24,13 @@ impl<T: Stream> Connection<T> {
                 self.shut_down_output();
             }
             Stage::Closing => self.abort(End::Failed(self.session.timeout_error())),
-            // There is no place for last words behind what the peer does not take.
+            // A Close frame cannot be sent after pending output that the peer does not read.
             Stage::Open if self.is_blocked() => self.abort(End::Failed(Error::WriteTimeout)),
             Stage::Open if !self.is_idle(now, shared.limits) => self.check_keepalive(shared),
             _ => {
                 self.time_out(shared);
-                // Somebody waits for what we make: that its end may be slow is no reason to wait longer.
+                // The caller waits for an outgoing connection: a slow close must not make it wait
+                // longer.
                 if let (true, Some(end)) = (self.flags.has(Flag::Opening), self.end) {
                     self.abort(end);
                 }
@@ -45,9 +46,9 @@ impl<T: Stream> Connection<T> {
         self.send(shared);
     }
 
-    /// When the reactor should look at it next, as seen at `now`.
+    /// When the reactor should handle it next, as of `now`.
     pub(in crate::net) fn next_deadline(&self, now: Moment, limits: &Limits) -> Option<Moment> {
-        // One tick more: a time that is measured in ticks must not seem too short by a part.
+        // One extra tick: a time measured in ticks must not be too short by a fraction of one.
         let left = |whole: Duration| whole.saturating_sub(self.silence(now)) + TICK;
         let opening = self.deadline.filter(|_| self.flags.has(Flag::Opening));
         let wait = match self.session.stage() {
@@ -58,7 +59,7 @@ impl<T: Stream> Connection<T> {
                 Some(wait.min(left(limits.close_timeout)))
             }
             Stage::Closing => Some(left(limits.close_timeout)),
-            // Nothing is read from a peer that does not take its answers, so it cannot be idle or silent.
+            // Nothing is read while output is pending, so the peer cannot count as idle or silent.
             Stage::Open if self.is_blocked() => Some(limits.write_timeout),
             Stage::Open => {
                 let idle = limits.idle_timeout.map(left);
@@ -67,7 +68,7 @@ impl<T: Stream> Connection<T> {
             }
         };
         let deadline = wait.map(|wait| now.saturating_add(wait.as_nanos() as u64));
-        // Whatever comes until a connection of ours is open, its deadline only comes nearer.
+        // Until an outgoing connection is open, its deadline only moves closer.
         opening.map_or(deadline, |first| deadline.map(|it| it.min(first.get())))
     }
 
@@ -78,12 +79,12 @@ impl<T: Stream> Connection<T> {
         old
     }
 
-    /// Remembers that our last words begin.
+    /// Records the start of the closing handshake.
     pub(in crate::net) fn start_close_timer(&mut self, now: Moment) {
         self.active = tick(now);
     }
 
-    /// Pings a silent peer; gives up one that stayed silent after that.
+    /// Pings a silent peer; fails the session if the peer stayed silent after a ping.
     pub(super) fn check_keepalive<S: Service>(&mut self, shared: &mut Shared<'_, S>) {
         if shared.limits.ping_interval.is_none() || !self.has_pings() {
             return;
@@ -106,7 +107,7 @@ impl<T: Stream> Connection<T> {
         limits.idle_timeout.is_some_and(|idle| self.silence(now) >= idle)
     }
 
-    /// How long no message was completed, or since when it is closing.
+    /// Time since the last message was completed, or since closing began.
     pub(super) fn silence(&self, now: Moment) -> Duration {
         TICK * tick(now).wrapping_sub(self.active)
     }

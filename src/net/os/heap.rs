@@ -20,8 +20,8 @@ const SIZES: std::ops::RangeInclusive<usize> = 24..=1032;
 /// Freeing this many bytes at once makes the heap look for memory that it can return.
 const TRIM_BYTES: usize = 64 * 1024;
 
-/// Replaces the cached chunks with the ones nearest to the beginning of the heap. Takes about 200
-/// µs.
+/// Replaces the cached chunks with the ones nearest to the beginning of the heap. Takes some
+/// 200 µs.
 pub(super) fn trim() {
     for bytes in SIZES.step_by(16) {
         // The first ones are those that were cached.

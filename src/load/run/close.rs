@@ -1,23 +1,24 @@
-//! The last part of a run: connections say goodbye, some at a time.
+//! The last part of a run: connections are closed, a limited number at a time.
 
 use super::{Phase, Run, Stop, Watch, nanoseconds};
 use crate::load::plan::Plan;
 use crate::net::Network;
 use std::time::Duration;
 
-/// Connections that are being closed at once: 64. The goodbyes of many processes together still fit in the time
-/// that a server gives each, 5 s for ours.
+/// The number of connections that are being closed at once: 64. Even with many processes, the
+/// server completes each closing handshake within its time limit, 5 s for ours.
 const CLOSES_AT_ONCE: usize = 64;
 
-/// How long a connection may take to close: twice as long as an echo, so that a server that never answers is
-/// given up by [`Run::close`] as a whole, and not one connection after the other.
+/// How long a connection may take to close: twice as long as an echo. A server that never completes
+/// a closing handshake is then given up by [`Run::close`] as a whole, and not connection by
+/// connection.
 pub(super) fn close_timeout(plan: &Plan) -> Duration {
     plan.reply_timeout.saturating_mul(2)
 }
 
 impl<N: Network> Run<N> {
-    /// Closes every connection. The rest is given up if for as long as an echo may take none is closed, or if a
-    /// stop is asked for now.
+    /// Closes every connection. The remaining ones are given up if none is closed for as long as an
+    /// echo may take, or when a stop is requested.
     pub(super) fn close(&mut self, watch: &mut dyn Watch) -> Result<(), Stop> {
         let start = self.now();
         let patience = nanoseconds(self.plan.reply_timeout);
@@ -41,7 +42,7 @@ impl<N: Network> Run<N> {
         Ok(())
     }
 
-    /// Connections that we have closed, and that are still there.
+    /// The number of connections that we have closed, and that have not ended.
     fn closing(&self) -> usize {
         self.reactor.connections() - self.generator().shared.counters.open
     }

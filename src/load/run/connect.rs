@@ -1,4 +1,4 @@
-//! The first part of a run: connections are made, one alone at first, then many at once.
+//! The first part of a run: connections are made, at first one alone, then many at once.
 
 use super::{Phase, Run, Stop, Watch, nanoseconds};
 use crate::load::host::QueueWatch;
@@ -13,28 +13,29 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// Attempts in a row that find no port until no more are made: 64, or as many as there are sources.
+/// The number of attempts in a row without a free port after which no more are made: 64, or the
+/// number of source addresses if that is lower.
 const PORTLESS_ATTEMPTS_MAX: u64 = 64;
 
-/// After how long TCP tries again to connect: a second (RFC 6298 §2.1).
+/// When TCP first retries a connection attempt: after a second (RFC 6298 §2.1).
 const RETRY: Duration = Duration::from_secs(1);
 
-/// How often the accept queue of the listener is looked at while connecting, by all processes together: every 50 ms.
-/// A look costs some 140 µs.
-const QUEUE_LOOK: Duration = Duration::from_millis(50);
+/// The time between two samples of the listener's accept queue while connecting, for all processes
+/// together: 50 ms. A sample costs some 140 µs.
+const QUEUE_SAMPLE_PERIOD: Duration = Duration::from_millis(50);
 
 impl<N: Network> Run<N> {
-    /// Makes all connections, or as many as can be.
+    /// Makes all connections, or as many as possible.
     ///
     /// # Errors
-    /// If not one can be made, or it was asked to stop.
+    /// If not a single connection can be made, or a stop was requested.
     pub fn connect(&mut self, watch: &mut dyn Watch) -> Result<(), Stop> {
         let start = self.now();
         let wanted = u64::from(self.plan.connections);
         self.queue_watch = self.watch_queue();
         while self.attempts < wanted || self.generator().shared.counters.opening > 0 {
-            let wake = self.begin_those_due(start, wanted)?;
-            self.look_at_queue();
+            let wake = self.begin_due(start, wanted)?;
+            self.sample_queue();
             self.turn(wake, Phase::Connecting, start, watch)?;
             if watch.wants_stop() {
                 return Err(Stop::Asked);
@@ -46,13 +47,13 @@ impl<N: Network> Run<N> {
             }
         }
         self.connecting = Duration::from_nanos(self.now() - start);
-        self.look_for_full_queue();
+        self.check_for_full_queue();
         self.queue_watch = None;
         Ok(())
     }
 
-    /// Begins as many as may be begun now; when the next may be.
-    fn begin_those_due(&mut self, start: u64, wanted: u64) -> Result<u64, Stop> {
+    /// Begins all attempts that may begin now. Returns when the next one may.
+    fn begin_due(&mut self, start: u64, wanted: u64) -> Result<u64, Stop> {
         while self.attempts < wanted && self.may_begin() {
             let now = self.now();
             let due = self.connect_at(start, self.attempts).unwrap_or(now);
@@ -75,15 +76,16 @@ impl<N: Network> Run<N> {
         Ok(u64::MAX)
     }
 
-    /// Whether another attempt may begin: the first one alone finds out whether anybody is there.
+    /// Whether another attempt may begin: the first one runs alone, to find out whether there is a
+    /// server.
     fn may_begin(&self) -> bool {
         let counters = &self.generator().shared.counters;
         let most = if counters.established == 0 { 1 } else { self.plan.connects_at_once as usize };
         counters.opening < most
     }
 
-    /// When attempt `nth` is due, if there is a rate. It is timed from then on, even while other attempts or the
-    /// server hold it back.
+    /// When attempt `nth` is due, if there is a rate. It is timed from then on, even while other
+    /// attempts or the server delay it.
     fn connect_at(&self, start: u64, nth: u64) -> Option<u64> {
         let rate = self.plan.connect_rate?;
         Some(start + (nth as f64 / rate * 1e9) as u64)
@@ -102,7 +104,7 @@ impl<N: Network> Run<N> {
                 Ok(())
             }
             Err(error) => {
-                if self.generator_mut().could_not_begin(&error.to_string()) {
+                if self.generator_mut().fail_to_begin(&error.to_string()) {
                     self.ids.push(None);
                 }
                 self.failures_in_a_row += 1;
@@ -112,7 +114,7 @@ impl<N: Network> Run<N> {
         }
     }
 
-    /// Finds out which limit of this machine is behind an error.
+    /// Finds out which limit of this machine caused an error.
     fn note_limit(&mut self, error: &io::Error, source: Option<IpAddr>) {
         if self.limit.is_some() {
             return;
@@ -128,12 +130,12 @@ impl<N: Network> Run<N> {
         self.limit = Host::read().limit_behind(error, &demand, Route { source, target });
     }
 
-    /// Whether more attempts would only meet the same limit.
+    /// Whether more attempts would fail at the same limit.
     fn is_at_limit(&self) -> bool {
         let sources = self.plan.sources.as_ref().map_or(1, Sources::len);
         match &self.limit {
             None => false,
-            // Another address may have ports left.
+            // Another source address may have ports left.
             Some(limit) if limit.name == "ports" => {
                 self.failures_in_a_row >= sources.min(PORTLESS_ATTEMPTS_MAX)
             }
@@ -141,10 +143,10 @@ impl<N: Network> Run<N> {
         }
     }
 
-    /// The first attempt has failed: tries the next place that the name stands for.
+    /// Handles the failure of the first attempt: tries the next address of the name.
     fn try_next_endpoint(&mut self) -> Result<(), Stop> {
         let end = self.generator().shared.counters.last_end;
-        // The timeout is for all places together, and it has passed.
+        // The timeout covers all addresses together, and it has expired.
         let is_late =
             matches!(end, Some(End::Failed(Error::HandshakeTimeout | Error::AuthTimeout)));
         if self.endpoint + 1 < self.endpoints.len() && !is_late {
@@ -159,7 +161,7 @@ impl<N: Network> Run<N> {
         Err(Stop::Ended { end, was_open: false, upgrade })
     }
 
-    /// Watches the listener's accept queue, if it is on this machine and the system tells.
+    /// Watches the listener's accept queue, if it is on this machine and the system reports it.
     fn watch_queue(&self) -> Option<QueueWatch> {
         let (Endpoint::Tcp(address) | Endpoint::Tls(address, _)) = &self.endpoints[self.endpoint]
         else {
@@ -169,21 +171,22 @@ impl<N: Network> Run<N> {
         is_here.then(|| QueueWatch::new(*address).ok()).flatten()
     }
 
-    /// The first look follows the first attempts that are made at once, of which every packet has just been sent.
-    fn look_at_queue(&mut self) {
+    /// Samples the accept queue. The first sample follows the first attempts that run in parallel,
+    /// just after their packets were sent.
+    fn sample_queue(&mut self) {
         let now = self.now();
-        if self.attempts < 2 || now < self.next_queue_look {
+        if self.attempts < 2 || now < self.next_queue_sample {
             return;
         }
         if let Some(watch) = &mut self.queue_watch {
             watch.read();
-            self.next_queue_look = now + nanoseconds(QUEUE_LOOK * self.plan.share.1);
+            self.next_queue_sample = now + nanoseconds(QUEUE_SAMPLE_PERIOD * self.plan.share.1);
         }
     }
 
-    /// The listener's queue may have been full: that is the limit if connections failed, and otherwise has delayed
-    /// some.
-    fn look_for_full_queue(&mut self) {
+    /// Checks whether the listener's queue was full: that is the limit if connections failed, and
+    /// otherwise has delayed some.
+    fn check_for_full_queue(&mut self) {
         let fullest = self.queue_watch.as_ref().and_then(QueueWatch::fullest);
         let counted = QueueCounters::read().since(&self.queue_before);
         let limit = Host::read().limit_of_queue(&counted, fullest);

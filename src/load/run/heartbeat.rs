@@ -1,49 +1,50 @@
-//! A heartbeat in the event loop: whether the load generator ran when it should have.
+//! A heartbeat in the event loop: detects when the load generator did not run on time.
 //!
-//! The loop is to come by at least once in a period. How late it does is recorded for every beat, as jHiccup
-//! does. A thread that was stopped inside its wait, kept off its CPU or suspended with the whole machine cannot
-//! tell which; it sees that it is late. The scheduler's own count of waits for a CPU sees delays between two
-//! beats as well.
+//! The loop should come around at least once per period. The delay of every beat is recorded, as
+//! jHiccup does. A thread that was stopped inside its wait, kept off its CPU or suspended with the
+//! whole machine cannot tell which; it only sees the delay. The scheduler's own count of waits for
+//! a CPU also covers delays between two beats.
 //!
-//! A loop that is idle but for the beat beats more slowly: a wake-up of an idle CPU costs up to 100 µs in a virtual
-//! machine, and 500 of them per second would take five times the 1 % of a core that the beat may cost.
+//! A loop that is idle except for the beat beats more slowly: a wake-up of an idle CPU costs up to
+//! 100 µs in a virtual machine, and 500 of them per second would take five times the 1 % of a core
+//! that the beat may cost.
 
 use crate::load::host::Instruments;
 use crate::load::result::histogram::Histogram;
 
-/// Our own work of less than this is not a stall: 1 ms. It is a batch of messages, which takes as long in any
-/// client.
+/// The shortest turn of our own that counts as a stall: 1 ms. Less is one batch of messages, which
+/// takes as long in any client.
 const TURN_NS_MIN: u64 = 1_000_000;
 
-/// What every switch to a thread takes on a machine with nothing else to do: 10 µs. Only what is beyond is a
-/// wait for a CPU that somebody else had.
+/// The cost of a switch to a thread on an otherwise idle machine: 10 µs. Only the time beyond that
+/// is a wait for a CPU that another thread used.
 pub(in crate::load) const SWITCH_NS: u64 = 10_000;
 
 /// The shortest period of an idle loop: 12 ms.
 const IDLE_PERIOD_NS_MIN: u64 = 12_000_000;
 
-/// A loop that waits no more often than this between two beats is idle: 2.
+/// A loop with at most this number of waits between two beats is idle: 2.
 const IDLE_WAITS_MAX: u32 = 2;
 
 /// See the [module documentation](self). All times are nanoseconds of one clock.
 #[derive(Debug)]
 pub(super) struct Heartbeat {
     period: u64,
-    /// Waits since the last beat.
+    /// The number of waits since the last beat.
     waits: u32,
     /// When the next beat is due.
     due: u64,
     /// When the last wait ended.
     woke: u64,
-    /// Beats of the interval at hand, by how late they were.
+    /// The beats of the current interval, by their delay.
     lateness: Histogram,
     longest_turn: u64,
-    /// Waits for a CPU and timeslices so far, if they are known.
+    /// Total waits for a CPU, and timeslices, if the system reports them.
     run_queue: Option<(u64, u64)>,
 }
 
 impl Heartbeat {
-    /// A beat each `period`, which is not 0.
+    /// Creates a heartbeat with this period, which must not be 0.
     pub(super) fn new(period: u64) -> Self {
         Self {
             period,
@@ -56,7 +57,7 @@ impl Heartbeat {
         }
     }
 
-    /// Counts from now on, and nothing before.
+    /// Starts recording, and discards everything before.
     pub(super) fn begin(&mut self, now: u64, instruments: &mut dyn Instruments) {
         self.due = now + self.period;
         self.waits = 0;
@@ -66,12 +67,12 @@ impl Heartbeat {
         self.run_queue = instruments.run_queue();
     }
 
-    /// When the loop is to come by.
+    /// When the next beat is due.
     pub(super) fn due(&self) -> u64 {
         self.due
     }
 
-    /// The loop is about to wait.
+    /// Records that the loop is about to wait.
     #[inline]
     pub(super) fn before_wait(&mut self, now: u64, instruments: &mut dyn Instruments) {
         let turn = now.saturating_sub(self.woke);
@@ -83,7 +84,7 @@ impl Heartbeat {
         }
     }
 
-    /// The wait has ended; returns whether with a beat.
+    /// Records that the wait has ended. Returns whether that was a beat.
     #[inline]
     pub(super) fn after_wait(&mut self, now: u64, instruments: &mut dyn Instruments) -> bool {
         self.woke = now;
@@ -95,7 +96,7 @@ impl Heartbeat {
         is_due
     }
 
-    /// What was recorded since this was asked last, and the longest turn.
+    /// Returns and resets the recorded delays and the longest turn.
     pub(super) fn take(&mut self) -> (Histogram, u64) {
         let mut lateness = std::mem::take(&mut self.lateness);
         lateness.pack();
@@ -110,7 +111,7 @@ impl Heartbeat {
         self.due = now + period;
     }
 
-    /// How long this thread waited for a CPU since this was asked last, beyond what a switch takes.
+    /// How long this thread waited for a CPU since the last call, minus the cost of switching.
     fn waited(&mut self, now: Option<(u64, u64)>) -> u64 {
         let before = std::mem::replace(&mut self.run_queue, now);
         let Some(((delay, switches), (delay_before, switches_before))) = now.zip(before) else {
@@ -127,7 +128,7 @@ mod tests {
 
     const PERIOD: u64 = 2_000_000;
 
-    /// A system that tells nothing.
+    /// A system that reports nothing.
     struct Unknown;
 
     impl Instruments for Unknown {}
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loop_that_comes_by_in_time_is_not_late() {
+    fn a_loop_that_runs_on_time_is_not_late() {
         let mut heartbeat = heartbeat();
         for beat in 1..=5 {
             heartbeat.after_wait(heartbeat.due() - PERIOD / 2, &mut Unknown);
@@ -165,7 +166,7 @@ mod tests {
             heartbeat.before_wait(now - 10, &mut Unknown);
             heartbeat.after_wait(now, &mut Unknown);
         }
-        // Messages come: the loop is busy again.
+        // Messages arrive: the loop is busy again.
         heartbeat.after_wait(now + 10, &mut Unknown);
         heartbeat.after_wait(now + 20, &mut Unknown);
         heartbeat.after_wait(heartbeat.due(), &mut Unknown);
@@ -173,11 +174,11 @@ mod tests {
         let mut slow = Heartbeat::new(100_000_000);
         slow.begin(0, &mut Unknown);
         slow.after_wait(100_000_000, &mut Unknown);
-        assert_eq!(slow.due(), 200_000_000, "it is slow enough");
+        assert_eq!(slow.due(), 200_000_000, "its period is long enough");
     }
 
     #[test]
-    fn a_stop_inside_the_wait_is_one_stall_as_long_as_it_was() {
+    fn a_stop_inside_the_wait_is_one_stall_of_its_length() {
         let mut heartbeat = heartbeat();
         heartbeat.before_wait(10, &mut Unknown);
         heartbeat.after_wait(PERIOD + 2_000_000_000, &mut Unknown);
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_counts_before_it_begins() {
+    fn nothing_is_recorded_before_it_begins() {
         let mut heartbeat = Heartbeat::new(PERIOD);
         heartbeat.after_wait(u64::MAX / 2, &mut Unknown);
         heartbeat.before_wait(u64::MAX / 2 + 1, &mut Unknown);

@@ -1,4 +1,4 @@
-//! A run in one process: connect, warm up, measure, wait for the last echoes, leave.
+//! A run in one process: connect, warm up, measure, wait for the last echoes, close.
 
 mod close;
 mod connect;
@@ -29,35 +29,36 @@ use std::rc::Rc;
 use std::time::Duration;
 use summary::Measured;
 
-/// Messages that are sent, connections that are told something, before what came in is looked at again: 64,
-/// less than half a millisecond's worth.
+/// The number of messages sent, or connections driven, before input is handled again: 64, less than
+/// half a millisecond's worth.
 const SENDS_PER_TURN: usize = 64;
 
-/// How often what goes on is shown: 10 times a second.
+/// How often progress is reported: 10 times a second.
 const TICK: Duration = Duration::from_millis(100);
 
-/// A tick that is due this soon is done at once: 2 ms.
+/// A tick that is due this soon is handled at once: 2 ms.
 const TICK_EARLY: Duration = Duration::from_millis(2);
 
-/// How often echoes that take too long are looked for while one may take so long: 50 times, so that one is found
-/// 2 % late at most. It is a look at every connection.
-const LOOKS_PER_TIMEOUT: u32 = 50;
+/// How often overdue echoes are searched for per reply timeout: 50 times, so that an overdue echo
+/// is found 2 % late at most. Each search visits every connection.
+const SWEEPS_PER_TIMEOUT: u32 = 50;
 
 /// See the [module documentation](self).
 pub struct Run<N: Network> {
     plan: Plan,
     config: Rc<Config>,
-    /// Where the server may be, and which of these places is tried or was found.
+    /// The candidate addresses of the server, and the index of the one that is being tried or was
+    /// found.
     endpoints: Vec<Endpoint>,
     endpoint: usize,
     reactor: Reactor<N, Generator>,
-    /// Attempts to connect.
+    /// The number of attempts to connect.
     attempts: u64,
-    /// Of each that was begun; `None` for one that could not be registered.
+    /// The id of each attempt; `None` for a connection that could not be registered.
     ids: Vec<Option<ConnectionId>>,
     /// The open connections in the order of their turns.
     places: Vec<usize>,
-    /// The message of the schedule that is due next.
+    /// The index of the next message of the schedule.
     next_due: u64,
     /// Connections with messages that are due and could not be sent.
     behind: Vec<usize>,
@@ -65,23 +66,23 @@ pub struct Run<N: Network> {
     instruments: Box<dyn Instruments>,
     connecting: Duration,
     queue_before: QueueCounters,
-    /// Of the listener, while connecting.
+    /// Watches the listener's accept queue while connecting.
     queue_watch: Option<QueueWatch>,
-    next_queue_look: u64,
-    /// What else to say, in sentences.
+    next_queue_sample: u64,
+    /// Further findings, in sentences.
     findings: Vec<String>,
-    /// A limit of the machine that was met while connecting.
+    /// A limit of the machine that was reached while connecting.
     limit: Option<Limit>,
-    /// Attempts in a row that could not even be begun.
+    /// The number of attempts in a row that could not even begin.
     failures_in_a_row: u64,
     window: Option<Window>,
-    /// What kept us from running in the window; complete when it has ended.
+    /// The stalls of the window; complete when it has ended.
     stalls: Stalls,
-    /// A stop was asked for before the window was over.
+    /// Whether a stop was requested before the window was over.
     is_interrupted: bool,
     next_tick: u64,
-    /// When echoes that take too long are looked for next.
-    next_look: u64,
+    /// When overdue echoes are searched for next.
+    next_sweep: u64,
 }
 
 /// The measuring window.
@@ -89,47 +90,47 @@ pub struct Run<N: Network> {
 struct Window {
     started_at: Timestamp,
     start: u64,
-    /// When the interval at hand began.
+    /// When the current interval began.
     interval_start: u64,
     longest_turn: u64,
 }
 
-/// Who looks on, and may stop it.
+/// An observer of a run, which may stop it.
 pub trait Watch {
-    /// Something that was registered with the network under this number is ready.
+    /// Handles readiness of a source that was registered with the network under this number.
     fn external(&mut self, number: u32);
-    /// The time of day, for the record: nothing is timed by it.
+    /// The time of day, for the record: nothing is timed with it.
     fn time_of_day(&mut self) -> Timestamp;
-    /// Whether messages may be sent, now that all connections are up.
+    /// Whether messages may be sent, now that all connections are open.
     fn wants_start(&mut self) -> bool {
         true
     }
-    /// Whether the run is to stop, and what was measured so far is all.
+    /// Whether the run is to stop, with what was measured until now as its result.
     fn wants_stop(&mut self) -> bool;
-    /// How it goes; called some ten times a second.
+    /// Reports the progress, about ten times a second.
     fn progress(&mut self, progress: &Progress<'_>);
-    /// An interval of the window is over.
+    /// Reports a completed interval of the window.
     fn interval(&mut self, _interval: &Interval) {}
 }
 
 /// Why there is nothing to measure.
 #[derive(Debug)]
 pub enum Stop {
-    /// Not one connection came to be, or all are gone and no message ever came; this is how the last one
-    /// ended.
+    /// No connection was ever established, or all have ended and no message ever arrived; this is
+    /// how the last one ended.
     Ended {
-        /// How.
+        /// How the last connection ended.
         end: End,
-        /// Whether it had got through its handshakes.
+        /// Whether it had completed its handshakes.
         was_open: bool,
-        /// What it was told in its opening handshake.
+        /// The response to its opening handshake.
         upgrade: Upgrade,
     },
-    /// Not one could be begun.
+    /// No connection could be begun.
     NotBegun(io::Error),
-    /// It was asked for.
+    /// A stop was requested.
     Asked,
-    /// The loop itself broke.
+    /// Polling failed.
     Poll(io::Error),
 }
 
@@ -140,11 +141,11 @@ impl From<io::Error> for Stop {
 }
 
 impl<N: Network> Run<N> {
-    /// A run to one of these endpoints, which are tried in this order. `network` may have sources of the
-    /// caller's registered.
+    /// Creates a run to one of these endpoints, which are tried in this order. `network` may have
+    /// the caller's own sources registered.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// The error of the operating system.
     pub fn new(
         plan: Plan,
         config: Config,
@@ -183,7 +184,7 @@ impl<N: Network> Run<N> {
             connecting: Duration::ZERO,
             queue_before: QueueCounters::read(),
             queue_watch: None,
-            next_queue_look: 0,
+            next_queue_sample: 0,
             findings: Vec::new(),
             limit: None,
             failures_in_a_row: 0,
@@ -191,15 +192,15 @@ impl<N: Network> Run<N> {
             stalls: Stalls::default(),
             is_interrupted: false,
             next_tick: 0,
-            next_look: 0,
+            next_sweep: 0,
         })
     }
 
-    /// Sends, and counts once it is warm, until the window ends or a stop is asked for; then waits for the
-    /// last echoes.
+    /// Sends messages, and counts them once it has warmed up, until the window ends or a stop is
+    /// requested; then waits for the last echoes.
     ///
     /// # Errors
-    /// What polling says.
+    /// Errors of polling.
     pub fn measure(&mut self, watch: &mut dyn Watch) -> Result<(), Stop> {
         let ready = self.now();
         while !watch.wants_start() {
@@ -213,11 +214,11 @@ impl<N: Network> Run<N> {
         let pace = self.plan.pace;
         self.places = self.generator_mut().take_places(begin, pace);
         if warm == begin {
-            // Then the first messages count, too.
+            // Without a warm-up the first messages count, too.
             self.begin_window(begin, watch);
         }
         self.fill_all(watch, begin)?;
-        while self.now() < warm && self.is_going(watch)? {
+        while self.now() < warm && self.should_continue(watch)? {
             self.turn(warm, Phase::WarmingUp, begin, watch)?;
         }
         if self.window.is_none() {
@@ -228,7 +229,7 @@ impl<N: Network> Run<N> {
             self.begin_window(now, watch);
         }
         let start = self.window.map_or(begin, |window| window.start);
-        while !self.is_window_over() && self.is_going(watch)? {
+        while !self.is_window_over() && self.should_continue(watch)? {
             self.turn(self.interval_end(), Phase::Measuring, start, watch)?;
             if self.now() >= self.interval_end() {
                 self.end_interval(watch);
@@ -242,17 +243,17 @@ impl<N: Network> Run<N> {
             self.is_interrupted = watch.wants_stop();
         }
         self.generator_mut().shared.is_sending = false;
-        self.end_watch();
+        self.record_stalls();
         self.wait_for_echoes(watch)?;
         self.end_interval(watch);
-        self.prove_all(watch)
+        self.probe_all(watch)
     }
 
-    /// Closes every connection, and says what was measured; `None` if there was no window, or if it was interrupted
-    /// before anything was.
+    /// Closes every connection, and returns what was measured; `None` if there was no window, or if
+    /// it was interrupted before anything was measured.
     ///
     /// # Errors
-    /// What polling says.
+    /// Errors of polling.
     pub fn finish(
         mut self,
         labels: &Labels,
@@ -283,20 +284,21 @@ impl<N: Network> Run<N> {
             findings,
             is_interrupted,
         };
-        if measured.is_nothing() {
+        if measured.is_empty_record() {
             return Ok(None);
         }
         Ok(Some(measured.outcome(labels)))
     }
 
-    /// Whether there is a reason to go on.
-    fn is_going(&self, watch: &mut dyn Watch) -> Result<bool, Stop> {
+    /// Whether the run should continue.
+    fn should_continue(&self, watch: &mut dyn Watch) -> Result<bool, Stop> {
         let counters = &self.generator().shared.counters;
-        // A ledger is worth having even if all are lost, unless it was the key.
-        let is_vain = !self.generator().shared.has_received
+        // A ledger is useful even if all connections are lost, unless authentication may be the
+        // cause.
+        let is_useless = !self.generator().shared.has_received
             && (!self.plan.keeps_ledger || self.config.auth.is_some());
         match counters.last_end {
-            Some(end) if counters.open == 0 && is_vain => {
+            Some(end) if counters.open == 0 && is_useless => {
                 Err(Stop::Ended { end, was_open: true, upgrade: Upgrade::default() })
             }
             _ => Ok(counters.open > 0 && !watch.wants_stop()),
@@ -319,15 +321,15 @@ impl<N: Network> Run<N> {
         recorder.begin(start);
         recorder.end(end);
         self.instruments.begin();
-        // What took long before does not count.
+        // Earlier delays do not count.
         let now = self.now();
         self.heartbeat.begin(now, &mut *self.instruments);
         let started_at = watch.time_of_day();
         self.window = Some(Window { started_at, start, interval_start: start, longest_turn: 0 });
     }
 
-    /// The window is over: what keeps us from running now does not count.
-    fn end_watch(&mut self) {
+    /// Ends the recording of stalls: the window is over.
+    fn record_stalls(&mut self) {
         let Some(window) = self.window else { return };
         let now = self.now();
         let taken = self.instruments.taken();
@@ -342,7 +344,7 @@ impl<N: Network> Run<N> {
         };
     }
 
-    /// When the interval at hand ends: no interval is shorter than half of what is usual.
+    /// When the current interval ends: no interval is shorter than half of the usual length.
     fn interval_end(&self) -> u64 {
         let Some(window) = self.window else { return u64::MAX };
         let interval = nanoseconds(self.plan.interval);
@@ -378,7 +380,7 @@ impl<N: Network> Run<N> {
         watch.interval(self.reactor.service_mut().shared.recorder.end_interval(interval));
     }
 
-    /// Waits until no message is on its way or due any more, or will be.
+    /// Waits until no message is in flight, due, or still to come.
     fn wait_for_echoes(&mut self, watch: &mut dyn Watch) -> Result<(), Stop> {
         let start = self.now();
         let deadline = start + nanoseconds(self.plan.reply_timeout) + nanoseconds(TICK);
@@ -393,13 +395,13 @@ impl<N: Network> Run<N> {
         let now = self.now();
         self.generator_mut().give_up_before(u64::MAX, now);
         if self.generator().shared.recorder.window_end() == u64::MAX {
-            // That some never come is no reason to count the wait for them.
+            // Without a fixed window, the wait for echoes that never arrive must not count.
             self.generator_mut().shared.recorder.end_with_last(now);
         }
         Ok(())
     }
 
-    /// One round: sends what is due, handles what comes, and is back at `wake` at the latest.
+    /// One round: sends what is due, handles events, and returns at `wake` at the latest.
     fn turn(
         &mut self,
         wake: u64,
@@ -415,33 +417,33 @@ impl<N: Network> Run<N> {
         self.reactor.turn(Some(wait), &mut |number| watch.external(number))?;
         let woke = nanoseconds(self.reactor.network_mut().awake_since());
         let has_beat = self.heartbeat.after_wait(woke, &mut *self.instruments);
-        // A beat as rare as a tick brings the tick with it, and spares a wake-up.
+        // If beats are as rare as ticks, a beat brings the tick with it and saves a wake-up.
         let is_shared = has_beat && self.plan.beat >= TICK;
         let early = nanoseconds(if is_shared { TICK / 2 } else { TICK_EARLY });
         if self.now() + early >= self.next_tick {
             self.next_tick = self.now() + nanoseconds(TICK);
-            self.look_after(phase)?;
+            self.expire_echoes(phase)?;
             self.show(phase, phase_start, watch);
         }
         Ok(())
     }
 
-    /// Gives up echoes that take too long, and goes on without them.
-    fn look_after(&mut self, phase: Phase) -> Result<(), Stop> {
+    /// Gives up overdue echoes, and continues without them.
+    fn expire_echoes(&mut self, phase: Phase) -> Result<(), Stop> {
         if matches!(phase, Phase::Connecting | Phase::Ready | Phase::Closing) {
             return Ok(());
         }
         let now = self.now();
-        for index in self.generator_mut().lose_patience(now) {
-            self.go_on(index, now);
+        for index in self.generator_mut().expire_patience(now) {
+            self.send_next(index, now);
         }
-        if now < self.next_look {
+        if now < self.next_sweep {
             return Ok(());
         }
-        self.next_look = now + nanoseconds(self.plan.reply_timeout / LOOKS_PER_TIMEOUT);
+        self.next_sweep = now + nanoseconds(self.plan.reply_timeout / SWEEPS_PER_TIMEOUT);
         let deadline = now.saturating_sub(nanoseconds(self.plan.reply_timeout));
         for index in self.generator_mut().give_up_before(deadline, now) {
-            self.go_on(index, now);
+            self.send_next(index, now);
         }
         Ok(())
     }

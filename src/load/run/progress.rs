@@ -1,4 +1,5 @@
-//! How a run goes: what is shown while it runs, and what a worker reports to its coordinator.
+//! The progress of a run: what is displayed while it runs, and what a worker reports to its
+//! coordinator.
 
 use crate::load::result::Histogram;
 use serde::{Deserialize, Serialize};
@@ -6,23 +7,23 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-/// What a run is doing, in the order of a run.
+/// The phase of a run, in order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Phase {
-    /// Connections are made.
+    /// Connections are being made.
     #[default]
     Connecting,
     /// All connections are open; the run waits for its start.
     Ready,
-    /// Messages are sent that do not count yet.
+    /// Messages are sent, but do not count yet.
     WarmingUp,
     /// Messages count.
     Measuring,
-    /// No more messages are sent; the last echoes are awaited.
+    /// No more messages are sent; the run waits for the last echoes.
     Waiting,
-    /// Every connection that was held is probed once more.
+    /// Every open connection is probed once more.
     Proving,
-    /// Connections are closed.
+    /// Connections are being closed.
     Closing,
 }
 
@@ -40,10 +41,10 @@ impl fmt::Display for Phase {
     }
 }
 
-/// How a run goes, in one process or, summed up, in several.
+/// The progress of a run, of one process or the sum of several.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Progress<'a> {
-    /// What the run is doing.
+    /// The current phase.
     pub phase: Phase,
     /// Time since this phase began.
     pub elapsed: Duration,
@@ -51,8 +52,8 @@ pub struct Progress<'a> {
     pub connections: u64,
     /// Echoes received per second in the current interval.
     pub per_second: f64,
-    /// Their latencies.
+    /// The latencies of these echoes.
     pub latency: Cow<'a, Histogram>,
-    /// Errors so far.
+    /// The number of errors so far.
     pub errors: u64,
 }

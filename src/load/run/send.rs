@@ -1,11 +1,12 @@
-//! The middle of a run: messages go out when they are due.
+//! The middle of a run: messages are sent when they are due.
 
 use super::{Phase, Run, SENDS_PER_TURN, Stop, Watch};
 use crate::load::plan::Pace;
 use crate::net::Network;
 
 impl<N: Network> Run<N> {
-    /// Of a closed loop: lets all open connections send their first messages, some at a time.
+    /// In a closed loop, sends the first messages on all open connections, a limited number at a
+    /// time.
     pub(super) fn fill_all(&mut self, watch: &mut dyn Watch, phase_start: u64) -> Result<(), Stop> {
         if !matches!(self.plan.pace, Pace::Closed { .. }) {
             return Ok(());
@@ -13,15 +14,15 @@ impl<N: Network> Run<N> {
         let places = self.places.clone();
         for chunk in places.chunks(SENDS_PER_TURN) {
             let now = self.now();
-            chunk.iter().for_each(|&index| self.go_on(index, now));
+            chunk.iter().for_each(|&index| self.send_next(index, now));
             self.turn(now, Phase::WarmingUp, phase_start, watch)?;
         }
         Ok(())
     }
 
-    /// Of a closed loop: sends on a connection what it may have on its way. A loser of a run that keeps a
-    /// ledger is left.
-    pub(super) fn go_on(&mut self, index: usize, now: u64) {
+    /// In a closed loop, sends on a connection until its depth is reached. A connection that was
+    /// lost in a run that keeps a ledger is closed.
+    pub(super) fn send_next(&mut self, index: usize, now: u64) {
         let Some(id) = self.ids[index] else { return };
         let pace = self.plan.pace;
         self.reactor.with_outbox(id, |generator, outbox| match pace {
@@ -31,7 +32,8 @@ impl<N: Network> Run<N> {
         });
     }
 
-    /// Of an open loop: sends what is due, no more than a budget; when the next message is due.
+    /// In an open loop, sends the messages that are due, up to a budget. Returns when the next
+    /// message is due.
     pub(super) fn send_due(&mut self) -> u64 {
         if self.generator().shared.schedule.is_none() {
             return u64::MAX;
@@ -63,7 +65,7 @@ impl<N: Network> Run<N> {
         self.generator().shared.schedule.is_none() || self.next_due().is_none()
     }
 
-    /// The connection of the message that is due next, and when; `None` behind the end of the window.
+    /// The connection of the next message, and when it is due; `None` after the end of the window.
     fn next_due(&self) -> Option<(usize, u64)> {
         let generator = self.generator();
         let schedule = generator.shared.schedule?;
@@ -74,7 +76,8 @@ impl<N: Network> Run<N> {
         (!is_over).then_some((index, due))
     }
 
-    /// Sends what could not be sent when it was due, where there is room now.
+    /// Sends messages that could not be sent when they were due, on connections that are not
+    /// blocked any more.
     fn catch_up(&mut self) {
         let mut behind = std::mem::take(&mut self.behind);
         behind.retain(|&index| {

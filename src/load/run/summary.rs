@@ -1,4 +1,4 @@
-//! What one process has measured, and the outcome that it makes of it.
+//! The measurements of one process, and the outcome computed from them.
 
 use crate::load::generator::Counters;
 use crate::load::generator::Record;
@@ -22,65 +22,65 @@ pub(in crate::load) struct Measured {
     pub(in crate::load) plan: Plan,
     pub(in crate::load) message_bytes: usize,
     pub(in crate::load) started_at: Timestamp,
-    /// How long the window was.
+    /// The length of the window.
     pub(in crate::load) duration: Duration,
-    /// How long connecting took.
+    /// The time that connecting took.
     pub(in crate::load) connecting: Duration,
     pub(in crate::load) counters: Counters,
-    /// How long the steps of connecting took.
+    /// The times of the steps of connecting.
     pub(in crate::load) phases: Vec<ConnectPhase>,
     pub(in crate::load) record: Record,
-    /// CPUs that this process kept busy.
+    /// The number of CPUs that this process kept busy.
     pub(in crate::load) own_cpu: f64,
     pub(in crate::load) longest_turn: Duration,
     pub(in crate::load) stalls: Stalls,
-    /// What the server used in the window, if it was watched.
+    /// The server's usage in the window, if it was watched.
     pub(in crate::load) server: Option<Usage>,
-    /// The server's process, if it was to be watched and ended.
+    /// The server's process, if it was to be watched and has ended.
     pub(in crate::load) lost_server: Option<u32>,
-    /// A limit of this machine that was met.
+    /// A limit of this machine that was reached.
     pub(in crate::load) limit: Option<Limit>,
-    /// What else to say, in sentences.
+    /// Further findings, in sentences.
     pub(in crate::load) findings: Vec<String>,
-    /// A stop was asked for before the window was over.
+    /// Whether a stop was requested before the window was over.
     pub(in crate::load) is_interrupted: bool,
 }
 
-/// What a run does not know of itself.
+/// Facts that a run does not know itself.
 #[derive(Debug, Clone)]
 pub struct Labels {
-    /// What is done.
+    /// The kind of run.
     pub kind: Kind,
-    /// The command, as it was typed.
+    /// The command, as the user typed it.
     pub command: String,
     /// The URL.
     pub target: String,
-    /// Metrics that must be believed, since a threshold names them.
+    /// Metrics that must be valid, because a threshold names them.
     pub needed: Vec<String>,
 }
 
 impl Measured {
-    /// Whether a stop was asked for before anything could be measured.
-    pub(in crate::load) fn is_nothing(&self) -> bool {
+    /// Whether a stop was requested before anything could be measured.
+    pub(in crate::load) fn is_empty_record(&self) -> bool {
         let Messages { sent, received, lost, .. } = self.record.messages;
         self.is_interrupted && !self.plan.keeps_ledger && sent.max(received).max(lost) == 0
     }
 
-    /// The outcome, judged.
+    /// The outcome, with its verdict.
     pub(in crate::load) fn outcome(mut self, labels: &Labels) -> Outcome {
         let mut findings = std::mem::take(&mut self.findings);
         findings.extend(self.lost_server.map(|pid| {
             format!("the server's process {pid} ended while it was watched: its figures are absent")
         }));
         let limit = self.limit.as_ref().map(|limit| (limit.name.to_owned(), limit.when_reached()));
-        let mut outcome = self.write_up(labels);
+        let mut outcome = self.build_outcome(labels);
         outcome.findings = of_messages(&outcome);
         judge(&mut outcome, &Evidence { limit, needed: labels.needed.clone() });
         outcome.findings.extend(findings);
         outcome
     }
 
-    fn write_up(self, labels: &Labels) -> Outcome {
+    fn build_outcome(self, labels: &Labels) -> Outcome {
         let Self { plan, counters, record, mut stalls, .. } = self;
         record.intervals.iter().for_each(|interval| stalls.lateness.add(&interval.stalls));
         stalls.late_sends = counters.late;
@@ -160,7 +160,8 @@ impl Measured {
     }
 }
 
-/// How connecting went: how long it took in all, how many opened, and how long each took, as a whole and by steps.
+/// The results of connecting: the time it took in total, the number of connections opened, and how
+/// long each took, in total and by steps.
 fn connecting(
     time: Duration,
     established: u64,

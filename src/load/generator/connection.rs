@@ -1,4 +1,4 @@
-//! One connection of a load generator, and the desk where all of them are counted.
+//! One connection of a load generator, and the state and counters that all connections share.
 
 use super::in_flight::InFlight;
 use super::payload::{Contents, Stamp};
@@ -13,14 +13,15 @@ use crate::proto::{CloseCode, End, Framing, Outbox};
 use crate::service::Milestone;
 use std::collections::{BTreeMap, HashMap};
 
-/// A message is late if it was sent so long after it was to be sent: 1,000 µs. Timers and the scheduler
-/// of an unloaded machine keep below.
+/// A message is late if it was sent more than this after it was due: 1,000 µs. Timers and the
+/// scheduler of an unloaded machine stay below.
 pub(in crate::load) const LATE_US: f64 = 1_000.0;
 
-/// Messages that are sent less than this after they were due are not late: 50 µs. Timers keep below.
+/// Messages that are sent less than this after they were due are not late: 50 µs. Timers stay
+/// below.
 const LATE_NS_MIN: u64 = 50_000;
 
-/// What the connections of a generator share.
+/// The state that the connections of a generator share.
 #[derive(Debug)]
 pub(in crate::load) struct Shared {
     pub(in crate::load) framing: Framing,
@@ -28,49 +29,50 @@ pub(in crate::load) struct Shared {
     /// Whether an echo is compared with what was sent.
     pub(in crate::load) verify: bool,
     pub(in crate::load) keeps_ledger: bool,
-    /// The number, in the whole run, of the first connection.
+    /// The number of this process's first connection in the whole run.
     pub(in crate::load) first_connection: u32,
-    /// Of an open loop that has begun.
+    /// The schedule of an open loop that has begun.
     pub(in crate::load) schedule: Option<Schedule>,
-    /// Messages that may be sent in the window.
+    /// The number of messages that may be sent in the window.
     pub(in crate::load) allowance: u64,
-    /// Messages that are due and were not sent because their connections are blocked.
+    /// The number of messages that are due and not sent because their connections are blocked.
     pub(in crate::load) behind: u64,
-    /// Whether an echo is followed by the next message.
+    /// Whether the next message follows an echo.
     pub(in crate::load) is_sending: bool,
     pub(in crate::load) recorder: Recorder,
     pub(in crate::load) counters: Counters,
     /// How long the steps of connecting take.
     pub(in crate::load) phases: Phases,
-    /// Of a closed loop: messages of one connection in flight at once; otherwise 0.
+    /// In a closed loop, the number of messages in flight per connection; otherwise 0.
     pub(in crate::load) depth: u32,
-    /// How long an echo is waited for after an unknown message, until the next message is sent.
+    /// How long to wait for an echo after an unknown message before the next message is sent, in
+    /// ns.
     pub(in crate::load) patience: u64,
-    /// Echoes that came with something before them in a stream.
+    /// The number of echoes that other bytes preceded in a stream.
     pub(in crate::load) prefixed: u64,
-    /// Messages that were given up, by connection and number, and whether they counted: an echo of one is late,
-    /// and not doubled.
+    /// Messages that were given up, by connection and number, and whether they counted: an echo of
+    /// one is late, and not a duplicate.
     pub(in crate::load) given_up: HashMap<(u32, u64), bool>,
     /// When the first attempt to connect was made.
     pub(in crate::load) began_at: u64,
-    /// Whether any message ever came.
+    /// Whether any message ever arrived.
     pub(in crate::load) has_received: bool,
 }
 
-/// Counts of connections, and of what went wrong with them.
+/// Counts of connections, and of their errors.
 #[derive(Debug, Default)]
 pub(in crate::load) struct Counters {
-    /// Being connected.
+    /// Connections that are being opened.
     pub(in crate::load) opening: usize,
-    /// Open.
+    /// Open connections.
     pub(in crate::load) open: usize,
     pub(in crate::load) established: u64,
     pub(in crate::load) failed: u64,
     pub(in crate::load) lost: u64,
-    /// Messages on their way.
+    /// Messages in flight.
     pub(in crate::load) in_flight: u64,
     pub(in crate::load) late_sends: u64,
-    /// How late messages were sent that their connections would have taken, from [`LATE_NS_MIN`] on.
+    /// The send delays of messages whose connections were not blocked, from [`LATE_NS_MIN`] on.
     pub(in crate::load) late: Histogram,
     pub(in crate::load) errors: BTreeMap<EndReason, u64>,
     pub(in crate::load) endings: BTreeMap<EndReason, u64>,
@@ -86,78 +88,80 @@ pub(in crate::load) struct Counters {
 pub(in crate::load) struct Connection {
     pub(in crate::load) state: State,
     pub(in crate::load) order: Order,
-    /// The interval in which nothing was in flight last, if responses are matched by their order.
+    /// The last interval in which nothing was in flight, if responses are matched by their order.
     pub(in crate::load) in_step_at: u16,
     /// Its number in the whole run.
     pub(in crate::load) connection: u32,
-    /// Its place in the schedule.
+    /// Its position in the schedule.
     pub(in crate::load) position: u32,
-    /// Messages that are due and were not sent because the connection is blocked.
+    /// The number of messages that are due and not sent because the connection is blocked.
     pub(in crate::load) behind: u32,
     /// When connecting was due; once it is open, when it opened.
     since: u64,
     pub(in crate::load) in_flight: InFlight,
-    /// What is unfinished or unclear.
+    /// Unfinished or unknown input.
     pub(in crate::load) aside: Option<Box<Aside>>,
 }
 
-/// Whether responses that are the same for every message can be matched to their messages by their order.
+/// Whether responses that are the same for every message can be matched to their messages by their
+/// order.
 ///
-/// The nth response belongs to the nth message while none is lost. One that is lost is noticed late, or never:
-/// each later response passes for that of an older message, and seems slow. So once a message has no response,
-/// all times since nothing was in flight are forgotten, and none is taken until nothing is in flight again.
+/// The nth response belongs to the nth message while no response is lost. A loss is noticed late,
+/// or never: each later response is taken for that of an older message, and seems slow. So once a
+/// message has no response, all times since nothing was in flight are discarded, and none is
+/// recorded until nothing is in flight again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::load) enum Order {
-    /// No response has come since nothing was in flight.
+    /// No response has arrived since nothing was in flight.
     Fresh,
-    /// Some have.
+    /// Some responses have arrived since.
     Going,
     /// A message was lost.
     Lost,
 }
 
-/// How far a connection has come.
+/// The state of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::load) enum State {
     Opening,
     Open,
-    /// We are closing it, or it is gone.
+    /// We are closing it, or it has ended.
     Over,
 }
 
 impl Shared {
-    /// Whether all messages of the window were sent that may be.
+    /// Whether all allowed messages of the window were sent.
     pub(in crate::load) fn is_spent(&self) -> bool {
         self.recorder.sent_total() >= self.allowance
     }
 
-    /// Whether all messages of the window were sent, or are due, that may be.
+    /// Whether all allowed messages of the window were sent or are due.
     pub(in crate::load) fn is_all_due(&self) -> bool {
         self.recorder.sent_total() + self.behind >= self.allowance
     }
 
-    /// Whether a response is matched to its message by what is in it, not by its order.
+    /// Whether a response is matched to its message by its content, not by its order.
     #[inline]
     pub(in crate::load) fn is_attributed(&self) -> bool {
         self.verify && self.contents.is_stamped()
     }
 
-    /// Whether a closed loop goes on.
+    /// Whether a closed loop continues to send.
     #[inline]
-    pub(in crate::load) fn goes_on(&self) -> bool {
+    pub(in crate::load) fn may_continue(&self) -> bool {
         self.is_sending && self.schedule.is_none() && !self.is_spent()
     }
 }
 
 impl Counters {
-    /// Notes that something went wrong.
+    /// Counts an error by its reason.
     pub(in crate::load) fn error(&mut self, reason: EndReason) {
         *self.errors.entry(reason).or_default() += 1;
     }
 }
 
 impl Connection {
-    /// A connection that is begun.
+    /// Begins a connection.
     pub(in crate::load) fn begin(shared: &mut Shared, connection: u32, due: u64, now: u64) -> Self {
         shared.counters.opening += 1;
         shared.phases.begin(connection, now);
@@ -174,7 +178,7 @@ impl Connection {
         }
     }
 
-    /// It is open.
+    /// Records that the connection is open.
     pub(in crate::load) fn open(&mut self, shared: &mut Shared, now: u64) {
         shared.counters.connecting.record(now.saturating_sub(self.since));
         shared.phases.open(self.connection, now);
@@ -185,7 +189,7 @@ impl Connection {
         self.since = now;
     }
 
-    /// It never opened.
+    /// Records that the connection never opened.
     pub(in crate::load) fn fail(&mut self, shared: &mut Shared, reason: EndReason) {
         self.state = State::Over;
         shared.phases.fail(self.connection);
@@ -194,12 +198,12 @@ impl Connection {
         shared.counters.error(reason);
     }
 
-    /// It has passed a milestone on its way to be open.
+    /// Records a milestone of a connection that is being opened.
     pub(in crate::load) fn pass(&self, shared: &mut Shared, milestone: Milestone, now: u64) {
         shared.phases.pass(self.connection, milestone, now);
     }
 
-    /// Sends the next message; when it was to be sent.
+    /// Sends the next message. Returns when it was due.
     #[inline]
     pub(in crate::load) fn send(
         &mut self,
@@ -229,17 +233,17 @@ impl Connection {
         shared.behind -= u64::from(waited);
         let intended = self.send(shared, now, outbox);
         let late = now.saturating_sub(intended);
-        // What waited for the connection was not late because of us.
+        // A message that waited for its connection is not late because of us.
         if late >= LATE_NS_MIN && !waited && shared.recorder.is_in_window(intended) {
             shared.counters.late.record(late);
             shared.counters.late_sends += u64::from(late as f64 > LATE_US * 1e3);
         }
     }
 
-    /// Of a closed loop: sends until as many messages are in flight as may be. Those whose echoes something
-    /// stands in for do not count.
+    /// In a closed loop, sends until the depth is reached. Messages whose echoes have a stand-in do
+    /// not count as in flight.
     pub(in crate::load) fn fill(&mut self, shared: &mut Shared, now: u64, outbox: &mut Outbox<'_>) {
-        while shared.goes_on() && self.awaited() < shared.depth as usize {
+        while shared.may_continue() && self.awaited() < shared.depth as usize {
             self.send(shared, now, outbox);
         }
     }
@@ -249,7 +253,7 @@ impl Connection {
         self.in_flight.len().saturating_sub(standing_in)
     }
 
-    /// Says goodbye, and counts no more what becomes of the connection.
+    /// Closes the connection, and ignores what becomes of it.
     pub(in crate::load) fn close(&mut self, shared: &mut Shared, outbox: &mut Outbox<'_>) {
         if self.state == State::Open {
             self.end(shared);
@@ -257,7 +261,7 @@ impl Connection {
         outbox.close(CloseCode::NORMAL);
     }
 
-    /// Counts a connection that has ended without our doing.
+    /// Counts a connection that we did not close, and that has ended.
     pub(in crate::load) fn lose(
         &mut self,
         shared: &mut Shared,
@@ -279,7 +283,7 @@ impl Connection {
         }
     }
 
-    /// It is open no more; what was on its way on it will not come.
+    /// Ends the connection; the messages in flight on it will have no echo.
     fn end(&mut self, shared: &mut Shared) {
         shared.counters.in_flight -= self.in_flight.len() as u64;
         shared.counters.open -= 1;
@@ -306,7 +310,7 @@ impl Connection {
         Stamp { number, connection: self.connection, time }
     }
 
-    /// When a message was to be sent: in a closed loop, when it was.
+    /// When a message was due: in a closed loop, when it was sent.
     #[inline]
     pub(in crate::load) fn intended(&self, shared: &Shared, number: u64, sent: u64) -> u64 {
         match &shared.schedule {
@@ -321,7 +325,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_takes_less_here_than_in_its_reactor() {
+    fn a_connection_is_smaller_here_than_in_its_reactor() {
         assert!(size_of::<Connection>() <= 88, "{}", size_of::<Connection>());
     }
 }

@@ -1,53 +1,53 @@
-//! The messages of one connection that are on their way, oldest first.
+//! The messages in flight of one connection, oldest first.
 
 use std::collections::VecDeque;
 use std::iter::successors;
 
-/// Stands for a message whose echo came before those of older ones.
+/// Marks a message whose echo arrived before those of older ones.
 const ECHOED: u64 = 0;
 
-/// How many numbers that end in the same bits are looked at, from the expected one back: 16.
+/// How many numbers that end in the same bits are searched, from the expected one backwards: 16.
 const SPANS_MAX: usize = 16;
 
-/// See the [module documentation](self). One message on its way takes no heap.
+/// See the [module documentation](self). A single message in flight takes no heap.
 #[derive(Debug, Default)]
 pub(in crate::load) struct InFlight {
-    /// The number of the oldest, or of the next to be sent if there is none.
+    /// The number of the oldest message, or of the next one to be sent if none is in flight.
     oldest: u64,
-    /// When the oldest was sent; `ECHOED` if there is none.
+    /// When the oldest was sent; `ECHOED` if none is in flight.
     oldest_sent: u64,
     /// When each later one was sent, or `ECHOED`.
     later: VecDeque<u64>,
-    /// How many of `later` are `ECHOED`.
+    /// The number of `ECHOED` entries in `later`.
     echoed_later: u32,
-    /// How many numbers there are from the oldest to the newest message that was echoed, both included.
+    /// The number of messages from the oldest to the newest echoed one, both included.
     newest_ahead: u32,
 }
 
-/// Where a message stands of whose number only the lowest bits are known.
+/// The state of a message of whose number only the lowest bits are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::load) enum Standing {
     /// In flight: its number, and when it was sent.
     InFlight(u64, u64),
     /// It was sent, and is not in flight any more.
     Past(u64),
-    /// There was no such message.
+    /// No such message was sent.
     Unsent,
 }
 
-/// A message whose echo has come.
+/// A message whose echo has arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::load) struct Landed {
+pub(in crate::load) struct Completed {
     /// Its number on the connection.
     pub(in crate::load) number: u64,
     /// When it was sent.
     pub(in crate::load) sent: u64,
-    /// Whether the echo of a later one came first.
+    /// Whether the echo of a later one arrived first.
     pub(in crate::load) is_reordered: bool,
 }
 
 impl InFlight {
-    /// The number that the next message has.
+    /// The number of the next message.
     #[inline]
     pub(in crate::load) fn next_number(&self) -> u64 {
         match self.oldest_sent {
@@ -56,17 +56,17 @@ impl InFlight {
         }
     }
 
-    /// Notes that the next message is sent, at a time that is not 0.
+    /// Records that the next message is sent, at a time other than 0.
     #[inline]
     pub(in crate::load) fn push(&mut self, sent: u64) {
-        debug_assert_ne!(sent, ECHOED, "the clock has moved since it was started");
+        debug_assert_ne!(sent, ECHOED, "the clock has advanced since it was started");
         match self.oldest_sent {
             ECHOED => self.oldest_sent = sent,
             _ => self.later.push_back(sent),
         }
     }
 
-    /// The oldest on its way: its number, and when it was sent.
+    /// The oldest message in flight: its number, and when it was sent.
     #[inline]
     pub(in crate::load) fn oldest(&self) -> Option<(u64, u64)> {
         (self.oldest_sent != ECHOED).then_some((self.oldest, self.oldest_sent))
@@ -78,7 +78,7 @@ impl InFlight {
         self.newest_ahead > 0
     }
 
-    /// When a message was sent, if it is on its way.
+    /// When a message was sent, if it is in flight.
     pub(in crate::load) fn sent(&self, number: u64) -> Option<u64> {
         let sent = match number.checked_sub(self.oldest)? {
             0 => self.oldest_sent,
@@ -87,9 +87,9 @@ impl InFlight {
         (sent != ECHOED).then_some(sent)
     }
 
-    /// Notes that an echo of this message has come; `None` if it was not on its way.
+    /// Records the echo of this message; `None` if it was not in flight.
     #[inline]
-    pub(in crate::load) fn complete(&mut self, number: u64) -> Option<Landed> {
+    pub(in crate::load) fn complete(&mut self, number: u64) -> Option<Completed> {
         let sent = self.sent(number)?;
         let nth = number - self.oldest;
         let is_reordered = nth < u64::from(self.newest_ahead);
@@ -101,18 +101,18 @@ impl InFlight {
                 self.echoed_later += 1;
             }
         }
-        Some(Landed { number, sent, is_reordered })
+        Some(Completed { number, sent, is_reordered })
     }
 
-    /// Gives the oldest up: its number, and when it was sent.
+    /// Gives up the oldest message. Returns its number, and when it was sent.
     pub(in crate::load) fn give_up(&mut self) -> Option<(u64, u64)> {
         let oldest = self.oldest()?;
         self.advance();
         Some(oldest)
     }
 
-    /// The message whose number ends in these bits, in flight if there is one: the nearest to the message that is
-    /// expected next, which follows the newest that was echoed.
+    /// The message whose number ends in these bits, if possible one in flight: the nearest to the
+    /// expected message, which follows the newest echoed one.
     pub(in crate::load) fn nearest(&self, low: u64, bits: u32) -> Standing {
         let span = 1_u64 << bits;
         let expected = self.oldest + u64::from(self.newest_ahead);
@@ -128,7 +128,7 @@ impl InFlight {
         found.or(past).unwrap_or(Standing::Unsent)
     }
 
-    /// The messages in flight, oldest first: number and time.
+    /// The messages in flight, oldest first: number and send time.
     pub(in crate::load) fn iter(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         let later = self.later.iter().zip(self.oldest + 1..);
         let later =
@@ -136,14 +136,14 @@ impl InFlight {
         self.oldest().into_iter().chain(later)
     }
 
-    /// How many are on their way.
+    /// The number of messages in flight.
     #[inline]
     pub(in crate::load) fn len(&self) -> usize {
         let later = self.later.len() - self.echoed_later as usize;
         usize::from(self.oldest_sent != ECHOED) + later
     }
 
-    /// Moves to the next that is on its way.
+    /// Moves to the next message in flight.
     #[inline]
     fn advance(&mut self) {
         self.oldest_sent = ECHOED;
@@ -183,9 +183,9 @@ mod tests {
         let mut in_flight = in_flight(3);
         for number in 0..3 {
             assert_eq!(in_flight.oldest(), Some((number, 100 + number)));
-            let landed = Landed { number, sent: 100 + number, is_reordered: false };
-            assert_eq!(in_flight.complete(number), Some(landed));
-            assert_eq!(in_flight.complete(number), None, "it landed already");
+            let completed = Completed { number, sent: 100 + number, is_reordered: false };
+            assert_eq!(in_flight.complete(number), Some(completed));
+            assert_eq!(in_flight.complete(number), None, "it is complete already");
         }
         assert_eq!((in_flight.len(), in_flight.oldest(), in_flight.next_number()), (0, None, 3));
     }
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_up_is_no_longer_on_its_way() {
+    fn a_message_that_is_given_up_is_not_in_flight() {
         let mut in_flight = in_flight(3);
         assert!(in_flight.complete(1).is_some());
         assert_eq!(in_flight.give_up(), Some((0, 100)));
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_flight_is_counted_and_listed_whatever_has_landed() {
+    fn messages_in_flight_are_counted_and_listed_in_any_order_of_echoes() {
         let mut in_flight = in_flight(6);
         for (number, rest) in [(3, 5), (1, 4), (0, 3), (2, 2), (5, 1), (4, 0)] {
             assert!(in_flight.complete(number).is_some());
@@ -235,7 +235,7 @@ mod tests {
         assert_eq!(in_flight.nearest(70 & 63, 6), Standing::Past(6));
         assert_eq!(in_flight.nearest(70, 48), Standing::Unsent);
         assert_eq!(InFlight::default().nearest(0, 6), Standing::Unsent);
-        // An old one that was lost does not take the place of the one that is expected.
+        // An old message that was lost does not replace the expected one.
         let mut in_flight = self::in_flight(68);
         (0..67).filter(|&number| number != 3).for_each(|number| {
             assert!(in_flight.complete(number).is_some());

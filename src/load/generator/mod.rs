@@ -1,8 +1,9 @@
-//! The service of a load generator: sends messages, and verifies what comes back on each connection.
+//! The service of a load generator: sends messages, and verifies the echoes of each connection.
 //!
-//! [`Generator`] is the reactor's service. It hands each event to the [`connection`] that it belongs to; all
-//! connections share one counter desk. A message is built by [`payload`], numbered in [`in_flight`], and its
-//! echo is checked by [`verify`]. What is not clear at once waits in [`unknown`] until [`resolve`] decides.
+//! [`Generator`] is the reactor's service. It passes each event to its [`connection`]; all
+//! connections share one set of counters. [`payload`] builds a message, [`in_flight`] numbers it,
+//! and [`verify`] checks its echo. Messages that cannot be classified at once wait in [`unknown`]
+//! until [`resolve`] decides.
 
 mod connection;
 mod in_flight;

@@ -1,54 +1,54 @@
-//! What messages consist of: a stamp that names connection, number and time, and filler that belongs to
-//! just this message. An echo is known by it, and everything that was done to it shows.
+//! The content of messages: a stamp with connection, number and time, and filler that is specific
+//! to this message. The stamp identifies an echo, and any change to the message is detected.
 //!
 //! ```text
 //! | number, 48 bits | connection and check, 24 bits each | time in ns, 48 bits | filler … |
 //! |   8 characters  |            8 characters            |    8 characters     |          |
 //! ```
 //!
-//! Six bits are one printable character, so the same content is text and binary, and a line. A message that
-//! is shorter than a stamp carries the first characters of it.
+//! Six bits are one printable character, so the same content is valid as text, as binary and as a
+//! line. A message that is shorter than a stamp carries the first characters of one.
 
 use crate::load::plan::Content;
 use crate::proto::{Framing, Kind};
 
-/// Characters of a stamp.
+/// The number of characters of a stamp.
 pub(in crate::load) const STAMP_BYTES: usize = 24;
 
-/// Where the filler of a message begins differs by its number and connection, by up to so many bytes: 4 KiB, so
-/// that what belongs to one message does not pass for another's.
+/// The start of a message's filler depends on its number and connection, and varies by at most this
+/// number of bytes: 4 KiB. So one message's filler does not pass for another's.
 const FILLER_SHIFTS: u64 = 4096;
 
-/// The least of the characters that stand for six bits: '?'. The greatest is '~'.
+/// The lowest of the characters that encode six bits: '?'. The highest is '~'.
 const ZERO: u8 = 0x3f;
 
-/// Bits of a number and of a time that a stamp has room for: 48. Times wrap around after 78 hours.
+/// The bits of a number and of a time in a stamp: 48. Times wrap around after 78 hours.
 pub(in crate::load) const STAMP_BITS: u32 = 48;
 
-/// What a stamp says.
+/// The fields of a stamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::load) struct Stamp {
     /// The number of the message on its connection, from 0.
     pub(in crate::load) number: u64,
     /// The number of the connection in the whole run, from 0.
     pub(in crate::load) connection: u32,
-    /// When it was sent, in nanoseconds of our clock.
+    /// When the message was sent, in nanoseconds of our clock.
     pub(in crate::load) time: u64,
 }
 
-/// Makes the content of messages, all of one size.
+/// Creates the content of messages, all of one size.
 #[derive(Debug)]
 pub(in crate::load) struct Contents {
     kind: Kind,
     bytes: usize,
     is_stamped: bool,
-    /// The text that every message has, or bytes that fillers are cut from.
+    /// The text of every message, or bytes that fillers are cut from.
     source: Vec<u8>,
-    /// What every message ends with: a newline among lines.
+    /// The end of every message: a newline if messages are lines.
     terminator: &'static [u8],
 }
 
-/// A message in the parts that it is sent in, and compared with.
+/// The parts of a message, for sending and for comparison.
 #[derive(Debug)]
 pub(in crate::load) struct Parts<'a> {
     stamp: [u8; STAMP_BYTES],
@@ -61,14 +61,14 @@ impl Stamp {
     const MASK: u64 = (1 << STAMP_BITS) - 1;
     const CONNECTION_MASK: u32 = (1 << 24) - 1;
 
-    /// How far a time in a stamp may be from the present, in ns: an hour. No response takes longer, and the
-    /// processes of a run start within that of each other.
+    /// How far a time in a stamp may be from the present, in ns: an hour. No response takes longer,
+    /// and the processes of a run start within an hour of each other.
     const HOUR: u64 = 3_600_000_000_000;
 
-    /// The number of a plausible message. A stamp that chance has made has a larger one nearly always.
+    /// The highest number of a plausible message. A random stamp nearly always has a higher one.
     const NUMBER_MAX: u64 = 1 << 40;
 
-    /// What a reader of this stamp gets: what it has room for.
+    /// The fields of this stamp as a reader decodes them, reduced to their bits.
     pub(in crate::load) fn masked(self) -> Self {
         Self {
             number: self.number & Self::MASK,
@@ -77,8 +77,8 @@ impl Stamp {
         }
     }
 
-    /// Whether it may be from this run, at this time. The check lets one in 16 million random strings pass;
-    /// with this it is less than one in 10^13.
+    /// Whether it may be from this run, at this time. The check alone accepts one in 16 million
+    /// random strings; with this it is fewer than one in 10^13.
     pub(in crate::load) fn is_plausible(self, now: u64) -> bool {
         let age = now.wrapping_sub(self.time) & Self::MASK;
         let is_recent = !(Self::HOUR..=Self::MASK - Self::HOUR).contains(&age);
@@ -99,7 +99,7 @@ impl Stamp {
         characters
     }
 
-    /// What these characters say, if they are a stamp that nothing was done to.
+    /// Decodes these characters, if they are an undamaged stamp.
     pub(in crate::load) fn decode(characters: &[u8; STAMP_BYTES]) -> Option<Self> {
         let (number, middle, time) = fields(characters);
         let (number, middle, time) = (number?, middle?, time?);
@@ -108,12 +108,13 @@ impl Stamp {
         is_right.then_some(Self { number, connection: connection as u32, time })
     }
 
-    /// The number that these characters may have, damaged elsewhere.
+    /// The number in these characters, which may be damaged elsewhere.
     pub(in crate::load) fn number_of(characters: &[u8]) -> Option<u64> {
         gather(&characters[..characters.len().min(8)])
     }
 
-    /// Whether two of the three fields of these characters are this stamp's: then it is this stamp, damaged.
+    /// Whether two of the three fields of these characters are this stamp's: then they are this
+    /// stamp, damaged.
     pub(in crate::load) fn resembles(self, characters: &[u8; STAMP_BYTES]) -> bool {
         let other = self.encode();
         let same = [0, 8, 16].map(|at| characters[at..at + 8] == other[at..at + 8]);
@@ -122,14 +123,14 @@ impl Stamp {
 }
 
 impl Contents {
-    /// For messages as `content` says, in this framing.
+    /// Creates messages with this content, in this framing.
     pub(in crate::load) fn new(content: &Content, framing: Framing) -> Self {
         let terminator: &[u8] = if framing == Framing::Line { b"\n" } else { b"" };
         let is_text = match content {
             Content::Stamped { binary, .. } => !binary,
             Content::Text(_) => true,
         };
-        // Where nothing says which it is, it is bytes.
+        // Framings without a message type use bytes.
         let kind = match framing {
             Framing::WebSocket if is_text => Kind::Text,
             _ => Kind::Binary,
@@ -145,7 +146,7 @@ impl Contents {
             &Content::Stamped { bytes, .. } => Self {
                 kind,
                 bytes: bytes.max(terminator.len()),
-                // A line may have room for nothing but its end.
+                // A line may have room for its terminator only.
                 is_stamped: bytes > terminator.len(),
                 source: match bytes > terminator.len() {
                     true => printable(bytes + FILLER_SHIFTS as usize),
@@ -161,27 +162,27 @@ impl Contents {
         self.kind
     }
 
-    /// Bytes of each message.
+    /// The size of each message in bytes.
     pub(in crate::load) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Whether a message can be told from every other one.
-    pub(in crate::load) fn tells_apart(&self) -> bool {
+    /// Whether each message differs from every other one.
+    pub(in crate::load) fn is_unique(&self) -> bool {
         self.is_stamped && self.bytes >= STAMP_BYTES + self.terminator.len()
     }
 
-    /// Whether a message has its number, or part of it.
+    /// Whether a message contains its number, or part of it.
     pub(in crate::load) fn is_stamped(&self) -> bool {
         self.is_stamped
     }
 
-    /// How many bytes at the beginning of a message it is known by.
+    /// The number of bytes at the beginning of a message that identify it.
     pub(in crate::load) fn window_bytes(&self) -> usize {
         (self.bytes - self.terminator.len()).clamp(1, STAMP_BYTES)
     }
 
-    /// Whether these bytes, fewer than a message is known by or as many, may begin one.
+    /// Whether these bytes, at most as many as identify a message, may begin one.
     pub(in crate::load) fn may_begin(&self, bytes: &[u8]) -> bool {
         match self.is_stamped {
             true => bytes.iter().all(|byte| (ZERO..ZERO + 64).contains(byte)),
@@ -194,7 +195,7 @@ impl Contents {
         !self.terminator.is_empty()
     }
 
-    /// One message.
+    /// Creates one message.
     #[inline(always)]
     pub(in crate::load) fn message(&self, stamp: Stamp) -> Parts<'_> {
         let body_bytes = self.bytes - self.terminator.len();
@@ -211,7 +212,7 @@ impl Contents {
 }
 
 impl Parts<'_> {
-    /// The parts, in their order.
+    /// The parts, in order.
     #[inline]
     pub(in crate::load) fn slices(&self) -> [&[u8]; 3] {
         [&self.stamp[..self.stamp_bytes], self.filler, self.terminator]
@@ -225,7 +226,7 @@ impl Parts<'_> {
     #[inline]
     pub(in crate::load) fn is(&self, bytes: &[u8]) -> bool {
         match bytes.split_first_chunk::<STAMP_BYTES>() {
-            // Nearly all are so, and a size that is known beforehand is compared at once.
+            // The common case: a comparison of a fixed size is fast.
             Some((stamp, rest))
                 if self.stamp_bytes == STAMP_BYTES && self.terminator.is_empty() =>
             {
@@ -235,7 +236,7 @@ impl Parts<'_> {
         }
     }
 
-    /// The last bytes before `end`, as many as there is room for; how many.
+    /// Copies the last bytes before `end`, as many as fit into `room`. Returns their number.
     pub(in crate::load) fn copy_before(&self, end: usize, room: &mut [u8]) -> usize {
         let start = end.saturating_sub(room.len());
         let whole = self.slices().into_iter().flatten();
@@ -243,13 +244,13 @@ impl Parts<'_> {
         copied.map(|(to, from)| *to = *from).count()
     }
 
-    /// How many of `bytes`, which begin at `offset` of a message, are what is there, until one is not.
+    /// The number of leading `bytes` that match the message at `offset`.
     pub(in crate::load) fn matching(&self, offset: usize, bytes: &[u8]) -> usize {
         let whole = self.slices().into_iter().flatten();
         whole.skip(offset).zip(bytes).take_while(|(own, other)| own == other).count()
     }
 
-    /// Whether `bytes`, which begin at `offset` of a message, are what is there.
+    /// Whether `bytes` match the message at `offset`.
     pub(in crate::load) fn matches(&self, offset: usize, mut bytes: &[u8]) -> bool {
         let mut skip = offset;
         for part in self.slices() {
@@ -268,24 +269,25 @@ impl Parts<'_> {
     }
 }
 
-/// Number, connection and check, time.
+/// The fields: number; connection and check; time.
 fn fields(characters: &[u8; STAMP_BYTES]) -> (Option<u64>, Option<u64>, Option<u64>) {
     let [number, middle, time] = [0, 8, 16].map(|start| gather(&characters[start..start + 8]));
     (number, middle, time)
 }
 
-/// 24 bits that change when any other bit of the stamp does: that is one bit of what is multiplied, and the
-/// product of one bit with this number reaches into its upper 24 wherever it is.
+/// 24 bits that change when any other bit of the stamp does: that changes one bit of the product's
+/// first factor, and the product of one bit with this constant reaches into the upper 24 bits
+/// wherever the bit is.
 #[inline]
 fn check(number: u64, connection: u64, time: u64) -> u64 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
-    // Without a constant a filling of one character would be the stamp of nothing but zeros.
+    // Without a constant, a fill of one character would be a valid stamp of zeros.
     const SALT: u64 = 0x5851_f42d_4c95_7f2d;
     let bits = number ^ time.rotate_left(20) ^ connection << 40 ^ SALT;
     bits.wrapping_mul(ODD) >> 40
 }
 
-/// 48 bits as eight characters, the lowest six first.
+/// Encodes 48 bits as eight characters, the lowest six bits first.
 #[inline]
 fn spread(bits: u64) -> [u8; 8] {
     let halves = bits & 0xff_ffff | (bits & 0xffff_ff00_0000) << 8;
@@ -294,7 +296,7 @@ fn spread(bits: u64) -> [u8; 8] {
     (eighths + u64::from_ne_bytes([ZERO; 8])).to_le_bytes()
 }
 
-/// The 48 bits of eight characters; `None` if they are not of those that stand for bits.
+/// Decodes the 48 bits of eight characters; `None` if one of them does not encode bits.
 fn gather(characters: &[u8]) -> Option<u64> {
     characters.iter().rev().try_fold(0, |bits, &character| {
         let six = character.checked_sub(ZERO).filter(|&six| six < 64)?;
@@ -302,7 +304,7 @@ fn gather(characters: &[u8]) -> Option<u64> {
     })
 }
 
-/// Printable bytes that do not repeat soon: a xorshift generator's.
+/// Printable bytes of a xorshift generator, which do not repeat soon.
 fn printable(count: usize) -> Vec<u8> {
     let mut state = 0x2545_f491_u32;
     let next = |_| {
@@ -329,7 +331,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_stamp_is_read_back_and_any_changed_bit_shows(
+        fn a_stamp_is_read_back_and_any_changed_bit_is_detected(
             number in 0_u64..1 << 48,
             connection in 0_u32..1 << 24,
             time in 0_u64..1 << 48,
@@ -360,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filling_is_no_stamp() {
+    fn a_fill_of_one_character_is_not_a_stamp() {
         for character in 0..=u8::MAX {
             assert_eq!(Stamp::decode(&[character; STAMP_BYTES]), None, "{character}");
         }
@@ -379,10 +381,10 @@ mod tests {
     }
 
     #[test]
-    fn a_text_of_the_users_is_sent_as_it_is() {
+    fn a_text_of_the_user_is_sent_unchanged() {
         let contents = Contents::new(&Content::Text("hällo".into()), Framing::WebSocket);
         let message = contents.message(Stamp { number: 9, connection: 1, time: 5 });
         assert_eq!(concatenated(&message), "hällo".as_bytes());
-        assert!(!contents.tells_apart());
+        assert!(!contents.is_unique());
     }
 }

@@ -1,4 +1,4 @@
-//! How long connecting takes, step by step: from when a connection is due until it is open.
+//! The duration of connecting, by steps: from when a connection is due until it is open.
 
 use crate::load::result::outcome::ConnectPhase;
 use crate::load::result::{CONNECT_PHASES, Histogram};
@@ -8,27 +8,28 @@ use std::collections::BTreeMap;
 /// See the [module documentation](self).
 #[derive(Debug, Default)]
 pub(in crate::load) struct Phases {
-    /// The steps that connections of this kind have, as indices of [`CONNECT_PHASES`].
+    /// Which steps these connections have, of [`CONNECT_PHASES`].
     is_websocket: bool,
     has_auth: bool,
-    /// When the last milestone of each connection passed that is being opened. Its number is that of the attempt,
-    /// so the first entry is the oldest.
+    /// When each connection that is being opened passed its last milestone. The key is the number
+    /// of the attempt, so the first entry is the oldest.
     opening: BTreeMap<u32, u64>,
     histograms: [Histogram; CONNECT_PHASES.len()],
 }
 
 impl Phases {
-    /// Those of WebSocket connections, or of others, with or without authentication.
+    /// Creates the phases of WebSocket connections, or of others, with or without authentication.
     pub(in crate::load) fn new(is_websocket: bool, has_auth: bool) -> Self {
         Self { is_websocket, has_auth, ..Self::default() }
     }
 
-    /// An attempt begins.
+    /// Records the start of an attempt.
     pub(in crate::load) fn begin(&mut self, attempt: u32, now: u64) {
         self.opening.insert(attempt, now);
     }
 
-    /// An attempt has passed a milestone. What the opening handshake takes is no step of framings without one.
+    /// Records a milestone of an attempt. The opening handshake is not a step of framings without
+    /// one.
     pub(in crate::load) fn pass(&mut self, attempt: u32, milestone: Milestone, now: u64) {
         match milestone {
             Milestone::Connected => self.end_step(attempt, 0, now),
@@ -38,7 +39,7 @@ impl Phases {
         }
     }
 
-    /// The connection is open.
+    /// Records that the connection is open.
     pub(in crate::load) fn open(&mut self, attempt: u32, now: u64) {
         match (self.has_auth, self.is_websocket) {
             (true, _) => self.end_step(attempt, 3, now),
@@ -48,12 +49,12 @@ impl Phases {
         self.opening.remove(&attempt);
     }
 
-    /// It will not be.
+    /// Records that the attempt failed.
     pub(in crate::load) fn fail(&mut self, attempt: u32) {
         self.opening.remove(&attempt);
     }
 
-    /// The steps that were taken.
+    /// The steps that occurred.
     pub(in crate::load) fn finish(self) -> Vec<ConnectPhase> {
         let steps = CONNECT_PHASES.iter().zip(self.histograms);
         steps
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_there_is_not_is_not_listed() {
+    fn a_step_that_does_not_occur_is_not_listed() {
         let mut phases = Phases::new(false, false);
         phases.begin(0, 0);
         phases.begin(1, 0);

@@ -1,4 +1,4 @@
-//! What a connection of a load generator does with messages that arrive.
+//! How a connection of a load generator handles incoming messages.
 
 use super::connection::{Connection, Order, Shared};
 use super::recorder::Fault;
@@ -9,14 +9,14 @@ use super::verify::{Echo, Sender, Verifier, verify_oldest};
 use crate::load::result::outcome::Difference;
 use crate::proto::{Framing, Kind, Message, Outbox};
 
-/// Echoes that something comes right before in a stream, until that is taken for part of them: 4. It may be a
-/// message of its own that came at the same time by chance.
+/// The number of echoes that other bytes precede directly in a stream before those count as part of
+/// the echoes: 4. Below, they may be messages of their own that arrived at the same time by chance.
 const PREFIXED_MIN: u64 = 4;
 
-/// What is unfinished or unclear on a connection: most of the time nothing is.
+/// Unfinished or unknown input of a connection: most of the time there is none.
 #[derive(Debug, Default)]
 pub(in crate::load) struct Aside {
-    arrival: Option<Verifier>,
+    verifier: Option<Verifier>,
     pub(in crate::load) stream: Option<Stream>,
     pub(in crate::load) unknowns: Unknowns,
 }
@@ -24,12 +24,13 @@ pub(in crate::load) struct Aside {
 impl Aside {
     fn is_needed(&self) -> bool {
         let is_in_stream = self.stream.as_ref().is_some_and(|stream| !stream.is_at_boundary());
-        self.arrival.is_some() || is_in_stream || !self.unknowns.is_empty()
+        self.verifier.is_some() || is_in_stream || !self.unknowns.is_empty()
     }
 }
 
 impl Connection {
-    /// Takes a message, or a piece of one, and in a closed loop sends the next for each that it completes.
+    /// Handles a message, or a piece of one, and in a closed loop sends the next message for each
+    /// one that it completes.
     #[inline]
     pub(in crate::load) fn on_message(
         &mut self,
@@ -45,17 +46,17 @@ impl Connection {
             _ => u32::from(self.receive(shared, message, now)),
         };
         if self.aside.is_some() {
-            self.tidy();
+            self.free_unused();
             return self.fill(shared, now, outbox);
         }
         for _ in 0..completed {
-            if shared.goes_on() {
+            if shared.may_continue() {
                 self.send(shared, now, outbox);
             }
         }
     }
 
-    /// Takes a message, or a piece of one; whether it completed one of ours.
+    /// Handles a message, or a piece of one; returns whether it completed one of ours.
     #[inline]
     fn receive(&mut self, shared: &mut Shared, message: &Message<'_>, now: u64) -> bool {
         if !shared.verify {
@@ -72,26 +73,27 @@ impl Connection {
 
     #[inline(never)]
     fn receive_piece(&mut self, shared: &mut Shared, message: &Message<'_>, now: u64) -> bool {
-        let mut arrival = match &mut self.aside {
-            Some(aside) if !message.begins => aside.arrival.take(),
+        let mut verifier = match &mut self.aside {
+            Some(aside) if !message.begins => aside.verifier.take(),
             _ => None,
         }
         .unwrap_or_else(|| Verifier::new(message.kind));
-        arrival.take(self.sender(shared, now), message.payload);
+        verifier.take(self.sender(shared, now), message.payload);
         if !message.ends {
-            self.aside.get_or_insert_default().arrival = Some(arrival);
+            self.aside.get_or_insert_default().verifier = Some(verifier);
             return false;
         }
-        let echo = arrival.end(self.sender(shared, now));
-        let bytes = arrival.bytes();
+        let echo = verifier.end(self.sender(shared, now));
+        let bytes = verifier.bytes();
         match echo {
             Echo::Intact(number) => self.complete(shared, number, now, bytes),
             _ if message.begins => self.take_faulty(shared, echo, message.payload, now),
-            _ => self.take_faulty(shared, echo, arrival.head(), now),
+            _ => self.take_faulty(shared, echo, verifier.head(), now),
         }
     }
 
-    /// Takes bytes that nothing divides into messages for sure; how many of ours they completed.
+    /// Handles bytes without reliable message boundaries; returns how many of our messages they
+    /// completed.
     fn receive_bytes(&mut self, shared: &mut Shared, mut bytes: &[u8], now: u64) -> u32 {
         let whole = shared.contents.bytes();
         let mut completed = 0;
@@ -112,7 +114,8 @@ impl Connection {
         completed
     }
 
-    /// Takes bytes up to the end of a message or of a line: how many, and whether they completed one of ours.
+    /// Handles bytes up to the end of a message or of a line; returns their number, and whether
+    /// they completed one of our messages.
     #[inline(never)]
     fn receive_some(&mut self, shared: &mut Shared, bytes: &[u8], now: u64) -> (usize, bool) {
         let mut aside = self.aside.take().unwrap_or_default();
@@ -140,7 +143,7 @@ impl Connection {
         (used, is_completed)
     }
 
-    /// What came in a stream in place of this message, which was right up to what follows.
+    /// The stream's bytes in place of this message, which was correct up to `rest`.
     fn beginning(&self, shared: &Shared, number: u64, rest: &[u8]) -> Vec<u8> {
         let stream = self.aside.as_ref().and_then(|aside| aside.stream.as_ref());
         let (Some(stream), Some(sent)) = (stream, self.in_flight.sent(number)) else {
@@ -155,8 +158,9 @@ impl Connection {
         beginning
     }
 
-    /// Whether what came right before an echo belongs to it: on the same line for sure; in bytes if it is so more
-    /// often than not, and no older message is in flight that it may be the response to.
+    /// Whether the bytes directly before an echo belong to it: always on the same line; in raw
+    /// bytes if such bytes precede most echoes, and no older message is in flight that they may be
+    /// the response to.
     fn is_part_of_echo(&self, shared: &mut Shared, number: u64) -> bool {
         if shared.contents.are_lines() {
             return true;
@@ -169,7 +173,7 @@ impl Connection {
         shared.prefixed > PREFIXED_MIN && shared.prefixed > echoes / 2
     }
 
-    /// Takes what came for the response to the oldest, whatever it is.
+    /// Takes any message as the response to the oldest message in flight.
     fn take_any(&mut self, shared: &mut Shared, bytes: usize, now: u64) -> bool {
         match self.in_flight.oldest() {
             Some((number, _)) => self.complete(shared, number, now, bytes),
@@ -180,7 +184,7 @@ impl Connection {
         }
     }
 
-    /// Counts a message; whether it completed one of ours.
+    /// Counts a message; returns whether it completed one of ours.
     #[inline]
     fn take(&mut self, shared: &mut Shared, echo: Echo, message: &[u8], now: u64) -> bool {
         match echo {
@@ -213,7 +217,7 @@ impl Connection {
         false
     }
 
-    /// Takes the echo of a message that is not in flight any more.
+    /// Counts the echo of a message that is not in flight any more.
     fn take_past(&mut self, shared: &mut Shared, number: u64, now: u64, otherwise: What) {
         let number = if shared.is_attributed() { number } else { u64::MAX };
         match shared.given_up.remove(&(self.connection, number)) {
@@ -223,27 +227,27 @@ impl Connection {
         }
     }
 
-    /// The echo of a message in flight came.
+    /// Counts the echo of a message in flight.
     #[inline]
     fn complete(&mut self, shared: &mut Shared, number: u64, now: u64, bytes: usize) -> bool {
-        let Some(landed) = self.in_flight.complete(number) else { return false };
+        let Some(completed) = self.in_flight.complete(number) else { return false };
         shared.counters.in_flight -= 1;
-        let intended = self.intended(shared, number, landed.sent);
+        let intended = self.intended(shared, number, completed.sent);
         if shared.is_attributed() {
-            shared.recorder.echoed(intended, landed.sent, now, bytes);
+            shared.recorder.echoed(intended, completed.sent, now, bytes);
         } else {
-            self.complete_in_order(shared, intended, landed.sent, now, bytes);
+            self.complete_in_order(shared, intended, completed.sent, now, bytes);
         }
-        if landed.is_reordered {
+        if completed.is_reordered {
             shared.recorder.fault(Fault::Reordered, intended);
         }
         if self.aside.is_some() {
-            self.release(shared, now, now.saturating_sub(landed.sent));
+            self.release(shared, now, now.saturating_sub(completed.sent));
         }
         true
     }
 
-    /// A response came that only its order matches to its message: see [`Order`].
+    /// Counts a response that is matched to its message by its order: see [`Order`].
     fn complete_in_order(
         &mut self,
         shared: &mut Shared,
@@ -264,21 +268,21 @@ impl Connection {
         }
     }
 
-    /// The response to a message in flight came, and is not its echo.
+    /// Counts a response to a message in flight that is not its echo.
     fn complete_broken(&mut self, shared: &mut Shared, number: u64, got: &[u8], now: u64) -> bool {
-        let Some(landed) = self.in_flight.complete(number) else {
+        let Some(completed) = self.in_flight.complete(number) else {
             self.hold(shared, What::Unasked, got, now);
             return false;
         };
         shared.counters.in_flight -= 1;
-        let intended = self.intended(shared, number, landed.sent);
+        let intended = self.intended(shared, number, completed.sent);
         shared.recorder.wrong_response(intended, now);
-        self.show_difference(shared, number, landed.sent, got);
+        self.keep_difference(shared, number, completed.sent, got);
         self.release(shared, now, 0);
         true
     }
 
-    pub(in crate::load) fn show_difference(
+    pub(in crate::load) fn keep_difference(
         &self,
         shared: &mut Shared,
         number: u64,
@@ -295,9 +299,9 @@ impl Connection {
         });
     }
 
-    /// Owns no memory when nothing is unfinished or unclear.
+    /// Frees memory when nothing is unfinished or unknown.
     #[inline]
-    pub(in crate::load) fn tidy(&mut self) {
+    pub(in crate::load) fn free_unused(&mut self) {
         if self.aside.as_ref().is_some_and(|aside| !aside.is_needed()) {
             self.aside = None;
         }

@@ -1,5 +1,5 @@
-//! What is counted while a run goes, and when it counts: what was to be sent in the window, and what became of
-//! it, even after the window.
+//! Counts the messages of the window: those that were due in it, and their echoes, even after its
+//! end.
 
 use crate::load::result::histogram::Histogram;
 use crate::load::result::outcome::{Difference, Histograms, Interval, Messages};
@@ -7,20 +7,20 @@ use crate::load::result::outcome::{Difference, Histograms, Interval, Messages};
 /// See the [module documentation](self). All times are nanoseconds of one clock.
 #[derive(Debug)]
 pub(in crate::load) struct Recorder {
-    /// The window: what is to be sent from its start on, and before its end, counts.
+    /// The window: messages that are due from its start on, and before its end, count.
     start: u64,
     end: u64,
-    /// Whether messages can be sent later than they were to be.
+    /// Whether messages can be sent later than they are due.
     is_open_loop: bool,
     totals: Messages,
-    /// Echoes of messages of the window, and the bytes of them.
+    /// The number of echoes of the window's messages, and their bytes.
     echoed: u64,
     echoed_bytes: u64,
-    /// When the last of them came; 0 if none did.
+    /// When the last of them arrived; 0 if none did.
     last_echoed: u64,
-    /// The first message that came back changed.
+    /// The first message that was echoed with changes.
     difference: Option<Difference>,
-    /// Everything that went wrong in the window.
+    /// All errors of the window.
     errors: u64,
     at_last_interval: Marks,
     interval: Histograms,
@@ -35,11 +35,11 @@ struct Marks {
     errors: u64,
 }
 
-/// What the counting of a window came to.
+/// The counts of a window.
 #[derive(Debug)]
 pub(in crate::load) struct Record {
     pub(in crate::load) messages: Messages,
-    /// Echoes of messages of the window, and the bytes of them.
+    /// The number of echoes of the window's messages, and their bytes.
     pub(in crate::load) echoed: u64,
     pub(in crate::load) echoed_bytes: u64,
     pub(in crate::load) difference: Option<Difference>,
@@ -47,19 +47,19 @@ pub(in crate::load) struct Record {
     pub(in crate::load) intervals: Vec<Interval>,
 }
 
-/// Kinds of what is wrong with an echo.
+/// The kinds of faults of an echo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::load) enum Fault {
     Duplicated,
     Reordered,
     OpcodeChanged,
-    /// It came after its message was given up.
+    /// It arrived after its message was given up.
     Late,
     Misdelivered,
 }
 
 impl Recorder {
-    /// Counts nothing until the window [begins](Self::begin).
+    /// Creates a recorder that counts nothing until the window [begins](Self::begin).
     pub(in crate::load) fn new(is_open_loop: bool) -> Self {
         Self {
             start: u64::MAX,
@@ -77,17 +77,17 @@ impl Recorder {
         }
     }
 
-    /// The window begins.
+    /// Begins the window.
     pub(in crate::load) fn begin(&mut self, start: u64) {
         self.start = start;
     }
 
-    /// It ends, or is to end.
+    /// Sets the end of the window.
     pub(in crate::load) fn end(&mut self, end: u64) {
         self.end = end;
     }
 
-    /// It has ended with the last echo that came; now, if none did.
+    /// Ends the window with the last echo that arrived; now, if none did.
     pub(in crate::load) fn end_with_last(&mut self, now: u64) {
         self.end = if self.last_echoed > self.start { self.last_echoed } else { now };
     }
@@ -98,28 +98,28 @@ impl Recorder {
         self.start <= moment && moment < self.end
     }
 
-    /// How long ago it began; `None` if it has not.
+    /// The time since the window began; `None` if it has not.
     pub(in crate::load) fn since_start(&self, now: u64) -> Option<u64> {
         now.checked_sub(self.start)
     }
 
-    /// When it ends, as far as that is known.
+    /// When the window ends, as far as that is known.
     pub(in crate::load) fn window_end(&self) -> u64 {
         self.end
     }
 
-    /// A message was sent that was to be sent at `intended`.
+    /// Counts a sent message that was due at `intended`.
     #[inline]
     pub(in crate::load) fn sent(&mut self, intended: u64) {
         self.totals.sent += u64::from(self.is_in_window(intended));
     }
 
-    /// Messages that were counted as sent so far.
+    /// The number of messages that were counted as sent.
     pub(in crate::load) fn sent_total(&self) -> u64 {
         self.totals.sent
     }
 
-    /// The echo of a message came.
+    /// Counts the echo of a message.
     #[inline]
     pub(in crate::load) fn echoed(&mut self, intended: u64, sent: u64, now: u64, bytes: usize) {
         if !self.is_in_window(intended) {
@@ -132,7 +132,7 @@ impl Recorder {
         }
     }
 
-    /// The same, when it cannot be told how long it took.
+    /// Counts an echo whose latency is unknown.
     pub(in crate::load) fn echoed_untimed(&mut self, intended: u64, now: u64, bytes: usize) {
         if self.is_in_window(intended) {
             self.count_echo(now, bytes);
@@ -148,8 +148,8 @@ impl Recorder {
         self.last_echoed = now;
     }
 
-    /// Forgets how long echoes took that came from this interval on: it has turned out that they may have been
-    /// those of other messages.
+    /// Discards the latencies of echoes from this interval on: they may have been those of other
+    /// messages.
     pub(in crate::load) fn forget_times_since(&mut self, index: u16) {
         let past = self.intervals.iter_mut().skip(index.into()).map(|interval| {
             let histograms = &mut interval.histograms;
@@ -160,13 +160,13 @@ impl Recorder {
         self.totals.untimed += past.sum::<u64>() + forget_times(&mut self.interval);
     }
 
-    /// How many intervals are over.
+    /// The number of completed intervals.
     #[inline]
     pub(in crate::load) fn interval_index(&self) -> u16 {
         self.intervals.len().min(u16::MAX.into()) as u16
     }
 
-    /// A response to a message came, and is not its echo: it took no time that would mean anything.
+    /// Counts a response to a message that is not its echo: its latency would have no meaning.
     pub(in crate::load) fn wrong_response(&mut self, intended: u64, now: u64) {
         if self.is_in_window(intended) {
             self.totals.received += 1;
@@ -176,20 +176,22 @@ impl Recorder {
         }
     }
 
-    /// A message came that nobody asked for. It counts whenever it came, since none belongs to the window.
+    /// Counts an unasked message. It counts whenever it arrives, since it does not belong to a
+    /// message of the window.
     pub(in crate::load) fn unasked(&mut self) {
         self.totals.unasked += 1;
     }
 
-    /// Shows how a message came back changed, if it is the first.
+    /// Keeps the difference between a message and its echo, if it is the first.
     pub(in crate::load) fn differs(&mut self, difference: impl FnOnce() -> Difference) {
         self.difference.get_or_insert_with(difference);
     }
 
-    /// Something is wrong with an echo of a message that was to be sent at `moment`; with one of no known message
-    /// that came then.
+    /// Counts a fault in the echo of a message that was due at `moment`, or in an echo of an
+    /// unknown message that arrived then.
     pub(in crate::load) fn fault(&mut self, fault: Fault, moment: u64) {
-        // Once the window is over what comes still belongs to it. What must never happen counts before, too.
+        // Echoes after the end of the window still belong to it. A fault that must never happen
+        // counts before it, too.
         if moment < self.start && fault != Fault::Misdelivered {
             return;
         }
@@ -203,26 +205,28 @@ impl Recorder {
         } += 1;
     }
 
-    /// A message that was to be sent at `intended` has no echo in time. Whether that counts.
+    /// Counts a message that was due at `intended` and has no echo in time. Returns whether it is
+    /// in the window.
     pub(in crate::load) fn lost(&mut self, intended: u64) -> bool {
         let counts = self.is_in_window(intended);
         if counts {
             self.totals.lost += 1;
-            self.beyond(intended);
+            self.record_beyond(intended);
         }
         counts
     }
 
-    /// A message that was to be sent at `due` could not be.
+    /// Counts a message that was due at `due` and could not be sent.
     pub(in crate::load) fn unsent(&mut self, due: u64) {
         if self.is_in_window(due) {
             self.totals.unsent += 1;
-            self.beyond(due);
+            self.record_beyond(due);
         }
     }
 
-    /// A message of this time took longer than any echo: it belongs to the interval of that time.
-    fn beyond(&mut self, intended: u64) {
+    /// Counts a message that took longer than any echo: it belongs to the interval in which it was
+    /// due.
+    fn record_beyond(&mut self, intended: u64) {
         self.errors += 1;
         let after_s = (intended - self.start) as f64 / 1e9;
         let is_before = |interval: &Interval| interval.start_s + interval.duration_s <= after_s;
@@ -233,22 +237,22 @@ impl Recorder {
         }
     }
 
-    /// Something else went wrong.
+    /// Counts any other error.
     pub(in crate::load) fn error(&mut self) {
         self.errors += 1;
     }
 
-    /// What went wrong so far.
+    /// The number of errors so far.
     pub(in crate::load) fn errors(&self) -> u64 {
         self.errors
     }
 
-    /// How many echoes came in the interval at hand, and how long they took.
+    /// The number of echoes in the current interval, and their latencies.
     pub(in crate::load) fn interval(&self) -> (u64, &Histograms) {
         (self.echoed - self.at_last_interval.echoed, &self.interval)
     }
 
-    /// Ends the interval at hand. `rest` has what is not counted here.
+    /// Ends the current interval. `rest` has the values that are not counted here.
     pub(in crate::load) fn end_interval(&mut self, rest: Interval) -> &Interval {
         let last = self.at_last_interval;
         let fresh = Self::histograms(self.is_open_loop);
@@ -265,7 +269,7 @@ impl Recorder {
         self.intervals.last().expect("one was pushed")
     }
 
-    /// Everything that was counted. What came after the last interval belongs to it.
+    /// Returns all counts. Echoes after the last interval are added to it.
     pub(in crate::load) fn finish(mut self) -> Record {
         if let Some(last) = self.intervals.last_mut() {
             last.histograms.add(&self.interval);
@@ -291,7 +295,7 @@ impl Recorder {
     }
 }
 
-/// Forgets how long messages took that were not beyond; how many there were.
+/// Discards all latencies that were not beyond the timeout; returns their number.
 fn forget_times(histograms: &mut Histograms) -> u64 {
     let count = histograms.latency.count();
     histograms.latency.clear();

@@ -1,18 +1,19 @@
-//! What becomes of messages that wait: ours without an echo, and those that came and are not known.
+//! Resolves waiting messages: ours without an echo, and unknown incoming ones.
 
 use super::connection::{Connection, Order, Shared};
 use super::recorder::Fault;
 use super::stream::Junk;
 use super::unknown::{PATIENCE, What};
 
-/// Bytes of a message that are kept to show them.
+/// Bytes of a message that are kept to display them.
 pub(in crate::load) const SAMPLE_BYTES: usize = 64;
 
-/// Messages in flight up to which it is counted how many of them an unknown message may be a response to: 256.
-/// It is counted for each echo.
+/// The most messages in flight for which the number of possible matches of an unknown message is
+/// counted: 256. They are counted for each echo.
 const COUNTED_MAX: usize = 256;
 
-/// Given up messages that are remembered: a million. The echo of an older one counts as duplicated.
+/// The number of given up messages that are remembered: a million. The echo of an older one counts
+/// as duplicated.
 const GIVEN_UP_MAX: usize = 1 << 20;
 
 impl Connection {
@@ -29,8 +30,8 @@ impl Connection {
         }
     }
 
-    /// Holds a message until it is clear what it is; at once, if nothing is in flight that it may be a response
-    /// to.
+    /// Holds a message until it can be classified; counts it at once if nothing is in flight that
+    /// it may be a response to.
     pub(in crate::load) fn hold(
         &mut self,
         shared: &mut Shared,
@@ -50,8 +51,8 @@ impl Connection {
         }
     }
 
-    /// Counts held messages of which it is clear now that they are no responses to ours. An echo came after this
-    /// time.
+    /// Counts held messages that, as is now clear, are not responses to ours. The last echo took
+    /// `took` nanoseconds.
     #[inline(never)]
     pub(in crate::load) fn release(&mut self, shared: &mut Shared, now: u64, took: u64) {
         let Some(aside) = &mut self.aside else { return };
@@ -66,7 +67,7 @@ impl Connection {
             };
             let stood_in = aside.unknowns.standing_in() > 0;
             let Some(what) = aside.unknowns.release(oldest, max) else { return };
-            // Its echo came after all.
+            // The echo arrived after all.
             if stood_in && what == What::Unasked {
                 shared.patience = PATIENCE.max(took.saturating_mul(2));
             }
@@ -82,14 +83,14 @@ impl Connection {
         }
     }
 
-    /// Of a closed loop: lets messages that have been held for long stand in for echoes; whether there are more
-    /// of them.
-    pub(in crate::load) fn lose_patience(&mut self, patience: u64, now: u64) -> bool {
+    /// In a closed loop, lets messages that were held for this long stand in for echoes; returns
+    /// whether there are more stand-ins than before.
+    pub(in crate::load) fn expire_patience(&mut self, patience: u64, now: u64) -> bool {
         self.aside.as_mut().is_some_and(|aside| aside.unknowns.stand_in(now, patience))
     }
 
-    /// Gives up what was sent before `deadline` and has no echo: how many messages have had no response at all.
-    /// None if there was nothing to give up.
+    /// Gives up messages that were sent before `deadline` and have no echo. Returns the number of
+    /// messages without any response; `None` if there was nothing to give up.
     pub(in crate::load) fn give_up_before(
         &mut self,
         shared: &mut Shared,
@@ -114,11 +115,11 @@ impl Connection {
             lost += usize::from(self.give_up_one(shared));
         }
         self.release(shared, now, 0);
-        self.tidy();
+        self.free_unused();
         Some(lost)
     }
 
-    /// Gives up everything in flight: the connection has ended.
+    /// Gives up all messages in flight: the connection has ended.
     pub(in crate::load) fn give_up_all(&mut self, shared: &mut Shared, now: u64) {
         self.end_junk(shared, now);
         while self.in_flight.oldest().is_some() {
@@ -126,7 +127,7 @@ impl Connection {
         }
     }
 
-    /// Holds bytes that may have begun a message for too long.
+    /// Holds, as unknown, bytes that looked like the beginning of a message for too long.
     fn end_junk(&mut self, shared: &mut Shared, now: u64) {
         let Some(mut aside) = self.aside.take() else { return };
         let junk = aside.stream.as_mut().and_then(|stream| {
@@ -139,8 +140,8 @@ impl Connection {
         }
     }
 
-    /// The oldest has no echo. If an unknown message came after it was sent, that was the response; otherwise it
-    /// is lost.
+    /// Gives up the oldest message. If an unknown message arrived after it was sent, that was its
+    /// response; otherwise it is lost.
     fn give_up_one(&mut self, shared: &mut Shared) -> bool {
         let Some((number, sent)) = self.in_flight.give_up() else { return false };
         shared.counters.in_flight -= 1;
@@ -150,7 +151,7 @@ impl Connection {
         let (is_lost, counts) = match unknown {
             Some((what, sample)) if what != What::Misdelivered => {
                 shared.recorder.wrong_response(intended, 0);
-                self.show_difference(shared, number, sent, &sample);
+                self.keep_difference(shared, number, sent, &sample);
                 (false, false)
             }
             _ => (true, shared.recorder.lost(intended)),
@@ -163,7 +164,7 @@ impl Connection {
     }
 }
 
-/// Counts a message that was no response to one of ours.
+/// Counts a message that was not a response to one of ours.
 pub(in crate::load) fn count(shared: &mut Shared, what: What, now: u64) {
     match what {
         What::Unasked => shared.recorder.unasked(),

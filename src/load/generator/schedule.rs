@@ -1,8 +1,8 @@
-//! When messages are due: arithmetic, so that a schedule takes no memory, and a message that is sent late is
-//! still timed from when it was due.
+//! When messages are due: computed, so that a schedule takes no memory, and a message that is sent
+//! late is still timed from when it was due.
 
-/// Times of an open loop: message `k` of all is due at `k / rate` after the start, on connection `k` modulo
-/// the number of connections.
+/// The times of an open loop: message `k` of all is due at `k / rate` after the start, on
+/// connection `k` modulo the number of connections.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::load) struct Schedule {
     start: u64,
@@ -11,7 +11,8 @@ pub(in crate::load) struct Schedule {
 }
 
 impl Schedule {
-    /// From `start` on, `rate` messages in a second, taking turns among so many connections.
+    /// Creates a schedule from `start` on, with `rate` messages per second that alternate between
+    /// `connections` connections.
     pub(in crate::load) fn new(start: u64, rate: f64, connections: u32) -> Self {
         Self { start, nanoseconds_each: 1e9 / rate, connections: u64::from(connections.max(1)) }
     }
@@ -26,7 +27,7 @@ impl Schedule {
         self.due_at(connection as u64 + number * self.connections)
     }
 
-    /// The connection whose turn message `k` is.
+    /// The connection of message `k`.
     pub(in crate::load) fn connection(&self, k: u64) -> usize {
         (k % self.connections) as usize
     }
@@ -37,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_connection_has_its_turn_and_all_together_the_rate() {
+    fn connections_take_turns_and_share_the_rate() {
         let schedule = Schedule::new(1_000, 1e6, 3);
         assert_eq!(
             (0..5).map(|k| schedule.due_at(k)).collect::<Vec<_>>(),
@@ -47,7 +48,7 @@ mod tests {
             let connection = schedule.connection(k);
             assert_eq!(schedule.intended(connection, k / 3), schedule.due_at(k));
         }
-        // An hour at a rate that nanoseconds do not divide evenly: no drift.
+        // An hour at a rate that does not divide evenly into nanoseconds: no drift.
         let schedule = Schedule::new(0, 300_000.0, 1);
         assert_eq!(schedule.due_at(300_000 * 3_600), 3_600_000_000_000);
     }

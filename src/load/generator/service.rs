@@ -1,4 +1,4 @@
-//! The service of a load generator: it hands what comes to the connection that it is for.
+//! The service of a load generator: passes each event to its connection.
 
 use super::connection::{Connection, Counters, Shared, State};
 use super::payload::Contents;
@@ -18,13 +18,13 @@ use std::collections::HashMap;
 #[derive(Debug)]
 pub(in crate::load) struct Generator {
     pub(in crate::load) shared: Shared,
-    /// Of each attempt to connect, in their order.
+    /// One for each attempt to connect, in order.
     connections: Vec<Connection>,
-    /// What the last attempt was told, while none has succeeded.
+    /// The handshake of the last attempt, while none has succeeded.
     pub(in crate::load) upgrade: Upgrade,
 }
 
-/// An upgrade that was asked for, and the response to it: why there is nothing to measure may stand in it.
+/// The handshake of a connection: its response may explain why there is nothing to measure.
 #[derive(Debug, Default)]
 pub struct Upgrade {
     /// Whether the request was sent.
@@ -67,7 +67,7 @@ impl Generator {
         Self { shared, connections, upgrade: Upgrade::default() }
     }
 
-    /// A connection is begun that was due at this time.
+    /// Begins a connection that was due at this time.
     pub(in crate::load) fn begin(&mut self, due: u64, now: u64) {
         self.upgrade = Upgrade::default();
         if self.connections.is_empty() {
@@ -77,9 +77,9 @@ impl Generator {
         self.connections.push(Connection::begin(&mut self.shared, connection, due, now));
     }
 
-    /// The connection that was begun last could not be, for this reason. Whether it was one for a moment: what
-    /// cannot be registered has ended already.
-    pub(in crate::load) fn could_not_begin(&mut self, reason: &str) -> bool {
+    /// Records that the last connection could not begin, for this reason. Returns whether it had
+    /// existed for a moment: a connection that cannot be registered has ended already.
+    pub(in crate::load) fn fail_to_begin(&mut self, reason: &str) -> bool {
         let was_one =
             self.connections.last().is_some_and(|connection| connection.state != State::Opening);
         if let Some(mut connection) = self.connections.pop_if(|_| !was_one) {
@@ -88,19 +88,19 @@ impl Generator {
         was_one
     }
 
-    /// So many connections are not even tried, for this reason.
+    /// Counts `count` connections as failed without an attempt, for this reason.
     pub(in crate::load) fn give_up_connecting(&mut self, count: u64, reason: EndReason) {
         self.shared.counters.failed += count;
         *self.shared.counters.errors.entry(reason).or_default() += count;
     }
 
-    /// Forgets the failures so far: the next place that the name stands for is tried.
+    /// Discards the failures so far: the next address of the name is tried.
     pub(in crate::load) fn forget_failures(&mut self) {
         self.shared.counters.failed = 0;
         self.shared.counters.errors.clear();
     }
 
-    /// Lets the open connections take turns from now on; their indices in the order of their turns.
+    /// Assigns each open connection its turn. Returns their indices in the order of their turns.
     pub(in crate::load) fn take_places(&mut self, start: u64, pace: Pace) -> Vec<usize> {
         let mut places = Vec::with_capacity(self.shared.counters.open);
         for (index, connection) in self.connections.iter_mut().enumerate() {
@@ -120,14 +120,15 @@ impl Generator {
         self.connections[index].state == State::Open
     }
 
-    /// A message of this connection is due, and cannot be sent now; whether it is the first such one.
+    /// Records that a message of this connection is due, and cannot be sent now; returns whether it
+    /// is the first one.
     pub(in crate::load) fn fall_behind(&mut self, index: usize) -> bool {
         self.shared.behind += 1;
         self.connections[index].behind += 1;
         self.connections[index].behind == 1
     }
 
-    /// Messages of this connection that are due and could not be sent.
+    /// The number of messages of this connection that are due and could not be sent.
     pub(in crate::load) fn behind(&self, index: usize) -> u32 {
         self.connections[index].behind
     }
@@ -137,28 +138,30 @@ impl Generator {
         self.connections[index].send_due(&mut self.shared, now, outbox);
     }
 
-    /// Of a closed loop: sends on this connection until as many messages are in flight as may be.
+    /// In a closed loop, sends on this connection until its depth is reached.
     pub(in crate::load) fn fill(&mut self, index: usize, now: u64, outbox: &mut Outbox<'_>) {
         self.connections[index].fill(&mut self.shared, now, outbox);
     }
 
-    /// A message of this connection is due, which has ended. In a run that keeps a ledger that is no loss of a
-    /// message but of a connection; where messages are counted, the others send it.
+    /// Skips a message that is due on a connection that has ended. In a run that keeps a ledger
+    /// that is the loss of a connection, not of a message; in a run with a fixed number of
+    /// messages, other connections send it.
     pub(in crate::load) fn skip(&mut self, due: u64) {
         if self.shared.allowance == u64::MAX && !self.shared.keeps_ledger {
             self.shared.recorder.unsent(due);
         }
     }
 
-    /// Of a closed loop: the connections that go on although an echo is missing, because something else came.
-    pub(in crate::load) fn lose_patience(&mut self, now: u64) -> Vec<usize> {
+    /// In a closed loop, the connections that continue although an echo is missing, because an
+    /// unknown message arrived instead.
+    pub(in crate::load) fn expire_patience(&mut self, now: u64) -> Vec<usize> {
         let Self { connections, shared, .. } = self;
         if shared.depth == 0 || shared.patience == 0 {
             return Vec::new();
         }
         let connections = connections.iter_mut().enumerate();
         let impatient = connections.filter_map(|(index, connection)| {
-            connection.lose_patience(shared.patience, now).then_some(index)
+            connection.expire_patience(shared.patience, now).then_some(index)
         });
         let impatient: Vec<usize> = impatient.collect();
         if !impatient.is_empty() {
@@ -172,10 +175,11 @@ impl Generator {
         self.connections[index].close(&mut self.shared, outbox);
     }
 
-    /// Gives up what was sent before `deadline` and has no echo; the connections where there was any.
+    /// Gives up messages that were sent before `deadline` and have no echo. Returns the connections
+    /// of these messages.
     pub(in crate::load) fn give_up_before(&mut self, deadline: u64, now: u64) -> Vec<usize> {
         let Self { connections, shared, .. } = self;
-        let mut losers = Vec::new();
+        let mut expired = Vec::new();
         for (index, connection) in connections.iter_mut().enumerate() {
             if connection.state != State::Open {
                 continue;
@@ -184,12 +188,12 @@ impl Generator {
             if shared.keeps_ledger && lost > 0 {
                 connection.lose(shared, EndedBy::Network, EndReason::Silence, now);
             }
-            losers.push(index);
+            expired.push(index);
         }
-        losers
+        expired
     }
 
-    /// What was counted.
+    /// Returns and resets everything that was counted.
     pub(in crate::load) fn take_record(&mut self) -> Record {
         let nothing = Recorder::new(self.shared.schedule.is_some());
         std::mem::replace(&mut self.shared.recorder, nothing).finish()
@@ -246,8 +250,9 @@ impl Service for Generator {
     }
 }
 
-/// Where a connection stands among the attempts: the reactor counts connections from 1, in the order in which they
-/// were begun. A number of our own in each connection would make it larger than 128 bytes.
+/// The index of a connection among the attempts: the reactor numbers connections from 1, in the
+/// order in which they were begun. A number of our own in each connection would make it larger than
+/// 128 bytes.
 fn index(context: &Context) -> usize {
     (context.connection - 1) as usize
 }

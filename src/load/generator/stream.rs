@@ -1,26 +1,27 @@
-//! Messages in a stream that nothing divides but their own stamps: raw bytes, and lines of which an end may be
-//! missing. After bytes that are not ours it goes on at the next stamp, so that a fault costs what it touched.
+//! Messages in a stream without boundaries other than their stamps: raw bytes, and lines of which a
+//! newline may be missing. After foreign bytes it continues at the next stamp, so that a fault
+//! costs only the messages it affects.
 //!
-//! Every byte is looked at a bounded number of times: a window as long as a stamp moves over what is not
-//! recognized.
+//! Every byte is examined a bounded number of times: a window of the length of a stamp moves over
+//! unrecognized input.
 
 use super::payload::STAMP_BYTES;
 use super::verify::{Echo, Identity, Owner, Sender};
 use crate::proto::Kind;
 
-/// Bytes of junk that are kept to show them.
+/// Bytes of junk that are kept to display them.
 const SAMPLE_BYTES: usize = 64;
 
 /// See the [module documentation](self).
 #[derive(Debug)]
 pub(in crate::load) struct Stream {
     stage: Stage,
-    /// Bytes that may begin a message, and how many.
+    /// Bytes that may begin a message, and their number.
     window: [u8; STAMP_BYTES],
     filled: usize,
-    /// Bytes of junk to come that belong to what has been reported.
+    /// The number of junk bytes still to come that belong to junk already reported.
     covered: usize,
-    /// Whether what came last was junk.
+    /// Whether the last bytes were junk.
     in_run: bool,
     /// Junk that was found and not yet [taken](Self::take_junk).
     junk: Junk,
@@ -31,25 +32,25 @@ pub(in crate::load) struct Stream {
 
 #[derive(Debug, Clone, Copy)]
 enum Stage {
-    /// A message should begin.
+    /// The next byte should begin a message.
     Boundary,
-    /// A message has begun, and this many bytes of it were right.
+    /// A message has begun, and this number of its bytes was correct.
     Body(Identity, usize),
-    /// The beginning of a message is looked for.
+    /// The stream searches for the beginning of a message.
     Search,
 }
 
-/// Bytes that are not ours, counted in messages.
+/// Foreign bytes, counted in messages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::load) struct Junk {
-    /// As many of our messages as would be that long, at least one.
+    /// The number of our messages with the same total length, at least one.
     pub(in crate::load) messages: u32,
-    /// Whether the first is something new, and not more of the junk before.
+    /// Whether the first one is new, and not a continuation of the junk before.
     pub(in crate::load) begins: bool,
 }
 
 impl Stream {
-    /// Nothing has come.
+    /// Creates a stream before any input.
     pub(in crate::load) fn new() -> Self {
         Self {
             stage: Stage::Boundary,
@@ -64,13 +65,13 @@ impl Stream {
         }
     }
 
-    /// Whether a message should begin with the next byte.
+    /// Whether the next byte should begin a message.
     pub(in crate::load) fn is_at_boundary(&self) -> bool {
         matches!(self.stage, Stage::Boundary) && self.filled == 0
     }
 
-    /// Takes bytes up to the end of a message, or of a line of junk: how many, and what the message was.
-    /// [Junk](Self::take_junk) that was found came before it.
+    /// Takes bytes up to the end of a message, or of a line of junk. Returns their number, and the
+    /// classified message. Any [junk](Self::take_junk) that was found precedes it.
     pub(in crate::load) fn take(
         &mut self,
         sender: Sender<'_>,
@@ -86,31 +87,32 @@ impl Stream {
             used += 1;
             self.window[self.filled] = byte;
             self.filled += 1;
-            let (echo, ends_line) = self.look(sender);
+            let (echo, ends_line) = self.examine(sender);
             if echo.is_some() || ends_line {
                 return (used, echo);
             }
         }
     }
 
-    /// Junk that was found since the last time.
+    /// Returns and resets the junk that was found since the last call.
     pub(in crate::load) fn take_junk(&mut self) -> Option<Junk> {
         let junk = std::mem::take(&mut self.junk);
         (junk.messages > 0).then_some(junk)
     }
 
-    /// How many bytes of the last corrupted message were right; if none, [`sample`](Self::sample) is how it began.
+    /// The number of correct bytes of the last corrupted message; if it is 0,
+    /// [`sample`](Self::sample) is the message's beginning.
     pub(in crate::load) fn broken_at(&self) -> usize {
         self.broken_at
     }
 
-    /// The beginning of the junk that was found last.
+    /// The beginning of the last junk.
     pub(in crate::load) fn sample(&self) -> Vec<u8> {
         let sample = self.sample[..self.sampled].iter().chain(&self.window[..self.filled]);
         sample.take(SAMPLE_BYTES).copied().collect()
     }
 
-    /// What may have begun a message has not gone on for long: it is junk.
+    /// Gives up a possible beginning of a message that has not continued for long: it is junk.
     pub(in crate::load) fn give_up(&mut self, sender: Sender<'_>) {
         if !matches!(self.stage, Stage::Body(..)) {
             self.stage = Stage::Search;
@@ -120,7 +122,7 @@ impl Stream {
         }
     }
 
-    /// Goes on with a message that has begun.
+    /// Continues a message that has begun.
     fn take_body(
         &mut self,
         sender: Sender<'_>,
@@ -135,7 +137,7 @@ impl Stream {
             let count = message.matching(offset, piece);
             let offset = offset + count;
             self.broken_at = offset;
-            // The next message may have begun in what seemed right.
+            // The next message may have begun within the bytes that seemed correct.
             let room = sender.contents.window_bytes() - 1;
             self.filled = message.copy_before(offset, &mut self.window[..room]);
             self.covered = self.filled + whole - offset + slack(whole);
@@ -151,9 +153,9 @@ impl Stream {
         (piece.len(), Some(identity.whole(Kind::Binary, sender.contents)))
     }
 
-    /// Looks at the window, which has one byte more: whether a message begins there. Whether a line of junk
-    /// ends.
-    fn look(&mut self, sender: Sender<'_>) -> (Option<Echo>, bool) {
+    /// Examines the window, which has one more byte. Returns the message that begins there, and
+    /// whether a line of junk ends.
+    fn examine(&mut self, sender: Sender<'_>) -> (Option<Echo>, bool) {
         let mut ends_line = false;
         while self.filled > 0 && !self.may_begin(sender) {
             ends_line |= self.drop_first(sender);
@@ -186,7 +188,7 @@ impl Stream {
         sender.contents.may_begin(&self.window[..self.filled])
     }
 
-    /// The first byte of the window is junk. Whether it ends a line of junk.
+    /// Drops the first byte of the window as junk. Returns whether it ends a line of junk.
     fn drop_first(&mut self, sender: Sender<'_>) -> bool {
         let byte = self.window[0];
         self.window.copy_within(1..self.filled, 0);
@@ -211,7 +213,7 @@ impl Stream {
         ends_line
     }
 
-    /// Counts junk as one message more.
+    /// Counts junk as one more message.
     fn report(&mut self, whole: usize) {
         self.covered = whole;
         if !self.in_run {
@@ -226,7 +228,7 @@ impl Stream {
     }
 }
 
-/// By how much damage may make a message longer without being a message itself: half of its size.
+/// How much longer damage may make a message without counting as another message: half of its size.
 fn slack(whole: usize) -> usize {
     whole / 2
 }

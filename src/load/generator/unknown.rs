@@ -1,84 +1,87 @@
-//! Messages of which it is not clear yet what they are: each may be a wrong response to one of ours, or nobody
-//! asked for it.
+//! Unknown messages: each may be a wrong response to one of ours, or unasked.
 //!
-//! What decides is what becomes of ours. An unknown message is held while a message that was sent before it came
-//! is in flight. If all of those are echoed, nobody asked for it. If one is not echoed in time, the unknown
-//! message was the response to it. So a server that pushes messages and one that answers wrongly are told apart
-//! without knowing what they send, at any depth, and each unknown message is one fault at most.
+//! The fate of our own messages decides. An unknown message is held while a message that was sent
+//! before it arrived is in flight. If all of those are echoed, it was unasked. If one is not echoed
+//! in time, the unknown message was the response to it. So a server that pushes messages and a
+//! server that sends wrong responses are distinguished without knowledge of their content, at any
+//! depth, and each unknown message is one fault at most.
 //!
-//! A closed loop cannot wait that long for each wrong response. After a moment of patience an unknown message
-//! stands in for an echo: the next message is sent, and the count is still decided as above. The patience becomes
-//! shorter each time that it was right, and is restored when the echo came after all.
+//! A closed loop cannot wait that long for each wrong response. After some patience an unknown
+//! message stands in for an echo: the next message is sent, and the count is still decided as
+//! above. The patience becomes shorter each time that it was right, and is restored when the echo
+//! arrives after all.
 
 use std::collections::VecDeque;
 
-/// How long an echo is waited for after an unknown message, until the next message is sent: 500 ms at first.
+/// How long to wait for an echo after an unknown message before the next message is sent: 500 ms at
+/// first.
 pub(in crate::load) const PATIENCE: u64 = 500_000_000;
 
-/// A shorter patience is none: 10 ms.
+/// A shorter patience is rounded down to none: 10 ms.
 const PATIENCE_MIN: u64 = 10_000_000;
 
 /// See the [module documentation](self).
 #[derive(Debug, Default)]
 pub(in crate::load) struct Unknowns {
-    /// In the order in which they came.
+    /// The held messages, in order of arrival.
     held: VecDeque<Unknown>,
-    /// How many of the first of them stand in for echoes.
+    /// The number of messages at the front that stand in for echoes.
     standing_in: usize,
 }
 
 #[derive(Debug)]
 struct Unknown {
-    /// Messages with lower numbers had been sent when it came.
+    /// The number of the next message when it arrived: all lower numbers had been sent.
     horizon: u64,
-    /// When it came.
+    /// When it arrived.
     at: u64,
     what: What,
     /// Its beginning, if few are held: only the first difference of a run is shown.
     sample: Box<[u8]>,
 }
 
-/// How many are held until no more beginnings are kept: 4.
+/// The number of held messages up to which their beginnings are kept: 4.
 const SAMPLES_MAX: usize = 4;
 
-/// What an unknown message is if it turns out not to be a response to one of ours.
+/// What an unknown message counts as if it turns out not to be a response to one of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::load) enum What {
-    /// A message that nobody asked for.
+    /// An unasked message.
     Unasked,
-    /// The rest of one that has been counted.
+    /// The rest of a message that was counted already.
     Rest,
-    /// The echo of something that was echoed already.
+    /// The echo of a message that was echoed already.
     Repeated,
-    /// A message of another connection, which has been counted: ours was not answered by it, and yet its echo
-    /// will hardly come.
+    /// A message of another connection, which was counted already: it is not a response to ours,
+    /// whose echo will hardly arrive either.
     Misdelivered,
 }
 
 impl Unknowns {
-    /// Whether none is held.
+    /// Whether no message is held.
     pub(in crate::load) fn is_empty(&self) -> bool {
         self.held.is_empty()
     }
 
-    /// How many are held.
+    /// The number of held messages.
     pub(in crate::load) fn len(&self) -> usize {
         self.held.len()
     }
 
-    /// How many stand in for echoes.
+    /// The number of messages that stand in for echoes.
     pub(in crate::load) fn standing_in(&self) -> usize {
         self.standing_in
     }
 
-    /// Holds one that came now, when messages with numbers below `horizon` had been sent.
+    /// Holds a message that arrived at `at`, when messages with numbers below `horizon` had been
+    /// sent.
     pub(in crate::load) fn hold(&mut self, what: What, horizon: u64, at: u64, sample: &[u8]) {
         let sample = if self.held.len() < SAMPLES_MAX { sample } else { &[] };
         self.held.push_back(Unknown { horizon, at, what, sample: sample.into() });
     }
 
-    /// Takes the first if there are more than `max`, or if no message from before it came is in flight: the
-    /// oldest has the number `oldest`.
+    /// Releases the first message if more than `max` are held, or if no message that was sent
+    /// before it arrived is in flight: the oldest one in flight has the number `oldest`.
     pub(in crate::load) fn release(&mut self, oldest: u64, max: usize) -> Option<What> {
         let first = self.held.front()?;
         if first.horizon > oldest && self.held.len() <= max {
@@ -87,18 +90,20 @@ impl Unknowns {
         self.pop().map(|first| first.what)
     }
 
-    /// Takes one that came after the message with this number was sent, and its beginning.
+    /// Takes a message that arrived after the message with this number was sent, and its beginning.
     pub(in crate::load) fn take_for(&mut self, number: u64) -> Option<(What, Box<[u8]>)> {
         self.held.front().filter(|first| first.horizon > number)?;
         self.pop().map(|first| (first.what, first.sample))
     }
 
-    /// The number below which messages had been sent when the last one came.
+    /// The horizon of the last message: all messages with lower numbers had been sent when it
+    /// arrived.
     pub(in crate::load) fn horizon(&self) -> Option<u64> {
         self.held.back().map(|last| last.horizon)
     }
 
-    /// Lets those stand in for echoes that have been held for longer than this; whether there are more of them.
+    /// Lets messages that were held for longer than `patience` stand in for echoes; returns whether
+    /// there are more stand-ins than before.
     pub(in crate::load) fn stand_in(&mut self, now: u64, patience: u64) -> bool {
         let before = self.standing_in;
         let rest = self.held.iter().skip(before);
@@ -112,7 +117,7 @@ impl Unknowns {
     }
 }
 
-/// The patience after it was right.
+/// The next patience after the current one was right.
 pub(in crate::load) fn shortened(patience: u64) -> u64 {
     if patience / 4 < PATIENCE_MIN { 0 } else { patience / 4 }
 }
@@ -122,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_is_released_when_all_that_it_may_answer_are_echoed() {
+    fn a_message_is_released_when_all_messages_before_it_are_echoed() {
         let mut unknowns = Unknowns::default();
         unknowns.hold(What::Unasked, 2, 10, b"first");
         unknowns.hold(What::Rest, 3, 20, b"second");
@@ -134,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn one_is_taken_for_what_was_sent_before_it() {
+    fn a_message_is_taken_for_a_message_that_was_sent_before_it() {
         let mut unknowns = Unknowns::default();
         unknowns.hold(What::Unasked, 2, 10, b"first");
         assert_eq!(unknowns.take_for(2), None);
@@ -143,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn one_stands_in_when_the_patience_is_over() {
+    fn a_message_stands_in_when_the_patience_is_over() {
         let mut unknowns = Unknowns::default();
         unknowns.hold(What::Unasked, 1, 10, b"");
         unknowns.hold(What::Unasked, 2, 20, b"");

@@ -1,58 +1,58 @@
-//! A message that arrives: which of ours it is a response to, and what was done to it on the way.
+//! Verifies an incoming message: which of our messages it is a response to, and whether it was
+//! changed.
 
 use super::in_flight::{InFlight, Standing};
 use super::payload::{Contents, STAMP_BITS, STAMP_BYTES, Stamp};
 use crate::proto::Kind;
 
-/// The beginning of a message that is kept to find out what it is: 128 bytes. A stamp is looked for in them, as
-/// some services put something before what they send back.
+/// The number of bytes of a message that are kept to identify it: 128. They are searched for a
+/// stamp, because some services prefix what they send back.
 const HEAD_BYTES: usize = 128;
 
-/// A message that is known by fewer bytes may be anything that begins the same: 8.
+/// With fewer identifying bytes, a message may be anything with the same beginning: 8.
 const CERTAIN_BYTES: usize = 8;
 
-/// Of a message without a check, the same again is looked for among this many that were sent before the oldest
-/// in flight.
+/// For a message without a check, duplicates are searched for among the last messages sent: 64.
 const REPEATED_MAX: u64 = 64;
 
-/// Messages in flight that a damaged stamp is compared with: the oldest 64.
+/// The number of messages in flight that a damaged stamp is compared with: the oldest 64.
 const RESEMBLING_MAX: usize = 64;
 
-/// What came back.
+/// The classification of an incoming message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::load) enum Echo {
-    /// The message with this number, as it was sent.
+    /// The message with this number, unchanged.
     Intact(u64),
-    /// The same, but as text for binary or the reverse.
+    /// The same, but as text instead of binary or the reverse.
     OpcodeChanged(u64),
     /// The message with this number, changed.
     Corrupted(u64),
     /// A message that is not in flight any more.
     Past(u64),
-    /// It looks like this message, which is not in flight any more, and is too short to be sure.
+    /// It looks like this message, which is not in flight any more, but is too short to be certain.
     Repeated(u64),
     /// A message of another connection.
     Misdelivered,
-    /// Something else: a response that is not an echo, or a message that nobody asked for.
+    /// Anything else: a response that is not an echo, or an unasked message.
     Unknown,
 }
 
-/// What is known of one connection when a message is verified.
+/// The state of one connection when a message is verified.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::load) struct Sender<'a> {
     pub(in crate::load) contents: &'a Contents,
     pub(in crate::load) in_flight: &'a InFlight,
     /// The connection's number in the whole run.
     pub(in crate::load) connection: u32,
-    /// When it is.
+    /// The current time.
     pub(in crate::load) now: u64,
 }
 
-/// Whose message it is, by its first bytes.
+/// The owner of a message, by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::load) struct Identity {
     pub(in crate::load) owner: Owner,
-    /// What its stamp says: the rest of the message follows from that.
+    /// Its stamp, which determines the rest of the message.
     pub(in crate::load) stamp: Stamp,
 }
 
@@ -65,7 +65,7 @@ pub(in crate::load) enum Owner {
     Misdelivered,
 }
 
-/// A message of which not all is there yet.
+/// A message of which only a part has arrived.
 #[derive(Debug)]
 pub(in crate::load) struct Verifier {
     kind: Kind,
@@ -75,7 +75,7 @@ pub(in crate::load) struct Verifier {
     is_intact: bool,
 }
 
-/// Verifies a message if it is the oldest in flight, as it was sent: nearly always it is.
+/// Verifies a message if it is the oldest in flight, unchanged, as nearly all are.
 #[inline]
 pub(in crate::load) fn verify_oldest(
     sender: Sender<'_>,
@@ -83,8 +83,8 @@ pub(in crate::load) fn verify_oldest(
     payload: &[u8],
 ) -> Option<Echo> {
     let (number, sent) = sender.in_flight.oldest()?;
-    // What is short may look the same as a later message that is expected next.
-    if sender.in_flight.is_overtaken() && !sender.contents.tells_apart() {
+    // A short message may look the same as a later message that is expected next.
+    if sender.in_flight.is_overtaken() && !sender.contents.is_unique() {
         return None;
     }
     let message = sender.contents.message(sender.stamp(number, sent));
@@ -96,7 +96,7 @@ impl Sender<'_> {
         Stamp { number, connection: self.connection, time }
     }
 
-    /// Whose message begins with these bytes, as many as a message is known by.
+    /// Identifies a message by its first bytes, as many as identify one.
     pub(in crate::load) fn identify(&self, window: &[u8]) -> Option<Identity> {
         if !self.contents.is_stamped() {
             return self.identify_text(window);
@@ -108,7 +108,7 @@ impl Sender<'_> {
     }
 
     fn identify_stamp(&self, stamp: Stamp) -> Option<Identity> {
-        // Times and numbers are compared as a stamp has them: both wrap around in it.
+        // Times and numbers are compared in the stamp's width: both wrap around in it.
         let is_ours = self.stamp(0, 0).masked().connection == stamp.connection;
         let owner = match self.nearest_if(is_ours, stamp.number) {
             Standing::InFlight(number, sent)
@@ -127,8 +127,8 @@ impl Sender<'_> {
         if is_ours { self.in_flight.nearest(number, STAMP_BITS) } else { Standing::Unsent }
     }
 
-    /// A message that is shorter than a stamp has the lowest bits of its number, six in each byte. The nearest
-    /// number in flight that ends in them is it, if the rest is right, too.
+    /// A message that is shorter than a stamp has the lowest bits of its number, six in each byte.
+    /// It is the nearest message in flight whose number ends in them, if the rest matches, too.
     fn identify_number(&self, window: &[u8]) -> Option<Identity> {
         let bits = 6 * window.len().min(8) as u32;
         match self.in_flight.nearest(Stamp::number_of(window)?, bits) {
@@ -162,10 +162,10 @@ impl Sender<'_> {
         Identity { owner: Owner::InFlight(number), stamp: self.stamp(number, sent) }
     }
 
-    /// The message in flight of which this is the stamp, damaged in one of its fields.
+    /// The message in flight whose stamp this is, with one damaged field.
     pub(in crate::load) fn resembling(&self, head: &[u8]) -> Option<u64> {
         let characters = head.first_chunk::<STAMP_BYTES>()?;
-        if !self.contents.tells_apart() {
+        if !self.contents.is_unique() {
             return None;
         }
         let mut oldest = self.in_flight.iter().take(RESEMBLING_MAX);
@@ -175,7 +175,7 @@ impl Sender<'_> {
 }
 
 impl Identity {
-    /// What it is if all of it is right.
+    /// The classification if the whole message is correct.
     pub(in crate::load) fn whole(self, kind: Kind, contents: &Contents) -> Echo {
         match self.owner {
             Owner::InFlight(number) => intact(number, kind, contents),
@@ -183,7 +183,7 @@ impl Identity {
         }
     }
 
-    /// What it is if not all of it is right.
+    /// The classification if a part of the message is wrong.
     pub(in crate::load) fn broken(self) -> Echo {
         match self.owner {
             Owner::InFlight(number) => Echo::Corrupted(number),
@@ -195,17 +195,17 @@ impl Identity {
 }
 
 impl Verifier {
-    /// Nothing of it is there.
+    /// Creates a verifier before any byte has arrived.
     pub(in crate::load) fn new(kind: Kind) -> Self {
         Self { kind, offset: 0, head: [0; HEAD_BYTES], identity: None, is_intact: true }
     }
 
-    /// Its beginning.
+    /// The beginning of the message.
     pub(in crate::load) fn head(&self) -> &[u8] {
         &self.head[..self.offset.min(HEAD_BYTES)]
     }
 
-    /// Bytes that are there.
+    /// The number of bytes that have arrived.
     pub(in crate::load) fn bytes(&self) -> usize {
         self.offset
     }
@@ -229,7 +229,7 @@ impl Verifier {
         }
     }
 
-    /// Verifies it when it is all there.
+    /// Verifies the complete message.
     pub(in crate::load) fn end(&self, sender: Sender<'_>) -> Echo {
         let contents = sender.contents;
         let is_whole = self.is_intact && self.offset == contents.bytes();
@@ -242,7 +242,7 @@ impl Verifier {
         }
     }
 
-    /// Looks for one of ours in what begins otherwise.
+    /// Searches a message with another beginning for one of ours.
     fn find(&self, sender: Sender<'_>) -> Echo {
         let mut windows = self.head().windows(sender.contents.window_bytes());
         let found = windows.find_map(|window| match sender.identify(window)?.owner {
@@ -291,16 +291,16 @@ mod tests {
         Sender { contents, in_flight, connection: CONNECTION, now: NOW + 1_000 }
     }
 
-    /// The same verdict, in whatever pieces it comes.
+    /// The classification, which must be the same in pieces of any size.
     #[track_caller]
     fn verify(sender: Sender<'_>, kind: Kind, payload: &[u8]) -> Echo {
         let mut whole = Verifier::new(kind);
         whole.take(sender, payload);
         let echo = whole.end(sender);
         for size in [1, 7, 24, 100] {
-            let mut arrival = Verifier::new(kind);
-            payload.chunks(size).for_each(|piece| arrival.take(sender, piece));
-            assert_eq!(arrival.end(sender), echo, "in pieces of {size}");
+            let mut verifier = Verifier::new(kind);
+            payload.chunks(size).for_each(|piece| verifier.take(sender, piece));
+            assert_eq!(verifier.end(sender), echo, "in pieces of {size}");
         }
         if let Some(oldest) = verify_oldest(sender, kind, payload) {
             assert_eq!(oldest, echo);
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn an_echo_is_known_by_its_stamp() {
+    fn an_echo_is_identified_by_its_stamp() {
         for bytes in [24, 64, 3_000] {
             let (contents, mut in_flight, messages) = three(bytes);
             let sender = sender(&contents, &in_flight);
@@ -318,8 +318,8 @@ mod tests {
                 assert_eq!(verify(sender, Kind::Binary, message), Echo::Intact(number));
                 assert_eq!(verify(sender, Kind::Text, message), Echo::OpcodeChanged(number));
             }
-            let stranger = Sender { connection: CONNECTION + 1, ..sender };
-            assert_eq!(verify(stranger, Kind::Binary, &messages[0]), Echo::Misdelivered);
+            let other_sender = Sender { connection: CONNECTION + 1, ..sender };
+            assert_eq!(verify(other_sender, Kind::Binary, &messages[0]), Echo::Misdelivered);
             in_flight.complete(1);
             let sender = self::sender(&contents, &in_flight);
             assert_eq!(verify(sender, Kind::Binary, &messages[1]), Echo::Past(1));
@@ -342,8 +342,8 @@ mod tests {
                     let message = &messages[number as usize];
                     assert_eq!(verify(sender, Kind::Binary, message), Echo::Intact(number));
                 }
-                let stranger = Sender { connection: connection + 1, ..sender };
-                assert_eq!(verify(stranger, Kind::Binary, &messages[1]), Echo::Misdelivered);
+                let other_sender = Sender { connection: connection + 1, ..sender };
+                assert_eq!(verify(other_sender, Kind::Binary, &messages[1]), Echo::Misdelivered);
                 in_flight.complete(1);
                 let now = now + 1_000_000;
                 let sender = Sender { contents: &contents, in_flight: &in_flight, connection, now };
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn every_flipped_bit_is_a_corruption_of_just_that_message() {
+    fn every_flipped_bit_corrupts_only_that_message() {
         let (contents, in_flight, messages) = three(40);
         let sender = sender(&contents, &in_flight);
         for bit in 0..messages[1].len() * 8 {
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn one_of_ours_with_something_before_it_is_a_corruption() {
+    fn a_prefixed_message_of_ours_is_corrupted() {
         let (contents, in_flight, messages) = three(64);
         let sender = sender(&contents, &in_flight);
         let stamped = [b"[Thu May 10 22:00:19 2018] ", &messages[2][..]].concat();
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_short_for_a_stamp_is_known_by_its_number() {
+    fn a_message_too_short_for_a_stamp_is_identified_by_its_number() {
         for bytes in 1..24 {
             let (contents, mut in_flight, messages) = three(bytes);
             for number in 0..3 {

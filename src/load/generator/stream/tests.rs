@@ -1,4 +1,4 @@
-//! Streams with something wrong in them, in all kinds of pieces.
+//! Streams with faults, in pieces of any size.
 
 use super::*;
 use crate::load::generator::in_flight::InFlight;
@@ -10,7 +10,7 @@ use Seen::{Echoed, Rest, Unknown};
 const CONNECTION: u32 = 7;
 const NOW: u64 = 5_000_000_000;
 
-/// What a stream is found to be.
+/// What a stream reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Seen {
     Echoed(Echo),
@@ -38,7 +38,7 @@ fn message(contents: &Contents, number: u64) -> Vec<u8> {
     contents.message(stamp).slices().concat()
 }
 
-/// The same, in whatever pieces it comes.
+/// What a stream reports, which must be the same in pieces of any size.
 #[track_caller]
 fn read(contents: &Contents, count: u64, bytes: &[u8]) -> Vec<Seen> {
     let whole = read_by(contents, count, bytes, usize::MAX);
@@ -87,7 +87,7 @@ fn intact(numbers: impl IntoIterator<Item = u64>) -> Vec<Seen> {
 const FRAMINGS: [Framing; 2] = [Framing::Raw, Framing::Line];
 
 #[test]
-fn echoes_are_found_in_any_pieces_and_any_order() {
+fn echoes_are_found_in_pieces_of_any_size_and_in_any_order() {
     for framing in FRAMINGS {
         for bytes in [2, 5, 8, 20, 24, 25, 26, 64, 300] {
             let contents = contents(framing, bytes);
@@ -125,7 +125,7 @@ fn a_byte_that_is_lost_costs_one_message_wherever_it_was() {
             let mut bytes = messages.concat();
             bytes.remove(64 + lost);
             let seen = read(&contents, 4, &bytes);
-            // A byte like its neighbour may be missing from either.
+            // A byte like its neighbour may be missing from either message.
             let bad = if seen[1] == Echoed(Echo::Intact(1)) { 2 } else { 1 };
             assert_eq!(seen.iter().filter(|seen| !is_intact(seen)).count(), 1, "{lost}: {seen:?}");
             assert!(is_fault_of(seen[bad], bad as u64), "{lost}: {seen:?}");
@@ -188,7 +188,7 @@ fn a_short_response_is_unknown_before_more_comes() {
     assert_eq!(stream.take(sender, b"error: busy"), (11, None));
     assert_eq!(stream.take_junk(), Some(Junk { messages: 1, begins: true }));
     assert_eq!(stream.sample(), b"error: busy");
-    // Nothing but characters of a stamp may be the beginning of one.
+    // Only characters of a stamp may be the beginning of one.
     let mut stream = Stream::new();
     assert_eq!(stream.take(sender, b"busy"), (4, None));
     assert_eq!(stream.take_junk(), None);
@@ -202,7 +202,8 @@ fn the_search_is_linear() {
     let (in_flight, _) = sent_messages(&contents, 1);
     let sender =
         Sender { contents: &contents, in_flight: &in_flight, connection: CONNECTION, now: NOW };
-    // Every window has the characters of a stamp. Four bytes at a time, this is slow if it is not linear.
+    // Every window has the characters of a stamp. Four bytes at a time, this is slow if the search
+    // is not linear.
     let junk = vec![b'z'; 1 << 20];
     let mut stream = Stream::new();
     for piece in junk.chunks(4) {
@@ -213,7 +214,7 @@ fn the_search_is_linear() {
 }
 
 #[test]
-fn a_message_of_another_connection_is_that() {
+fn a_message_of_another_connection_is_misdelivered() {
     let contents = contents(Framing::Raw, 64);
     let stamp = Stamp { number: 3, connection: 1, time: NOW };
     let other = contents.message(stamp).slices().concat();

@@ -141,8 +141,8 @@ impl<T: Stream> Connection<T> {
         self.send(shared);
     }
 
-    /// Calls `send` outside of a response to input. Returns false, and does nothing, unless the
-    /// session is open.
+    /// Lets `send` send unsolicited output. Returns false, and does nothing, unless the session is
+    /// open.
     pub(super) fn with_outbox<S: Service>(
         &mut self,
         shared: &mut Shared<'_, S>,

@@ -1,7 +1,7 @@
-//! The protocol without sockets: what each part of a message's way costs.
+//! The protocol without sockets: the cost of each step that a message takes.
 //!
-//! Several parts are far below a system call (about 0.8 µs), and the whole session must be too: with many
-//! messages in one read, they are all that is left.
+//! Several steps are far below a system call (about 0.8 µs), and the whole session must be too:
+//! with many messages per read, these steps are the whole cost.
 
 mod support;
 
@@ -19,10 +19,10 @@ use std::hint::black_box;
 use std::time::Duration;
 use support::{Endpoint, KEY, websocket_server};
 
-/// A payload in each length class of the header, as wide as the reactor's buffer allows.
+/// A payload in each length class of the header, as large as the reactor's buffer allows.
 const SIZES: [usize; 3] = [64, 16 * 1024, 1024 * 1024];
 
-/// Short measurements: the machine's noise does not get less by waiting.
+/// Short measurements: longer ones do not reduce the machine's noise.
 fn group<'a>(criterion: &'a mut Criterion, name: &str) -> BenchmarkGroup<'a, WallTime> {
     let mut group = criterion.benchmark_group(name);
     group.sample_size(30);
@@ -59,7 +59,8 @@ fn frames(criterion: &mut Criterion) {
 fn masks(criterion: &mut Criterion) {
     let mut group = group(criterion, "mask");
     for size in SIZES {
-        // Where a payload lies in the buffer follows from the frames before it: not on a word.
+        // The alignment of a payload in the buffer depends on the frames before it: it is not on a
+        // word boundary.
         let mut bytes = vec![0x5a; size + 6];
         group.throughput(Throughput::Bytes(size as u64));
         group.bench_function(BenchmarkId::from_parameter(size), |bencher| {
@@ -94,8 +95,8 @@ fn handshakes(criterion: &mut Criterion) {
     });
 }
 
-/// One read full of frames, from the first byte to the finished answers: parsed, unmasked, moved together and
-/// behind their new headers.
+/// One read full of frames, from the first byte to the finished responses: parsed, unmasked,
+/// compacted, and with new headers.
 fn sessions(criterion: &mut Criterion) {
     let mut group = group(criterion, "session");
     for (name, opcode, payload_len, frames) in [
@@ -122,8 +123,9 @@ fn sessions(criterion: &mut Criterion) {
     }
 }
 
-/// Messages each of which stands alone, as servers take and send them by default. Inflating includes the frame
-/// around the message, and both the handling of a message by the session, which is little beside them.
+/// Messages that are compressed alone, as servers accept and send them by default. Inflating
+/// includes the frame around the message, and both include the session's handling of a message,
+/// which is small by comparison.
 fn compression(criterion: &mut Criterion) {
     if !cfg!(feature = "deflate") {
         return;
@@ -151,7 +153,7 @@ fn compression(criterion: &mut Criterion) {
     }
 }
 
-/// What one iteration handles.
+/// The work of one iteration.
 struct Amount {
     messages: usize,
     bytes: usize,

@@ -1,5 +1,5 @@
-//! The client that the Autobahn test suite drives: it asks how many cases there are, echoes through each
-//! of them, and asks for the report.
+//! The client that the Autobahn test suite drives: it requests the number of cases, echoes through
+//! each of them, and requests the report.
 //!
 //! `autobahn_client ws://127.0.0.1:9001`
 
@@ -38,7 +38,7 @@ impl Client {
         Ok(Self { address, reactor })
     }
 
-    /// Echoes everything under this target until the server closes; returns the first text.
+    /// Echoes everything under this target until the server closes. Returns the first text.
     fn visit(&mut self, target: &str) -> Result<String> {
         let mut config = Config::new(Role::Client, Framing::WebSocket);
         config.whole_messages = true;
@@ -56,7 +56,7 @@ impl Client {
     }
 }
 
-/// One connection: an echo that remembers the first text.
+/// One connection: an echo that keeps the first text.
 #[derive(Default)]
 struct Visit {
     first_text: String,

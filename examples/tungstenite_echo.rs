@@ -1,7 +1,7 @@
-//! An echo server with the library `tungstenite`, for one run of ours: a thread for each connection, no compression.
-//! It ends when its last client has left.
+//! An echo server on the library `tungstenite`, for one test run: a thread per connection, no
+//! compression. It exits when its last client has closed.
 
-// What it says is read by tests/clients/run.py.
+// tests/clients/run.py reads its output.
 #![allow(clippy::print_stdout)]
 
 use std::net::{TcpListener, TcpStream};

@@ -1,9 +1,10 @@
-//! The whole server within one thread of the test: the reactor, mio and real sockets on loopback, from the
-//! first byte of a connection to its end. Miri runs it too, which no test that starts a program allows.
+//! The whole server in one thread of the test: the reactor, mio and real sockets on loopback, from
+//! the first byte of a connection to its end. Miri runs it too, which is impossible for tests that
+//! start a program.
 
 #[path = "support/in_process.rs"]
 mod in_process;
-#[allow(dead_code, reason = "shared with the tests of pairs, which need more of it")]
+#[allow(dead_code, reason = "shared with tests/pair, which uses more of it")]
 #[path = "pair/wire.rs"]
 mod wire;
 
@@ -16,14 +17,15 @@ use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use wire::{BINARY, FIRST_TEXT, Frame, LAST, NEXT, PING, PONG, TEXT};
 
-/// A message that is streamed, as it is longer than the buffer. Miri takes microseconds for each byte: there
-/// it is one that only needs a longer header.
+/// A message larger than the buffer, so that it is streamed. Miri takes microseconds per byte:
+/// there the message only needs a longer header.
 const LONG_BYTES: usize = if cfg!(miri) { 1_000 } else { 3 * BATCH_BYTES };
 
-/// Turns until something must have happened: at 5 ms each, more than a busy machine needs.
+/// The number of turns in which an expected event must happen: at 5 ms each, more than a busy
+/// machine needs.
 const TURNS_MAX: usize = 4_000;
 
-/// A client's socket that does not block: the server is in the same thread.
+/// A client's non-blocking socket: the server runs in the same thread.
 enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
@@ -68,13 +70,13 @@ impl Socket {
     }
 }
 
-/// An echo server and one client, which take turns.
+/// An echo server and one client, which run in turn.
 struct Loopback {
     server: Server<Echo>,
     client: Socket,
-    /// What the client has still to send.
+    /// Output of the client that is still to be sent.
     unsent: Vec<u8>,
-    /// What the client has received.
+    /// Input of the client.
     received: Vec<u8>,
     /// Whether the server has ended its output.
     ended: bool,
@@ -87,25 +89,25 @@ impl Loopback {
         Self { server, client, unsent: Vec::new(), received: Vec::new(), ended: false }
     }
 
-    /// Sends these bytes, each of them in a turn of its own or all at once.
+    /// Sends these bytes, each of them in its own turn or all at once.
     fn send(&mut self, bytes: &[u8]) {
         self.unsent.extend_from_slice(bytes);
         self.turn_until("all is sent", |loopback| loopback.unsent.is_empty());
     }
 
-    /// What comes back until there are so many bytes.
+    /// Waits for `count` bytes and returns them.
     fn receive(&mut self, count: usize) -> Vec<u8> {
-        self.turn_until("it is answered", |loopback| loopback.received.len() >= count);
+        self.turn_until("the response arrives", |loopback| loopback.received.len() >= count);
         std::mem::take(&mut self.received)
     }
 
-    /// What comes back until the server ends its output.
+    /// Waits until the server ends its output, and returns all input.
     fn receive_rest(&mut self) -> Vec<u8> {
         self.turn_until("it ends", |loopback| loopback.ended);
         std::mem::take(&mut self.received)
     }
 
-    /// Waits until the connection is gone, for exactly this reason, and nothing is left of it.
+    /// Waits until the connection is closed for exactly this reason and all its memory is released.
     fn assert_ended(mut self, end: End) {
         self.turn_until("it is gone", |loopback| loopback.server.reactor.connections() == 0);
         let metrics = self.server.reactor.metrics();
@@ -126,7 +128,7 @@ impl Loopback {
         panic!("never: {what}");
     }
 
-    /// The client writes and reads what it can.
+    /// The client writes and reads as much as possible.
     fn exchange(&mut self) {
         if !self.unsent.is_empty() {
             let written = unless_blocked(self.client.write(&self.unsent)).unwrap_or(0);
@@ -202,7 +204,7 @@ fn converse_by_lines(url: &str) {
     loopback.assert_ended(End::Peer);
 }
 
-/// Bytes.
+/// Raw bytes.
 fn converse_by_raw_bytes(url: &str) {
     let mut loopback = Loopback::start(url);
     for message in [&b"\0"[..], b"hello", &long()] {
@@ -215,30 +217,30 @@ fn converse_by_raw_bytes(url: &str) {
 }
 
 #[test]
-fn websocket_over_tcp() {
+fn websocket_over_tcp_is_echoed() {
     converse_by_websocket("ws://127.0.0.1:0");
 }
 
 #[test]
-fn lines_over_tcp() {
+fn lines_over_tcp_are_echoed() {
     converse_by_lines("line://127.0.0.1:0");
 }
 
 #[test]
-fn raw_bytes_over_tcp() {
+fn raw_bytes_over_tcp_are_echoed() {
     converse_by_raw_bytes("tcp://127.0.0.1:0");
 }
 
 #[test]
 #[cfg_attr(miri, ignore = "Miri has no named Unix sockets")]
-fn every_framing_over_unix_sockets() {
+fn every_framing_is_echoed_over_unix_sockets() {
     converse_by_websocket(&unix_url("ws+unix", "ws"));
     converse_by_lines(&unix_url("line+unix", "line"));
     converse_by_raw_bytes(&unix_url("unix", "raw"));
 }
 
 #[test]
-fn a_wrong_frame_is_answered_by_its_close_code() {
+fn an_invalid_frame_is_closed_with_its_code() {
     let mut loopback = Loopback::start("ws://127.0.0.1:0");
     loopback.send(wire::REQUEST);
     loopback.send(&wire::unmasked(TEXT, b"not masked"));
@@ -249,12 +251,12 @@ fn a_wrong_frame_is_answered_by_its_close_code() {
 }
 
 #[test]
-fn a_stop_answers_what_is_there_and_says_goodbye() {
+fn a_stop_echoes_pending_input_and_closes() {
     let mut loopback = Loopback::start("ws://127.0.0.1:0");
     loopback.send(&[wire::REQUEST, &wire::masked(TEXT, b"last")].concat());
-    loopback.turn_until("it is answered", |loopback| loopback.received.ends_with(b"last"));
+    loopback.turn_until("the response arrives", |loopback| loopback.received.ends_with(b"last"));
     loopback.server.reactor.drain();
-    loopback.turn_until("the goodbye", |loopback| loopback.received.ends_with(b"\x03\xe9"));
+    loopback.turn_until("the Close", |loopback| loopback.received.ends_with(b"\x03\xe9"));
     loopback.send(&wire::masked_close(1001));
     let output = loopback.receive_rest();
     let expected = [Frame::new(TEXT, b"last"), Frame::close(1001)];

@@ -1,4 +1,4 @@
-//! A bug in one connection: it is found in debug builds, and in release builds only that connection pays.
+//! A bug in one connection: debug builds panic, and in release builds only that connection ends.
 
 #[path = "support/in_process.rs"]
 mod in_process;
@@ -30,7 +30,7 @@ fn connect(server: &Server<Buggy>) -> TcpStream {
     stream
 }
 
-/// Turns until nothing happens any more.
+/// Turns the reactor until nothing more happens.
 fn settle(server: &mut Server<Buggy>) {
     for _ in 0..20 {
         server.turn();

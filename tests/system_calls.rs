@@ -1,15 +1,15 @@
-//! What a message costs in system calls, counted by strace: one read and one write for a small message,
-//! the same for a whole batch of them, and nothing else beside a wait.
+//! The system calls per message, counted by strace: one read and one write for a small message, the
+//! same for a whole batch of messages, and nothing else except a wait.
 //!
-//! Each figure is the difference between two runs that differ in one number only, so that start, greeting
-//! and end cancel out.
+//! Each figure is the difference between two runs that differ in one number only, so that start,
+//! opening and end cancel out.
 
-// What was counted is printed, and what was skipped.
+// Counts are printed, and so are skipped tests.
 #![allow(clippy::print_stdout)]
 
 mod support;
 
-// Each test binary is compiled with its own copy of these and uses a part of it.
+// Each test binary is compiled with its own copy of these modules and uses a part of them.
 #[allow(dead_code)]
 #[path = "sockets/client.rs"]
 mod client;
@@ -29,7 +29,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use support::{Program, halloo};
 
-/// Messages of the shorter run; the longer one has twice as many.
+/// Messages of the shorter run; the longer run has twice as many.
 const MESSAGES: usize = 200;
 
 /// Messages that a client sends in one write.
@@ -37,7 +37,7 @@ const BATCH: usize = 32;
 
 const PAYLOAD: [u8; 64] = [b'p'; 64];
 
-/// How often each system call was made.
+/// The number of calls of each system call.
 type Counts = BTreeMap<String, usize>;
 
 #[test]
@@ -84,7 +84,8 @@ fn a_connection_is_registered_once() {
     assert_eq!(of(&cost, &["setsockopt", "fcntl", "ioctl"]), 0, "{cost:?}");
 }
 
-/// One read, one write and at most one wait for each of `count`, and nothing else at all.
+/// Asserts one read, one write and at most one wait for each of `count` messages or batches, and
+/// nothing else.
 #[track_caller]
 fn assert_one_each(cost: &BTreeMap<String, i64>, count: usize) {
     let count = count as i64;
@@ -94,10 +95,10 @@ fn assert_one_each(cost: &BTreeMap<String, i64>, count: usize) {
     let waits = of(cost, &["epoll_wait", "epoll_pwait", "epoll_pwait2"]);
     assert!(waits <= count + count / 10, "{cost:?}");
     let total: i64 = cost.values().sum();
-    assert_eq!(total, 2 * count + waits, "something else is called: {cost:?}");
+    assert_eq!(total, 2 * count + waits, "other system calls were made: {cost:?}");
 }
 
-/// One connection: so many times, `batch` messages in one write and their echoes.
+/// One connection: sends `batch` messages in one write and reads their echoes, `count` times.
 fn converse(url: &str, times: usize, batch: usize) {
     let mut client = Client::open(url);
     let request = client.encode(&PAYLOAD).repeat(batch);
@@ -109,28 +110,29 @@ fn converse(url: &str, times: usize, batch: usize) {
     client.close();
 }
 
-/// Runs a server under strace, lets `act` talk to it, stops it, and counts its system calls.
+/// Runs a server under strace, runs `act` against it, stops it, and counts its system calls.
 fn trace(url: &str, act: impl FnOnce(&str)) -> Counts {
     let file = TraceFile::new();
-    // -D: the server is our child and strace is not, so that signals reach the server.
+    // -D makes the server our child and not strace's, so that signals reach the server.
     let mut command = Command::new("strace");
     command.args(["-D", "-f", "-qq", "-o"]).arg(&file.0).arg(halloo().get_program());
     let server = Program::start_server(command.args(["serve", "--quiet", url]));
     let stdout = server.wait_for_stdout(|stdout| stdout.contains('\n'));
-    act(stdout.trim().strip_prefix("listening ").expect("it says where it listens"));
+    act(stdout.trim().strip_prefix("listening ").expect("it prints its address"));
     server.terminate();
     let finished = server.wait();
     assert_eq!(finished.code, Some(0), "{finished:#?}");
     count(&file.read_whole())
 }
 
-/// The calls in a trace. Each line is a process id and a call, or something else that is not counted.
+/// The calls in a trace. Each line has a process id and a call, or something else that is not
+/// counted.
 fn count(trace: &str) -> Counts {
     let mut counts = Counts::new();
     for line in trace.lines() {
         let call = line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
         let Some((name, arguments)) = call.split_once('(') else { continue };
-        // A build with debug assertions asks of every descriptor whether it is open before it closes it.
+        // A build with debug assertions checks that every descriptor is open before it closes it.
         let is_check = name == "fcntl" && arguments.contains("F_GETFD");
         if !is_check && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
             *counts.entry(name.to_owned()).or_default() += 1;
@@ -139,7 +141,7 @@ fn count(trace: &str) -> Counts {
     counts
 }
 
-/// What the longer run has more than the shorter one.
+/// The calls of the longer run minus those of the shorter one.
 fn difference(longer: &Counts, shorter: &Counts) -> BTreeMap<String, i64> {
     let count = |counts: &Counts, name: &str| *counts.get(name).unwrap_or(&0) as i64;
     let names = longer.keys().chain(shorter.keys());
@@ -147,23 +149,23 @@ fn difference(longer: &Counts, shorter: &Counts) -> BTreeMap<String, i64> {
     differences.filter(|(_, difference)| *difference != 0).collect()
 }
 
-/// These calls together.
+/// The sum of these calls.
 fn of(cost: &BTreeMap<String, i64>, names: &[&str]) -> i64 {
     names.iter().filter_map(|name| cost.get(*name)).sum()
 }
 
-/// Whether strace is here and may trace. Says so if not.
+/// Whether strace is installed and may trace. Prints a note if not.
 fn can_trace() -> bool {
     let mut command = Command::new("strace");
     command.args(["-o", "/dev/null", "true"]).stdout(Stdio::null()).stderr(Stdio::null());
     let can = command.status().is_ok_and(|status| status.success());
     if !can {
-        println!("skipped: strace is not here, or may not trace");
+        println!("skipped: strace is not installed, or may not trace");
     }
     can
 }
 
-/// Where strace writes; removed when it goes out of scope.
+/// The output file of strace; removed when it goes out of scope.
 struct TraceFile(PathBuf);
 
 impl TraceFile {
@@ -174,7 +176,8 @@ impl TraceFile {
         Self(std::env::temp_dir().join(name))
     }
 
-    /// The trace, once the end of the server stands in it: strace may end a little later than the server.
+    /// The trace, once it contains the end of the server: strace may end slightly later than the
+    /// server.
     fn read_whole(&self) -> String {
         for _ in 0..500 {
             let trace = std::fs::read_to_string(&self.0).unwrap_or_default();

@@ -1,19 +1,15 @@
-//! How often `report --compare` is right on this machine: records many runs of one and the same server, and draws
-//! trials from them.
+//! How often `report --compare` is right on this machine: records many runs of one server, and
+//! draws trials from them.
 //!
 //! ```sh
 //! cargo bench --bench compare -- record DIRECTORY 200 2s    # results, and DIRECTORY/runs.csv
-//! cargo bench --bench compare -- draw DIRECTORY/runs.csv    # 1,000 trials, without and with 10 % added
+//! cargo bench --bench compare -- draw DIRECTORY/runs.csv   # 1,000 trials, with and without 10 % added
 //! ```
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a program that reports to a person"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that reports to a user")]
 
 mod record;
-#[allow(dead_code, reason = "shared with the tests of reports")]
+#[allow(dead_code, reason = "shared with tests/report")]
 #[path = "../../tests/support/trials.rs"]
 mod trials;
 
@@ -23,7 +19,7 @@ use std::process::ExitCode;
 
 const TRIALS: u32 = 1_000;
 
-/// The change that is added to one side.
+/// The simulated change of one side.
 const ADDED: f64 = 0.1;
 
 fn main() -> ExitCode {
@@ -38,7 +34,8 @@ fn main() -> ExitCode {
             Err(error) => Err(format!("'{runs}': {error}")),
         },
         ["draw", file] => draw(Path::new(file)),
-        // `cargo bench` without a name runs all benches; this one takes minutes and is asked for.
+        // `cargo bench` without a name runs all benches; this one takes minutes, so it runs only by
+        // name.
         [] => Ok(()),
         _ => Err("expected record DIRECTORY [RUNS DURATION], or draw FILE".into()),
     };
@@ -56,7 +53,7 @@ fn draw(file: &Path) -> Result<(), String> {
         std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
     let rounds = trials::rounds(&text)?;
     if rounds.len() < 10 {
-        return Err(format!("{} rounds are too few, it takes 10", rounds.len()));
+        return Err(format!("{} rounds are too few, at least 10 are needed", rounds.len()));
     }
     let same = trials::draw(&rounds, TRIALS, 1, 0.0);
     let changed = trials::draw(&rounds, TRIALS, 2, ADDED);

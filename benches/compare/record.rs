@@ -1,4 +1,5 @@
-//! Records runs of the same server as if two were compared: A B B A and so on, each with a server of its own.
+//! Records runs of one server as if two servers were compared: A B B A and so on, each run with a
+//! new server process.
 
 use halloo::load::Outcome;
 use halloo::load::result::compare::COMPARED;
@@ -12,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_halloo");
 
-/// Sides of four runs that follow each other.
+/// The sides of four consecutive runs.
 const SIDES: [&str; 4] = ["a", "b", "b", "a"];
 
 /// Connections: enough to keep a server busy.
@@ -67,7 +68,7 @@ fn run(file: &Path, duration: &str) -> Result<Outcome, String> {
     parse(&fs::read(file).map_err(|error| error.to_string())?)
 }
 
-/// A server that ends with this value.
+/// A server that is killed when it goes out of scope.
 struct Server(Child);
 
 impl Server {
@@ -77,7 +78,7 @@ impl Server {
         command.spawn().map(Self).map_err(|error| error.to_string())
     }
 
-    /// From its line `listening URL`.
+    /// The URL from its line `listening URL`.
     fn url(&mut self) -> Result<String, String> {
         let stdout = self.0.stdout.as_mut().ok_or("the server has no output")?;
         let mut line = String::new();
@@ -89,7 +90,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // One that is gone cannot be ended, and need not be.
+        // If it has already exited there is nothing to end.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

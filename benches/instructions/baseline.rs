@@ -1,11 +1,11 @@
-//! The counts that are committed, and how new ones compare with them.
+//! The committed counts, and the comparison of new counts with them.
 
 use crate::surroundings::Surroundings;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::{fmt, fs, io};
 
-/// Where the baseline is.
+/// The path of the baseline.
 pub(crate) const PATH: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions/baseline.json");
 
@@ -14,8 +14,8 @@ pub(crate) const ADVICE: &str = "\
 Make it cheaper, or accept what it costs: `cargo bench --bench instructions -- --update`, and say why in the
 commit.";
 
-/// From here on a difference counts: 3 %. Counts repeat to the instruction, but where the compiler inlines
-/// moves with code that has nothing to do with it.
+/// The difference that counts as a change: 3 %. Counts repeat to the instruction, but inlining
+/// decisions vary with unrelated code.
 const TOLERANCE: f64 = 0.03;
 
 /// See the [module documentation](self).
@@ -34,7 +34,7 @@ impl Baseline {
         let text = fs::read_to_string(PATH)
             .map_err(|error| io::Error::other(format!("{PATH}: {error}; --update writes it")))?;
         let value: Value = serde_json::from_str(&text)?;
-        Self::from_json(&value).ok_or_else(|| io::Error::other(format!("{PATH} is no baseline")))
+        Self::from_json(&value).ok_or_else(|| io::Error::other(format!("{PATH} is not a baseline")))
     }
 
     pub(crate) fn write(&self) -> io::Result<()> {
@@ -68,7 +68,7 @@ impl Baseline {
     }
 }
 
-/// A count beside its baseline.
+/// A count with its baseline.
 #[derive(Debug)]
 pub(crate) struct Verdict {
     now: f64,
@@ -84,12 +84,12 @@ impl Verdict {
         self.now
     }
 
-    /// Not too dear, and there was something to compare it with.
+    /// Whether the count is within the limit, with a baseline to compare it with.
     pub(crate) fn is_well(&self) -> bool {
         self.change().is_some_and(|change| change <= TOLERANCE)
     }
 
-    /// By how much it is more, as a part of the baseline.
+    /// The increase as a fraction of the baseline.
     fn change(&self) -> Option<f64> {
         self.baseline.map(|baseline| self.now / baseline - 1.0)
     }

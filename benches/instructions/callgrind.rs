@@ -1,14 +1,14 @@
-//! Counting, by valgrind.
+//! Counts instructions with valgrind.
 
 use crate::scenes::Scene;
 use std::io::{self, ErrorKind};
 use std::process::Command;
 
-/// What the C library may not use for copying: an instruction that copies any number of bytes is counted
-/// once for each, which says nothing.
+/// CPU features that the C library must not use for copying: an instruction that copies any number
+/// of bytes is counted once per byte, which makes the count meaningless.
 const TUNABLES: &str = "glibc.cpu.hwcaps=-ERMS,-FSRM";
 
-/// How many instructions one operation of the scene takes.
+/// The number of instructions of one operation of the scene.
 pub(crate) fn count(scene: &Scene) -> io::Result<f64> {
     let idle = run(scene, Scene::WARM_UP)?;
     let busy = run(scene, Scene::WARM_UP + Scene::COUNTED)?;
@@ -17,13 +17,13 @@ pub(crate) fn count(scene: &Scene) -> io::Result<f64> {
     Ok(work as f64 / (Scene::COUNTED * scene.operations()) as f64)
 }
 
-/// Instructions of a whole run of this program that does the scene's work so often.
+/// Instructions of a whole run of this program that does the scene's work `worked` times.
 fn run(scene: &Scene, worked: usize) -> io::Result<u64> {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
         .arg(std::env::current_exe()?)
         .args(["--perform", scene.name(), &worked.to_string()])
-        // Nothing of the surroundings may reach the counts.
+        // The environment must not influence the counts.
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("GLIBC_TUNABLES", TUNABLES)

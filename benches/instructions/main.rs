@@ -1,19 +1,16 @@
-//! How many instructions an operation of the protocol takes, beside a baseline that is committed.
+//! The number of instructions per operation of the protocol, compared with a committed baseline.
 //!
-//! Time depends on who else uses the machine; the number of instructions does not. valgrind counts them, and
-//! shows every program the same processor: AVX2 and nothing newer, whatever the machine has. So the counts
-//! depend on the source, the compiler, and for little things on the C library. The baseline names all three,
-//! and where the compiler is another one nothing is compared.
+//! Time depends on other load on the machine; the number of instructions does not. valgrind counts
+//! them, and presents the same CPU to every program: AVX2 and nothing newer, whatever the machine
+//! has. So the counts depend on the source, the compiler, and slightly on the C library. The
+//! baseline names all three, and with a different compiler nothing is compared.
 //!
-//! An instruction is not a cycle. A count says that something became more or less work, not how fast it is.
+//! An instruction is not a cycle. A count shows whether something became more or less work, not how
+//! fast it is.
 //!
-//! `cargo bench --bench instructions -- --help` says how to choose.
+//! `cargo bench --bench instructions -- --help` lists the options.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a program that reports to a person"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that reports to a user")]
 
 mod baseline;
 mod callgrind;
@@ -29,7 +26,7 @@ use std::io;
 use std::process::ExitCode;
 use surroundings::Surroundings;
 
-/// What a check that failed exits with, as the program itself does.
+/// The exit code of a failed check, as in the program itself.
 const CHECK_FAILED: u8 = 3;
 
 fn main() -> ExitCode {
@@ -59,7 +56,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Plays a scene, for valgrind to watch.
+/// Plays a scene under valgrind.
 fn perform(name: &str, worked: usize) -> io::Result<()> {
     let scene = scenes::all().into_iter().find(|scene| scene.name() == name);
     scene.ok_or_else(|| io::Error::other(format!("{name} is not a scene")))?.play(worked);
@@ -79,7 +76,7 @@ fn update() -> io::Result<()> {
     Ok(())
 }
 
-/// Counts the scenes that were asked for; whether none is too dear.
+/// Counts the chosen scenes. Returns whether all of them are within the limit.
 fn compare(options: &Options) -> io::Result<bool> {
     let surroundings = Surroundings::look()?;
     let baseline = Baseline::read()?;
@@ -99,7 +96,7 @@ fn compare(options: &Options) -> io::Result<bool> {
         all_well &= verdict.is_well();
     }
     for name in baseline.names().filter(|name| !scenes.iter().any(|scene| scene.name() == *name)) {
-        println!("{name:28} is in the baseline, and not built in");
+        println!("{name:28} is in the baseline, but not in this build");
     }
     if let Some(reason) = incomparable {
         println!("not compared: {reason}; `-- --update` makes a baseline for it");

@@ -1,4 +1,4 @@
-//! What the person at the command line chose.
+//! The options of the command line.
 
 pub(crate) const HELP: &str = "\
 Usage: cargo bench --bench instructions -- [OPTIONS]
@@ -12,7 +12,8 @@ than benches/instructions/baseline.json says. With another compiler than the bas
 pub(crate) enum Choice {
     Help,
     Count(Options),
-    /// What this program asks of itself, under valgrind: play a scene, and do its work so often.
+    /// The program's call of itself under valgrind: play a scene, and do its work this number of
+    /// times.
     Perform {
         scene: String,
         worked: usize,
@@ -30,7 +31,8 @@ impl Options {
         arguments: impl Iterator<Item = String>,
     ) -> Result<Choice, String> {
         let mut arguments = arguments.peekable();
-        // `cargo bench` passes --bench; `cargo test --all-targets` passes nothing, and has no time for this.
+        // `cargo bench` passes --bench; `cargo test --all-targets` passes nothing, and must not run
+        // this bench.
         if arguments.peek().is_none() {
             return Ok(Choice::Help);
         }
@@ -52,7 +54,7 @@ impl Options {
             }
         }
         match options.update && !options.only.is_empty() {
-            true => Err("--update counts everything, so --only does not go with it".into()),
+            true => Err("--update counts everything and cannot be combined with --only".into()),
             false => Ok(Choice::Count(options)),
         }
     }

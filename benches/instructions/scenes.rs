@@ -1,4 +1,4 @@
-//! What is counted: one read of a connection, from its first byte to the finished answers.
+//! The counted scenes: one read of a connection, from its first byte to the finished responses.
 
 use crate::support::{Endpoint, compressed, document, fragment, masked, request, websocket_server};
 use halloo::proto::auth::{Auth, CHALLENGE_BYTES, Encoding, Hash, Key};
@@ -8,11 +8,11 @@ use halloo::proto::{Config, Framing, Role};
 use halloo::service::Echo;
 use std::hint::black_box;
 
-/// Something a server does, again and again.
+/// An operation of a server, repeated.
 pub(crate) struct Scene {
     name: &'static str,
     server: Endpoint<Echo>,
-    /// Each time on a new connection, which received this before.
+    /// Each repetition uses a new connection that has received this before.
     anew_after: Option<Vec<u8>>,
     input: Vec<u8>,
     /// Operations in the input.
@@ -20,18 +20,18 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// Times the work is done before counting begins: what is made once is made then.
+    /// Repetitions before counting begins, which pay for one-time work.
     pub(crate) const WARM_UP: usize = 4;
 
-    /// Times the work is counted.
+    /// Repetitions that are counted.
     pub(crate) const COUNTED: usize = 100;
 
-    /// On a connection that is used for ever.
+    /// A scene on a connection that is reused.
     fn lasting(name: &'static str, server: Endpoint<Echo>, input: Vec<u8>) -> Self {
         Self { name, server, anew_after: None, input, operations: 1 }
     }
 
-    /// So many operations are in the input.
+    /// Sets the number of operations in the input.
     fn of(self, operations: usize) -> Self {
         Self { operations, ..self }
     }
@@ -44,8 +44,8 @@ impl Scene {
         self.operations
     }
 
-    /// Prepares the work as often as it is ever done, and does it the first `worked` times. The difference of
-    /// two runs is the work alone, without what a kernel would do, or other connections.
+    /// Prepares all repetitions, and performs the first `worked` of them. The difference of two
+    /// runs is the work alone, without the costs of a kernel or of other connections.
     pub(crate) fn play(mut self, worked: usize) {
         for round in 0..Self::WARM_UP + Self::COUNTED {
             self.prepare();
@@ -65,7 +65,7 @@ impl Scene {
     }
 }
 
-/// Every scene that is built in.
+/// Every scene in this build.
 pub(crate) fn all() -> Vec<Scene> {
     let mut scenes = messages();
     scenes.extend(beginnings());
@@ -76,7 +76,7 @@ pub(crate) fn all() -> Vec<Scene> {
     scenes
 }
 
-/// WebSocket messages and what stands between them.
+/// WebSocket messages and control frames.
 fn messages() -> Vec<Scene> {
     let binary = |bytes| masked(Opcode::Binary, &noise(bytes));
     let text = |bytes| masked(Opcode::Text, &multi_byte(bytes));
@@ -98,7 +98,7 @@ fn messages() -> Vec<Scene> {
     ]
 }
 
-/// What comes before messages.
+/// Input before the messages.
 fn beginnings() -> Vec<Scene> {
     let auth = Auth {
         hash: Hash::Sha256,

@@ -1,4 +1,4 @@
-//! What counts depend on beside the source.
+//! The environment of a count: everything besides the source that it depends on.
 
 use serde_json::{Value, json};
 use std::io;
@@ -13,7 +13,7 @@ pub(crate) struct Surroundings {
 }
 
 impl Surroundings {
-    /// Asks the tools.
+    /// Queries the tools.
     pub(crate) fn look() -> io::Result<Self> {
         Ok(Self {
             rustc: first_line("rustc", &["--version"])?,
@@ -32,18 +32,18 @@ impl Surroundings {
         json!({ "rustc": rustc, "valgrind": valgrind, "libc": libc })
     }
 
-    /// Why counts here say nothing beside a baseline from there, if they do not.
+    /// The reason why counts here cannot be compared with a baseline from there, if there is one.
     pub(crate) fn incomparable_with(&self, there: &Self) -> Option<String> {
         if self.rustc != there.rustc {
             return Some(format!("this is {}, the baseline {}", self.rustc, there.rustc));
         }
         if !sees_avx2() {
-            return Some("this is not an x86-64 processor with AVX2, as the baseline's".into());
+            return Some("this is not an x86-64 CPU with AVX2, unlike the baseline's".into());
         }
         None
     }
 
-    /// Smaller differences: they touch the parts that copy and allocate.
+    /// Smaller differences, which affect copying and allocation.
     pub(crate) fn remarks_beside(&self, there: &Self) -> Vec<String> {
         let pairs = [(&self.valgrind, &there.valgrind), (&self.libc, &there.libc)];
         let different = pairs.into_iter().filter(|(here, there)| here != there);
@@ -57,10 +57,10 @@ fn first_line(program: &str, arguments: &[&str]) -> io::Result<String> {
     let output = output.map_err(|error| failed(error.to_string()))?;
     let text = String::from_utf8_lossy(&output.stdout);
     let line = text.lines().next().filter(|_| output.status.success());
-    line.map(str::to_owned).ok_or_else(|| failed("it did not tell its version".into()))
+    line.map(str::to_owned).ok_or_else(|| failed("its version is unknown".into()))
 }
 
-/// valgrind shows newer processors as one with AVX2, and older ones as they are.
+/// valgrind presents newer CPUs as one with AVX2, and older ones as they are.
 #[cfg(target_arch = "x86_64")]
 fn sees_avx2() -> bool {
     std::arch::is_x86_feature_detected!("avx2")

@@ -1,4 +1,4 @@
-//! Whether what came back is what was sent, however it is cut into frames and reads.
+//! Checks that the input is the echo of the output, however it is split into frames and reads.
 
 use crate::deflate;
 use crate::exchange::Exchange;
@@ -6,36 +6,37 @@ use halloo::proto::frame::{HEADER_BYTES_MAX, Header, Opcode};
 use halloo::proto::{Role, Status};
 use std::io;
 
-/// Where in an answer a connection stands.
+/// The position of a connection within a response.
 #[derive(Debug, Default)]
 pub(crate) struct Check {
-    /// The part of a frame header that came at the end of a read.
+    /// The part of a frame header at the end of a read.
     partial: Vec<u8>,
-    /// Payload bytes of the frame at hand that are still to come.
+    /// Payload bytes still missing from the current frame.
     frame_left: usize,
-    /// The frame at hand is the last of its message.
+    /// The current frame is the last of its message.
     fin: bool,
-    /// The message at hand is compressed.
+    /// The current message is compressed.
     is_compressed: bool,
-    /// Bytes of the message that came.
+    /// Bytes of the message received so far.
     offset: usize,
-    /// A compressed message, as far as it came.
+    /// The part of a compressed message received so far.
     compressed: Vec<u8>,
-    /// A compressed message that was right. The same bytes say the same, since each message stands alone.
+    /// A compressed message that was correct. Equal bytes are the same message, since each message
+    /// is compressed alone.
     known: Vec<u8>,
-    /// The peer has said Close.
+    /// The peer has sent a Close.
     is_closed: bool,
 }
 
 impl Check {
-    /// Takes the next bytes; how many messages they completed.
+    /// Receives bytes. Returns how many messages they completed.
     ///
     /// # Errors
     /// If they are not the echo.
     pub(crate) fn take(&mut self, bytes: &[u8], exchange: &Exchange) -> io::Result<usize> {
         let mut rest = bytes;
         let mut messages = 0;
-        // What is in a Close, which is the last frame, does not matter here.
+        // The content of a Close, which is the last frame, does not matter here.
         while !rest.is_empty() && !self.is_closed {
             if self.frame_left == 0 {
                 rest = self.begin_frame(rest, exchange)?;
@@ -52,7 +53,7 @@ impl Check {
         Ok(messages)
     }
 
-    /// Whether the peer has said Close, at the end of a message.
+    /// Whether the peer has sent a Close at the end of a message.
     pub(crate) fn is_closed(&self) -> bool {
         self.is_closed
     }
@@ -62,13 +63,13 @@ impl Check {
         if self.is_compressed {
             self.compressed.extend_from_slice(piece);
         } else if exchange.answer.get(self.offset..end) != Some(piece) {
-            return Err(io::Error::other("what came back is not what was sent"));
+            return Err(io::Error::other("the echo differs from the message"));
         }
         self.offset = end;
         Ok(())
     }
 
-    /// Reads a frame header off the front of `bytes`, and returns what is behind it.
+    /// Takes a frame header off the front of `bytes`, and returns the rest.
     fn begin_frame<'a>(&mut self, bytes: &'a [u8], exchange: &Exchange) -> io::Result<&'a [u8]> {
         if !exchange.is_framed {
             self.frame_left = exchange.answer.len();
@@ -113,7 +114,7 @@ impl Check {
             self.is_compressed = header.rsv1;
         }
         self.frame_left = usize::try_from(header.payload_len).map_err(io::Error::other)?;
-        // An empty frame ends nothing here: no workload has one.
+        // An empty frame completes nothing: no workload has one.
         self.fin = header.fin && self.frame_left > 0;
         Ok(())
     }
@@ -122,7 +123,7 @@ impl Check {
         if self.is_compressed {
             self.end_compressed(exchange)?;
         } else if self.offset != exchange.answer.len() {
-            return Err(io::Error::other("a message came back too short"));
+            return Err(io::Error::other("an echo is too short"));
         }
         self.offset = 0;
         self.fin = false;
@@ -133,7 +134,7 @@ impl Check {
         if self.compressed != self.known {
             let payload = deflate::inflate(&self.compressed, exchange.answer.len())?;
             if payload != exchange.answer {
-                return Err(io::Error::other("what came back compressed is not what was sent"));
+                return Err(io::Error::other("the compressed echo differs from the message"));
             }
             std::mem::swap(&mut self.known, &mut self.compressed);
         }
@@ -143,6 +144,6 @@ impl Check {
 }
 
 fn parse(bytes: &[u8], exchange: &Exchange) -> io::Result<Status<(Header, usize)>> {
-    let broken = |error| io::Error::other(format!("a frame came back broken: {error:?}"));
+    let broken = |error| io::Error::other(format!("a frame is invalid: {error:?}"));
     Header::parse(bytes, Role::Client, exchange.is_compressed).map_err(broken)
 }

@@ -1,4 +1,4 @@
-//! A client's connection: connected, and the handshake done.
+//! A client's connection, connected and with its handshake completed.
 
 use crate::deflate;
 use crate::exchange::Style;
@@ -8,16 +8,16 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// No server on this machine is silent for so long unless it is stuck.
+/// A server on this machine that is silent for this long is stuck.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A response head is shorter than this.
 const HEAD_BYTES_MAX: usize = 4096;
 
-/// Connections of a large crowd from one source address.
+/// Connections of a large crowd per source address.
 const CONNECTIONS_PER_SOURCE: usize = 5_000;
 
-/// Connects and shakes hands.
+/// Connects and completes the handshake.
 pub(crate) fn open(target: &Target, style: Style) -> io::Result<TcpStream> {
     let mut stream = connect(target)?;
     send_request(&mut stream, target, style)?;
@@ -25,14 +25,15 @@ pub(crate) fn open(target: &Target, style: Style) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// The same for the `index`th of a large crowd, with buffers in the kernel as small as it lets them be.
+/// The same for the `index`th connection of a large crowd, with the smallest buffers that the
+/// kernel permits.
 pub(crate) fn open_small(target: &Target, index: usize) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(target.address), Type::STREAM, None)?;
-    // Before it connects: the window that it offers follows from it.
+    // Before it connects, because the advertised window depends on it.
     socket.set_recv_buffer_size(1)?;
     socket.set_send_buffer_size(1)?;
     if target.address.is_ipv4() {
-        // The kernel looks long for a free port where half of an address's ports are taken.
+        // The kernel searches long for a free port once half of an address's ports are taken.
         let source = Ipv4Addr::new(127, 0, 0, 2 + (index / CONNECTIONS_PER_SOURCE) as u8);
         socket.bind(&SocketAddr::from((source, 0)).into())?;
     }
@@ -53,8 +54,8 @@ fn prepared(stream: TcpStream) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Asks for the upgrade. A server without a protocol sends the request back: it pays for what goes over the
-/// wire too, and only what a handshake means is left to compare.
+/// Requests the upgrade. A server without a protocol sends the request back: it pays for the bytes
+/// on the wire too, so that only the handshake itself remains to compare.
 pub(crate) fn send_request(
     stream: &mut TcpStream,
     target: &Target,
@@ -66,7 +67,7 @@ pub(crate) fn send_request(
     } else {
         String::new()
     };
-    // One key serves all: nothing caches between the two ends of a loopback.
+    // One key is enough: nothing caches between the two ends of a loopback connection.
     let request = format!(
         "GET {path} HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{extensions}\r\n"
@@ -74,7 +75,7 @@ pub(crate) fn send_request(
     stream.write_all(request.as_bytes())
 }
 
-/// Waits until the server has agreed.
+/// Waits until the server has accepted the upgrade.
 pub(crate) fn receive_response(
     stream: &mut TcpStream,
     target: &Target,
@@ -90,7 +91,7 @@ pub(crate) fn receive_response(
     }
     let answer = String::from_utf8_lossy(&head[..len]);
     if target.is_websocket && style.deflate && !answer.contains("permessage-deflate") {
-        return Err(io::Error::other("the server does not take permessage-deflate"));
+        return Err(io::Error::other("the server does not accept permessage-deflate"));
     }
     if target.is_websocket && !answer.starts_with("HTTP/1.1 101 ") {
         return Err(io::Error::other(format!("the server refused the handshake: {answer}")));

@@ -1,4 +1,4 @@
-//! W5: what it costs the server to take a connection in, shake hands and see it go.
+//! W5: the server's cost of a connection that is accepted, upgraded and closed.
 
 use crate::client;
 use crate::exchange::Style;
@@ -9,10 +9,10 @@ use std::io::{self, Read};
 use std::net::{Shutdown, TcpStream};
 use std::time::Instant;
 
-/// Connections that are made at once: enough to keep the server busy, as a storm of connects would.
+/// Connections that are made at once: enough to keep the server busy, as a burst of connects would.
 const AT_ONCE: usize = 64;
 
-/// Connects, in groups, until there were as many connections as asked for.
+/// Connects in groups until the requested number of connections is reached.
 pub(crate) fn measure(
     connections: usize,
     server: &Server,
@@ -35,7 +35,8 @@ pub(crate) fn measure(
     })
 }
 
-/// One group: each step is done for all of them before the next. Returns how many they were.
+/// One group: each step is done for all connections before the next step. Returns the size of the
+/// group.
 fn visit(target: &Target, style: Style) -> io::Result<usize> {
     let streams: io::Result<Vec<TcpStream>> =
         (0..AT_ONCE).map(|_| client::connect(target)).collect();
@@ -50,8 +51,8 @@ fn visit(target: &Target, style: Style) -> io::Result<usize> {
         stream.shutdown(Shutdown::Write)?;
     }
     for stream in &mut streams {
-        // Until the server has closed too, so that its share of the work is counted. What it says last
-        // and how does not matter here.
+        // Waits until the server has closed too, so that its share of the work is counted. The form
+        // of its close does not matter here.
         let mut last_words = [0; 128];
         while matches!(stream.read(&mut last_words), Ok(1..)) {}
     }

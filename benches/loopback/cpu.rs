@@ -1,22 +1,23 @@
-//! Who runs where.
+//! CPU placement of server and client.
 
 use rustix::process::{Pid, getpriority_process, setpriority_process};
 use rustix::thread::{CpuSet, gettid, sched_getaffinity, sched_setaffinity};
 use std::io;
 
-/// Keeps this process to the last CPU it may use. Returns false, and does nothing, if it may use only one.
+/// Keeps this process on the last CPU it may use. Returns false, and does nothing, if there is only
+/// one.
 pub(crate) fn pin_client() -> bool {
     let usable = usable();
     let [_, .., last] = usable[..] else { return false };
     pin(None, last).is_ok()
 }
 
-/// Keeps a thread of the server to the first CPU.
+/// Keeps a thread of the server on the first CPU.
 pub(crate) fn pin_server(thread: u32) -> io::Result<()> {
     pin(i32::try_from(thread).ok().and_then(Pid::from_raw), 0)
 }
 
-/// Lets other threads on the CPU of this one go first.
+/// Gives other threads on this CPU priority.
 pub(crate) fn yield_to_others() -> io::Result<()> {
     let own = Some(gettid());
     Ok(setpriority_process(own, getpriority_process(own)? + 10)?)

@@ -1,4 +1,4 @@
-//! DRAIN: a stop in the middle of everything, after which nothing may be missing.
+//! DRAIN: a stop under full load, after which no echo may be missing.
 
 use crate::client::PATIENCE;
 use crate::load::{Connection, Crowd};
@@ -11,14 +11,14 @@ use std::io::{self, ErrorKind, Write};
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
-/// Messages of one connection that are on their way at once.
+/// Messages in flight on one connection.
 const IN_FLIGHT: usize = 8;
 
-/// A masked Close with the code 1000, which answers the server's.
+/// A masked Close with the code 1000, which replies to the server's.
 const CLOSE: [u8; 8] = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8];
 
-/// Keeps all connections busy, stops the server, and counts the answers to what it had received by then: what
-/// a loopback has taken is received.
+/// Keeps all connections busy, stops the server, and counts the echoes of everything that it had
+/// received by then: data that a loopback socket has accepted is received.
 pub(crate) fn measure(
     connections: usize,
     server: &mut Server,
@@ -31,41 +31,41 @@ pub(crate) fn measure(
     let in_flight: usize = crowd.connections.iter().map(Connection::in_flight).sum();
     let start = Instant::now();
     server.stop()?;
-    let farewell = Farewell::hear(&mut crowd, start)?;
+    let drained = Drained::receive(&mut crowd, start)?;
     let status = server.wait()?;
     let elapsed = start.elapsed();
     let load_average = machine::load_average()?;
     Ok(Figure {
-        value: in_flight as f64 - farewell.messages as f64,
+        value: in_flight as f64 - drained.messages as f64,
         count: in_flight as u64,
         rate: None,
         note: Some(format!(
-            "{} of {connections} ended with a Close, {} with answers missing; the last answer came after \
+            "{} of {connections} ended with a Close, {} with echoes missing; the last echo came after \
              {:.0} ms, the end ({status}) after {:.0} ms; load average {load_average}",
-            farewell.closes,
-            farewell.early,
-            farewell.last_answer.as_secs_f64() * 1e3,
+            drained.closes,
+            drained.early,
+            drained.last_echo.as_secs_f64() * 1e3,
             elapsed.as_secs_f64() * 1e3,
         )),
     })
 }
 
-/// What came after the stop.
+/// What arrived after the stop.
 #[derive(Default)]
-struct Farewell {
+struct Drained {
     messages: u64,
     /// Connections that ended with a Close.
     closes: usize,
-    /// Connections that ended with answers missing.
+    /// Connections that ended with missing echoes.
     early: usize,
-    /// From the stop to the last answer.
-    last_answer: Duration,
+    /// From the stop to the last echo.
+    last_echo: Duration,
 }
 
-impl Farewell {
-    /// Listens to the end of every connection.
-    fn hear(crowd: &mut Crowd, start: Instant) -> io::Result<Self> {
-        let mut farewell = Self::default();
+impl Drained {
+    /// Reads every connection to its end.
+    fn receive(crowd: &mut Crowd, start: Instant) -> io::Result<Self> {
+        let mut drained = Self::default();
         let mut open = crowd.connections.len();
         while open > 0 {
             if start.elapsed() > 2 * PATIENCE {
@@ -78,19 +78,19 @@ impl Farewell {
             for event in &crowd.events {
                 let connection = &mut crowd.connections[event.token().0];
                 let was_over = connection.is_over();
-                farewell.hear_one(connection, &mut crowd.buffer, start)?;
-                // Data and the end may be announced as one, and a read brings only the first.
+                drained.receive_on(connection, &mut crowd.buffer, start)?;
+                // Data and the end may be reported as one event, and a read returns only the data.
                 if event.is_read_closed() {
-                    farewell.hear_one(connection, &mut crowd.buffer, start)?;
+                    drained.receive_on(connection, &mut crowd.buffer, start)?;
                 }
                 open -= usize::from(connection.is_over() && !was_over);
             }
         }
-        Ok(farewell)
+        Ok(drained)
     }
 
-    /// Reads what is there on one, and answers a Close.
-    fn hear_one(
+    /// Reads the available input of one connection, and replies to a Close.
+    fn receive_on(
         &mut self,
         connection: &mut Connection,
         buffer: &mut [u8],
@@ -103,16 +103,17 @@ impl Farewell {
         let messages = connection.receive(buffer)?;
         if messages > 0 {
             self.messages += messages;
-            self.last_answer = start.elapsed();
+            self.last_echo = start.elapsed();
         }
         if connection.is_closed() && !was_closed {
             self.closes += 1;
-            // It fails only if the server did not wait for it, which is its right.
+            // It fails only if the server did not wait for it, which is permitted.
             let _ = connection.stream.write(&CLOSE);
         }
         if connection.is_over() {
             self.early += usize::from(connection.in_flight() > 0);
-            // The server waits for our end; if that too is gone already, all the better.
+            // The server waits for the end of our output; if the connection is gone already,
+            // nothing is needed.
             let _ = connection.stream.shutdown(Shutdown::Both);
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! What a connection sends, and what must come back.
+//! The messages of a connection, and the echoes that must come back.
 
 use crate::deflate;
 use halloo::proto::frame::{Header, Opcode};
@@ -8,7 +8,7 @@ use std::io;
 /// A character of each length that UTF-8 has.
 const TEXT: &str = "aß水🎉";
 
-/// What prose is made of.
+/// The words of the prose.
 const WORDS: [&str; 16] = [
     "echo ",
     "answer ",
@@ -28,32 +28,32 @@ const WORDS: [&str; 16] = [
     "\n",
 ];
 
-/// How messages are sent.
+/// The form of messages.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Style {
     /// As text, not binary.
     pub(crate) text: bool,
-    /// Compressed; then they say something that can be.
+    /// Compressed; then the payload is compressible.
     pub(crate) deflate: bool,
 }
 
-/// A message, ready to be sent as often as it is in flight.
+/// A message, repeated as often as it is in flight.
 #[derive(Debug)]
 pub(crate) struct Exchange {
-    /// The message as it is sent, repeated.
+    /// The message in its frame, repeated.
     pub(crate) requests: Vec<u8>,
     /// Bytes of one repetition.
     pub(crate) request_bytes: usize,
-    /// What comes back of one message, without frame headers.
+    /// The payload of the echo of one message.
     pub(crate) answer: Vec<u8>,
-    /// Whether it comes back in frames.
+    /// Whether echoes come in frames.
     pub(crate) is_framed: bool,
-    /// Whether frames may come back compressed.
+    /// Whether frames of echoes may be compressed.
     pub(crate) is_compressed: bool,
 }
 
 impl Exchange {
-    /// A masked message of `bytes` bytes of payload. Messages with another `seed` are different.
+    /// A masked message of `bytes` bytes of payload. Messages with different `seed`s differ.
     ///
     /// # Errors
     /// If it cannot be compressed.
@@ -86,7 +86,7 @@ impl Exchange {
         })
     }
 
-    /// The same, with as many messages on their way at once.
+    /// The same, with this number of messages in flight.
     pub(crate) fn repeated(self, in_flight: usize) -> Self {
         Self { requests: self.requests.repeat(in_flight), ..self }
     }
@@ -102,7 +102,7 @@ fn text_of(bytes: usize, seed: u8) -> Vec<u8> {
     text
 }
 
-/// Bytes without a pattern (xorshift), so that a byte in the wrong place shows.
+/// Bytes without a pattern (xorshift), so that a misplaced byte is detected.
 fn noise(bytes: usize, seed: u8) -> impl Iterator<Item = u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64 ^ u64::from(seed);
     let mut next = move || {
@@ -114,7 +114,7 @@ fn noise(bytes: usize, seed: u8) -> impl Iterator<Item = u8> {
     (0..bytes).map(move |_| next())
 }
 
-/// Words without order, which shrink to a quarter or so, as what is worth compressing does.
+/// Random words, which shrink to about a quarter, as typical compressible data does.
 fn prose(bytes: usize, seed: u8) -> Vec<u8> {
     let words = noise(bytes, seed).map(|choice| WORDS[usize::from(choice) % WORDS.len()]);
     words.flat_map(str::bytes).take(bytes).collect()

@@ -1,4 +1,4 @@
-//! FAIR: what a client that floods does to those that say little.
+//! FAIR: the effect of a flooding client on quiet clients.
 
 use crate::cpu;
 use crate::exchange::Style;
@@ -15,13 +15,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// One connection that always has as much under way as the server takes in a turn, or more.
+/// The flooding connection always has at least as much in flight as the server processes in a turn.
 const FLOOD: Load = Load { name: "flood", bytes: 64 * 1024, connections: 1, in_flight: 16 };
 
-/// How often the flooder looks whether it should stop.
+/// How often the flooder checks whether it should stop.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Measures the quiet clients alone, beside as much work on their own CPU, and beside the flooder.
+/// Measures the quiet clients alone, next to the same work on their own CPU, and next to the
+/// flooder.
 pub(crate) fn measure(connections: usize, server: &Server, time: Duration) -> io::Result<Figure> {
     let mut quiet = Quiet::open(connections, server.target())?;
     quiet.run(LOOK)?;
@@ -42,7 +43,7 @@ pub(crate) fn measure(connections: usize, server: &Server, time: Duration) -> io
     })
 }
 
-/// Measures the quiet clients while another thread does something until it should stop.
+/// Measures the quiet clients while another thread works until it is told to stop.
 fn beside(
     quiet: &mut Quiet,
     time: Duration,
@@ -51,7 +52,7 @@ fn beside(
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         let worker = scope.spawn(|| {
-            // What it needs of the clients' CPU must not be what the quiet ones wait for.
+            // The quiet clients must not wait for CPU time that this thread uses.
             cpu::yield_to_others()?;
             work(&stop)
         });
@@ -63,7 +64,7 @@ fn beside(
     })
 }
 
-/// Floods; how many bytes of payload came back in a second.
+/// Floods. Returns the bytes of payload echoed per second.
 fn flood(target: &Target, stop: &AtomicBool) -> io::Result<f64> {
     let mut crowd = Crowd::open(&FLOOD, target, Style::default())?;
     let (start, mut messages) = (Instant::now(), 0);
@@ -73,8 +74,8 @@ fn flood(target: &Target, stop: &AtomicBool) -> io::Result<f64> {
     Ok((messages as usize * FLOOD.bytes) as f64 / start.elapsed().as_secs_f64())
 }
 
-/// Sends and receives as a flooder does, but to and from itself: what this does to the quiet ones is not the
-/// server's. Returns the bytes in a second.
+/// Sends and receives as a flooder does, but to and from itself: this shows the effect on the quiet
+/// clients that is not the server's. Returns the bytes per second.
 fn copy(stop: &AtomicBool) -> io::Result<f64> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let mut here = TcpStream::connect(listener.local_addr()?)?;
@@ -82,7 +83,7 @@ fn copy(stop: &AtomicBool) -> io::Result<f64> {
     let mut buffer = vec![0; FLOOD.bytes];
     let (start, mut bytes) = (Instant::now(), 0);
     while !stop.load(Ordering::Relaxed) {
-        // So much the kernel always takes before anything is read.
+        // The kernel always accepts this much before anything is read.
         let count = here.write(&buffer)?;
         there.read_exact(&mut buffer[..count])?;
         bytes += count;

@@ -1,4 +1,4 @@
-//! W6 and W7: what the server holds for connections that are silent.
+//! W6 and W7: the server's memory for silent connections.
 
 use crate::check::Check;
 use crate::client;
@@ -12,7 +12,7 @@ use std::net::TcpStream;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// How long a server may take to see that all clients are gone.
+/// The time a server may take to notice that all clients have closed.
 const SETTLE: Duration = Duration::from_secs(1);
 
 /// Holds `connections`, each after one message of `bytes`, and compares the server's memory.
@@ -25,7 +25,8 @@ pub(crate) fn measure(
     let connections = connections.min(machine::connections_possible());
     let target = server.target();
     let exchange = Exchange::new(bytes, options.style, target.is_websocket, 0)?;
-    // What a server takes once, such as its receive buffer, is not the price of a connection.
+    // Memory that a server allocates once, such as its receive buffer, is not the cost of a
+    // connection.
     drop(visit(target, &exchange, options)?);
     sleep(SETTLE);
     let before = server.private_bytes()?;
@@ -44,7 +45,7 @@ pub(crate) fn measure(
         count: connections as u64,
         rate: Some(connections as f64 / elapsed.as_secs_f64()),
         note: Some(format!(
-            "{} KiB at first, {} KiB kept when all had gone",
+            "{} KiB at first, {} KiB after all had closed",
             before / 1024,
             left / 1024
         )),

@@ -13,11 +13,11 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// What one read may bring.
+/// The largest read.
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// Different messages among the connections of a workload: an answer that went to a stranger shows. More
-/// of them would only wear out the client's cache.
+/// Distinct messages among the connections of a workload, so that an echo on the wrong connection
+/// is detected. More of them would only evict the client's cache.
 const VARIANTS: usize = 4;
 
 /// One run: connects, warms up, counts.
@@ -30,7 +30,7 @@ pub(crate) fn measure(load: &Load, server: &Server, options: &Options) -> io::Re
     let elapsed = start.elapsed();
     let used = server.cpu_time()? - before;
     if messages == 0 {
-        return Err(io::Error::other("nothing came back"));
+        return Err(io::Error::other("no echo came back"));
     }
     Ok(Figure {
         value: used.as_secs_f64() * 1e6 / messages as f64,
@@ -73,7 +73,7 @@ impl Crowd {
         Ok(Self { poll, events, buffer: vec![0; BUFFER_BYTES], connections })
     }
 
-    /// Keeps all connections busy for `time`; how many messages came back.
+    /// Keeps all connections busy for `time`. Returns the number of echoes.
     pub(crate) fn run(&mut self, time: Duration) -> io::Result<u64> {
         let mut messages = 0;
         let end = Instant::now() + time;
@@ -103,7 +103,7 @@ pub(crate) struct Connection {
     check: Check,
     /// Bytes that are due to be sent.
     due: usize,
-    /// How much of the request at hand is sent already.
+    /// Bytes sent of the current message.
     phase: usize,
     is_over: bool,
 }
@@ -115,7 +115,8 @@ impl Connection {
         Self { stream, exchange, check: Check::default(), due, phase: 0, is_over: false }
     }
 
-    /// Reads what is there; how many messages it completed. Each makes a new one due.
+    /// Reads the available input. Returns the number of messages it completed, each of which makes
+    /// a new one due.
     pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<u64> {
         let mut messages = 0;
         loop {
@@ -137,12 +138,12 @@ impl Connection {
         Ok(messages as u64)
     }
 
-    /// Messages that were sent whole and not answered.
+    /// Messages in flight, sent completely and not echoed yet.
     pub(crate) fn in_flight(&self) -> usize {
         (self.exchange.requests.len() - self.due) / self.exchange.request_bytes
     }
 
-    /// Whether the server has said Close.
+    /// Whether the server has sent a Close.
     pub(crate) fn is_closed(&self) -> bool {
         self.check.is_closed()
     }
@@ -152,7 +153,7 @@ impl Connection {
         self.is_over
     }
 
-    /// Sends what is due, as far as it goes.
+    /// Sends as much of the due bytes as possible.
     fn send(&mut self) -> io::Result<()> {
         while self.due > 0 {
             let requests = &self.exchange.requests;

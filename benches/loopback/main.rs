@@ -1,16 +1,15 @@
-//! The server under load on this machine: what a message, a connection and an idle connection cost it.
+//! The server under load on this machine: its cost per message, per connection and per idle
+//! connection.
 //!
-//! The server runs on the first CPU and the client, which is this process, on the second, so that neither
-//! pays for the other. The figure to read is the server's CPU time for each message: messages a second
-//! depend on the client too. Machines are noisy: compare only what was measured in one run, in turns.
+//! The server runs on the first CPU and the client, which is this process, on the last one, so that
+//! neither pays for the other. The figure of merit is the server's CPU time per message: messages
+//! per second depend on the client too. Machines are noisy: compare only figures that were measured
+//! alternately in one run.
 //!
-//! `cargo bench --bench loopback -- --help` says how to choose, and how to measure another server beside.
+//! `cargo bench --bench loopback -- --help` lists the options, and explains how to measure another
+//! server.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a program that reports to a person"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that reports to a user")]
 
 mod check;
 mod client;
@@ -58,10 +57,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// Measures every workload that was asked for, and prints each as soon as it is known.
+/// Measures every chosen workload, and prints each as soon as it is measured.
 fn measure_all(options: &Options) -> io::Result<()> {
     if !cpu::pin_client() {
-        eprintln!("only one CPU: server and client share it, and the figures say little");
+        eprintln!("only one CPU: server and client share it, and the figures mean little");
     }
     let mut servers = Vec::new();
     match &options.target {
@@ -85,7 +84,7 @@ fn measure_all(options: &Options) -> io::Result<()> {
     Ok(())
 }
 
-/// Measures one workload: each run visits every server, so that noise meets all of them alike.
+/// Measures one workload: each run visits every server, so that noise affects all of them alike.
 fn measure(workload: &Workload, servers: &mut [Server], options: &Options) -> io::Result<Vec<Row>> {
     let mut rows: Vec<Row> = servers.iter().map(|server| Row::new(server.name())).collect();
     for _ in 0..options.runs {
@@ -101,13 +100,13 @@ fn measure_once(workload: &Workload, server: &mut Server, options: &Options) -> 
         Workload::Load(load) => load::measure(&load, server, options),
         Workload::Connects { connections, .. } => connects::measure(connections, server, options),
         Workload::Idle { connections, bytes, .. } => {
-            // What an earlier workload left behind must not hide what this one takes.
+            // Memory left from an earlier workload must not hide the memory of this one.
             server.renew(&[])?;
             idle::measure(connections, bytes, server, options)
         }
         Workload::Fairness { connections } => fairness::measure(connections, server, options.time),
         Workload::Slow { connections } => {
-            // The profile that is for such clients.
+            // The profile for such clients.
             server.renew(&["--profile", "internet"])?;
             let figure = slow::measure(connections, server, options.time);
             server.renew(&[])?;

@@ -1,4 +1,4 @@
-//! What the person at the command line chose.
+//! The options of the command line.
 
 use crate::exchange::Style;
 use crate::workload::{self, Workload};
@@ -8,18 +8,18 @@ use std::time::Duration;
 pub(crate) const HELP: &str = "\
 Usage: cargo bench --bench loopback -- [OPTIONS]
 
-  --only W1,W3          only these workloads [default: W1 to W7]; FAIR, SLOW and DRAIN beside them
-  --seconds N           how long each run of W1 to W4, FAIR, SLOW and DRAIN takes [default: 3]
-  --runs N              runs of each workload; the median counts [default: 3]
+  --only W1,W3          measure only these workloads [default: W1 to W7]; also FAIR, SLOW and DRAIN
+  --seconds N           duration of each run of W1 to W4, FAIR, SLOW and DRAIN [default: 3]
+  --runs N              runs of each workload, of which the median is printed [default: 3]
   --text                send text with multi-byte characters, not binary
-  --deflate             offer permessage-deflate, without which no server is taken, and send compressed prose
-  --target URL --pid N  measure the server at this address, with this process, not our own
-  --against URL,PID     measure this one too, in turns, and print the ratio
+  --deflate             offer permessage-deflate, which the server must accept, and send compressed prose
+  --target URL --pid N  measure the server at this address, with this process id, not our own
+  --against URL,PID     measure this server too, alternately, and print the ratio
   --json                print a line of JSON for each workload and server, with the figures of every run
 
-URL is ws://ADDRESS:PORT/PATH, or tcp://ADDRESS:PORT for a server that sends back what it receives without
-any protocol. Only loopback addresses are taken: this is not a load generator for somebody else's server.
-The process of a server that is measured is pinned to the first CPU.";
+URL is ws://ADDRESS:PORT/PATH, or tcp://ADDRESS:PORT for a server that echoes bytes without a protocol.
+Only loopback addresses are accepted: this is not a load generator for other people's servers.
+The process of a measured server is pinned to the first CPU.";
 
 /// How long a connection is used before counting begins.
 pub(crate) const WARM_UP: Duration = Duration::from_millis(500);
@@ -45,7 +45,7 @@ pub(crate) struct Options {
 pub(crate) struct Target {
     pub(crate) address: SocketAddr,
     pub(crate) path: String,
-    /// Whether it speaks WebSocket; otherwise bytes come back as they are.
+    /// Whether it serves WebSocket; otherwise it echoes bytes.
     pub(crate) is_websocket: bool,
     pub(crate) pid: u32,
 }
@@ -55,7 +55,8 @@ impl Options {
         arguments: impl Iterator<Item = String>,
     ) -> Result<Choice, String> {
         let mut arguments = arguments.peekable();
-        // `cargo bench` passes --bench; `cargo test --all-targets` passes nothing, and has no time for this.
+        // `cargo bench` passes --bench; `cargo test --all-targets` passes nothing, and must not run
+        // this bench.
         if arguments.peek().is_none() {
             return Ok(Choice::Help);
         }

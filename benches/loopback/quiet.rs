@@ -1,4 +1,4 @@
-//! Clients that say little and measure how long an answer takes.
+//! Clients that send little and measure the latency of each echo.
 
 use crate::check::Check;
 use crate::client::{self, PATIENCE};
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// Payload of a message.
 const BYTES: usize = 64;
 
-/// Messages of all quiet clients together in a second.
+/// Messages of all quiet clients together per second.
 const RATE: u32 = 1_000;
 
 /// See the [module documentation](self).
@@ -28,12 +28,12 @@ pub(crate) struct Quiet {
 struct Connection {
     stream: TcpStream,
     check: Check,
-    /// When each message was sent that is not answered yet.
+    /// The send times of messages without an echo yet.
     sent: VecDeque<Instant>,
 }
 
 impl Quiet {
-    /// Connects so many.
+    /// Connects `count` clients.
     pub(crate) fn open(connections: usize, target: &Target) -> io::Result<Self> {
         let poll = Poll::new()?;
         let exchange = Exchange::new(BYTES, Style::default(), target.is_websocket, 0)?;
@@ -50,9 +50,9 @@ impl Quiet {
         Ok(Self { events: Events::with_capacity(connections.len()), poll, exchange, connections })
     }
 
-    /// Lets them take turns to send, evenly spread over `time`, and waits for all answers.
+    /// Lets the clients send in turn, evenly spread over `time`, and waits for all echoes.
     ///
-    /// A client that waits for an answer keeps nobody from sending, itself included.
+    /// A client that waits for an echo prevents no client from sending, itself included.
     pub(crate) fn run(&mut self, time: Duration) -> io::Result<RoundTrips> {
         let mut round_trips = Vec::new();
         let gap = Duration::from_secs(1) / RATE;
@@ -68,7 +68,7 @@ impl Quiet {
                 return Ok(RoundTrips::new(round_trips));
             }
             if elapsed >= time + PATIENCE {
-                return Err(io::Error::other("a quiet client got no answer"));
+                return Err(io::Error::other("a quiet client got no echo"));
             }
             self.receive((gap * count).saturating_sub(elapsed), &mut round_trips)?;
         }
@@ -89,11 +89,11 @@ impl Quiet {
 impl Connection {
     fn send(&mut self, exchange: &Exchange) -> io::Result<()> {
         self.sent.push_back(Instant::now());
-        // So little always fits, unless the server is stuck, which is then the result.
+        // This little always fits, unless the server is stuck, which is then the result.
         self.stream.write_all(&exchange.requests)
     }
 
-    /// Reads what is there, and notes how long each answer took.
+    /// Reads the available input, and records the latency of each echo.
     fn receive(&mut self, exchange: &Exchange, round_trips: &mut Vec<Duration>) -> io::Result<()> {
         let mut buffer = [0; 4096];
         let count = match self.stream.read(&mut buffer) {
@@ -104,14 +104,14 @@ impl Connection {
         };
         for _ in 0..self.check.take(&buffer[..count], exchange)? {
             let sent = self.sent.pop_front();
-            let sent = sent.ok_or_else(|| io::Error::other("an answer came to no question"))?;
+            let sent = sent.ok_or_else(|| io::Error::other("an echo arrived without a message"))?;
             round_trips.push(sent.elapsed());
         }
         Ok(())
     }
 }
 
-/// How long answers took.
+/// The latencies.
 pub(crate) struct RoundTrips {
     sorted: Vec<Duration>,
 }
@@ -126,7 +126,7 @@ impl RoundTrips {
         self.sorted.len()
     }
 
-    /// In microseconds: what so many of a hundred did not exceed.
+    /// The latency in microseconds that this percentage of messages did not exceed.
     pub(crate) fn percentile(&self, percent: f64) -> f64 {
         let rank = (self.sorted.len() as f64 * percent / 100.0).ceil() as usize;
         let round_trip = self.sorted.get(rank.saturating_sub(1));
@@ -138,7 +138,7 @@ impl RoundTrips {
     }
 }
 
-/// As the middle, the slow, the slowest.
+/// Formats the median, the tail and the maximum.
 impl fmt::Display for RoundTrips {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [middle, slow, slower, slowest] =

@@ -1,4 +1,4 @@
-//! The server that is measured, and what the system says about its process.
+//! The measured server, and the system's figures about its process.
 
 use crate::cpu;
 use crate::options::Target;
@@ -12,12 +12,12 @@ use std::time::Duration;
 pub(crate) struct Server {
     name: &'static str,
     target: Target,
-    /// Ours to end.
+    /// The child process, if we started it.
     child: Option<Child>,
 }
 
 impl Server {
-    /// Starts our own on a free port, as it is by default but for these arguments.
+    /// Starts our own server on a free port, with its defaults except for these arguments.
     pub(crate) fn start(arguments: &[&str]) -> io::Result<Self> {
         let mut child = Command::new(env!("CARGO_BIN_EXE_halloo"))
             .args(["serve", "ws://127.0.0.1:0"])
@@ -31,21 +31,21 @@ impl Server {
         BufReader::new(stdout).read_line(&mut line)?;
         let url = line.trim().trim_start_matches("listening ");
         let target = Target::parse(url, &child.id().to_string()).map_err(|error| {
-            io::Error::other(format!("our server said {line:?}, and not where it is: {error}"))
+            io::Error::other(format!("our server printed {line:?} and not its address: {error}"))
         })?;
         let server = Self { name: "halloo", target, child: Some(child) };
         server.pin()?;
         Ok(server)
     }
 
-    /// Takes one that is already there.
+    /// Takes a server that runs already.
     pub(crate) fn attach(name: &'static str, target: &Target) -> io::Result<Self> {
         let server = Self { name, target: target.clone(), child: None };
         server.pin()?;
         Ok(server)
     }
 
-    /// Starts anew with these arguments, if it is ours.
+    /// Restarts the server with these arguments, if it is our own.
     pub(crate) fn renew(&mut self, arguments: &[&str]) -> io::Result<()> {
         if self.child.is_some() {
             *self = Self::start(arguments)?;
@@ -53,17 +53,17 @@ impl Server {
         Ok(())
     }
 
-    /// Asks ours to stop.
+    /// Asks our own server to stop.
     pub(crate) fn stop(&self) -> io::Result<()> {
         if self.child.is_none() {
             return Err(io::Error::other("only our own server is stopped"));
         }
         let pid = i32::try_from(self.target.pid).ok().and_then(Pid::from_raw);
-        let pid = pid.ok_or_else(|| io::Error::other("that is no process"))?;
+        let pid = pid.ok_or_else(|| io::Error::other("not a process id"))?;
         Ok(kill_process(pid, Signal::TERM)?)
     }
 
-    /// Waits until ours has stopped.
+    /// Waits until our own server has stopped.
     pub(crate) fn wait(&mut self) -> io::Result<ExitStatus> {
         let child = self.child.as_mut();
         child.ok_or_else(|| io::Error::other("only our own server is waited for"))?.wait()
@@ -84,19 +84,19 @@ impl Server {
             let text =
                 fs::read_to_string(format!("/proc/{}/task/{thread}/schedstat", self.target.pid))?;
             let first = text.split(' ').next().and_then(|field| field.parse::<u64>().ok());
-            nanoseconds += first.ok_or_else(|| io::Error::other("schedstat is not understood"))?;
+            nanoseconds += first.ok_or_else(|| io::Error::other("schedstat cannot be parsed"))?;
         }
         Ok(Duration::from_nanos(nanoseconds))
     }
 
-    /// Memory that is this process's own and was written to.
+    /// Private memory that was written to.
     pub(crate) fn private_bytes(&self) -> io::Result<u64> {
         let text = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.target.pid))?;
         let line = text.lines().find_map(|line| line.strip_prefix("Private_Dirty:"));
         let kibibytes = line
             .and_then(|rest| rest.trim().strip_suffix(" kB"))
             .and_then(|number| number.parse::<u64>().ok());
-        Ok(kibibytes.ok_or_else(|| io::Error::other("smaps_rollup is not understood"))? * 1024)
+        Ok(kibibytes.ok_or_else(|| io::Error::other("smaps_rollup cannot be parsed"))? * 1024)
     }
 
     fn pin(&self) -> io::Result<()> {
@@ -112,7 +112,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         if let Some(child) = &mut self.child {
-            // If it is already gone there is nothing to end.
+            // If it has already exited there is nothing to end.
             let _ = child.kill();
             let _ = child.wait();
         }

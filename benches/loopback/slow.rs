@@ -1,6 +1,8 @@
-//! SLOW: what clients that send and never read take from the server, the kernel and the others.
+//! SLOW: memory and latency that clients cost which send and never read: the server's memory, the
+//! kernel's, and the latency of other clients.
 //!
-//! The clients' own buffers are the smallest there are, so that nearly all that the kernel holds is the server's.
+//! The clients' own buffers have the minimum size, so that nearly all the memory that the kernel
+//! holds is the server's.
 
 use crate::client;
 use crate::exchange::{Exchange, Style};
@@ -22,10 +24,10 @@ const BYTES: usize = 16 * 1024;
 /// Quiet clients beside the slow ones.
 const QUIET: usize = 100;
 
-/// When nobody could send anything for so long, all are stuck.
+/// After this time without progress on any client, all of them are blocked.
 const STUCK: Duration = Duration::from_millis(500);
 
-/// How long a server may take to see that all clients are gone.
+/// The time a server may take to notice that all clients have closed.
 const SETTLE: Duration = Duration::from_secs(2);
 
 /// Measures up to `connections` slow readers, as many as this process can open.
@@ -70,7 +72,7 @@ pub(crate) fn measure(connections: usize, server: &Server, time: Duration) -> io
     })
 }
 
-/// Bytes that are held: by the server's process, and by the kernel for all TCP connections.
+/// Bytes held by the server's process, and by the kernel for all TCP connections.
 struct Held {
     user: f64,
     kernel: f64,
@@ -88,15 +90,15 @@ struct Crowd {
     events: Events,
     exchange: Exchange,
     connections: Vec<Connection>,
-    /// Bytes that all have sent.
+    /// Bytes that all of them have sent.
     sent: usize,
-    /// Those that the server gave up.
+    /// The number of clients that the server has closed.
     ended: HashSet<usize>,
 }
 
 struct Connection {
     stream: TcpStream,
-    /// How much of the message at hand is sent already.
+    /// Bytes sent of the current message.
     phase: usize,
 }
 
@@ -123,7 +125,7 @@ impl Crowd {
         })
     }
 
-    /// Sends on every connection as long as anything is taken on any.
+    /// Sends on every connection as long as any connection makes progress.
     fn send_until_stuck(&mut self) -> io::Result<()> {
         let mut progress = Instant::now();
         while progress.elapsed() < STUCK {
@@ -136,7 +138,7 @@ impl Crowd {
         Ok(())
     }
 
-    /// Sends where there is room, and notes who was given up.
+    /// Sends on every writable connection, and records the ones that the server has closed.
     fn look(&mut self, wait: Duration) -> io::Result<()> {
         match self.poll.poll(&mut self.events, Some(wait)) {
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
@@ -154,7 +156,7 @@ impl Crowd {
 }
 
 impl Connection {
-    /// Sends as much as is taken; false if there is nobody any more to take it.
+    /// Sends as much as the kernel accepts. Returns false if the connection is closed.
     fn send(&mut self, exchange: &Exchange, sent: &mut usize) -> bool {
         loop {
             match self.stream.write(&exchange.requests[self.phase..]) {

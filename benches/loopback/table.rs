@@ -1,16 +1,16 @@
-//! The figures, as a table.
+//! Prints the figures as a table.
 
 use crate::workload::Workload;
 use serde_json::json;
 
-/// What one run measured.
+/// The measurement of one run.
 #[derive(Debug)]
 pub(crate) struct Figure {
-    /// The figure that counts, in the workload's unit.
+    /// The main figure, in the workload's unit.
     pub(crate) value: f64,
-    /// Messages or connections it was measured over.
+    /// The number of messages or connections measured.
     pub(crate) count: u64,
-    /// Messages or connections a second.
+    /// Messages or connections per second.
     pub(crate) rate: Option<f64>,
     pub(crate) note: Option<String>,
 }
@@ -57,19 +57,19 @@ impl Row {
         }
     }
 
-    /// How its values compare with another's, run by run.
+    /// The ratio of its values to another server's, run by run.
     fn ratio_to(&self, other: &Self) -> f64 {
         let pairs = self.values().into_iter().zip(other.values());
         median(pairs.map(|(ours, theirs)| ours / theirs).collect())
     }
 }
 
-/// Prints what the columns are.
+/// Prints the header of the columns.
 pub(crate) fn print_heading() {
     println!("server CPU time or memory: median (least to most) of the runs");
 }
 
-/// Prints a workload: a line for each server and, if there are two, how they compare.
+/// Prints a workload: a line per server and, with two servers, their ratio.
 pub(crate) fn print(workload: &Workload, rows: &[Row]) {
     println!("{} {}", workload.name(), workload.describe());
     for row in rows {
@@ -80,7 +80,7 @@ pub(crate) fn print(workload: &Workload, rows: &[Row]) {
     }
 }
 
-/// Prints a workload as one line of JSON for each server.
+/// Prints a workload as one line of JSON per server.
 pub(crate) fn print_json(workload: &Workload, rows: &[Row]) {
     for row in rows {
         let rates: Vec<Option<f64>> = row.figures.iter().map(|figure| figure.rate).collect();
@@ -109,7 +109,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
-/// Three significant digits, more or less.
+/// About three significant digits.
 fn short(value: f64) -> String {
     match value {
         0.0..10.0 => format!("{value:.3}"),

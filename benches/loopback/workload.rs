@@ -1,17 +1,17 @@
-//! What is measured.
+//! The workloads.
 
-/// One thing to measure.
+/// One workload.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Workload {
-    /// Messages there and back, as many as go.
+    /// Round trips, as many as possible.
     Load(Load),
-    /// Connect, shake hands, close.
+    /// Connect, handshake, close.
     Connects { name: &'static str, connections: usize },
-    /// Connections that said something once and are silent since.
+    /// Connections that sent one message and are silent since.
     Idle { name: &'static str, connections: usize, bytes: usize },
     /// Quiet clients beside one that floods.
     Fairness { connections: usize },
-    /// Clients that send and never read, and quiet ones beside them.
+    /// Clients that send and never read, with quiet ones beside them.
     Slow { connections: usize },
     /// A stop with messages in flight on all connections.
     Drain { connections: usize },
@@ -24,11 +24,12 @@ pub(crate) struct Load {
     /// Payload of a message.
     pub(crate) bytes: usize,
     pub(crate) connections: usize,
-    /// Messages of one connection that are on their way at once.
+    /// Messages in flight on one connection.
     pub(crate) in_flight: usize,
 }
 
-/// Enough to divide away what a server takes once, few enough for the usual limit of descriptors.
+/// Enough to make the server's one-time memory negligible, few enough for the usual limit on
+/// descriptors.
 const IDLE_CONNECTIONS: usize = 15_000;
 
 /// All workloads, in the order in which they are measured.
@@ -57,13 +58,13 @@ impl Workload {
         }
     }
 
-    /// Whether it is measured only when it is asked for: it is about bad peers and bad moments, and takes
-    /// all that a process can open.
+    /// Whether it is measured only on request: it is about misbehaving peers or a stop, and may use
+    /// every descriptor of this process.
     pub(crate) fn is_special(&self) -> bool {
         matches!(self, Self::Fairness { .. } | Self::Slow { .. } | Self::Drain { .. })
     }
 
-    /// What it does, in words.
+    /// A description of the workload.
     pub(crate) fn describe(&self) -> String {
         match self {
             Self::Load(Load { bytes, connections, in_flight, .. }) => {
@@ -81,7 +82,7 @@ impl Workload {
         }
     }
 
-    /// What its main figure counts.
+    /// The unit of its main figure.
     pub(crate) fn unit(&self) -> &'static str {
         match self {
             Self::Load(_) => "µs/message",

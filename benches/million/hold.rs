@@ -9,13 +9,13 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus};
 use std::time::Duration;
 
-/// How often a connection echoes at least: every 30 s, as heartbeats often are.
+/// The longest time between two echoes of a connection: 30 s, a common heartbeat interval.
 const PING_EVERY_MAX: Duration = Duration::from_secs(30);
 
-/// How long a connection, or an echo, may take when so many processes wait for their turn.
+/// The timeout for a connection or an echo while this many processes share the CPUs.
 const PATIENCE: &str = "60s";
 
-/// See the [module documentation](self). Ended with this value, if it has not ended.
+/// See the [module documentation](self). Killed on drop if it has not exited.
 pub(crate) struct Hold(Child);
 
 impl Hold {
@@ -25,7 +25,7 @@ impl Hold {
         server: SocketAddr,
         server_pid: u32,
     ) -> io::Result<Self> {
-        // Each connection has at least two turns.
+        // Each connection is probed at least twice.
         let every = PING_EVERY_MAX.min(wish.hold / 2);
         let child = Command::new(env!("CARGO_BIN_EXE_halloo"))
             .args(["hold", &format!("ws://{server}")])
@@ -36,20 +36,21 @@ impl Hold {
             .args(["--probe-every", &format!("{}ms", every.as_millis())])
             .args(["--pid", &server_pid.to_string()])
             .args(&wish.flags)
-            // Signals are for us, and we pass them on.
+            // Signals reach this process, which passes them on.
             .process_group(0)
             .spawn()?;
         Ok(Self(child))
     }
 
-    /// How it ended, if it has.
+    /// The exit status, if it has exited.
     pub(crate) fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
         self.0.try_wait()
     }
 
-    /// Tells it to stop: the first time it reports what was measured, the second time it just ends.
+    /// Asks it to stop: at the first signal it reports what it has measured, at the second it
+    /// exits.
     pub(crate) fn stop(&mut self) {
-        // It was not waited for yet, so the number is still its own.
+        // It has not been waited for yet, so the process id is still its own.
         let _ = kill_process(Pid::from_child(&self.0), Signal::TERM);
     }
 }
@@ -57,7 +58,7 @@ impl Hold {
 impl Drop for Hold {
     fn drop(&mut self) {
         if matches!(self.0.try_wait(), Ok(None)) {
-            // Its processes end when it is gone.
+            // Its worker processes exit with it.
             let _ = self.0.kill();
             let _ = self.0.wait();
         }

@@ -1,15 +1,12 @@
-//! How many connections one machine holds: `halloo serve --workers` and `halloo hold --processes`, both ends
-//! here, every connection proved alive by echoes, and what each costs.
+//! The number of connections that one machine holds: `halloo serve --workers` and `halloo hold
+//! --processes`, both on this machine, every connection checked by echoes, and its cost in memory.
 //!
-//! `cargo bench --bench million -- --connections 1000000 --hold 60s` is the whole of it; `--help` says more.
-//! The machine's limits are looked at first, and nothing is begun that they do not allow. What is measured is
-//! what `halloo hold` says; added is only where the kernel's memory went.
+//! `cargo bench --bench million -- --connections 1000000 --hold 60s` runs all of it; `--help` has
+//! the details. The machine's limits are checked first, and a run that they do not allow is not
+//! started. The measurement is the one of `halloo hold`; this bench only adds the kernel's memory
+//! by kind.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a program that reports to a person"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that reports to a user")]
 
 mod hold;
 mod memory;

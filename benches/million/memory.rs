@@ -1,21 +1,21 @@
-//! Where the kernel's memory is.
+//! The kernel's memory by kind.
 
 use halloo::load::host::usage::kernel_bytes;
 use std::collections::BTreeMap;
 use std::fs;
 
-/// Kinds of objects that are named.
+/// The number of kinds of objects that are printed.
 const CACHES: usize = 8;
 
-/// Less than so many bytes for each connection is not worth a name.
+/// The number of bytes per connection below which a kind is not printed.
 const CACHE_BYTES_MIN: f64 = 16.0;
 
-/// What the kernel holds at one moment, in bytes.
+/// The kernel's memory at one moment, in bytes.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Memory {
-    /// Of its objects (slab): sockets, inodes, files and what belongs to them.
+    /// Slab objects: sockets, inodes, files and related objects.
     objects: u64,
-    /// Of them, by their kind, if we may know (root may).
+    /// Slab objects by kind, if this process may read them (root may).
     caches: BTreeMap<String, u64>,
 }
 
@@ -24,12 +24,12 @@ impl Memory {
         Self { objects: kernel_bytes().unwrap_or_default(), caches: caches() }
     }
 
-    /// This, or what was there at another time if that is more.
+    /// The larger of this and another sample.
     pub(crate) fn or_more(self, other: Self) -> Self {
         if other.objects > self.objects { other } else { self }
     }
 
-    /// The kinds of objects that grew most since `before`, and by how much, largest first.
+    /// The kinds of objects that grew most since `before`, with their growth, largest first.
     fn grown_caches(&self, before: &Self) -> Vec<(&str, u64)> {
         let growth = |name: &str, bytes: u64| bytes.saturating_sub(before.cache(name));
         let mut grown: Vec<(&str, u64)> =
@@ -43,7 +43,7 @@ impl Memory {
     }
 }
 
-/// Prints what so many connections took of the kernel.
+/// Prints the kernel's memory for this number of connections.
 pub(crate) fn print(before: &Memory, most: &Memory, after: &Memory, connections: u32) {
     let [was, held, left] = [before, most, after].map(|it| it.objects as f64 / f64::from(1 << 20));
     println!(
@@ -63,8 +63,8 @@ pub(crate) fn print(before: &Memory, most: &Memory, after: &Memory, connections:
     }
 }
 
-/// slabinfo(5): `name active_objs num_objs objsize objperslab pagesperslab : tunables … : slabdata active_slabs
-/// num_slabs …`.
+/// Slab caches and their bytes. Each line of the file, as in slabinfo(5): `name active_objs num_objs
+/// objsize objperslab pagesperslab : tunables … : slabdata active_slabs num_slabs …`.
 fn caches() -> BTreeMap<String, u64> {
     let text = fs::read_to_string("/proc/slabinfo").unwrap_or_default();
     let page = rustix::param::page_size() as u64;

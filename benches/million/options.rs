@@ -1,19 +1,19 @@
-//! What the person at the command line chose.
+//! The options of the command line.
 
 use std::time::Duration;
 
 pub(crate) const HELP: &str = "\
 Usage: cargo bench --bench million -- --connections N [--hold TIME] [FLAG OF halloo hold]...
 
-  --connections N   how many connections to hold, as in 20000 or 1000000
-  --hold TIME       for how long, as in 60s or 10m [default: 60s]
+  --connections N   number of connections to hold, as in 20000 or 1000000
+  --hold TIME       how long to hold them, as in 60s or 10m [default: 60s]
 
-Starts a server with as many workers as N connections need, and `halloo hold` with as many processes: it
-connects, has each connection echo 64 bytes that name it, at least twice and every 30 s, and closes them. Both
-ends are on this machine, so it needs some 9 KiB of memory and two file descriptors for each connection. Any
-other flag is for `halloo hold`, as --json FILE. Ends with 0 if none was lost.";
+Starts a server with as many workers as N connections need, and `halloo hold` with the same number of
+processes. It connects, has each connection echo 64 unique bytes at least twice and every 30 s, and closes
+them. Both ends run on this machine, so it needs some 9 KiB of memory and two file descriptors per connection.
+Other flags are passed to `halloo hold`, such as --json FILE. Exits with 0 if no connection was lost.";
 
-/// How long connections are held if nothing else is said.
+/// How long connections are held by default.
 const HOLD: Duration = Duration::from_secs(60);
 
 pub(crate) enum Choice {
@@ -21,12 +21,12 @@ pub(crate) enum Choice {
     Try(Wish),
 }
 
-/// What is to be tried.
+/// The parameters of the trial.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Wish {
     pub(crate) connections: u32,
     pub(crate) hold: Duration,
-    /// What `halloo hold` is told beside.
+    /// Further arguments of `halloo hold`.
     pub(crate) flags: Vec<String>,
 }
 
@@ -46,7 +46,7 @@ impl Choice {
                 _ => flags.push(argument),
             }
         }
-        // Nobody who runs all benches wants this one among them.
+        // Running all benches must not include this one.
         Ok(connections
             .map_or(Self::Help, |connections| Self::Try(Wish { connections, hold, flags })))
     }

@@ -1,31 +1,32 @@
-//! How many processes and addresses it takes, and whether the machine allows it.
+//! Plans the number of processes and addresses, and checks the machine's limits.
 
 use halloo::load::host::{self, Host, Limit, Place};
 use halloo::load::sources::Sources;
 
-/// More processes than this are no way to hold connections.
+/// The largest reasonable number of processes.
 const PROCESSES_MAX: u64 = 512;
 
-/// Where connections come from: the first network that is large enough. All of 127.0.0.0/8 is this machine's.
+/// Source addresses: the first network that is large enough. All of 127.0.0.0/8 belongs to this
+/// machine.
 const SOURCES: [&str; 2] = ["127.1.0.0/24", "127.1.0.0/16"];
 
-/// Linux looks for a free port in one half of the range first, which is quick until this half is full; so that
-/// an address never needs more than half of a half.
+/// Linux searches one half of the port range first, which is fast until that half is full, so each
+/// address uses at most half of that half.
 const PORTS_USED: u64 = 4;
 
-/// How a number of connections is spread.
+/// The distribution of connections over processes and addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) connections: u32,
-    /// Workers of the server, and as many client processes.
+    /// The number of server workers, and of client processes.
     pub(crate) processes: u64,
-    /// Addresses that connections come from, all processes together.
+    /// Source addresses of all processes together.
     pub(crate) sources: &'static str,
 }
 
 impl Plan {
     /// # Errors
-    /// What stands against it, in a sentence.
+    /// The limit that rules the plan out, as a sentence.
     pub(crate) fn new(connections: u32, machine: &Host) -> Result<Self, String> {
         let sources = sources(connections, machine)?;
         let spread = |processes| Self { connections, processes, sources };
@@ -54,7 +55,7 @@ impl Plan {
     }
 }
 
-/// Addresses that have ports enough.
+/// The number of addresses that provide enough ports.
 fn sources(connections: u32, machine: &Host) -> Result<&'static str, String> {
     let Some(ports) = machine.ports else { return Ok(SOURCES[0]) };
     let suffice = |network: &&str| {

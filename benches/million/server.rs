@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// How long it may take to end when it is told to, until it is told again, and more firmly.
+/// How long it may take to stop after each signal.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// See the [module documentation](self).
@@ -24,7 +24,7 @@ impl Server {
             .args(["--workers", &workers.to_string(), "ws://127.0.0.1:0"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            // A Ctrl-C is for us: what we have started, we end.
+            // Ctrl-C goes to this process only, which stops its children itself.
             .process_group(0)
             .spawn()?;
         let stdout = child.stdout.take().expect("stdout is piped");
@@ -33,19 +33,19 @@ impl Server {
         BufReader::new(stdout).read_line(&mut line)?;
         let address = line.trim().strip_prefix("listening ws://");
         server.address = address.and_then(|address| address.parse().ok()).ok_or_else(|| {
-            io::Error::other(format!("the server said {line:?}, not where it is"))
+            io::Error::other(format!("the server printed {line:?} and not its address"))
         })?;
         Ok(server)
     }
 
-    /// The parent of the workers.
+    /// The process id of the workers' parent.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Whether it ended within `PATIENCE` after this signal.
+    /// Whether it exited within `PATIENCE` after this signal.
     fn ends_by(&mut self, signal: Signal) -> bool {
-        // Not waited for yet, so the number is still its own.
+        // It has not been waited for yet, so the process id is still its own.
         let _ = kill_process(Pid::from_child(&self.child), signal);
         let start = Instant::now();
         while start.elapsed() < PATIENCE {
@@ -60,7 +60,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // The first signal lets it drain, the second ends it; its workers end when it is gone.
+        // The first signal drains it, the second ends it; its workers exit with it.
         if !self.ends_by(Signal::TERM) && !self.ends_by(Signal::TERM) {
             let _ = self.child.kill();
             let _ = self.child.wait();

@@ -14,19 +14,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// How often signals are looked for.
+/// The interval between checks for signals.
 const TICK: Duration = Duration::from_millis(200);
 
-/// How often memory is looked at: every 2 s, since it is a long list that the kernel makes.
+/// The interval between samples of memory: 2 s, because the kernel's list is long.
 const LOOK_PERIOD: Duration = Duration::from_secs(2);
 
-/// How long the kernel has to come to rest before memory is looked at for the last time.
+/// How long the kernel may settle before the last sample of memory.
 const SETTLE: Duration = Duration::from_secs(3);
 
-/// Bytes that are left to the rest of the machine, whatever happens: 512 MiB.
+/// Memory that must stay available to the rest of the machine: 512 MiB.
 const MEMORY_LEFT: u64 = 512 << 20;
 
-/// Tries it; how `halloo hold` ended.
+/// Runs the trial. Returns the exit status of `halloo hold`.
 pub(crate) fn run(wish: &Wish) -> io::Result<ExitCode> {
     let plan = Plan::new(wish.connections, &Host::read()).map_err(io::Error::other)?;
     let is_told_to_stop = Arc::new(AtomicBool::new(false));
@@ -44,8 +44,8 @@ pub(crate) fn run(wish: &Wish) -> io::Result<ExitCode> {
     Ok(exit_code(status))
 }
 
-/// Waits until it ends, passes signals on, and stops it before the machine has no memory for others; how it
-/// ended, and the most that the kernel held meanwhile, if it took so long.
+/// Waits until it exits, passes signals on, and stops it before the machine runs out of memory.
+/// Returns its status, and the largest sample of the kernel's memory if it ran long enough for one.
 fn attend(
     hold: &mut Hold,
     is_told_to_stop: &AtomicBool,
@@ -79,7 +79,7 @@ fn attend(
     }
 }
 
-/// The same, for whoever started us.
+/// The same status, as our own exit code.
 fn exit_code(status: ExitStatus) -> ExitCode {
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     code.map_or(ExitCode::FAILURE, ExitCode::from)

@@ -1,4 +1,4 @@
-"""The results as a picture: for each workload a bar for each server, as long as its ratio to the reference."""
+"""Plots the results: for each workload one bar per server, with its ratio to the reference as length."""
 
 from html import escape
 
@@ -14,7 +14,7 @@ ROW = 19
 PANEL_GAP = 22
 LABEL = 164
 FIGURE = 124
-# A longer bar is cut off, and its end says so.
+# A longer bar is cut off, with a pointed end.
 RATIO_MAX = 3.0
 SCALE = (COLUMN - LABEL - FIGURE) / RATIO_MAX
 
@@ -38,7 +38,7 @@ LEGEND = [
 
 
 def svg(report):
-    """The whole picture."""
+    """The complete plot."""
     labels, workloads = report["labels"], report["workloads"]
     panel = PANEL_HEAD + ROW * len(labels) + PANEL_GAP
     rows = (len(workloads) + 1) // 2

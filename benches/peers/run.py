@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Measures halloo and echo servers on other libraries beside each other, in turns.
+"""Measures halloo and echo servers on other libraries side by side, in interleaved runs.
 
-Every server runs on the first CPU, the load generator (the bench `loopback`) on the last. Each run of a
-workload visits every server once, so that what else the machine does meets all alike, and each round begins
-with another one. What counts is the server's CPU time for each message, and its ratio to the reference within
-the same round. A server starts anew for each workload, and for each run of W6 and W7.
+Every server runs on the first CPU, the load generator (the bench `loopback`) on the last. Each round of a
+workload visits every server once, so that other load on the machine affects all of them alike, and each round
+starts with a different server. The figure of merit is the server's CPU time per message, and its ratio to the
+reference within the same round. A server is restarted for each workload, and for each run of W6 and W7.
 """
 
 import argparse
@@ -26,7 +26,8 @@ import table
 WORKLOADS = ["W1", "W2", "W3", "W4", "W5", "W6", "W7"]
 MEMORY = {"W6", "W7"}
 
-# Seconds for one run beside the time that it measures: connecting, 10,000 handshakes, 30,000 idle connections.
+# Seconds that one run may take in addition to the measured time: connecting, 10,000 handshakes,
+# 30,000 idle connections.
 RUN_PATIENCE = 300
 
 
@@ -39,7 +40,7 @@ def main():
     if options.reference not in names:
         sys.exit(f"run.py: the reference {options.reference} is not among {', '.join(names)}")
     client = servers.build(names, target)
-    # So that what was started is ended then too.
+    # So that child processes are ended on SIGTERM too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     report = empty_report(chosen, options)
     failures = []
@@ -49,7 +50,7 @@ def main():
         print(file=sys.stderr)
         failures += broken
         report["workloads"][workload] = collect(rounds, options.reference)
-        # After each, so that a run that is broken off leaves something.
+        # After each workload, so that an aborted run leaves its results.
         write(report, options, target / "peers")
     print(table.markdown(report))
     for failure in failures:
@@ -62,15 +63,15 @@ def parse_arguments():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--only", type=listed, default=WORKLOADS, metavar="W1,W3", help="only these workloads")
-    add("--peers", type=listed, metavar="A,B", help="only these servers [default: all]")
+    add("--only", type=listed, default=WORKLOADS, metavar="W1,W3", help="measure only these workloads")
+    add("--peers", type=listed, metavar="A,B", help="measure only these servers [default: all]")
     add(
         "--peer",
         action="append",
         default=[],
         metavar="NAME=COMMAND",
-        help="measure this one too. {port} in COMMAND becomes a free port of 127.0.0.1; without it the"
-        " command must print its URL. NAME=URL,PID is one that runs already. May be repeated",
+        help="measure this server too. {port} in COMMAND becomes a free port of 127.0.0.1; without it the"
+        " command must print its URL. NAME=URL,PID is a running server. May be repeated",
     )
     add(
         "--reference",
@@ -79,9 +80,9 @@ def parse_arguments():
     )
     add("--runs", type=int, default=5, help="runs of each workload [default: 5]")
     add("--memory-runs", type=int, default=1, help="runs of W6 and W7, which hardly differ [default: 1]")
-    add("--seconds", type=float, default=2, help="how long each run of W1 to W4 takes [default: 2]")
+    add("--seconds", type=float, default=2, help="duration of each run of W1 to W4 [default: 2]")
     add("--text", action="store_true", help="send text, not binary")
-    add("--deflate", action="store_true", help="with permessage-deflate: only servers that have it")
+    add("--deflate", action="store_true", help="use permessage-deflate, with only the servers that support it")
     add(
         "--output",
         type=Path,
@@ -117,7 +118,7 @@ def choose(options, target):
 
 
 def usual_reference(names, options):
-    """Who was named on the command line, the floor, or whoever is first."""
+    """The server from the command line, or raw_epoll, or the first one."""
     wanted = [server.name for server in options.peer] + ["raw_epoll", names[0]]
     return next(name for name in wanted if name in names)
 
@@ -147,7 +148,8 @@ def measure(workload, chosen, client, options):
                 if server.name in failures:
                     continue
                 if workload in MEMORY:
-                    # What an earlier run left behind must neither hide what this one takes, nor take it.
+                    # Memory left from an earlier run must neither hide nor provide the memory of
+                    # this one.
                     running.close()
                     places.clear()
                 try:
@@ -162,13 +164,13 @@ def measure(workload, chosen, client, options):
 
 
 def rotated(chosen, number):
-    """Whoever comes first in a round meets another machine than whoever comes last."""
+    """Rotates the order: the first server of a round finds different conditions than the last."""
     first = number % len(chosen)
     return chosen[first:] + chosen[:first]
 
 
 def run_once(workload, place, client, options):
-    """One figure of one server, as the load generator says it."""
+    """One figure of one server, as the load generator reports it."""
     url, pid = place
     command = [client, "--json", "--only", workload, "--runs", "1", "--seconds", str(options.seconds)]
     command += ["--target", url, "--pid", str(pid)]
@@ -185,7 +187,7 @@ def run_once(workload, place, client, options):
 
 
 def collect(rounds, reference):
-    """What is reported of a workload: by server the values of all rounds, and the ratios within them."""
+    """The report of a workload: per server the values of all rounds, and the ratios within them."""
     collected = {"describes": "", "unit": "", "servers": {}}
     for figures in rounds:
         beside = figures.get(reference)

@@ -1,4 +1,4 @@
-"""The servers that are measured: how each is built, started, found and ended."""
+"""The measured servers: how each is built, started, located and ended."""
 
 import contextlib
 import json
@@ -16,7 +16,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 
-# Seconds in which a server must be there, or be gone.
+# Seconds within which a server must be listening, or must have exited.
 PATIENCE = 10
 
 # The CPU of the servers. The load generator takes the last one.
@@ -24,14 +24,14 @@ SERVER_CPU = 0
 
 URL = re.compile(r"(?:ws|tcp|tls)://\S+")
 
-# Peers in Rust: the name of the program, and the crate it shows.
+# Peers in Rust: the name of the program, and the crate that it represents.
 CRATES = {
     "tokio_websockets": "tokio-websockets",
     "fastwebsockets": "fastwebsockets",
     "sockudo_ws": "sockudo-ws",
     "tokio_tungstenite": "tokio-tungstenite",
 }
-# Those that take permessage-deflate, when asked to by a flag of that name.
+# Servers that accept permessage-deflate, enabled by a flag of that name.
 DEFLATE = {"sockudo_ws", "node_ws"}
 
 
@@ -40,7 +40,7 @@ class Broken(Exception):
 
 
 class Server:
-    """A kind of server: a command that starts it, or one that runs already."""
+    """A kind of server: a command that starts it, or a running process."""
 
     def __init__(self, name, label, command=None, running=None):
         self.name = name
@@ -50,7 +50,7 @@ class Server:
 
     @contextlib.contextmanager
     def started(self):
-        """Yields (URL, process id) of one that runs, and ends it if it was started here."""
+        """Yields (URL, process id) of a running server, and ends it if it was started here."""
         if self.running:
             yield self.running
             return
@@ -110,7 +110,7 @@ def available(target, deflate):
 
 
 def build(names, target):
-    """Builds what is named. Returns the load generator, which comes with halloo."""
+    """Builds the named servers. Returns the load generator, which is part of halloo."""
     client = build_client()
     programs = [name for name in names if name in CRATES or name == "raw_epoll"]
     if programs:
@@ -124,7 +124,7 @@ def build(names, target):
 
 
 def target_directory():
-    """Where cargo puts what it builds of the project."""
+    """The target directory of the project."""
     command = ["cargo", "metadata", "--no-deps", "--format-version", "1"]
     output = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
     return Path(json.loads(output)["target_directory"])
@@ -138,11 +138,11 @@ def build_client():
         message = json.loads(line)
         if message.get("target", {}).get("name") == "loopback" and message.get("executable"):
             return message["executable"]
-    raise Broken("cargo did not say where the load generator is")
+    raise Broken("cargo did not report the path of the load generator")
 
 
 def install_node(directory):
-    # A module finds its packages beside itself, so it goes to where they are.
+    # Node looks for packages beside the module, so the module is copied to them.
     directory.mkdir(parents=True, exist_ok=True)
     same = True
     for source in (HERE / "node").iterdir():
@@ -165,20 +165,20 @@ def free_port():
 
 
 def announced(process):
-    """The URL in what the server says first."""
+    """The URL in the first output of the server."""
     end = time.monotonic() + PATIENCE
     said = b""
     while not (b"\n" in said and URL.search(said.decode())):
         ready, _, _ = select.select([process.stdout], [], [], max(0, end - time.monotonic()))
         more = os.read(process.stdout.fileno(), 4096) if ready else b""
         if not more:
-            raise Broken(f"said {said.decode(errors='replace')!r}, and not where it listens")
+            raise Broken(f"printed {said.decode(errors='replace')!r} and not its address")
         said += more
     return URL.search(said.decode()).group()
 
 
 def reachable(process, port):
-    """The URL of a server that was told its port, once it takes connections there."""
+    """The URL of a server with a given port, once it accepts connections there."""
     end = time.monotonic() + PATIENCE
     while process.poll() is None and time.monotonic() < end:
         with contextlib.suppress(ConnectionRefusedError):

@@ -16,7 +16,7 @@ def markdown(report):
 
 
 def method(report):
-    """Machine and method in a sentence."""
+    """Describes machine and method in a sentence."""
     machine, options = report["machine"], report["options"]
     reference = report["labels"][options["reference"]]
     return (
@@ -41,14 +41,14 @@ def cell(measured):
 
 
 def times(ratio):
-    """A ratio, with as many digits as it is worth."""
+    """A ratio, with its significant digits."""
     if ratio >= 10:
         return f"{ratio:,.0f}×"
     return f"{ratio:.2f}×" if ratio >= 0.1 else f"{ratio:.2g}×"
 
 
 def short(value):
-    """Three significant digits, or all of a whole number."""
+    """Three significant digits, or all digits of an integer."""
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.3g}" if value >= 1 else f"{value:.3f}"

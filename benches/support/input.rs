@@ -1,4 +1,4 @@
-//! What a client sends.
+//! The input from a client.
 
 use super::{Endpoint, websocket_server};
 use halloo::proto::deflate::Settings;
@@ -10,7 +10,7 @@ use halloo::service::Discard;
 /// The masking key of every frame: the one of the examples in RFC 6455 §5.7.
 pub(crate) const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-/// An upgrade request as a browser would send it, with less talk.
+/// An upgrade request like a browser's, with fewer header fields.
 pub(crate) fn request(deflate: Option<Settings>) -> Vec<u8> {
     handshake::request(&offer(), [7; NONCE_BYTES], deflate)
 }
@@ -40,13 +40,14 @@ pub(crate) fn compressed(settings: Settings, text: &[u8]) -> Vec<u8> {
         deflate: Some(settings),
         ..Config::new(Role::Client, Framing::WebSocket)
     };
-    // The client's nonce is as fixed as all its random bytes, so that the server's answer fits it.
+    // The client's nonce is as fixed as all its random bytes, so that the server's response matches
+    // it.
     let mut client = Endpoint::after(config, Discard, &server.sent());
     client.send(Kind::Text, text);
     client.sent()
 }
 
-/// Text as programs exchange it: records with names that repeat and values that differ.
+/// Text as programs exchange it: records with repeating names and varying values.
 pub(crate) fn document(bytes: usize) -> Vec<u8> {
     let mut text = String::new();
     let mut state = 1_u32;

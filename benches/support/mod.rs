@@ -1,6 +1,6 @@
-//! What benches without sockets share: one side of a conversation in memory, and bytes for it.
+//! Shared by benches without sockets: one side of a connection in memory, and its input.
 
-// Every bench is compiled with its own copy and uses a part of it.
+// Every bench is compiled with its own copy of these modules and uses a part of them.
 #![allow(dead_code, unused_imports)]
 
 mod endpoint;
@@ -11,7 +11,7 @@ pub(crate) use input::{KEY, compressed, document, fragment, masked, request};
 
 use halloo::proto::{Config, Framing, Role};
 
-/// A server of WebSockets without anything optional.
+/// A WebSocket server without optional features.
 pub(crate) fn websocket_server() -> Config {
     Config::new(Role::Server, Framing::WebSocket)
 }

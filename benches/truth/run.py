@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""How often the load tool believes a figure, and how often such a figure is wrong.
+"""How often the load generator trusts a figure, and how often such a figure is wrong.
 
-Every run of `halloo bench` is checked against the wire: a capture on `lo` with the kernel's timestamps, from request out
-to response in. A figure that the tool believes and that differs from the wire's by more than 10 % and 100 µs is a lie.
+Every run of `halloo bench` is compared with a packet capture on `lo` with the kernel's timestamps, from
+request out to response in. A trusted figure that differs from the capture's by more than 10 % and 100 µs is
+counted as a lie.
 
     benches/truth/run.py [--bin target/release/halloo] [--runs 40] [--seconds 3] [--out FILE.csv]
 
-It needs root, tcpdump, taskset and two CPUs: servers run on CPU 0, the generator on CPU 1. Each load is measured in turn
-on a machine that is quiet, and beside one busy loop that may run on either CPU.
+It needs root, tcpdump, taskset and two CPUs: servers run on CPU 0, the generator on CPU 1. Each load is
+measured alternately on a quiet machine and next to one busy loop that may run on either CPU.
 """
 import argparse
 import collections
@@ -36,11 +37,11 @@ FIGURES = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)]
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", default="target/release/halloo")
-    parser.add_argument("--runs", type=int, default=40, help="of each load, quiet and disturbed")
+    parser.add_argument("--runs", type=int, default=40, help="runs of each load, both quiet and disturbed")
     parser.add_argument("--seconds", type=int, default=3)
-    parser.add_argument("--only", choices=LOADS, help="one of the loads")
-    parser.add_argument("--out", help="one line for each run, as CSV")
-    parser.add_argument("--keep", help="a directory for the result of each run")
+    parser.add_argument("--only", choices=LOADS, help="measure only this load")
+    parser.add_argument("--out", help="write one line per run to this file, as CSV")
+    parser.add_argument("--keep", help="keep the result of each run in this directory")
     options = parser.parse_args()
     loads = {name: load for name, load in LOADS.items() if options.only in (None, name)}
     rows = []
@@ -62,7 +63,7 @@ def main():
 
 
 def measure(options, name, server, flags, disturbed):
-    """One run: what the tool said, and what the wire says."""
+    """One run: the load generator's figures, and those of the packet capture."""
     with tempfile.TemporaryDirectory() as directory:
         started = [start_server(options, server)]
         url, port = started[0].url, started[0].port
@@ -158,7 +159,7 @@ def start_server(options, kind):
 
 
 def serve_delayed():
-    """Sends every message back 2 ms after it came."""
+    """Echoes every message 2 ms after it arrived."""
     listener = socket.create_server(("127.0.0.1", 0))
     print("listening tcp://127.0.0.1:%d" % listener.getsockname()[1], flush=True)
     ready, due = selectors.DefaultSelector(), collections.deque()

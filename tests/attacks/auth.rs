@@ -16,8 +16,8 @@ fn answer_to(challenge: &[u8]) -> Vec<u8> {
     Auth { hash: Hash::Sha256, encoding: Encoding::Raw, keys }.response(challenge)
 }
 
-/// An answer that was right elsewhere: on another connection, on an earlier one, or as the challenge itself; on
-/// bare TCP each is refused with the same silence as a wrong one.
+/// A response that was valid elsewhere: on another connection, on an earlier one, or as the
+/// challenge itself. On bare TCP each is refused with the same silence as a wrong response.
 #[test]
 fn t_auth_replay() {
     let key = KeyFile::new(KEY);
@@ -43,8 +43,8 @@ fn t_auth_replay() {
     server.wait_for_logs("the response to the challenge is wrong", 5);
 }
 
-/// Input without end before authentication: 256 bytes are looked at, in however many frames, and not even the
-/// right answer behind them gets further.
+/// Endless input before authentication: 256 bytes are read, in any number of frames, and not even a
+/// valid response after them is accepted.
 #[test]
 fn t_auth_input_without_end() {
     let key = KeyFile::new(KEY);

@@ -8,10 +8,10 @@ use flate2::{Compress, Compression, FlushCompress};
 use halloo::proto::deflate::Settings;
 use halloo::proto::{Error, Framing};
 
-/// The bit that says that a message is compressed.
+/// The bit that marks a message as compressed.
 const RSV1: u8 = 0x40;
 
-/// What the sender of a message leaves away behind each flush (RFC 7692 §7.2.1).
+/// The bytes that a sender removes after each flush (RFC 7692 §7.2.1).
 const FLUSH: [u8; 4] = [0, 0, 0xff, 0xff];
 
 /// Bytes that one unit of a bomb decompresses to.
@@ -33,7 +33,7 @@ fn compressed(message: &[u8]) -> Vec<u8> {
     frame.payload
 }
 
-/// So many units of nothing but zeros, at 1032 to 1, the most that there is: each is compressed alone, and they
+/// `count` units of zeros at the highest ratio, 1032 to 1: each unit is compressed alone, and they
 /// follow each other.
 fn bomb(units: usize) -> Vec<u8> {
     let mut unit = Vec::with_capacity(UNIT);
@@ -44,7 +44,7 @@ fn bomb(units: usize) -> Vec<u8> {
     vec![unit; units].join(&FLUSH[..])
 }
 
-/// A message of so many zeros, as small as it gets.
+/// A message of `count` zeros, as small as possible.
 pub(crate) fn bomb_of(first: u8, bytes: usize) -> Vec<u8> {
     let mut deflater = Compress::new(Compression::best(), false);
     let mut payload = Vec::with_capacity(bytes / 100 + 1_000);
@@ -71,8 +71,8 @@ fn server_given(setup: &Setup, frames: &[u8]) -> crate::endpoint::Endpoint {
     server
 }
 
-/// A limit that is only looked at after decompression: 1 GiB of zeros in 1 MiB is refused at 16 MiB, and costs
-/// no more than these.
+/// A limit that is checked only after decompression: 1 GiB of zeros in 1 MiB is refused at 16 MiB
+/// and costs no more memory than that.
 #[test]
 fn t_cve_2018_1000518() {
     const LIMIT_KIB: u64 = 16 * 1024;
@@ -85,7 +85,8 @@ fn t_cve_2018_1000518() {
     client.expect_close(1009);
     let grown = process.memory_kib_max() - before;
     println!("a bomb of 1 GiB in {} KiB: {grown} KiB at most", frame.len() / 1024);
-    // The frame itself is collected too; the rest is what the process had not touched before.
+    // The frame itself is collected too; the rest is memory that the process had not touched
+    // before.
     let frame_kib = frame.len() as u64 / 1024;
     assert!(grown <= LIMIT_KIB + 2 * frame_kib + 1024, "{grown} KiB");
     let mut client = open(server.url());
@@ -94,7 +95,8 @@ fn t_cve_2018_1000518() {
     assert_eq!(echo.first, BINARY | RSV1, "a message of exactly the limit is echoed");
 }
 
-/// The same hidden in fragments, at every size of read: exactly the limit passes, and one byte more does not.
+/// The same hidden in fragments, at every read size: exactly the limit passes, and one byte more
+/// does not.
 #[test]
 fn t_cve_2026_1526() {
     const LIMIT: usize = 100_000;
@@ -120,8 +122,8 @@ fn t_cve_2026_1526() {
     }
 }
 
-/// A decompressor that needs much stack, or writes behind its buffer: good and bad streams pass through it on
-/// a stack of 128 KiB.
+/// A decompressor that needs much stack, or writes past its buffer: valid and invalid streams pass
+/// through it on a stack of 128 KiB.
 #[test]
 fn t_rustsec_2024_0401() {
     let thread = std::thread::Builder::new().stack_size(128 * 1024).spawn(|| {
@@ -134,7 +136,7 @@ fn t_rustsec_2024_0401() {
             let server = server_given(&setup, &wire::masked(BINARY | RSV1, &payload));
             assert!(server.journal().bytes().len() <= 1_000_000);
         }
-        // A distance beyond the window, and code lengths that make no code.
+        // A distance beyond the window, and code lengths that do not form a code.
         for bytes in [&[0x4b, 0x04, 0x72, 0xff][..], &[0x05; 40], &[0xed; 40], &[0x04; 3]] {
             server_given(&deflating(1_000), &wire::masked(BINARY | RSV1, bytes));
         }
@@ -142,8 +144,8 @@ fn t_rustsec_2024_0401() {
     thread.expect("a thread").join().expect("no overflow and no panic");
 }
 
-/// State of the compressor for each connection: a thousand that all use it cost less than 1 KiB each, and the
-/// next thousand nothing more.
+/// Compressor state per connection: a thousand connections that all compress cost less than 1 KiB
+/// each, and the next thousand cost nothing more.
 #[test]
 fn t_node_8871() {
     const CLIENTS: usize = 1_000;
@@ -164,13 +166,13 @@ fn t_node_8871() {
     }
     println!("{CLIENTS} connections that compress, three times: {after_round:?} KiB");
     assert!(after_round.iter().all(|&grown| grown < CLIENTS as u64), "{after_round:?} KiB");
-    // What the heap keeps aside after a crowd comes to 240 KiB, once.
+    // The heap keeps 240 KiB in reserve after many connections, once.
     assert!(after_round[1] <= after_round[0] + 384, "{after_round:?} KiB");
     assert!(after_round[2] <= after_round[1] + 128, "{after_round:?} KiB");
 }
 
-/// A secret and a stranger's text in one window (CRIME, BREACH): by default a message is compressed without
-/// what came before it.
+/// A secret and an attacker's text in one window (CRIME, BREACH): by default a message is
+/// compressed without the context of earlier ones.
 #[test]
 fn t_crime_breach() {
     let message = compressed(b"session=0123456789abcdef");

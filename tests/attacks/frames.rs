@@ -14,13 +14,13 @@ fn websocket() -> Setup {
     Setup::new(Framing::WebSocket)
 }
 
-/// An object for each fragment: ten million empty ones and ones of one byte cost no more memory than their
-/// bytes, though the message is collected; and a limit of 64 MiB ends them after a million.
+/// An object for each fragment: ten million fragments, empty or of one byte, cost no more memory
+/// than their bytes, though the message is collected; a limit of 64 MiB ends them after a million.
 #[test]
 fn t_cve_2026_48779() {
     const PAIRS: usize = 5_000_000;
     const AT_ONCE: usize = 10_000;
-    // Each fragment counts 64 bytes and its own, so these spend the default limit.
+    // Each fragment counts 64 bytes plus its payload, so these reach the default limit.
     const PAIRS_MAX: usize = (64 << 20) / (2 * 64 + 1);
     let arguments =
         ["--service", "timestamp", "--max-memory", "1GiB", "--max-message-size", "1GiB"];
@@ -101,11 +101,12 @@ fn t_cve_2026_1528() {
     }
 }
 
-/// Memory reserved for what a frame announces: thousands of connections that each announce 1 GiB and send
-/// none of it cost less than 1 KiB each, with all that a connection costs, touched or only reserved.
+/// Memory reserved for an announced length: thousands of connections that each announce 1 GiB and
+/// send none of it cost less than 1 KiB each, including everything else that a connection costs,
+/// touched or only reserved.
 #[test]
 fn t_rustsec_2022_0035() {
-    // As many as this process can have too; other tests run beside this one, and need some thousands.
+    // As many as this process can have; other tests run at the same time, and need some thousands.
     let count = process::own_descriptors().saturating_sub(6_000).clamp(1_000, 14_000);
     let arguments = ["--service", "timestamp", "--max-message-size", "1GiB", "ws://127.0.0.1:0"];
     let server = serve(&arguments);
@@ -116,7 +117,8 @@ fn t_rustsec_2022_0035() {
     for client in &mut clients {
         client.write(&wire::masked_header(BINARY, 1 << 30));
     }
-    // A control frame may come before the payload no more, so this asks another connection.
+    // A control frame can no longer come before the payload, so another connection checks the
+    // server.
     Client::open(server.url()).close();
     std::thread::sleep(Duration::from_millis(100));
     let grown = process.memory_kib().saturating_sub(before);
@@ -126,22 +128,23 @@ fn t_rustsec_2022_0035() {
     assert!(reserved < count as u64, "{reserved} KiB reserved for {count} connections");
 }
 
-/// Answers without bound to a peer that reads none of them: it is read from no more, and nothing is lost.
+/// Unlimited responses to a peer that reads none of them: the server stops reading its input, and
+/// nothing is lost.
 #[test]
 fn t_rustsec_2020_0043() {
     let message = wire::masked(BINARY, &[7; 60_000]);
     assert_bounded("echoes", &message, message.len());
 }
 
-/// Pongs without bound to a peer that reads none of them.
+/// Unlimited pongs to a peer that reads none of them.
 #[test]
 fn t_okhttp_ping_flood() {
     let ping = wire::masked(PING, &[7; 125]);
     assert_bounded("pongs", &ping.repeat(500), ping.len());
 }
 
-/// Sends frames of this length until nothing is taken any more: that comes soon, the server holds little, and
-/// then every answer comes.
+/// Sends frames of this length until the server accepts no more: that happens soon, the server
+/// holds little, and later every response arrives.
 fn assert_bounded(name: &str, bytes: &[u8], frame_bytes: usize) {
     let server = serve(&["ws://127.0.0.1:0"]);
     let process = process_of(&server);
@@ -173,7 +176,8 @@ fn assert_bounded(name: &str, bytes: &[u8], frame_bytes: usize) {
     }
 }
 
-/// Frames that are not masked, or masked by who must not, and masks that can be foreseen (RFC 6455 §10.3).
+/// Frames that are unmasked, or masked by the wrong side, and masks that can be predicted (RFC 6455
+/// §10.3).
 #[test]
 fn t_rfc_6455_10_3() {
     for setup in websocket().everywhere() {
@@ -198,8 +202,8 @@ fn t_rfc_6455_10_3() {
     assert_eq!(distinct.len(), keys.len(), "a key for each frame");
 }
 
-/// Control frames with lengths that others masked away: 126 and more is an error, fewer come back identical,
-/// also inside a fragmented message.
+/// Control frames with lengths that other servers masked away: 126 bytes or more are an error,
+/// fewer come back identical, also inside a fragmented message.
 #[test]
 fn t_userver_1308() {
     for len in [0, 1, 2, 124, 125] {
@@ -227,7 +231,7 @@ fn t_userver_1308() {
     }
 }
 
-/// Memory that was never written in a close frame: what answers a Close is its code and nothing else, and a
+/// Uninitialized memory in a Close frame: the reply to a Close is its code and nothing else, and a
 /// reason longer than 123 bytes is an error.
 #[test]
 fn t_cve_2026_45736() {
@@ -243,8 +247,8 @@ fn t_cve_2026_45736() {
     );
 }
 
-/// Two echoes that answer each other's answers for ever: control frames are answered once, and a Close ends
-/// it whoever begins.
+/// Two echoes that respond to each other for ever: a control frame gets one reply, and a Close ends
+/// the exchange whichever side begins it.
 #[test]
 fn t_echo_loop() {
     let setup =

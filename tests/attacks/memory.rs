@@ -1,4 +1,4 @@
-//! Attacks on the server's memory and on the turn of others: bombs of every kind, framing and mode.
+//! Attacks on the server's memory and on fairness: bombs of every kind, framing and mode.
 
 use crate::client::Client;
 use crate::deflate::bomb_of;
@@ -12,26 +12,27 @@ use std::time::{Duration, Instant};
 
 const MIB: usize = 1024 * 1024;
 
-/// What a server may need beside `--max-memory`: its code, its buffers, and the batch at hand.
+/// Memory that a server may need on top of `--max-memory`: its code, its buffers, and the current
+/// batch.
 const BESIDE_MIB: u64 = 32;
 
-/// How long each bomb is thrown.
+/// How long each bomb is sent.
 const ATTACK: Duration = Duration::from_millis(1_500);
 
-/// Clients that throw at once.
+/// Clients that send at once.
 const CLIENTS: usize = 6;
 
 const RSV1: u8 = 0x40;
 
-/// What a client offers, so that the output is compressed, compressed with history, or not at all: with a window of
-/// 8 bits nothing long can be.
+/// The client's offer, so that the output is compressed, compressed with context, or uncompressed:
+/// a window of 8 bits rules out compression.
 const MODES: [&str; 3] = [
     "permessage-deflate; server_no_context_takeover",
     "permessage-deflate",
     "permessage-deflate; server_max_window_bits=8",
 ];
 
-/// Throws these bytes again and again, from several clients; every second one reads what comes back.
+/// Sends these bytes again and again, from several clients; every second client reads the output.
 fn throw(url: &str, offer: &str, bytes: &[u8]) {
     let until = Instant::now() + ATTACK;
     std::thread::scope(|scope| {
@@ -70,8 +71,8 @@ fn assert_within(server: &Server, limit_mib: u64, what: &str) {
     Client::open(server.url()).echo(b"still served");
 }
 
-/// A message of 64 MiB of zeros is 65 KB on the wire, and its echo 64 MiB again: in every mode and size, all that
-/// the server ever has is within `--max-memory` and 32 MiB.
+/// A message of 64 MiB of zeros is 65 KB on the wire, and its echo 64 MiB again: in every mode and
+/// size, the server's peak memory is within `--max-memory` plus 32 MiB.
 #[test]
 fn t_bombs_and_max_memory() {
     for (limit_mib, unit) in
@@ -87,7 +88,8 @@ fn t_bombs_and_max_memory() {
     }
 }
 
-/// What is collected whole is within it too: fragments, text, lines without an end, and their copies.
+/// Collected input stays within the limit too: fragments, text, lines without an end, and their
+/// copies.
 #[test]
 fn t_collected_messages_and_max_memory() {
     const LIMIT_MIB: u64 = 24;
@@ -121,7 +123,8 @@ fn t_collected_messages_and_max_memory() {
     }
 }
 
-/// The same in a memory cgroup, which kills: with the default of 256 MiB the server lives in 320 MiB.
+/// The same in a memory cgroup, which kills: with the default of 256 MiB the server survives in 320
+/// MiB.
 #[test]
 fn t_bombs_in_a_memory_cgroup() {
     let server = serve(&["ws://127.0.0.1:0"]);
@@ -139,7 +142,7 @@ fn t_bombs_in_a_memory_cgroup() {
     let _ = std::fs::remove_dir(&group);
 }
 
-/// Less address space than `--max-memory`: connections end, and the process does not.
+/// Less address space than `--max-memory`: connections end, but the process does not.
 #[test]
 fn t_ulimit_below_max_memory() {
     for kib in [400_000, 250_000] {
@@ -162,7 +165,8 @@ fn t_ulimit_below_max_memory() {
     }
 }
 
-/// 64 KiB of zeros in 80 bytes, as fast as they go: whoever says little is answered soon.
+/// 64 KiB of zeros in 80 bytes, as fast as possible: a client that sends little gets its response
+/// soon.
 #[test]
 fn t_starvation_by_inflation() {
     let server = serve(&["ws://127.0.0.1:0"]);
@@ -190,19 +194,19 @@ fn t_starvation_by_inflation() {
         });
         let waits: Vec<Duration> = waits.collect();
         is_over.store(true, Ordering::Relaxed);
-        // What is still on its way would take seconds.
+        // Waiting for the data in flight would take seconds.
         drop(server);
         waits
     });
     waits.sort();
     let [p50, p99] = [waits[150], waits[297]];
     println!("beside a bomber a quiet client waits {p50:?} (p50), {p99:?} (p99)");
-    // The bounds are for a slow build on a machine that is busy with other tests: without turns it is 200 ms
-    // in a fast one.
+    // The bounds are for a slow build on a machine that is busy with other tests: without fairness
+    // between connections it is 200 ms in a fast one.
     assert!(p50 < Duration::from_millis(25), "{p50:?}");
 }
 
-/// Sizes, counts and times as large as they go: none of them overflows anything.
+/// The largest sizes, counts and times: none of them causes an overflow.
 #[test]
 fn t_largest_values() {
     const MOST: &str = "18446744073709551615";

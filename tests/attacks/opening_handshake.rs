@@ -12,29 +12,29 @@ use std::time::{Duration, Instant};
 
 const SHARED: Settings = Settings { context_takeover: false, message_bytes_min: 16 };
 
-/// What a server in memory says to these bytes, and that it is through with whoever sent them.
+/// The response of a server in memory to these bytes, after which it must close.
 fn refusal(bytes: &[u8]) -> (String, Option<Error>) {
     let mut server = Setup::new(Framing::WebSocket).silent_server();
     server.start();
     server.receive_at_once(bytes);
     server.assert_discarding();
     assert!(server.session().wants_shutdown(), "the connection closes");
-    // A request that comes behind it is no request any more.
+    // A request that follows on the same connection is not served.
     let said = server.output().len();
     server.receive_at_once(wire::REQUEST);
     assert_eq!(server.output().len(), said);
-    (String::from_utf8(server.output().to_vec()).expect("an answer is text"), server.error())
+    (String::from_utf8(server.output().to_vec()).expect("a response is text"), server.error())
 }
 
-/// What a request with these fields is answered with, under a policy.
+/// The response to a request with these fields, under a policy.
 fn judge(fields: &str, policy: &Policy) -> Result<String, Error> {
     let response = handshake::accept(&wire::request_with(fields), policy, Some(SHARED))?.0;
-    Ok(String::from_utf8(response).expect("an answer is text"))
+    Ok(String::from_utf8(response).expect("a response is text"))
 }
 
-/// A head that is parsed from its first byte at each read: byte by byte, 8 KiB cost less than four times as
-/// much for each byte as 1 KiB, and then it is refused. What is kept is copied at each read, which makes it
-/// about twice; parsing it anew each time makes it seven times.
+/// A head that is parsed from its first byte at each read: byte by byte, a head of 8 KiB costs less
+/// than four times as much per byte as one of 1 KiB, and is then refused. The input kept so far is
+/// copied at each read, which makes the ratio about two; parsing it again each time makes it seven.
 #[test]
 fn t_cve_2023_43669() {
     let mut head = b"GET / HTTP/1.1\r\nA: ".to_vec();
@@ -55,15 +55,15 @@ fn t_cve_2023_43669() {
     assert!(long < 4 * 8 * short, "{short:?} and {long:?}");
 }
 
-/// A limit on the number of fields that hides the last of them from the code behind it: every number is
-/// upgraded or refused with 431, and nothing panics.
+/// A limit on the number of fields that hides the last fields from the code after it: a request
+/// with any number of fields is upgraded or refused with 431, and nothing panics.
 #[test]
 fn t_cve_2024_37890() {
     let own = wire::REQUEST.split(|&byte| byte == b'\n').filter(|line| line.contains(&b':'));
     let own = own.count();
     for more in 0..200 {
         let fields: String = (0..more).map(|n| format!("X-{n}: {n}\r\n")).collect();
-        // The field that matters comes last.
+        // The decisive field comes last.
         let request = String::from_utf8(wire::request_with(&fields)).expect("ASCII");
         let request = request.replacen("Upgrade: websocket\r\n", "", 1);
         let request = request.replacen("\r\n\r\n", "\r\nUpgrade: websocket\r\n\r\n", 1);
@@ -78,8 +78,8 @@ fn t_cve_2024_37890() {
     }
 }
 
-/// Backtracking in the lists of subprotocols and extensions: whatever stands there, 64 times as much takes
-/// at most 64^1.1 times as long.
+/// Backtracking in the lists of subprotocols and extensions: for any content, 64 times the length
+/// takes at most 64^1.1 times as long.
 #[test]
 fn t_cve_2021_32640() {
     for field in ["Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions"] {
@@ -94,20 +94,21 @@ fn t_cve_2021_32640() {
     }
 }
 
-/// The shortest of many tries.
+/// The shortest of many attempts.
 fn parse_time(field: &str, pattern: &str, kib: usize) -> Duration {
     let value = pattern.repeat(kib * 1024 / pattern.len());
     let request = wire::request_with(&format!("{field}: x{value}\r\n"));
     let parse = |_| {
         let start = Instant::now();
-        // Whether it is taken or refused does not matter here.
+        // Whether it is accepted or refused does not matter here.
         let _ = handshake::accept(&request, &Policy::default(), Some(SHARED));
         start.elapsed()
     };
     (0..40).map(parse).min().expect("forty tries")
 }
 
-/// A peer's text as the name of an object's property: to us such names are only extensions that nobody has.
+/// A peer's text as the name of an object's property: such names are unknown extensions like any
+/// other.
 #[test]
 fn t_ws_2017_extension_named_constructor() {
     for name in ["constructor", "__proto__", "toString", "hasOwnProperty", "prototype"] {
@@ -123,7 +124,7 @@ fn t_ws_2017_extension_named_constructor() {
     }
 }
 
-/// Window bits out of range reach the compressor: of all values only 8 to 15 are agreed on, by both roles.
+/// Window bits out of range that reach the compressor: both roles agree only on 8 to 15.
 #[test]
 fn t_cve_2026_2229() {
     let values = (-1..100).map(|bits| bits.to_string());
@@ -145,7 +146,7 @@ fn t_cve_2026_2229() {
     }
 }
 
-/// Whether our client takes a server's answer with this parameter.
+/// Whether our client accepts a server's response with this parameter.
 fn confirm(parameter: &str) -> Result<(), Error> {
     let offer = Offer { target: "/".into(), host: "halloo.test".into(), ..Offer::default() };
     let nonce = *b"the sample nonce";
@@ -158,7 +159,7 @@ fn confirm(parameter: &str) -> Result<(), Error> {
     handshake::verify(&response, &offer, nonce, Some(SHARED)).map(drop)
 }
 
-/// Line ends in what we write into a request: a field or a URL that has them is no usage of ours.
+/// Line ends in a request that we write: a field or URL that contains them is a usage error.
 #[test]
 fn t_cve_2026_1527() {
     let url = "ws://127.0.0.1:9";
@@ -177,8 +178,8 @@ fn t_cve_2026_1527() {
     }
 }
 
-/// A deadline that each byte puts off: two thousand clients with a byte now and then are ended at the absolute
-/// deadline, and a healthy client does not notice them.
+/// A deadline that each byte extends: two thousand clients that send a byte now and then are closed
+/// at the absolute deadline, and a healthy client is not affected.
 #[test]
 fn t_cve_2018_12122() {
     const SECONDS: u64 = 2;
@@ -204,8 +205,8 @@ fn t_cve_2018_12122() {
     healthy.echo(b"still undisturbed");
 }
 
-/// A limit on heads that is lifted is still one, and what heads take until they are whole is charged: a hundred
-/// of them do not pass the limit on memory.
+/// Even a raised limit on heads is a limit, and incomplete heads are charged: a hundred of them do
+/// not exceed the limit on memory.
 #[test]
 fn t_header_limit_lifted() {
     let cookie = |bytes| wire::request_with(&format!("Cookie: {}\r\n", "c".repeat(bytes)));
@@ -224,14 +225,14 @@ fn t_header_limit_lifted() {
     let server = Server::start(&limits);
     let half = &cookie(60_000)[..50_000];
     let mut clients: Vec<Client> = (0..100).map(|_| Client::connect(server.url())).collect();
-    // Those that are ended for it may be gone already.
+    // Connections that were ended for it may be gone already.
     clients.iter_mut().for_each(|client| drop(client.try_write(half)));
     server.wait_for_logs("the server's memory limit is reached", 75);
     Client::open(server.url()).echo(b"served");
 }
 
-/// A second request hidden in a body: whatever announces a body is refused, and what follows is not a
-/// request.
+/// A second request hidden in a body: a request that announces a body is refused, and the bytes
+/// after it are not a request.
 #[test]
 fn t_rustsec_2021_0078() {
     let hidden = "GET /hidden HTTP/1.1\r\nHost: halloo.test\r\n\r\n";
@@ -260,7 +261,8 @@ fn t_rustsec_2021_0078() {
     }
 }
 
-/// A proxy that takes a refused upgrade for a tunnel: the refusal closes, and nothing behind it is served.
+/// A proxy that mistakes a refused upgrade for a tunnel: the refusal closes the connection, and
+/// nothing after it is served.
 #[test]
 fn t_websocket_smuggling() {
     for (from, to, status) in [
@@ -275,8 +277,8 @@ fn t_websocket_smuggling() {
     }
 }
 
-/// Pages of other origins (CSWSH): an echo has no ambient authority and serves them all by default; with
-/// `--allow-origin`, exactly those that are listed, however they disguise themselves.
+/// Pages of other origins (CSWSH): an echo has no ambient authority and serves them all by default;
+/// with `--allow-origin`, exactly the listed ones, however others disguise themselves.
 #[test]
 fn t_cwe_1385() {
     let listed = ["https://page.example", "http://[::1]:8080"].map(str::to_owned).to_vec();
@@ -311,10 +313,10 @@ fn t_cwe_1385() {
     }
     let both = "Origin: https://page.example\r\nOrigin: https://evil.example\r\n";
     assert_eq!(judge(both, &strict).map(drop), Err(Error::OriginRefused));
-    assert!(judge("", &strict).is_ok(), "who has no origin is no page");
+    assert!(judge("", &strict).is_ok(), "a client without an origin is not a page");
 }
 
-/// A name that resolves to us without being ours (DNS rebinding): with `--allow-host`, only the
+/// A foreign name that resolves to our address (DNS rebinding): with `--allow-host`, only the
 /// listed names.
 #[test]
 fn t_dns_rebinding() {
@@ -338,7 +340,7 @@ fn t_dns_rebinding() {
     }
 }
 
-/// A peer's text in a page that we write: what a refusal says is our own words, as plain text.
+/// A peer's text in a page that we write: a refusal contains only our own words, as plain text.
 #[test]
 fn t_stored_xss() {
     let script = "<script>alert(1)</script>";
@@ -355,7 +357,7 @@ fn t_stored_xss() {
         let mut server = Setup::new(Framing::WebSocket).silent_server();
         server.start();
         server.receive_at_once(&request);
-        let answer = String::from_utf8(server.output().to_vec()).expect("an answer is text");
+        let answer = String::from_utf8(server.output().to_vec()).expect("a response is text");
         assert!(!answer.contains("<script") && !answer.contains("alert"), "{answer}");
         if server.stage() == Stage::Closing {
             assert!(answer.contains("Content-Type: text/plain") && answer.contains("nosniff"));

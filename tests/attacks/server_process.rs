@@ -1,4 +1,4 @@
-//! Attacks on the process: its memory, its clock, its descriptors, its log, and what it is built of.
+//! Attacks on the process: its memory, its clock, its descriptors, its log, and its dependencies.
 
 use crate::client::Client;
 use crate::support::{KeyFile, Program, Server, halloo, python};
@@ -9,8 +9,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// Milliseconds in 32 bits, which end after 49.7 days: the process begins a second before that moment, and its
-/// deadlines come on time behind it.
+/// Milliseconds in 32 bits, which overflow after 49.7 days: the process starts a second before that
+/// moment, and later deadlines are met on time.
 #[test]
 fn t_timer_wheel_overflow() {
     let uptime = std::fs::read_to_string("/proc/uptime").expect("Linux");
@@ -28,7 +28,7 @@ fn t_timer_wheel_overflow() {
     command.args(["serve", "--quiet", "--handshake-timeout", "2s", "--ping-interval", "500ms"]);
     let program = Program::start_server(command.arg("ws://127.0.0.1:0"));
     let stdout = program.wait_for_stdout(|stdout| stdout.contains('\n'));
-    let url = stdout.trim().strip_prefix("listening ").expect("it says where it listens");
+    let url = stdout.trim().strip_prefix("listening ").expect("it prints its address");
     let (mut silent, mut pinged) = (Client::connect(url), Client::open(url));
     let start = Instant::now();
     let ping = pinged.read_frame();
@@ -41,8 +41,9 @@ fn t_timer_wheel_overflow() {
     assert!(elapsed < Duration::from_millis(3_500), "{elapsed:?}");
 }
 
-/// A clock that is set, or a time zone from the environment: only the command line asks for the time of day,
-/// for its logs and stamps, so nothing that waits can depend on it; and no zone ends the process.
+/// A clock that is set, or a time zone from the environment: only the command line reads the time
+/// of day, for its logs and time stamps, so no wait can depend on it; and no time zone ends the
+/// process.
 #[test]
 fn t_clock_step() {
     for (path, code) in sources("src") {
@@ -83,8 +84,8 @@ fn sources(directory: &str) -> Vec<(String, String)> {
     found
 }
 
-/// Memory for halves of messages, until the system kills everybody: all together they stay within
-/// `--max-memory`, the largest holder is told 1013, and others are served.
+/// Memory for incomplete messages, until the system kills processes: together they stay within
+/// `--max-memory`, the largest holder is closed with 1013, and other clients are served.
 #[test]
 fn t_oom() {
     const LIMIT_MIB: usize = 16;
@@ -99,7 +100,7 @@ fn t_oom() {
     let mut clients: Vec<Client> = (0..3 * LIMIT_MIB).map(|_| Client::open(server.url())).collect();
     let mut most = 0;
     for client in &mut clients {
-        // One that was ended already may have gone.
+        // A client that was ended already may have gone.
         let _ = client.try_write(&half);
         most = most.max(process.memory_kib().saturating_sub(before));
     }
@@ -110,16 +111,15 @@ fn t_oom() {
     assert!(healthy.read_frame().payload.ends_with(b"undisturbed"));
 }
 
-/// Writes to who has gone: no signal ends the process, and it still stops well. Nor does a log that nobody
-/// reads any more.
+/// Writes to a closed peer: no signal ends the process, and it still stops cleanly. A log whose
+/// reader has gone does not end it either.
 #[test]
 fn t_sigpipe() {
     let mut shell = Command::new("sh");
     let script = "exec \"$0\" serve --service flood tcp://127.0.0.1:0 2>&-";
     let program = Program::start_server(shell.args(["-c", script]).arg(halloo().get_program()));
     let stdout = program.wait_for_stdout(|stdout| stdout.contains('\n'));
-    let url =
-        stdout.trim().strip_prefix("listening ").expect("it says where it listens").to_owned();
+    let url = stdout.trim().strip_prefix("listening ").expect("it prints its address").to_owned();
     for _ in 0..200 {
         let mut client = Client::open(&url);
         client.read_exactly(100);
@@ -130,8 +130,9 @@ fn t_sigpipe() {
     assert_eq!(program.wait().code, Some(0));
 }
 
-/// Descriptors that are lost where something fails, or that a child would inherit: after two thousand
-/// failures of ten kinds as many are open as before, and all of them are closed on exec.
+/// Descriptors that leak on an error path, or that a child would inherit: after two thousand
+/// failures of ten kinds the number of open descriptors is unchanged, and all of them are closed on
+/// exec.
 #[test]
 fn t_fd_leak() {
     let server = serve(&["--max-message-size", "1KiB", "ws://127.0.0.1:0", "line://127.0.0.1:0"]);
@@ -153,14 +154,14 @@ fn t_fd_leak() {
         Client::open(websocket).write(&wire::masked_close(1000));
     }
     assert!(process.settles(|it| it.descriptors() <= descriptors), "{}", process.descriptors());
-    // 02000000 is O_CLOEXEC in `flags` (proc_pid_fdinfo(5)); the standard streams are not ours to mark.
+    // 02000000 is O_CLOEXEC in `flags` (proc_pid_fdinfo(5)); the standard streams are not marked.
     for entry in std::fs::read_dir(format!("/proc/{}/fdinfo", server.pid())).expect("its own") {
         let path = entry.expect("an entry").path();
         let number: u32 = path.file_name().and_then(|it| it.to_str()?.parse().ok()).expect("one");
         let info = std::fs::read_to_string(&path).unwrap_or_default();
         let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
         let flags = flags.map_or(0, |flags| u64::from_str_radix(flags.trim(), 8).expect("octal"));
-        // What this process did not mark either, the server has from it.
+        // Descriptors that this process did not mark either were inherited from it.
         let is_inherited = std::fs::read_to_string(format!("/proc/self/fdinfo/{number}"))
             .is_ok_and(|own| own == info);
         let is_marked = flags & 0o2_000_000 != 0;
@@ -168,8 +169,8 @@ fn t_fd_leak() {
     }
 }
 
-/// Keys that make a hash table slow, and versions with known holes: no table has another hasher than that of
-/// the standard library, and what is locked is above each floor.
+/// Keys that slow down a hash table, and versions with known vulnerabilities: every table uses the
+/// hasher of the standard library, and every locked version is above its minimum.
 #[test]
 fn t_rustsec_2025_0047() {
     for (path, code) in sources("src") {
@@ -195,8 +196,8 @@ fn t_rustsec_2025_0047() {
     assert!(looked_at > 0, "the names of the packages were found");
 }
 
-/// The first version of each package without its advisory: RUSTSEC-2025-0047, 2026-0007, 2024-0019, 2024-0401,
-/// 2024-0336 and 2024-0399.
+/// The first version of each package without its advisory: RUSTSEC-2025-0047, 2026-0007, 2024-0019,
+/// 2024-0401, 2024-0336 and 2024-0399.
 const FLOORS: [(&str, [u32; 3]); 8] = [
     ("slab", [0, 4, 11]),
     ("bytes", [1, 11, 1]),
@@ -208,7 +209,7 @@ const FLOORS: [(&str, [u32; 3]); 8] = [
     ("ring", [0, 17, 12]),
 ];
 
-/// A peer's bytes in the log, for the terminal of whoever reads it: whatever is sent wherever, each line is
+/// A peer's bytes in the log, for the terminal of its reader: whatever a peer sends, each line is
 /// printable ASCII.
 #[test]
 fn t_rustsec_2025_0055() {
@@ -239,7 +240,7 @@ fn t_rustsec_2025_0055() {
     }
 }
 
-/// A server's bytes on the terminal of who talks to it: each reply is one line of harmless characters.
+/// A server's bytes on the user's terminal: each reply is one line of harmless characters.
 #[test]
 fn t_osc_52() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -265,7 +266,7 @@ fn t_osc_52() {
     }
 }
 
-/// Every byte, C1 and bidirectional controls as UTF-8, and sequences that terminals obey.
+/// Every byte, C1 and bidirectional controls as UTF-8, and sequences that terminals act on.
 fn nasty_bytes() -> Vec<Vec<u8>> {
     let mut nasty: Vec<Vec<u8>> = (0..=255).step_by(8).map(|n| (n..=n + 7).collect()).collect();
     let controls =
@@ -279,8 +280,8 @@ fn nasty_bytes() -> Vec<Vec<u8>> {
     nasty
 }
 
-/// Secrets in a core dump, in the arguments or in the environment: with a key there is no core dump, and the
-/// key stands in nothing that /proc shows.
+/// Secrets in a core dump, in the arguments or in the environment: with a key there is no core
+/// dump, and the key appears nowhere in /proc.
 #[test]
 fn t_core_dump() {
     let key = KeyFile::new("a key that nobody else has");

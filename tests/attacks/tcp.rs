@@ -1,4 +1,4 @@
-//! Attacks on sockets and on the loop that drives them.
+//! Attacks on sockets and on the event loop.
 
 use crate::client::Client;
 use crate::rush::Crowd;
@@ -10,13 +10,14 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// No descriptor left: neither spins the server then, nor does it strand who waits in the queue. With 64
-/// descriptors and 200 clients it is idle while it is full, and serves somebody else when one leaves.
+/// No descriptor left: the server must neither spin nor strand the clients in the accept queue.
+/// With 64 descriptors and 200 clients it is idle while it is full, and serves another client when
+/// one closes.
 #[test]
 fn t_emfile_spin_or_strand() {
     let server = serve(&["tcp://127.0.0.1:0"]);
     let process = process_of(&server);
-    // Behind the back of the server, which thinks that it may have thousands: it meets EMFILE itself.
+    // The limit is lowered without the server's knowledge, so it runs into EMFILE itself.
     process.limit_descriptors(64);
     let mut crowd = Crowd::rush(server.url());
     let served = crowd.settle();
@@ -24,8 +25,8 @@ fn t_emfile_spin_or_strand() {
     crowd.check_full_and_resuming("64 descriptors at run time", process);
 }
 
-/// More clients at once than are accepted in one turn: none of them is forgotten, and who was there already
-/// is served among them.
+/// More clients at once than are accepted in one turn: none of them is forgotten, and established
+/// clients are served meanwhile.
 #[test]
 fn t_accept_storm() {
     let server = serve(&["tcp://127.0.0.1:0"]);
@@ -41,13 +42,13 @@ fn t_accept_storm() {
     present.expect_echo(b"meanwhile");
     storm.iter_mut().for_each(|client| client.expect_echo(b"x"));
     let descriptors = process.descriptors();
-    assert!(descriptors > storm.len(), "they are all there at once");
+    assert!(descriptors > storm.len(), "all are connected at the same time");
     drop(storm);
-    assert!(process.settles(|it| it.descriptors() <= descriptors - 1_000), "and all of them go");
+    assert!(process.settles(|it| it.descriptors() <= descriptors - 1_000), "all connections end");
     present.echo(b"after");
 }
 
-/// One connection that always has more to read: others get their turn.
+/// One connection that always has more input: other connections get their turn.
 #[test]
 fn t_busy_connection_starvation() {
     let server = serve(&["tcp://127.0.0.1:0"]);
@@ -59,7 +60,7 @@ fn t_busy_connection_starvation() {
         scope.spawn(|| {
             let bytes = vec![b'b'; 1 << 20];
             while !is_over.load(Ordering::Relaxed) {
-                writer.write_all(&bytes).expect("the server takes what it is sent");
+                writer.write_all(&bytes).expect("the server reads its input");
             }
             busy.finish_output();
         });
@@ -75,11 +76,12 @@ fn t_busy_connection_starvation() {
         longest
     });
     println!("beside a flood, the slowest of 200 echoes took {longest:?}");
-    // The bound is for a machine that is busy with other tests; starvation would be without end.
+    // The bound is for a machine that is busy with other tests; starvation would have no end.
     assert!(longest < Duration::from_millis(500), "{longest:?}");
 }
 
-/// A byte out of band: a read stops at its mark, and what is behind it is read too, though no event says so.
+/// A byte out of band: a read stops at its mark, and the data after it is read too, though no event
+/// reports it.
 #[test]
 fn t_urgent_mark() {
     let server = serve(&["line://127.0.0.1:0"]);
@@ -95,21 +97,21 @@ fn t_urgent_mark() {
                 SockRef::from(stream).send_out_of_band(&urgent[..1]).expect("TCP has it");
             }
             stream.write_all(b"four\n").expect("a socket");
-            // All of it is there before the server looks.
+            // All input has arrived before the server reads.
             std::thread::sleep(Duration::from_millis(50));
         });
         let mut heard = Vec::new();
         while !heard.ends_with(b"four\n") {
             heard.extend(client.read_exactly(1));
         }
-        // A mark that is overtaken by the next one leaves its byte in the line.
+        // A mark that is replaced by the next one leaves its byte in the line.
         let lines = String::from_utf8_lossy(&heard).replace('!', "");
         assert_eq!(lines, "one\ntwo\nthree\nfour\n");
     }
 }
 
-/// An empty fragment or a byte before each deadline: who completes nothing is idle. Whoever sends a large message
-/// slowly is not.
+/// An empty fragment or a byte before each deadline: a client that completes no message is idle. A
+/// client that sends a large message slowly is not.
 #[test]
 fn t_idle_trickle() {
     const PAUSE: Duration = Duration::from_millis(250);
@@ -141,8 +143,8 @@ fn t_idle_trickle() {
     slow.read_exactly(12 * 70_000);
 }
 
-/// Ten thousand clients that connect and reset: their number is not the number of log lines, and nothing is
-/// left of them.
+/// Ten thousand clients that connect and reset: there are fewer log lines than clients, and every
+/// descriptor is released.
 #[test]
 fn t_rst_storm() {
     const CLIENTS: usize = 10_000;
@@ -162,7 +164,7 @@ fn t_rst_storm() {
         SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("a socket");
     }
     bystander.echo(b"undisturbed");
-    assert!(process.settles(|it| it.descriptors() <= descriptors), "every descriptor comes back");
+    assert!(process.settles(|it| it.descriptors() <= descriptors), "every descriptor is released");
     process.settles(|it| it.memory_kib() <= memory + 1024);
     let grown = process.memory_kib().saturating_sub(memory);
     let lines = server.stderr_so_far().lines().count();
@@ -173,7 +175,7 @@ fn t_rst_storm() {
     bystander.echo(b"still undisturbed");
 }
 
-/// Leaves with a reset.
+/// Closes with a reset.
 fn reset(client: &Client) {
     let crate::stream::Stream::Tcp(stream) = client.stream() else { panic!("TCP is reset") };
     SockRef::from(stream).set_linger(Some(Duration::ZERO)).expect("a socket");

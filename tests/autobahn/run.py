@@ -5,8 +5,9 @@
     tests/autobahn/run.py --all            all 517 cases
     tests/autobahn/run.py --role server    one role only
 
-Exits with 0 only if the outcome is that of expected.json: so many cases in each group, all OK in their behaviour
-and in how they close, but for those that are informational. The suite needs CPython 2.7: it is looked for on PATH and among pyenv's versions, and without one this prints so and does nothing.
+Exits with 0 only if the outcome matches expected.json: the number of cases in each group, and OK for the
+behaviour and the close of every case except the informational ones. The suite needs CPython 2.7, on PATH or
+among pyenv's versions; without one, this prints a note and does nothing.
 """
 
 import argparse
@@ -33,7 +34,7 @@ def main():
     cases, counts = (ALL, EXPECTED["all"]) if arguments.all else (SOME, EXPECTED["some"])
     python2 = find_python2()
     if python2 is None:
-        print("skipped: the Autobahn test suite needs CPython 2.7, and there is none")
+        print("skipped: the Autobahn test suite needs CPython 2.7, which is not installed")
         return
     wstest = install(python2)
     subprocess.run(["cargo", "build", "--release", "--locked", "--bins", "--examples"], cwd=ROOT, check=True)
@@ -46,7 +47,7 @@ def main():
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--all", action="store_true", help="all 517 cases")
-    parser.add_argument("--role", choices=["server", "client"], help="one role only")
+    parser.add_argument("--role", choices=["server", "client"], help="run one role only")
     return parser.parse_args()
 
 
@@ -59,7 +60,7 @@ def find_python2():
 
 
 def install(python2):
-    """A virtual environment with the pinned suite; kept from run to run."""
+    """A virtual environment with the pinned suite; kept between runs."""
     environment = WORK / "environment"
     wstest = environment / "bin" / "wstest"
     if wstest.exists():
@@ -80,7 +81,7 @@ def run(*command):
 
 
 def test_server(wstest, cases):
-    """The suite is the client, ours the server."""
+    """The suite is the client, halloo the server."""
     server = subprocess.Popen(
         [TARGET / "release" / "halloo", "--quiet", "ws://127.0.0.1:0"], stdout=subprocess.PIPE, text=True
     )
@@ -93,7 +94,7 @@ def test_server(wstest, cases):
 
 
 def test_client(wstest, cases):
-    """The suite is the server, ours the client."""
+    """The suite is the server, our example client connects to it."""
     port = free_port()
     url = "ws://127.0.0.1:%d" % port
     spec = write_spec("fuzzingserver", cases, url=url)
@@ -128,7 +129,7 @@ def read_report(mode):
 
 
 def judge(role, report, counts):
-    """Prints the table of one role; whether it is as expected."""
+    """Prints the table of one role. Returns whether it is as expected."""
     found = collections.Counter(case.split(".")[0] for case in report)
     outcomes = collections.Counter((case["behavior"], case["behaviorClose"]) for case in report.values())
     print("%s: %d cases" % (role, len(report)))
@@ -140,7 +141,7 @@ def judge(role, report, counts):
     for name in sorted(bad):
         print("  case %s is %s, closed %s" % (name, report[name]["behavior"], report[name]["behaviorClose"]))
     if dict(found) != counts:
-        print("  there should be %s cases in the groups" % counts)
+        print("  expected %s cases in the groups" % counts)
     return dict(found) == counts and not bad
 
 
@@ -158,7 +159,7 @@ def free_port():
 def wait_for(port, process):
     for _ in range(300):
         if process.poll() is not None:
-            sys.exit("the suite ended before it listened")
+            sys.exit("the suite exited before it listened")
         try:
             socket.create_connection(("127.0.0.1", port)).close()
             return

@@ -1,4 +1,4 @@
-"""Chromium without a window: opens our page, which walks through the list and posts its verdict back."""
+"""Headless Chromium: opens our page, which runs the list and posts its verdict back."""
 
 import http.server
 import pathlib
@@ -20,7 +20,7 @@ FILES = {"/page.html": "text/html", "/list.mjs": "text/javascript"}
 
 
 def visit(chromium, flags, url, closing_url, mode):
-    """Raises what the page has to say, if it is not ok."""
+    """Raises the page's verdict as a failure, unless it is ok."""
     server = PageServer()
     query = urllib.parse.urlencode({"url": url, "closing_url": closing_url, "mode": mode})
     page = "http://127.0.0.1:%d/page.html?%s" % (server.server_port, query)
@@ -35,7 +35,7 @@ def visit(chromium, flags, url, closing_url, mode):
 
 
 class PageServer(http.server.ThreadingHTTPServer):
-    """Serves the page and its script, and takes the verdict."""
+    """Serves the page and its script, and receives the verdict."""
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
@@ -50,7 +50,7 @@ class PageServer(http.server.ThreadingHTTPServer):
                 return self.verdicts.get(timeout=0.2)
             except queue.Empty:
                 pass
-        raise child.failure("ended, or its time did, before the page had a verdict")
+        raise child.failure("exited or timed out before the page had a verdict")
 
     def stop(self):
         self.shutdown()
@@ -79,4 +79,4 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_):
-        """Requests are not worth a word."""
+        """Does not log requests."""

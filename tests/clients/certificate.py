@@ -1,4 +1,4 @@
-"""A certificate for this machine, made by openssl for each run, and how each kind of client comes to believe it."""
+"""A certificate for this machine, made by openssl for each run, and how each kind of client is made to trust it."""
 
 import base64
 import hashlib
@@ -10,7 +10,7 @@ NAMES = ["-subj", "/CN=halloo", "-addext", "subjectAltName=IP:127.0.0.1"]
 
 
 def certificate_in(directory):
-    """A new one, believed by what is started from now on; None where there is no openssl."""
+    """A new certificate, trusted by programs started from now on; None without openssl."""
     try:
         certificate = Certificate(directory)
     except (OSError, subprocess.SubprocessError) as error:
@@ -21,7 +21,7 @@ def certificate_in(directory):
 
 
 class Certificate:
-    """`flags` are for our server, `chromium_flags` for the browser, which believes nothing but this key."""
+    """`flags` are for our server, `chromium_flags` for the browser, which trusts only this key."""
 
     def __init__(self, directory):
         self.pem, key = directory / "certificate.pem", directory / "key.pem"
@@ -32,7 +32,7 @@ class Certificate:
         self.chromium_flags = ["--ignore-certificate-errors-spki-list=" + fingerprint]
 
     def believe(self):
-        """What Node and Python believe beside, or instead of, what the system does, from now on."""
+        """Makes Node and Python trust the certificate from now on, besides the system's or in place of them."""
         os.environ["NODE_EXTRA_CA_CERTS"] = os.environ["SSL_CERT_FILE"] = str(self.pem)
 
 

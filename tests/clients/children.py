@@ -1,4 +1,4 @@
-"""Programs that run beside the runner, each for a bounded time and killed by its own process id."""
+"""Child processes of the runner, each with a time limit and killed by its own process id."""
 
 import os
 import signal
@@ -12,11 +12,11 @@ DETAIL_LINES = 12
 
 
 class Failure(Exception):
-    """What did not hold; the text is for a person."""
+    """A failed check; the text is for the user."""
 
 
 class Child:
-    """A program in a process group of its own, which ends with the block it is used in."""
+    """A program in its own process group, which is killed at the end of its `with` block."""
 
     def __init__(self, *command):
         self.name = os.path.basename(str(command[0]))
@@ -54,28 +54,28 @@ class Child:
             os.killpg(self.process.pid, signal.SIGKILL)
 
     def listening(self):
-        """What its first line says it listens on."""
+        """The listening address, from its first line."""
         line = self.process.stdout.readline()
         if not line.startswith("listening "):
             raise self.failure("does not listen: %r" % line)
         return line.split()[1]
 
     def terminate(self):
-        """Asks it to end, which must go well."""
+        """Asks it to stop; its exit status must be 0."""
         self.process.send_signal(signal.SIGTERM)
         self.finish()
 
     def finish(self, text=""):
-        """Gives it this input and waits for its end, which must be a good one; what it has printed."""
+        """Gives it this input and waits for exit status 0. Returns its output."""
         stdout, _ = self.process.communicate(text)
         if self.is_late:
-            raise self.failure("did not end within %d s" % TIME_LIMIT)
+            raise self.failure("did not exit within %d s" % TIME_LIMIT)
         if self.process.returncode != 0:
             raise self.failure("exit code %d" % self.process.returncode)
         return stdout
 
     def failure(self, what):
-        """The failure, with the last words of the program."""
+        """The failure, with the last output of the program."""
         return Failure("\n".join(["%s: %s" % (self.name, what), *self.log()[-DETAIL_LINES:]]))
 
     def log(self):
@@ -85,7 +85,7 @@ class Child:
 
 
 def environment():
-    """Ours, without what would set halloo's flags or send loopback through a proxy."""
+    """Our environment, without variables that set halloo's flags or send loopback through a proxy."""
     return {
         name: value
         for name, value in os.environ.items()

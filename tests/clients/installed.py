@@ -1,6 +1,6 @@
 """Installs the clients below target/clients, by their names in the registries; Debian's packages into the system.
 
-What cannot be had is said to be skipped. What is there already is not installed again.
+Clients that cannot be installed are reported as skipped. Installed ones are not installed again.
 """
 
 import functools
@@ -25,14 +25,14 @@ PYTHON_PACKAGES = {
     "websocket-client": "WebsocketClient",
     "tornado": "Tornado",
 }
-# A server that has no compression.
+# A server without compression.
 WITHOUT_DEFLATE = {"tungstenite"}
 PATIENCE = 600
 
 
 class Clients:
-    """What is there: `clients` and `servers` are commands by name, `chromium` and `nginx` programs or None,
-    `skipped` the names of what is not there."""
+    """The installed programs: `clients` and `servers` are commands by name, `chromium` and `nginx` programs or None,
+    `skipped` the names of missing ones."""
 
     def __init__(self):
         WORK.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ class Clients:
             self.servers["tungstenite"] = [ROOT / "target" / "debug" / "examples" / "tungstenite_echo"]
 
     def debian_program(self, package, names):
-        """Where the program is that goes by one of these names, if need be after it was installed."""
+        """The path of the program with one of these names, installed first if necessary."""
         if not first_on_path(names):
             self.attempt(package, functools.partial(install_debian_package, package, names))
         return first_on_path(names)
@@ -88,12 +88,12 @@ def build_tungstenite_echo():
 
 
 def install_node_package(package):
-    """Node looks for packages beside the program that imports them: so the programs go where the packages are."""
+    """Node looks for packages beside the importing program, so the programs are copied to the packages."""
     directory = WORK / "node"
     directory.mkdir(exist_ok=True)
     for program in HERE.glob("*.mjs"):
         shutil.copy(program, directory)
-    run("node", "--version")  # A package is of no use without it.
+    run("node", "--version")  # The packages need Node.
     manifest = directory / "node_modules" / package / "package.json"
     version = NODE_PACKAGES[package]
     if not manifest.exists() or json.loads(manifest.read_text())["version"] != version:
@@ -111,7 +111,7 @@ def install_python_package(python, package):
 
 
 def installed_version(python, package):
-    """In the words of the constraints; none if it is not there."""
+    """The version as the constraints have it; none if the package is not listed."""
     question = "import importlib.metadata, sys; print(importlib.metadata.version(sys.argv[1]))"
     try:
         return "%s==%s" % (package, run(python, "-c", question, package).strip())
@@ -127,7 +127,7 @@ def install_debian_package(package, names):
 
 
 def first_on_path(names):
-    # Debian keeps nginx where only root looks.
+    # Debian puts nginx into a directory that is only in root's PATH.
     path = os.environ.get("PATH", os.defpath) + os.pathsep + "/usr/sbin"
     return next(filter(None, (shutil.which(name, path=path) for name in names)), None)
 

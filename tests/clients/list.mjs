@@ -1,5 +1,5 @@
-// What every client in JavaScript does with a server, through the API that browsers and Node's libraries share.
-// This file runs in Node and in the page alike, so it imports nothing.
+// The checks that every JavaScript client runs against a server, through the API that browsers and
+// Node's libraries share. This file runs both in Node and in the page, so it imports nothing.
 
 const SUBPROTOCOLS = ['first.example', 'second.example'];
 const SIZES = [0, 1, 125, 126, 65535, 65536, 1 << 20];

@@ -1,4 +1,5 @@
-// The list with the library `ws`: once with its usual offer of permessage-deflate, once without.
+// Runs the list with the library `ws`: once with its usual offer of permessage-deflate, once
+// without.
 //
 //     node node_client.mjs URL CLOSING_URL MODE
 

@@ -1,4 +1,5 @@
-// An echo server with the library `ws`, for one client of ours: says what was agreed on and how it was closed.
+// An echo server on the library `ws` for one halloo client: prints the negotiated extensions and
+// how the connection was closed.
 
 import { WebSocketServer } from 'ws';
 

@@ -13,7 +13,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 
 @contextlib.contextmanager
 def in_front(nginx, directory, echo_url, closing_url):
-    """Runs nginx in this directory; the URLs to use instead of these two."""
+    """Runs nginx in this directory. Yields the URLs to use instead of these two."""
     port = free_port()
     directory.mkdir(parents=True, exist_ok=True)
     text = (HERE / "nginx.conf.in").read_text()
@@ -36,4 +36,4 @@ def wait_for(port, child):
             return
         except OSError:
             time.sleep(0.05)
-    raise child.failure("ended before it listened")
+    raise child.failure("exited before it listened")

@@ -1,8 +1,8 @@
-"""What every client in Python does with a server.
+"""The checks that every Python client runs against a server.
 
     python_client.py LIBRARY URL CLOSING_URL MODE
 
-Once with the library's usual offer of permessage-deflate, where it has one that works, and once without.
+Runs once with the library's usual offer of permessage-deflate, if it has a working one, and once without.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ PATIENCE = 20
 
 
 class Mismatch(Exception):
-    """What is not as it should be."""
+    """A failed check."""
 
 
 async def main(library, url, closing_url, mode):
@@ -30,7 +30,7 @@ async def main(library, url, closing_url, mode):
 
 
 async def walk(library, url, closing_url, is_offered, is_agreed):
-    """Walks through the whole list; raises at the first thing that is not as it should be."""
+    """Runs the whole list; raises at the first failed check."""
     client = await open_client(library, url, is_offered)
     expect("the subprotocol", client.subprotocol, python_libraries.SUBPROTOCOLS[0])
     expect("permessage-deflate", client.is_deflated, is_agreed)
@@ -65,11 +65,11 @@ async def pipeline(client):
     for text in texts:
         await within("room to send", client.send(text))
     for text in texts:
-        expect("a pipelined answer", await within("an answer", client.receive()), text)
+        expect("a pipelined echo", await within("an echo", client.receive()), text)
 
 
 async def close(client, code, reason):
-    expect("the close code", await within("the answer to a close", client.close(code, reason)), code)
+    expect("the close code", await within("the reply to a close", client.close(code, reason)), code)
 
 
 async def be_closed(client):
@@ -82,7 +82,7 @@ async def within(what, action):
     try:
         return await asyncio.wait_for(action, PATIENCE)
     except asyncio.TimeoutError:
-        raise Mismatch("waited in vain for " + what) from None
+        raise Mismatch("timed out waiting for " + what) from None
 
 
 def expect(what, found, expected):
@@ -96,7 +96,7 @@ def describe(value):
 
 
 async def tell(*arguments):
-    """One line on what went wrong, without what a library has to say on being left."""
+    """One line on the failure, without a library's own output at exit."""
     try:
         await main(*arguments)
     except Exception as error:

@@ -1,7 +1,7 @@
-"""Four libraries for Python, each behind the same few methods; a library is imported when it is used.
+"""Four Python libraries behind the same few methods; each is imported on first use.
 
-`close` and `be_closed` return the code that the server has sent. `ping` returns when the matching pong has come.
-`deflates_in` are the modes of our server in which the library's permessage-deflate is worth an offer.
+`close` and `be_closed` return the code that the server has sent. `ping` returns when the matching pong has
+arrived. `deflates_in` are the modes of our server in which the library's permessage-deflate works.
 """
 
 import asyncio
@@ -63,7 +63,7 @@ class Aiohttp:
         await self.connection.ping(data)
         pong = await self.connection.receive()
         if (pong.type.name, bytes(pong.data)) != ("PONG", data):
-            raise RuntimeError("a ping was answered by %r" % (pong,))
+            raise RuntimeError("the reply to a ping was %r" % (pong,))
 
     async def close(self, code, reason):
         await self.connection.close(code=code, message=reason.encode())
@@ -77,7 +77,7 @@ class Aiohttp:
 
 
 class Tornado:
-    """It overlooks parameters without a value, and so compresses with what it was told to forget (RFC 7692, 7.1.1.2):
+    """The library ignores parameters without a value, so it keeps a context it must not keep (RFC 7692, 7.1.1.2):
     with "shared", we close with 1007."""
 
     deflates_in = ["takeover", "off"]
@@ -102,7 +102,7 @@ class Tornado:
         self.connection.on_pong = pong.set_result
         self.connection.ping(data)
         if await pong != data:
-            raise RuntimeError("a ping was answered by %r" % pong.result())
+            raise RuntimeError("the reply to a ping was %r" % pong.result())
 
     async def close(self, code, reason):
         self.connection.close(code, reason)
@@ -111,12 +111,12 @@ class Tornado:
     async def be_closed(self):
         message = await self.connection.read_message()
         if message is not None:
-            raise RuntimeError("%r instead of a close" % message)
+            raise RuntimeError("expected a close, received %r" % message)
         return self.connection.close_code
 
 
 class WebsocketClient:
-    """The library blocks, so each of its calls goes to a thread. It does not know permessage-deflate."""
+    """The library blocks, so each of its calls runs in a thread. It does not support permessage-deflate."""
 
     deflates_in = []
 
@@ -142,7 +142,7 @@ class WebsocketClient:
         await asyncio.to_thread(self.connection.ping, data)
         opcode, pong = await asyncio.to_thread(self.connection.recv_data, True)
         if (opcode, bytes(pong)) != (ABNF.OPCODE_PONG, data):
-            raise RuntimeError("a ping was answered by opcode %d, %r" % (opcode, pong))
+            raise RuntimeError("the reply to a ping was opcode %d, %r" % (opcode, pong))
 
     async def close(self, code, reason):
         await asyncio.to_thread(self.connection.send_close, code, reason.encode())
@@ -154,5 +154,5 @@ class WebsocketClient:
         opcode, data = await asyncio.to_thread(self.connection.recv_data, True)
         self.connection.shutdown()
         if opcode != ABNF.OPCODE_CLOSE:
-            raise RuntimeError("opcode %d instead of a close" % opcode)
+            raise RuntimeError("expected a close, received opcode %d" % opcode)
         return int.from_bytes(data[:2], "big")

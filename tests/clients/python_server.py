@@ -1,4 +1,4 @@
-"""An echo server with the library `websockets`, for one client of ours: says what was agreed on and how it ended."""
+"""An echo server on the library `websockets` for one halloo client: prints the extensions and how it ended."""
 
 import asyncio
 

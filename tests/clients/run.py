@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Real WebSocket clients against our server, directly, over TLS and through nginx; real servers against our clients.
+"""Real WebSocket clients against our server, directly, over TLS and through nginx, and real servers against our clients.
 
     tests/clients/run.py                    builds the release binary first
-    tests/clients/run.py --halloo FILE      tries this binary
-    tests/clients/run.py --only WORD        only the lines with this word in them
-    tests/clients/run.py --all              a client that cannot be had is a failure too
+    tests/clients/run.py --halloo FILE      tests this binary
+    tests/clients/run.py --only WORD        only the lines that contain this word
+    tests/clients/run.py --all              a missing client is a failure too
 
-One line for each client and each mode of compression. Exits with 0 only if something ran and nothing failed.
+Prints one line per client and mode of compression. Exits with 0 only if something ran and nothing failed.
 """
 
 import argparse
@@ -42,18 +42,18 @@ def main():
     halloo = arguments.halloo or build()
     there = Clients()
     if arguments.all and there.skipped:
-        sys.exit("not to be had: " + ", ".join(there.skipped))
+        sys.exit("missing: " + ", ".join(there.skipped))
     outcomes = [judge(label, run) for label, run in runs(halloo, there) if arguments.only in label]
     if not outcomes:
-        sys.exit("nothing could be run")
+        sys.exit("no test could be run")
     sys.exit(0 if all(outcomes) else 1)
 
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--halloo", type=pathlib.Path, help="the binary to try, instead of building it")
-    parser.add_argument("--only", default="", help="run only the lines with this word in them")
-    parser.add_argument("--all", action="store_true", help="fail if a client cannot be had, instead of skipping it")
+    parser.add_argument("--halloo", type=pathlib.Path, help="test this binary instead of building one")
+    parser.add_argument("--only", default="", help="run only the lines that contain this word")
+    parser.add_argument("--all", action="store_true", help="fail if a client is missing, instead of skipping it")
     return parser.parse_args()
 
 
@@ -63,7 +63,7 @@ def build():
 
 
 def runs(halloo, there):
-    """Every line that can be run here, each with what runs it."""
+    """Every line that can run here, each with its function."""
     walks = {name: functools.partial(walk, command) for name, command in there.clients.items()}
     certificate = certificate_in(WORK)
     if there.chromium:
@@ -89,7 +89,7 @@ def runs(halloo, there):
 
 
 def judge(label, run):
-    """Whether it went well; says so in one line, and why not in more."""
+    """Runs a line and prints the result, with the reason of a failure. Returns whether it passed."""
     try:
         run()
     except (Failure, OSError) as failure:
@@ -106,7 +106,7 @@ def walk(command, url, closing_url, mode):
 
 
 def try_server(halloo, mode, client, nginx=None, certificate=None):
-    """A client, and our server: one that echoes and one that closes."""
+    """A client against our server: one server echoes and one closes."""
     place = [*certificate.flags, "wss://127.0.0.1:0"] if certificate else ["ws://127.0.0.1:0"]
     closing = ["--close-after", 3, *place]
     with serve(halloo, mode, *place) as url, serve(halloo, mode, *closing) as closing_url:
@@ -119,16 +119,16 @@ def try_server(halloo, mode, client, nginx=None, certificate=None):
 
 @contextlib.contextmanager
 def serve(halloo, mode, *arguments):
-    """Our server; it must end well, and with nothing to complain about."""
+    """Our server; it must exit with status 0 and without warnings."""
     with Child(halloo, "serve", "--quiet", "--deflate", mode, *arguments) as server:
         yield server.listening()
         server.terminate()
         if server.log():
-            raise server.failure("has something to complain about")
+            raise server.failure("logged a warning")
 
 
 def try_client(halloo, mode, name, command):
-    """Our client, and an echo server of others."""
+    """Our client against an echo server on another library."""
     with Child(*command) as server:
         url = "ws://127.0.0.1:" + server.listening()
         lines = "".join(line + "\n" for line in LINES)
@@ -142,12 +142,12 @@ def try_client(halloo, mode, name, command):
 
 
 def deflate_line(mode, name):
-    """What a server says that was offered compression, or was not."""
+    """The line that a server prints about compression, offered or not."""
     return "deflate %s" % str(mode != "off" and name not in WITHOUT_DEFLATE).lower()
 
 
 def try_load(halloo, mode, name, command, flags):
-    """Our load tool, and an echo server of others: whatever the machine has to do beside it, every echo is right."""
+    """Our load generator against an echo server on another library: every echo is correct, even on a busy machine."""
     with Child(*command) as server:
         url = "ws://127.0.0.1:" + server.listening()
         measure = ["bench", "--connections", CONNECTIONS, "--deflate", mode, "--size", "1KiB", "--warmup", "200ms"]

@@ -1,4 +1,5 @@
-// The list with the WebSocket of `undici`, which is also Node's own. It always offers permessage-deflate.
+// Runs the list with the WebSocket of `undici`, which is also Node's own. It always offers
+// permessage-deflate.
 //
 //     node undici_client.mjs URL CLOSING_URL MODE
 

@@ -1,6 +1,6 @@
-"""What must hold for the manifests: first for those that are there, then that broken ones are refused.
+"""Checks the manifests: the real ones must pass, and broken ones must be refused.
 
-Run by run.py, in the environment of the validator: check.py HALLOO DIRECTORY.
+run.py runs it in the environment of the validator: check.py HALLOO DIRECTORY.
 """
 
 import pathlib
@@ -29,20 +29,20 @@ def main():
 
 
 def complaints_about(halloo, directory):
-    """All that is wrong with the manifests in a directory and below, each with its place."""
+    """All complaints about the manifests in a directory and below, each with its place."""
     try:
         objects = list(objects_below(directory))
     except Wrong as wrong:
         return [str(wrong)]
     complaints = [complaint for each in objects for complaint in wrong_fields(each)]
     if complaints:
-        # The others expect the fields where they belong.
+        # The other checks expect the fields in their places.
         return complaints
     return broken_rules(objects) + wrong_command_lines(halloo, objects)
 
 
 def is_refused(halloo, directory, name, words):
-    """Whether a copy that is broken in this way is complained about in these words; says so in a line."""
+    """Prints and returns whether a copy broken in this way is refused with these words."""
     with tempfile.TemporaryDirectory() as scratch:
         copy = broken.copy(directory, pathlib.Path(scratch) / "kubernetes", name)
         complaints = complaints_about(halloo, copy)

@@ -1,18 +1,18 @@
-"""Whether the binary takes the command lines of the manifests.
+"""Checks the command lines of the manifests against the binary.
 
-Each is given to it with `--help` behind: it judges all words before, flags and their values, and then does nothing.
+Each runs with `--help` appended: the binary checks all flags and values before it, and then only prints its help.
 """
 
 import re
 import subprocess
 
 PATIENCE = 10
-# What stands for a variable of Kubernetes or of the shell, whose value only the cluster knows.
+# Replaces a variable of Kubernetes or of the shell, whose value only the cluster knows.
 SAMPLE = "2026-11-27T10:00:00Z"
 
 
 def wrong_command_lines(halloo, objects):
-    """What the binary has against the command lines in the objects; and against there being none of a command."""
+    """Complaints of the binary about the command lines in the objects, and commands that no object runs."""
     complaints, seen = [], set()
     for each in objects:
         for container in each.pod["containers"] if each.pod else []:
@@ -26,9 +26,9 @@ def wrong_command_lines(halloo, objects):
 
 
 def command_lines(container):
-    """How a container runs halloo: as its image does, or from a shell."""
+    """The command line of a container: its image's entry point, or from a shell."""
     if "command" not in container:
-        # The sample is of the type of --start-at, and good enough within the name of a file.
+        # The sample has the type of --start-at, and is valid within the name of a file.
         words = [re.sub(r"\$\(\w+\)", SAMPLE, word) for word in container.get("args", [])]
         yield words + list(flags_of_environment(container))
         return
@@ -39,7 +39,7 @@ def command_lines(container):
 
 
 def flags_of_environment(container):
-    """A variable HALLOO_A_B is the flag --a-b; as a flag its name is judged too."""
+    """A variable HALLOO_A_B is the flag --a-b; as a flag its name is checked too."""
     for entry in container.get("env", []):
         if entry["name"].startswith("HALLOO_"):
             flag = entry["name"].removeprefix("HALLOO_").lower().replace("_", "-")
@@ -47,9 +47,9 @@ def flags_of_environment(container):
 
 
 def refusal(halloo, words):
-    """Why the binary does not take the words; None if it does."""
+    """The reason why the binary refuses the words; None if it accepts them."""
     ended = subprocess.run([halloo, *words, "--help"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                            timeout=PATIENCE)
     if ended.returncode == 0 and "Usage: halloo %s " % words[0] in ended.stdout:
         return None
-    return (ended.stderr.strip() or "is no command").splitlines()[0]
+    return (ended.stderr.strip() or "is not a command").splitlines()[0]

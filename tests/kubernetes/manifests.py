@@ -1,4 +1,4 @@
-"""Reads manifests: which files there are, and the objects in them."""
+"""Reads manifests: the files and the objects in them."""
 
 import dataclasses
 
@@ -6,19 +6,19 @@ import yaml
 
 
 class Wrong(Exception):
-    """A file that cannot be read, or that nobody names."""
+    """A file that cannot be read, or that no kustomization includes."""
 
 
 @dataclasses.dataclass
 class Object:
-    """An object of Kubernetes, and where it stands."""
+    """A Kubernetes object and its file."""
 
     place: str
     data: dict
 
     @property
     def pod(self):
-        """What it wants its pods to be; None if it makes none."""
+        """The pod specification of the object; None if it has none."""
         return self.data.get("spec", {}).get("template", {}).get("spec")
 
     def complain(self, what):
@@ -26,25 +26,25 @@ class Object:
 
 
 class Loader(yaml.SafeLoader):
-    """Refuses a key that is there twice, of which YAML in Python keeps the last in silence."""
+    """Refuses a duplicate key; PyYAML silently keeps the last one."""
 
     def construct_mapping(self, node, deep=False):
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         twice = sorted({str(key) for key in keys if keys.count(key) > 1})
         if twice:
-            raise yaml.constructor.ConstructorError(None, None, "%s is there twice" % ", ".join(twice), node.start_mark)
+            raise yaml.constructor.ConstructorError(None, None, "duplicate key %s" % ", ".join(twice), node.start_mark)
         return super().construct_mapping(node, deep)
 
 
 def objects_below(directory):
-    """The objects of all manifests, each of which some kustomization must name."""
+    """The objects of all manifests; a kustomization must include each of them."""
     kustomizations = sorted(directory.rglob("kustomization.yaml"))
     named = {path for each in kustomizations for path in named_by(each)}
     for path in sorted(directory.rglob("*.yaml")):
         if path in kustomizations:
             continue
         if path.resolve() not in named:
-            raise Wrong("%s: no kustomization names it" % path.relative_to(directory))
+            raise Wrong("%s: no kustomization includes it" % path.relative_to(directory))
         yield from objects_in(path.read_text(), str(path.relative_to(directory)))
 
 
@@ -58,10 +58,10 @@ def objects_in(text, place):
 
 
 def named_by(kustomization):
-    """The files and directories that a kustomization takes in; all must be there."""
+    """The files and directories that a kustomization includes; all must exist."""
     content = yaml.load(kustomization.read_text(), Loader)
     for name in content.get("resources", []) + content.get("components", []):
         path = (kustomization.parent / name).resolve()
         if not path.exists():
-            raise Wrong("%s: names %s, which is not there" % (kustomization, name))
+            raise Wrong("%s: includes %s, which does not exist" % (kustomization, name))
         yield path

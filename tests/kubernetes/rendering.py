@@ -1,4 +1,4 @@
-"""What kustomize makes of the manifests, where kubectl is there to ask."""
+"""Renders the manifests with kustomize, if kubectl is installed."""
 
 import pathlib
 import re
@@ -14,9 +14,9 @@ PATIENCE = 60
 
 
 def complaints_about(directory):
-    """Rendered, both parts must satisfy the schemas; and one number must say how many generators there are."""
+    """Both rendered parts must satisfy the schemas, and one number must set the number of generators."""
     if not shutil.which("kubectl"):
-        print("skipped: kubectl, which would render the kustomizations, is not there", flush=True)
+        print("skipped: kubectl, which renders the kustomizations, is not installed", flush=True)
         return []
     complaints = [complaint for part in [".", "run"] for each in rendered(directory / part)
                   for complaint in wrong_fields(each)]

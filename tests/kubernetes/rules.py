@@ -1,13 +1,14 @@
-"""What our manifests promise beyond the schemas."""
+"""Rules for our manifests beyond the schemas."""
 
 import re
 
-# Of the container of every pod: the Pod Security Standard `restricted`, and a root filesystem that nobody writes to.
+# The container of every pod: the Pod Security Standard `restricted`, and a read-only root
+# filesystem.
 HARDENED = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
 
 
 def broken_rules(objects):
-    """What is wrong with the objects, one by one and together."""
+    """Complaints about the objects, one by one and together."""
     complaints = [each.complain(what) for each in objects if each.pod for what in against_pod(each.pod)]
     complaints += [each.complain(what) for each in objects if each.pod for what in against_draining(each.pod)]
     return complaints + list(against_counts(objects))
@@ -26,11 +27,11 @@ def against_pod(pod):
         if container.get("securityContext") != HARDENED:
             yield "the container %s must have the securityContext %s" % (container["name"], HARDENED)
         if "memory" not in container.get("resources", {}).get("limits", {}):
-            yield "the container %s has no limit of memory" % container["name"]
+            yield "the container %s has no memory limit" % container["name"]
 
 
 def against_draining(pod):
-    """Kubernetes kills at the end of the grace period, which the pause before SIGTERM is a part of."""
+    """Kubernetes kills at the end of the grace period, which includes the pause before SIGTERM."""
     for container in pod["containers"]:
         words = " ".join(container.get("args", []))
         drain = re.search(r"--drain-timeout[= ](\d+)s\b", words)

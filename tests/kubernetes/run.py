@@ -4,8 +4,8 @@
     tests/kubernetes/run.py                  with target/debug/halloo
     tests/kubernetes/run.py --halloo FILE    with this binary
 
-Installs the validator, which brings the schemas along, below target/kubernetes; what is there already is not
-installed again. Exits with 0 only if nothing is wrong, and if each manifest that is broken on purpose is refused.
+Installs the validator, which includes the schemas, below target/kubernetes, unless it is installed already.
+Exits with 0 only if all manifests are valid, and if each deliberately broken one is refused.
 """
 
 import argparse
@@ -24,7 +24,7 @@ REQUIREMENTS = HERE / "requirements.txt"
 def main():
     halloo = parse().halloo.resolve()
     if not os.access(halloo, os.X_OK):
-        sys.exit("%s is not there: `cargo build` makes it, --halloo names another" % halloo)
+        sys.exit("%s does not exist: run `cargo build`, or name another binary with --halloo" % halloo)
     python = install()
     sys.exit(subprocess.run([python, "-B", HERE / "check.py", halloo, ROOT / "deploy" / "kubernetes"]).returncode)
 
@@ -32,12 +32,12 @@ def main():
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--halloo", type=pathlib.Path, default=TARGET / "debug" / "halloo", metavar="FILE",
-                        help="the binary whose flags count")
+                        help="check command lines against this binary")
     return parser.parse_args()
 
 
 def install():
-    """The Python of a virtual environment with the pinned validator; kept as long as the pins are the same."""
+    """The Python of a virtual environment with the pinned validator; kept until the pins change."""
     environment = WORK / "python"
     python = environment / "bin" / "python"
     installed = environment / "installed.txt"

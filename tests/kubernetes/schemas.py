@@ -1,23 +1,23 @@
-"""The published schemas of Kubernetes, strictly: a field that they do not have is an error."""
+"""The published schemas of Kubernetes in strict mode: an unknown field is an error."""
 
 import functools
 import json
 
 import kubernetes_validate
 
-# The oldest that has all the fields, and the newest that there is.
+# The oldest version that has all the fields, and the newest published one.
 VERSIONS = ["1.31", "1.37"]
 
 
 def wrong_fields(each):
-    """What the schemas of each version have against an object."""
+    """Complaints of each version's schemas about an object."""
     text = json.dumps(each.data)
     return [each.complain(what) for version in VERSIONS for what in judge(text, version)]
 
 
 @functools.cache
 def judge(text, version):
-    """The same object comes again with every manifest that is broken beside it; a schema takes long to read."""
+    """Cached, because every broken copy repeats the other objects, and reading a schema is slow."""
     try:
         validated = kubernetes_validate.validate(json.loads(text), version, strict=True)
     except kubernetes_validate.ValidationError as error:
@@ -27,5 +27,5 @@ def judge(text, version):
         return [error.message]
     except KeyError as error:
         return ["has no %s" % error]
-    # The validator takes an older version in silence.
+    # The validator silently falls back to an older version.
     return [] if validated == version else ["there are no schemas of Kubernetes %s" % version]

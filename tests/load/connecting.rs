@@ -1,5 +1,5 @@
-//! Connecting: timed from when it was due, step by step, bounded as a whole, and slowed down by an accept queue that is
-//! full.
+//! Connecting: timed from its due time, step by step, bounded as a whole, and delayed by a full
+//! accept queue.
 
 use super::foreign::Foreign;
 use super::measured::{bench, hold, run};
@@ -14,9 +14,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 #[test]
-fn a_stall_of_the_server_counts_from_when_connections_were_due() {
-    // Four fifths of all are due in a stall of a second, so half of all wait for longer than 1 - 0.5 / 0.8 of it.
-    // Most cannot even be begun before its end: only 128 are made at once.
+fn connect_latency_includes_a_stall_from_the_due_time_on() {
+    // Four fifths of all connections are due during a stall of a second, so half of all wait for
+    // longer than 1 - 0.5 / 0.8 of it. Most cannot even be started before its end: only 128 are
+    // made at once.
     let (begins, stall) = (Duration::from_millis(250), Duration::from_secs(1));
     let first = OnceLock::new();
     let server = Foreign::start_bare("ws", move |stream, _| {
@@ -32,7 +33,7 @@ fn a_stall_of_the_server_counts_from_when_connections_were_due() {
     assert_eq!(outcome.connections.established, 625, "{:?}", outcome.errors);
     let p50_s = outcome.connecting.latency_us.p50.expect("connections were made") / 1e6;
     assert!((0.3..0.6).contains(&p50_s), "{p50_s} s, 0.375 s computed");
-    // An attempt that was begun late was not slow itself.
+    // An attempt that was started late was not slow itself.
     let tcp = &outcome.connecting.phases[0];
     assert!(tcp.latency_us.p50 < Some(100_000.0), "{:?}", tcp.latency_us);
 }
@@ -85,9 +86,9 @@ fn a_slow_step_is_named_in_every_result() {
 }
 
 #[test]
-fn the_timeout_bounds_everything_that_is_to_be_done() {
+fn the_timeout_bounds_all_steps_together() {
     let silent = || Foreign::start_bare("ws", |stream, _| drop(wait_for_end(stream)));
-    // A byte now and then is no progress, and a response does not begin a new wait.
+    // A byte now and then is not progress, and a response does not restart the timeout.
     let drips = || {
         Foreign::start_bare("ws", |mut stream, _| {
             let response = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n";
@@ -123,7 +124,7 @@ fn the_timeout_bounds_everything_that_is_to_be_done() {
 }
 
 #[test]
-fn later_connections_are_bounded_as_the_first_one_is() {
+fn the_timeout_bounds_later_connections_like_the_first() {
     let server = Foreign::start_bare("ws", |stream, nth| match nth % 4 {
         0 => Peer::accept(stream, Wire::WebSocket).map_or((), |mut peer| peer.echo()),
         _ => drop(wait_for_end(stream)),
@@ -137,7 +138,7 @@ fn later_connections_are_bounded_as_the_first_one_is() {
 }
 
 #[test]
-fn a_full_accept_queue_that_only_delays_is_a_finding() {
+fn a_full_accept_queue_that_only_delays_connections_is_a_finding() {
     let listener = small_queue();
     let url = serve_late(listener, Duration::from_millis(500));
     let outcome = hold(&url, "-c 20 -d 100ms").outcome;
@@ -145,7 +146,8 @@ fn a_full_accept_queue_that_only_delays_is_a_finding() {
     assert_eq!(outcome.ceiling, None);
     assert!(outcome.connecting.latency_us.max > Some(990_000.0), "a SYN was sent again");
     let finding = outcome.findings.iter().find(|it| it.contains("accept queue"));
-    let finding = finding.unwrap_or_else(|| panic!("nothing is said: {:?}", outcome.findings));
+    let finding =
+        finding.unwrap_or_else(|| panic!("the finding is missing: {:?}", outcome.findings));
     for words in ["of 20 connections took a second or longer", "at most 2", "--backlog 8"] {
         assert!(finding.contains(words), "no {words:?} in {finding}");
     }
@@ -164,7 +166,7 @@ fn a_full_accept_queue_that_fails_connections_is_the_ceiling() {
 fn a_full_accept_queue_of_another_listener_is_not_blamed() {
     let other = small_queue();
     let address = address_of(&other);
-    // What finds it full is counted for the whole machine.
+    // The counter of overflows covers the whole machine.
     let crowd = thread::spawn(move || {
         let end = Instant::now() + Duration::from_secs(1);
         let mut clients = Vec::new();
@@ -193,7 +195,7 @@ fn wait_for_end(mut stream: TcpStream) -> TcpStream {
     stream
 }
 
-/// A listener at which two connections may wait, and one more.
+/// A listener with a backlog of two, plus the connection that the kernel adds.
 fn small_queue() -> Socket {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     let address: SocketAddr = "127.0.0.1:0".parse().expect("an address");
@@ -206,7 +208,7 @@ fn address_of(socket: &Socket) -> SocketAddr {
     socket.local_addr().expect("it is bound").as_socket().expect("an IP address")
 }
 
-/// Serves the first client at once, and all others after this pause; where.
+/// Serves the first client at once, and all others after this pause. Returns the URL.
 fn serve_late(listener: Socket, pause: Duration) -> String {
     let url = format!("ws://{}", address_of(&listener));
     thread::spawn(move || {

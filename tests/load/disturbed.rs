@@ -1,6 +1,6 @@
-//! A load generator that does not run when it should says so, and why.
+//! A load generator that is not scheduled in time reports it, and the cause.
 
-// Says which test this machine cannot run.
+// Prints which test this machine cannot run.
 #![allow(clippy::print_stderr)]
 
 use super::measured::{Measured, alone, start};
@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 #[test]
-fn stopped_by_a_signal() {
+fn a_stop_by_a_signal_is_reported() {
     let _alone = alone();
     let server = Server::start(&["ws://127.0.0.1:0"]);
     let program = start(halloo().arg("bench"), server.url(), "-c 4 -d 3s --warmup 300ms --json -");
@@ -25,7 +25,8 @@ fn stopped_by_a_signal() {
     kill_process(pid, Signal::CONT).unwrap();
     let outcome = Measured::of(program.wait()).outcome;
     assert_eq!(outcome.verdict, Verdict::GeneratorBound, "{}", outcome.verdict_reason);
-    // Another test may have the CPU at times, so that the words may be others; the stop was seen.
+    // Another test may use the CPU at times, so that the cause may be a different one; the stop was
+    // seen.
     assert!(outcome.stalls.longest_us() > 900e3, "{}", outcome.verdict_reason);
     for figure in ["p90", "p99", "max", "mean", "rate"] {
         assert!(outcome.not_believed.iter().any(|it| it == figure), "{:?}", outcome.not_believed);
@@ -33,7 +34,7 @@ fn stopped_by_a_signal() {
 }
 
 #[test]
-fn starved_by_a_neighbour_on_its_cpu() {
+fn a_busy_neighbour_on_its_cpu_is_reported() {
     let _alone = alone();
     if !has("taskset") {
         return;
@@ -53,7 +54,7 @@ fn starved_by_a_neighbour_on_its_cpu() {
 }
 
 #[test]
-fn throttled_by_a_quota() {
+fn throttling_by_a_quota_is_reported() {
     let _alone = alone();
     let Some(group) = Group::with_quota(15) else { return };
     let server = Server::start(&["ws://127.0.0.1:0"]);
@@ -69,8 +70,9 @@ fn throttled_by_a_quota() {
 }
 
 #[test]
-fn busy_is_not_stalled() {
-    // Where another process has a CPU this cannot be shown; the judge is tested on recorded evidence.
+fn a_busy_loop_is_not_a_stall() {
+    // This cannot be shown if another process uses a CPU; the rule itself is tested on recorded
+    // evidence.
     let _alone = alone();
     let server = Server::start(&["ws://127.0.0.1:0"]);
     let measured = (0..5).map(|_| {
@@ -80,14 +82,14 @@ fn busy_is_not_stalled() {
     });
     let measured: Vec<_> = measured.collect();
     for outcome in &measured {
-        // Whatever the verdict, it follows from the evidence that is saved.
+        // Whatever the verdict, it follows from the saved evidence.
         let is_bound = outcome.not_believed.iter().any(|it| it == "p50" || it == "p90");
         assert_eq!(outcome.verdict == Verdict::GeneratorBound, is_bound);
-        assert!(outcome.stalls.lateness.count() > 10, "there are beats in a busy loop");
+        assert!(outcome.stalls.lateness.count() > 10, "a busy loop has heartbeats");
     }
 }
 
-/// A process that ends with its scope.
+/// A process that is killed when it goes out of scope.
 struct Killed(Child);
 
 impl Drop for Killed {
@@ -97,11 +99,11 @@ impl Drop for Killed {
     }
 }
 
-/// A control group, gone with its scope.
+/// A control group that is removed when it goes out of scope.
 struct Group(PathBuf);
 
 impl Group {
-    /// With so many percent of a CPU; says why if there can be none.
+    /// With this percentage of a CPU; without one, prints why.
     fn with_quota(percent: u64) -> Option<Self> {
         let name = format!("halloo-test-{}", std::process::id());
         let one = PathBuf::from("/sys/fs/cgroup/cpu").join(&name);
@@ -130,7 +132,7 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // Only an empty one can go; its process has ended.
+        // Only an empty group can be removed; its process has ended.
         let _ = fs::remove_dir(&self.0);
     }
 }

@@ -1,4 +1,5 @@
-//! Servers that do one wrong to so many echoes: each is counted as what it is, and nothing else is.
+//! Servers that treat a known share of echoes wrongly: each wrong echo is counted as what it is,
+//! and no other echo is.
 
 use super::foreign::Foreign;
 use super::measured::{bench, run, undisturbed};
@@ -11,10 +12,10 @@ use std::time::Duration;
 /// Messages of a run.
 const MESSAGES: u64 = 200;
 
-/// To so many of them something is done,
+/// The server mistreats echoes of this number of messages,
 const WRONGS: u64 = 5;
 
-/// to each of so many the first.
+/// of each run of this number the first ones.
 const WRONG_EVERY: u64 = 20;
 
 /// Bytes of a message: a stamp of 24, and filler.
@@ -26,19 +27,19 @@ const WIRES: [Wire; 3] = [Wire::WebSocket, Wire::Raw { bytes: BYTES }, Wire::Lin
 enum Wrong {
     Dropped,
     Twice,
-    /// After the next one of its connection.
+    /// Echoed after the next message of its connection.
     Swapped,
     FlippedInStamp,
     FlippedInFiller,
     OtherOpcode,
     SomethingElse,
     Shorter,
-    /// Which is no wrong at all.
+    /// Not an error at all.
     InFragments,
 }
 
 #[test]
-fn each_wrong_is_counted_as_what_it_is() {
+fn each_wrong_echo_is_counted_as_what_it_is() {
     let fine = Messages { sent: MESSAGES, received: MESSAGES, ..Messages::default() };
     let corrupted = Messages { corrupted: WRONGS, ..fine };
     let cases = [
@@ -69,8 +70,8 @@ fn each_wrong_is_counted_as_what_it_is() {
 }
 
 #[test]
-fn wrongs_do_not_make_it_invalid_but_fail_it_if_that_is_asked_for() {
-    // The server takes its time, so that the load generator has next to nothing to do.
+fn wrong_echoes_keep_the_run_valid_and_can_fail_a_threshold() {
+    // The server responds slowly, so that the load generator has almost nothing to do.
     let slow = || server(Wire::WebSocket, Wrong::Twice, Duration::from_millis(4));
     let flags = "-n 200 -c 2 --warmup off";
     let measured = undisturbed(slow, flags, |_| false);
@@ -83,7 +84,7 @@ fn wrongs_do_not_make_it_invalid_but_fail_it_if_that_is_asked_for() {
 }
 
 #[test]
-fn waiting_for_what_was_lost_does_not_lower_the_rate() {
+fn waiting_for_lost_echoes_does_not_lower_the_rate() {
     let server = server(Wire::WebSocket, Wrong::Dropped, Duration::from_millis(1));
     let flags = "-n 200 -c 2 --depth 8 --warmup off --reply-timeout 3s --accept-invalid";
     let outcome = bench(&server.url(), flags).outcome;
@@ -95,7 +96,7 @@ fn waiting_for_what_was_lost_does_not_lower_the_rate() {
 }
 
 #[test]
-fn an_echo_after_its_timeout_is_late_and_not_doubled() {
+fn an_echo_after_its_timeout_is_late_and_not_duplicate() {
     let server = Foreign::start(Wire::WebSocket, |mut peer, _| {
         let mut count = 0;
         while let Some(message) = peer.receive() {
@@ -114,7 +115,7 @@ fn an_echo_after_its_timeout_is_late_and_not_doubled() {
     assert_eq!(outcome.messages.duplicated, 0);
 }
 
-/// Echoes, after such a rest, and does the wrong to its share.
+/// Echoes after this pause, and mistreats the given share.
 fn server(wire: Wire, wrong: Wrong, rest: Duration) -> Foreign {
     let seen = Arc::new(Mutex::new((0, 0)));
     Foreign::start(wire, move |mut peer, _| {
@@ -140,7 +141,8 @@ fn server(wire: Wire, wrong: Wrong, rest: Duration) -> Foreign {
 }
 
 impl Wrong {
-    /// Only WebSocket has opcodes and fragments, and among bytes nothing tells where a shorter one ends.
+    /// Only WebSocket has opcodes and fragments, and raw bytes do not show where a shorter message
+    /// ends.
     fn is_possible(self, wire: Wire) -> bool {
         match self {
             Self::OtherOpcode | Self::InFragments => wire == Wire::WebSocket,
@@ -149,7 +151,7 @@ impl Wrong {
         }
     }
 
-    /// Answers a message so; what is to follow the next one.
+    /// Treats a message in this way. `held` receives a response that must follow the next message.
     fn do_to(self, mut message: Whole, peer: &mut Peer) -> Option<Whole> {
         match self {
             Self::Dropped => return None,
@@ -159,7 +161,7 @@ impl Wrong {
                 return None;
             }
             Self::Twice => peer.send(&message),
-            // The lowest bit makes neither a newline nor what is no text.
+            // Flipping the lowest bit makes neither a newline nor invalid text.
             Self::FlippedInStamp => message.payload[12] ^= 1,
             Self::FlippedInFiller => message.payload[40] ^= 1,
             Self::OtherOpcode => message.is_text = !message.is_text,

@@ -1,4 +1,4 @@
-//! How much is sent, when it begins, by how many processes and from where.
+//! The number of messages, the start time, the number of processes and the source addresses.
 
 use super::foreign::Foreign;
 use super::measured::{bench, hold, run, start};
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 #[test]
-fn so_many_messages_and_not_one_more() {
+fn exactly_the_given_number_of_messages_is_sent() {
     for flags in ["-c 7", "-c 3 --depth 5", "-c 50", "-c 4 -r 2k/s", "-c 7 --processes 3"] {
         let (counts, server) = counting();
         let measured =
@@ -20,7 +20,11 @@ fn so_many_messages_and_not_one_more() {
         let messages = measured.outcome.messages;
         assert_eq!((messages.sent, messages.received, messages.lost), (100, 100, 0), "{flags}");
         assert_eq!(measured.outcome.histograms.latency.count(), 100, "{flags}");
-        assert_eq!(counts.load(Ordering::Relaxed), 100, "{flags}: what the server has received");
+        assert_eq!(
+            counts.load(Ordering::Relaxed),
+            100,
+            "{flags}: messages that the server received"
+        );
     }
 }
 
@@ -29,7 +33,7 @@ fn a_warm_up_is_sent_and_not_counted() {
     let (counts, server) = counting();
     let outcome = bench(&server.url(), "-n 50 -c 2 --warmup 200ms --accept-invalid").outcome;
     assert_eq!((outcome.messages.sent, outcome.messages.received), (50, 50));
-    assert!(counts.load(Ordering::Relaxed) > 52, "the warm-up comes on top");
+    assert!(counts.load(Ordering::Relaxed) > 52, "the warm-up is sent in addition");
 }
 
 #[test]
@@ -63,7 +67,7 @@ fn an_open_loop_keeps_its_rate_in_all_processes_together() {
 }
 
 #[test]
-fn it_begins_when_it_is_told() {
+fn a_run_starts_at_its_start_time() {
     let server = Server::start(&["ws://127.0.0.1:0"]);
     for processes in [1, 2] {
         let start_at = Timestamp::now() + Duration::from_millis(1_500);
@@ -81,7 +85,7 @@ fn it_begins_when_it_is_told() {
 }
 
 #[test]
-fn connections_come_from_the_sources_in_turns() {
+fn connections_use_the_source_addresses_in_turn() {
     for processes in [1, 2] {
         let peers: Arc<Mutex<BTreeMap<IpAddr, u32>>> = Arc::default();
         let seen = Arc::clone(&peers);
@@ -93,7 +97,7 @@ fn connections_come_from_the_sources_in_turns() {
             format!("-c 8 -n 16 --warmup off --source 127.1.0.0/30 --processes {processes}");
         let measured = bench(&server.url(), &format!("{flags} --accept-invalid"));
         assert_eq!(measured.outcome.connections.established, 8);
-        // Of a network, neither its own address nor that of all in it is taken.
+        // Of a network, neither the network address nor the broadcast address is used.
         let expected = [1, 2].map(|last| (IpAddr::from([127, 1, 0, last]), 4));
         let seen: Vec<_> = peers.lock().expect("nobody panics").clone().into_iter().collect();
         assert_eq!(seen, expected);
@@ -101,7 +105,7 @@ fn connections_come_from_the_sources_in_turns() {
 }
 
 #[test]
-fn connections_are_begun_no_faster_than_they_may_be() {
+fn connections_are_not_started_faster_than_the_limit() {
     let server = Server::start(&["ws://127.0.0.1:0"]);
     let start = Instant::now();
     let outcome = hold(server.url(), "-c 20 --connect-rate 20/s -d 200ms").outcome;
@@ -122,7 +126,7 @@ fn foreign_services_are_measured_without_verifying() {
 }
 
 #[test]
-fn what_is_published_is_all_there() {
+fn published_figures_are_complete() {
     let server = Server::start(&["ws://127.0.0.1:0"]);
     let pid = server.pid();
     let flags = format!("-c 2 -d 300ms --warmup off --pid {pid} --accept-invalid --json -");
@@ -148,7 +152,7 @@ fn what_is_published_is_all_there() {
 }
 
 #[test]
-fn a_text_of_the_users_is_what_is_sent() {
+fn a_user_defined_text_is_sent_unchanged() {
     let server = Foreign::start(Wire::WebSocket, |mut peer, _| {
         while let Some(mut message) = peer.receive() {
             if !message.is_text || message.payload != "hällo wörld".as_bytes() {

@@ -1,4 +1,5 @@
-//! A server that is not ours: threads of the test, with a closure that does to each client what it likes.
+//! A server that is not halloo: threads of the test, with a closure that decides what each client
+//! gets.
 
 use super::peer::{Peer, Wire};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -6,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
-/// Takes no more clients when it goes out of scope; its threads end with their clients.
+/// Accepts no more clients after it goes out of scope; its threads end with their clients.
 pub(crate) struct Foreign {
     scheme: &'static str,
     address: SocketAddr,
@@ -15,8 +16,8 @@ pub(crate) struct Foreign {
 }
 
 impl Foreign {
-    /// Serves each client, in a thread of its own, once its opening handshake is over. The closure is also told
-    /// how many clients came before.
+    /// Serves each client in its own thread after its opening handshake. The closure also receives
+    /// the number of earlier clients.
     pub(crate) fn start(wire: Wire, serve: impl Fn(Peer, usize) + Send + Sync + 'static) -> Self {
         Self::start_bare(wire.scheme(), move |stream, nth| {
             if let Ok(peer) = Peer::accept(stream, wire) {
@@ -25,7 +26,7 @@ impl Foreign {
         })
     }
 
-    /// The same from the first byte on: the closure has the stream itself.
+    /// The same from the first byte on: the closure receives the stream itself.
     pub(crate) fn start_bare(
         scheme: &'static str,
         serve: impl Fn(TcpStream, usize) + Send + Sync + 'static,
@@ -47,7 +48,7 @@ impl Foreign {
         Self { scheme, address, is_over, acceptor: Some(acceptor) }
     }
 
-    /// Where it listens.
+    /// The URL of the server.
     pub(crate) fn url(&self) -> String {
         format!("{}://{}", self.scheme, self.address)
     }
@@ -56,7 +57,7 @@ impl Foreign {
 impl Drop for Foreign {
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::Relaxed);
-        // The acceptor looks up when somebody comes.
+        // The acceptor notices the end when a client connects.
         let _ = TcpStream::connect(self.address);
         if let Some(acceptor) = self.acceptor.take() {
             let _ = acceptor.join();

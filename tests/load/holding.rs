@@ -1,4 +1,5 @@
-//! `halloo hold` on servers that stop: each connection is proved once more at the end, and what is lost is a finding.
+//! `halloo hold` on servers that stop: each connection is checked again at the end, and a lost
+//! connection is a finding.
 
 use super::foreign::Foreign;
 use super::measured::{Measured, among_others, hold, run, start};
@@ -14,11 +15,11 @@ use std::time::{Duration, Instant};
 /// The last of four connections is probed after 1.2 s.
 const FLAGS: &str = "-c 4 -d 1600ms --probe-every 1600ms --reply-timeout 700ms";
 
-/// When the server stops, after the first probe: all probes of the window have been echoed.
+/// The server stops after the first probe: all probes of the window have been echoed.
 const STOPS: Duration = Duration::from_millis(1_400);
 
 #[test]
-fn a_server_that_stood_still_at_the_end_has_lost_every_connection() {
+fn a_server_stalled_at_the_end_has_lost_every_connection() {
     for wire in [Wire::WebSocket, Wire::Line] {
         let measured = hold(&stopping(wire, Duration::from_secs(20)).url(), FLAGS);
         let outcome = &measured.outcome;
@@ -39,20 +40,20 @@ fn a_server_that_stood_still_at_the_end_has_lost_every_connection() {
 }
 
 #[test]
-fn a_server_that_comes_back_in_time_has_lost_none() {
+fn a_server_that_recovers_in_time_has_lost_no_connection() {
     let measured = hold(&stopping(Wire::WebSocket, Duration::from_millis(600)).url(), FLAGS);
     let outcome = &measured.outcome;
     assert_eq!(outcome.connections.lost, 0, "{}", outcome.verdict_reason);
-    assert_eq!(outcome.messages.received, 4, "the last probes are not of the window");
+    assert_eq!(outcome.messages.received, 4, "the final probes are outside the window");
 }
 
 #[test]
-fn more_connections_than_are_proved_at_once_are_all_proved() {
+fn more_connections_than_one_batch_are_all_checked_at_the_end() {
     let server = Server::start(&["ws://127.0.0.1:0"]);
     let flags = "-c 1500 -d 500ms --probe-every 500ms --reply-timeout 2s";
     let outcome = hold(server.url(), flags).outcome;
     assert_eq!((outcome.connections.established, outcome.connections.lost), (1_500, 0));
-    // One that stops in the end is waited for on all of them at the same time.
+    // A server that stops at the end is waited for on all connections at the same time.
     let pid = Pid::from_raw(server.pid() as i32).expect("a process id");
     let flags = "-c 1500 -d 3s --probe-every 1s --reply-timeout 2s";
     let among_others = among_others();
@@ -74,14 +75,14 @@ fn stop_after(pid: Pid, wait: Duration) -> thread::JoinHandle<()> {
 }
 
 #[test]
-fn several_processes_prove_theirs_too() {
+fn several_processes_check_their_connections_too() {
     let flags = format!("{FLAGS} --processes 2");
     let outcome = hold(&stopping(Wire::WebSocket, Duration::from_secs(20)).url(), &flags).outcome;
     assert_eq!((outcome.connections.lost, outcome.ledger.len()), (4, 4));
 }
 
 #[test]
-fn connections_held_in_silence_are_left_alone_to_the_end() {
+fn connections_held_without_probes_get_no_final_probe() {
     let server = Foreign::start(Wire::WebSocket, |mut peer, _| {
         if peer.receive().is_some() {
             peer.reset();
@@ -92,7 +93,7 @@ fn connections_held_in_silence_are_left_alone_to_the_end() {
 }
 
 #[test]
-fn a_server_that_dies_is_lost_and_no_ceiling() {
+fn a_server_that_dies_is_a_loss_and_not_a_ceiling() {
     let server = Server::start(&["ws://127.0.0.1:0"]);
     let pid = Pid::from_raw(server.pid() as i32).expect("a process id");
     let killer = thread::spawn(move || {
@@ -108,7 +109,7 @@ fn a_server_that_dies_is_lost_and_no_ceiling() {
 }
 
 #[test]
-fn a_threshold_on_lost_connections_is_crossed() {
+fn a_threshold_on_lost_connections_can_fail() {
     for metric in ["connections.lost>0", "errors>0"] {
         let server = stopping(Wire::WebSocket, Duration::from_secs(20));
         let flags = format!("{FLAGS} --accept-invalid --fail-if {metric}");
@@ -117,7 +118,7 @@ fn a_threshold_on_lost_connections_is_crossed() {
     }
 }
 
-/// Echoes until it stops, and after this pause again.
+/// Echoes until it stops, and again after this pause.
 fn stopping(wire: Wire, pause: Duration) -> Foreign {
     let first = OnceLock::new();
     Foreign::start(wire, move |mut peer, _| {
@@ -132,8 +133,8 @@ fn stopping(wire: Wire, pause: Duration) -> Foreign {
 }
 
 impl Measured {
-    /// Asserts that it is said that connections were lost, with these words. A machine with other things to do may
-    /// have a graver charge against the figures.
+    /// Asserts that the result reports lost connections, with these words. On a busy machine a
+    /// different verdict may take precedence.
     #[track_caller]
     pub(crate) fn assert_lost(&self, words: &[&str]) {
         let outcome = &self.outcome;

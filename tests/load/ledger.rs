@@ -1,4 +1,4 @@
-//! `halloo hold`: each connection that is lost is accounted for: who ended it, how, and when.
+//! `halloo hold`: each lost connection is recorded: which side ended it, how, and when.
 
 use super::foreign::Foreign;
 use super::measured::{hold, run};
@@ -8,7 +8,7 @@ use halloo::load::result::outcome::{EndedBy, Loss};
 use std::thread;
 use std::time::Duration;
 
-/// After so long open each connection is ended that is.
+/// Each connection that the server ends is ended after this time.
 const OPEN: Duration = Duration::from_millis(600);
 
 /// One of each kind in five.
@@ -28,7 +28,7 @@ fn each_loss_is_a_line_in_the_ledger() {
         (EndedBy::Server, "close 1001", OPEN.as_secs_f64()),
         (EndedBy::Server, "FIN", OPEN.as_secs_f64()),
         (EndedBy::Network, "RST", OPEN.as_secs_f64()),
-        // It was given up a second after the first message, which was sent within 300 ms.
+        // It was dropped a second after the first message, which was sent within 300 ms.
         (EndedBy::Network, "silence", 1.0),
     ] {
         let lost = of(by, how);
@@ -46,11 +46,11 @@ fn each_loss_is_a_line_in_the_ledger() {
     connections.dedup();
     assert_eq!(connections.len(), 12, "each connection is lost once");
     let last = outcome.intervals.last().expect("there is an interval");
-    assert_eq!(last.connections, 3, "those that are left");
+    assert_eq!(last.connections, 3, "the connections that are left");
 }
 
 #[test]
-fn all_may_be_lost_without_a_word() {
+fn losing_every_connection_is_not_an_error_by_itself() {
     let server = Foreign::start(Wire::WebSocket, |mut peer, _| {
         thread::sleep(Duration::from_millis(200));
         peer.close(1001);
@@ -59,11 +59,11 @@ fn all_may_be_lost_without_a_word() {
     measured.assert_lost(&["3 of 3 connections", "3 by the server with close 1001"]);
     let outcome = measured.outcome;
     assert_eq!(outcome.ledger.len(), 3, "{:#?}", outcome.ledger);
-    assert!(outcome.duration_s < 1.5, "nobody is left to hold: {}", outcome.duration_s);
+    assert!(outcome.duration_s < 1.5, "no connection is left to hold: {}", outcome.duration_s);
 }
 
 #[test]
-fn several_processes_number_their_connections_through() {
+fn several_processes_number_their_connections_consecutively() {
     let server = treacherous();
     let outcome = hold(&server.url(), &format!("{FLAGS} --processes 3")).outcome;
     let mut connections: Vec<u64> = outcome.ledger.iter().map(|loss| loss.connection).collect();
@@ -74,7 +74,7 @@ fn several_processes_number_their_connections_through() {
 }
 
 #[test]
-fn the_table_sums_it_up() {
+fn the_table_summarizes_the_ledger() {
     let server = treacherous();
     let finished = run("hold", &server.url(), FLAGS);
     let table = &finished.stdout;
@@ -92,7 +92,7 @@ fn the_table_sums_it_up() {
 }
 
 #[test]
-fn what_connections_cost_is_told() {
+fn memory_per_connection_is_reported() {
     let server = Server::start(&["ws://127.0.0.1:0"]);
     let pid = server.pid();
     for processes in [1, 2] {
@@ -104,13 +104,13 @@ fn what_connections_cost_is_told() {
         assert_eq!(outcome.connections.established, 2_000);
         assert!(
             outcome.messages.received >= 2_000,
-            "each was proved alive: {:?}",
+            "each was checked at the end: {:?}",
             outcome.messages
         );
         assert!(outcome.ledger.is_empty());
         let memory = outcome.memory.expect("Linux tells");
         assert!(memory.both_ends);
-        // What else the machine does moves what the kernel holds.
+        // Other activity on the machine changes the kernel's memory.
         assert!((0.05..20.0).contains(&memory.own_user_kib), "{memory:?}");
         assert!((0.0..200.0).contains(&memory.kernel_kib), "{memory:?}");
         let server_kib = memory.server_user_kib.expect("it was watched");
@@ -124,9 +124,9 @@ fn what_connections_cost_is_told() {
 }
 
 #[test]
-fn connections_are_held_in_silence_if_that_is_wanted() {
+fn connections_can_be_held_without_probes() {
     let server = Foreign::start(Wire::WebSocket, |mut peer, _| {
-        // A message would be the end.
+        // A message would end the connection.
         if peer.receive().is_some() {
             peer.reset();
         }
@@ -139,7 +139,7 @@ fn connections_are_held_in_silence_if_that_is_wanted() {
     assert_eq!(measured.outcome.messages.sent, 0);
 }
 
-/// Of five clients in turn it keeps the first, and the others come to different ends.
+/// Of each five clients it keeps the first, and the others end in different ways.
 fn treacherous() -> Foreign {
     Foreign::start(Wire::WebSocket, |mut peer, nth| {
         if nth % 5 == 0 {

@@ -1,15 +1,16 @@
-//! `halloo bench` and `halloo hold` against servers that misbehave in known ways: what is reported is what was
-//! done, and nothing else.
+//! `halloo bench` and `halloo hold` against servers that misbehave in known ways: the report must
+//! contain exactly what the servers did.
 //!
-//! Figures of a machine that has other things to do may be disturbed, and then the program says so: a test that
-//! needs them undisturbed measures alone, and again when the verdict is GENERATOR-BOUND, five times at most.
+//! A busy machine may disturb the figures, and then the program reports that. A test that needs
+//! undisturbed figures measures alone, and repeats the measurement while the verdict is
+//! GENERATOR-BOUND, five times at most.
 
+mod closing;
 mod connecting;
 mod disturbed;
 mod echoes;
 mod flags;
 mod foreign;
-mod goodbyes;
 mod holding;
 mod ledger;
 mod measured;

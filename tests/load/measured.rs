@@ -1,4 +1,4 @@
-//! A measurement by the binary, and what it says.
+//! Runs the binary and reads its result.
 
 use super::foreign::Foreign;
 use super::support::{Finished, Program, halloo};
@@ -7,23 +7,24 @@ use std::process::Command;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-/// How often a measurement is made that something else on the machine has disturbed.
+/// How often a measurement is repeated that other activity on the machine has disturbed.
 const ATTEMPTS_MAX: usize = 5;
 
-/// Held by every measurement, and alone by one that must not be disturbed by another test.
+/// Shared by every measurement, and held exclusively by one that other tests must not disturb.
 static MACHINE: RwLock<()> = RwLock::new(());
 
-/// What a run has left.
+/// The output of a run.
 pub(crate) struct Measured {
     pub(crate) code: Option<i32>,
     pub(crate) stderr: String,
-    /// How long the program ran. A test times by this: it may have to wait for another that measures alone.
+    /// How long the program ran. Tests measure time by this value, because a test may have to wait
+    /// for another one that measures alone.
     pub(crate) took: Duration,
     pub(crate) outcome: Outcome,
 }
 
 impl Measured {
-    /// Reads the JSON on stdout.
+    /// Parses the JSON on stdout.
     #[track_caller]
     pub(crate) fn of(finished: Finished) -> Self {
         let Finished { code, stdout, stderr, took } = finished;
@@ -32,12 +33,12 @@ impl Measured {
         Self { code, stderr, took, outcome }
     }
 
-    /// Asserts this verdict, with all these words in its sentence, and that stderr says them.
+    /// Asserts this verdict, with all these words in its sentence, and the sentence on stderr.
     #[track_caller]
     pub(crate) fn assert_verdict(&self, verdict: &str, words: &[&str]) {
         let outcome = &self.outcome;
         let reason = &outcome.verdict_reason;
-        // To which percentile is the machine's affair.
+        // The percentile depends on the machine.
         match verdict {
             "VALID" => assert_eq!(outcome.verdict, Verdict::Valid, "{reason}"),
             _ => assert_eq!(outcome.headline(), verdict, "{reason}"),
@@ -55,26 +56,26 @@ impl Measured {
     }
 }
 
-/// `halloo bench` with these flags, which contain no blanks of their own.
+/// `halloo bench` with these flags, separated by blanks.
 #[track_caller]
 pub(crate) fn bench(url: &str, flags: &str) -> Measured {
     Measured::of(run("bench", url, &format!("{flags} --json -")))
 }
 
-/// `halloo hold` with these flags.
+/// `halloo hold` with these flags, separated by blanks.
 #[track_caller]
 pub(crate) fn hold(url: &str, flags: &str) -> Measured {
     Measured::of(run("hold", url, &format!("{flags} --json -")))
 }
 
-/// Either, to its end, whatever it says.
+/// Either command, to its end, with any result.
 #[track_caller]
 pub(crate) fn run(command: &str, url: &str, flags: &str) -> Finished {
     let _among_others = among_others();
     start(halloo().arg(command), url, flags).wait()
 }
 
-/// Either, while it runs.
+/// Either command, while it runs.
 #[track_caller]
 pub(crate) fn start(command: &mut Command, url: &str, flags: &str) -> Program {
     let mut arguments: Vec<&str> = flags.split_whitespace().collect();
@@ -84,18 +85,18 @@ pub(crate) fn start(command: &mut Command, url: &str, flags: &str) -> Program {
     Program::start(command.args(arguments).arg(url))
 }
 
-/// Until it is dropped no test measures alone.
+/// No test measures alone until this guard is dropped.
 pub(crate) fn among_others() -> RwLockReadGuard<'static, ()> {
     MACHINE.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Until it is dropped no other test measures.
+/// No other test measures until this guard is dropped.
 pub(crate) fn alone() -> RwLockWriteGuard<'static, ()> {
     MACHINE.write().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// `halloo bench` while no other test measures; again, with another such server, while the figures are not right and
-/// the verdict is GENERATOR-BOUND.
+/// `halloo bench` while no other test measures; repeated with another such server while the figures
+/// fail the check and the verdict is GENERATOR-BOUND.
 #[track_caller]
 pub(crate) fn undisturbed(
     server: impl Fn() -> Foreign,

@@ -1,4 +1,5 @@
-//! Where a result goes, and what is watched: what cannot be is found out before a run, what is lost in one is said.
+//! Outputs and watched processes: an unusable one is reported before a run, a failure during the
+//! run at its end.
 
 use super::foreign::Foreign;
 use super::measured::{bench, run, start};
@@ -12,7 +13,7 @@ use std::time::Duration;
 const LONG: &str = "-c 1 -d 60s --warmup off";
 
 #[test]
-fn what_cannot_be_written_is_found_before_the_run() {
+fn an_unwritable_output_is_reported_before_the_run() {
     let server = Foreign::start(Wire::WebSocket, |mut peer, _| peer.echo());
     for flag in ["--json", "--html", "--hdr"] {
         for (file, words) in [
@@ -40,7 +41,7 @@ fn what_cannot_be_written_is_found_before_the_run() {
 }
 
 #[test]
-fn a_result_that_goes_nowhere_is_no_success() {
+fn a_result_that_cannot_be_written_is_a_failure() {
     let server = Foreign::start(Wire::WebSocket, |mut peer, _| peer.echo());
     for command in ["bench", "hold"] {
         let mut shell = Command::new("sh");
@@ -62,7 +63,7 @@ fn a_result_that_goes_nowhere_is_no_success() {
 }
 
 #[test]
-fn a_process_that_there_is_not_cannot_be_watched() {
+fn a_missing_process_cannot_be_watched() {
     for pid in ["0", "2147483646", "4294967295"] {
         for processes in [1, 2] {
             let flags = format!("-c 2 -d 60s --pid {pid} --processes {processes}");
@@ -75,7 +76,7 @@ fn a_process_that_there_is_not_cannot_be_watched() {
 }
 
 #[test]
-fn a_watched_process_that_ends_leaves_no_figures() {
+fn a_watched_process_that_ends_has_no_figures() {
     let server = Foreign::start(Wire::WebSocket, |mut peer, _| peer.echo());
     let mut watched = Command::new("sleep").arg("0.5").spawn().expect("it can be run");
     let pid = watched.id();
@@ -89,7 +90,7 @@ fn a_watched_process_that_ends_leaves_no_figures() {
 }
 
 #[test]
-fn every_result_says_what_measured_and_how() {
+fn every_result_names_the_program_and_its_settings() {
     let server = Server::start(&["ws://127.0.0.1:0"]);
     for (command, flags, load) in [
         ("bench", "-c 1 -d 100ms --warmup off --lossy-above 2.5%", "closed loop"),

@@ -1,5 +1,5 @@
-//! A server that pauses. Of what is due meanwhile, a closed loop sends next to nothing; an open loop reports all
-//! of it, as arithmetic says it must.
+//! A server that pauses. Of the messages due in a pause, a closed loop sends almost none; an open
+//! loop reports all of them, with the latencies that arithmetic predicts.
 
 use super::foreign::Foreign;
 use super::measured::{Measured, bench, run, undisturbed};
@@ -9,13 +9,13 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// So often the server pauses, at the end of each period,
+/// The period: the server pauses at the end of each,
 const PERIOD: Duration = Duration::from_millis(1_000);
 
-/// for so long.
+/// for this long.
 const PAUSE: Duration = Duration::from_millis(400);
 
-/// What is measured may differ from what is computed by 5 %.
+/// Measured values may differ from computed ones by 5 %.
 const TOLERANCE: f64 = 0.05;
 
 #[test]
@@ -30,7 +30,8 @@ fn an_open_loop_reports_a_pause_that_a_closed_one_hides() {
     let Measured { outcome, .. } = undisturbed(pausing, flags, is_right);
     let (messages, latency, verdict) = (outcome.messages, outcome.latency_us, outcome.verdict);
     assert_eq!(messages.sent, messages.received);
-    // All messages count: the window begins with the first, and three periods are three thousand.
+    // All messages count: the window begins with the first, and three periods are three thousand
+    // messages.
     assert!((2_990..=3_000).contains(&messages.sent), "{messages:?}");
     assert_eq!(wrong(&latency), None, "{verdict} {latency:?}");
     assert!(
@@ -40,8 +41,8 @@ fn an_open_loop_reports_a_pause_that_a_closed_one_hides() {
 }
 
 #[test]
-fn what_tools_say_that_forget_the_wait_before_sending_stands_beside_it() {
-    // Few messages fit into the buffers on the way: the others cannot even be sent.
+fn the_uncorrected_latency_is_reported_beside_the_corrected_one() {
+    // Few messages fit into the buffers on the path: the others cannot even be sent.
     let rests = || {
         Foreign::start(Wire::WebSocket, |mut peer, _| {
             peer.shrink_buffer(16 * 1024);
@@ -62,7 +63,7 @@ fn what_tools_say_that_forget_the_wait_before_sending_stands_beside_it() {
     };
     let Measured { outcome, .. } = undisturbed(rests, flags, is_right);
     let messages = outcome.messages;
-    assert_eq!((messages.sent, messages.received), (100, 100), "no more than asked for");
+    assert_eq!((messages.sent, messages.received), (100, 100), "not more than requested");
     let (corrected, uncorrected) = (outcome.latency_us, outcome.latency_uncorrected_us);
     assert!(is_right(&outcome), "{corrected:?} {uncorrected:?}");
     assert!(corrected.max.unwrap() >= uncorrected.max.unwrap(), "{corrected:?} {uncorrected:?}");
@@ -73,7 +74,8 @@ fn what_tools_say_that_forget_the_wait_before_sending_stands_beside_it() {
     }
 }
 
-/// Echoes at once, but in the pauses, which all connections share. Time begins with the first message.
+/// Echoes at once, except in the pauses, which all connections share. Time starts with the first
+/// message.
 fn pausing() -> Foreign {
     let start = OnceLock::new();
     Foreign::start(Wire::WebSocket, move |mut peer, _| {
@@ -89,7 +91,7 @@ fn pausing() -> Foreign {
     })
 }
 
-/// The figures that are not what is computed, in words.
+/// Describes each figure that differs from its computed value.
 fn wrong(latency: &Latency) -> Option<String> {
     let figures = [
         ("p90", latency.p90, quantile_us(0.9)),
@@ -108,13 +110,14 @@ fn wrong(latency: &Latency) -> Option<String> {
     (!all.is_empty()).then(|| all.join(", "))
 }
 
-/// Of the messages that are due evenly in a period, those that come `x` before the end of its pause wait for `x`:
-/// so `x` or more is waited by a part of `(PAUSE - x) / PERIOD`, and this is where it is `1 - quantile`.
+/// Of the messages due evenly in a period, one that is due `x` before the end of its pause waits
+/// for `x`. So a fraction `(PAUSE - x) / PERIOD` waits for `x` or longer, and this is the `x` at
+/// which the fraction is `1 - quantile`.
 fn quantile_us(quantile: f64) -> f64 {
     (PAUSE.as_secs_f64() - (1.0 - quantile) * PERIOD.as_secs_f64()) * 1e6
 }
 
-/// Half a pause for those that come in one, nothing for the others.
+/// Half a pause for messages due in one, nothing for the others.
 fn mean_us() -> f64 {
     PAUSE.as_secs_f64().powi(2) / 2.0 / PERIOD.as_secs_f64() * 1e6
 }

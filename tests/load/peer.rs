@@ -1,4 +1,4 @@
-//! One client of a foreign server, and the messages that it sends: WebSocket written out by hand, bytes, lines.
+//! One client of a foreign server, and its messages: hand-written WebSocket, bytes, lines.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -8,7 +8,7 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{IpAddr, Shutdown, TcpStream};
 use std::time::Duration;
 
-/// What a server does that cannot wait for ever: no client of these tests is silent for so long.
+/// The read timeout of a server: no client of these tests is silent for this long.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// RFC 6455, 5.2.
@@ -17,11 +17,11 @@ const TEXT: u8 = 1;
 const BINARY: u8 = 2;
 const CLOSE: u8 = 8;
 
-/// How messages are told apart.
+/// How messages are delimited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wire {
     WebSocket,
-    /// By nothing but their size.
+    /// By their size alone.
     Raw {
         bytes: usize,
     },
@@ -29,7 +29,7 @@ pub(crate) enum Wire {
 }
 
 impl Wire {
-    /// What URLs begin with.
+    /// The scheme and separator of URLs.
     pub(crate) fn scheme(self) -> &'static str {
         match self {
             Self::WebSocket => "ws",
@@ -53,7 +53,7 @@ pub(crate) struct Whole {
 }
 
 impl Peer {
-    /// Does the opening handshake, where there is one.
+    /// Completes the opening handshake, if there is one.
     pub(crate) fn accept(stream: TcpStream, wire: Wire) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -65,18 +65,18 @@ impl Peer {
         Ok(peer)
     }
 
-    /// Where it comes from.
+    /// The client's address.
     pub(crate) fn ip(&self) -> IpAddr {
         self.stream.get_ref().peer_addr().expect("it is connected").ip()
     }
 
-    /// Lets the kernel take little that was not read.
+    /// Limits how much the kernel accepts without a read.
     pub(crate) fn shrink_buffer(&self, bytes: usize) {
         let socket = SockRef::from(self.stream.get_ref());
         socket.set_recv_buffer_size(bytes).expect("it is a socket");
     }
 
-    /// The next message; none if there will be none. A close frame is answered.
+    /// The next message; `None` at the end. A Close frame is answered.
     pub(crate) fn receive(&mut self) -> Option<Whole> {
         match self.wire {
             Wire::WebSocket => self.receive_websocket().ok().flatten(),
@@ -93,7 +93,7 @@ impl Peer {
         }
     }
 
-    /// A client that is gone needs no answer.
+    /// A closed client needs no response.
     pub(crate) fn send(&mut self, message: &Whole) {
         let opcode = if message.is_text { TEXT } else { BINARY };
         let _ = match self.wire {
@@ -102,7 +102,7 @@ impl Peer {
         };
     }
 
-    /// The same in three frames.
+    /// Sends the same in three frames.
     pub(crate) fn send_in_fragments(&mut self, message: &Whole) {
         let opcode = if message.is_text { TEXT } else { BINARY };
         let (first, rest) = message.payload.split_at(message.payload.len() / 3);
@@ -112,25 +112,25 @@ impl Peer {
             .and_then(|()| self.write_frame(true, CONTINUATION, rest));
     }
 
-    /// Echoes until the client leaves.
+    /// Echoes until the client closes.
     pub(crate) fn echo(&mut self) {
         while let Some(message) = self.receive() {
             self.send(&message);
         }
     }
 
-    /// Receives until the client leaves, and says nothing.
+    /// Receives until the client closes, and sends nothing.
     pub(crate) fn listen(&mut self) {
         while self.receive().is_some() {}
     }
 
-    /// Closes with this code, and waits until the client has, too.
+    /// Closes with this code, and waits until the client has closed too.
     pub(crate) fn close(&mut self, code: u16) {
         let _ = self.write_frame(true, CLOSE, &code.to_be_bytes());
         self.listen();
     }
 
-    /// Ends its output without another word, and waits until the client leaves.
+    /// Ends its output without a Close frame, and waits until the client closes.
     pub(crate) fn finish(&mut self) {
         let _ = self.stream.get_ref().shutdown(Shutdown::Write);
         self.listen();
@@ -148,7 +148,8 @@ impl Peer {
             127 => u64::from_be_bytes(self.read()?),
             length => length.into(),
         };
-        // 5.1: "a client MUST mask all frames that it sends to the server". Ours sends no fragments.
+        // 5.1: "a client MUST mask all frames that it sends to the server". Our client sends no
+        // fragments.
         if second & 0x80 == 0 || first & 0x80 == 0 {
             return Err(ErrorKind::InvalidData.into());
         }
@@ -192,7 +193,7 @@ impl Peer {
         Ok(bytes)
     }
 
-    /// Its key.
+    /// The client's key.
     fn upgrade_request(&mut self) -> io::Result<String> {
         let mut key = None;
         loop {
@@ -213,7 +214,8 @@ impl Peer {
     }
 }
 
-/// Breaks the connection when the stream is dropped: with unread input or without, its peer gets an RST.
+/// Breaks the connection when the stream is dropped: with or without unread input, its peer gets an
+/// RST.
 pub(crate) fn reset(stream: &TcpStream) {
     let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }

@@ -1,5 +1,5 @@
-//! Servers that cannot be measured: one clear sentence, and exit code 1. What makes no sense: exit code 2, and the
-//! flag, the value and what would be accepted.
+//! Servers that cannot be measured: one clear sentence, and exit code 1. Usage errors: exit code 2,
+//! and the flag, the value and what is accepted.
 
 use super::foreign::Foreign;
 use super::measured::run;
@@ -7,11 +7,11 @@ use super::support::{KeyFile, Server};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 
-/// What every run here would do if it could.
+/// A run that every case here would do otherwise.
 const FLAGS: &str = "-c 3 -d 1s --warmup off";
 
 #[test]
-fn a_dead_target() {
+fn a_dead_target_is_reported() {
     for scheme in ["ws", "tcp", "line"] {
         let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
         let address = listener.local_addr().expect("it is bound");
@@ -24,7 +24,7 @@ fn a_dead_target() {
 }
 
 #[test]
-fn a_name_that_stands_for_nothing() {
+fn an_unknown_name_is_reported() {
     expect_sentence("ws://nobody.invalid:80", "", "cannot resolve ws://nobody.invalid:80");
 }
 
@@ -42,7 +42,7 @@ fn a_refused_upgrade_is_named_by_its_status() {
 }
 
 #[test]
-fn a_server_that_is_silent_or_leaves() {
+fn a_server_that_is_silent_or_closes_is_reported() {
     let silent = Foreign::start_bare("ws", |stream, _| {
         let _ = BufReader::new(stream).lines().find(Result::is_err);
     });
@@ -55,7 +55,7 @@ fn a_server_that_is_silent_or_leaves() {
 }
 
 #[test]
-fn a_wrong_key() {
+fn a_wrong_key_is_reported() {
     let (key, wrong) = (KeyFile::new("a key"), KeyFile::new("another"));
     let listens = ["ws://127.0.0.1:0", "tcp://127.0.0.1:0", "line://127.0.0.1:0"];
     let server = Server::start(&[&["--auth-key-file", key.path()][..], &listens].concat());
@@ -67,7 +67,7 @@ fn a_wrong_key() {
 
 #[cfg(feature = "tls")]
 #[test]
-fn a_certificate_of_nobody_known() {
+fn an_unknown_authority_is_reported() {
     let listens = ["wss://127.0.0.1:0", "tls://127.0.0.1:0", "line+tls://127.0.0.1:0"];
     let server = Server::start(&[&["--tls-self-signed"][..], &listens].concat());
     for url in server.urls() {
@@ -81,7 +81,7 @@ fn a_certificate_of_nobody_known() {
 }
 
 #[test]
-fn a_wrong_value_names_the_flag_the_value_and_what_would_do() {
+fn a_usage_error_names_the_flag_the_value_and_what_is_accepted() {
     for (command, flags, words) in [
         ("bench", "-c 0", &["--connections", "'0'", "at least 1"][..]),
         ("bench", "-d 10", &["--duration", "'10'", "250ms"]),
@@ -115,7 +115,7 @@ fn a_wrong_value_names_the_flag_the_value_and_what_would_do() {
     ] {
         let finished = run(command, "ws://127.0.0.1:1", flags);
         assert_eq!(finished.code, Some(2), "{flags}: {finished:#?}");
-        assert_eq!(finished.stdout, "", "{flags}: a refusal is no result");
+        assert_eq!(finished.stdout, "", "{flags}: a refusal has no result");
         for word in words {
             assert!(finished.stderr.contains(word), "{flags}: no {word:?} in {finished:#?}");
         }
@@ -125,7 +125,8 @@ fn a_wrong_value_names_the_flag_the_value_and_what_would_do() {
     assert!(finished.stderr.contains("ws://127.0.0.1:9527"), "{finished:#?}");
 }
 
-/// Both commands must say this in one line, and nothing else; with several processes, too.
+/// Asserts that both commands report this in one line, and nothing else, also with several
+/// processes.
 #[track_caller]
 fn expect_sentence(url: &str, flags: &str, words: &str) {
     let hold = FLAGS.replace("--warmup off", "");

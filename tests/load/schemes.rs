@@ -1,5 +1,5 @@
-//! All places that a URL can name, all sizes, with and without a key, compressed and not: every echo is what was
-//! sent.
+//! All URL schemes and message sizes, with and without a key, compressed and uncompressed: every
+//! echo is identical.
 
 use super::foreign::Foreign;
 use super::measured::{Measured, bench};
@@ -7,10 +7,10 @@ use super::peer::Wire;
 use super::support::{KeyFile, Server};
 use std::path::PathBuf;
 
-/// Some of a byte, of less than a stamp, of just one, of what fits into no buffer.
+/// One byte, less than a stamp, exactly a stamp, and more than any buffer holds.
 const SIZES: [&str; 6] = ["1", "23", "24", "64", "64KiB", "1MiB"];
 
-/// A path for a socket, which goes with this.
+/// A path for a socket, removed when it goes out of scope.
 struct SocketPath(PathBuf);
 
 impl SocketPath {
@@ -27,7 +27,7 @@ impl Drop for SocketPath {
 }
 
 #[test]
-fn every_scheme() {
+fn every_scheme_is_echoed() {
     let paths = ["ws", "raw", "line"].map(SocketPath::new);
     let unix: Vec<String> = ["ws+unix:", "unix:", "line+unix:"]
         .iter()
@@ -50,7 +50,7 @@ fn every_scheme() {
 }
 
 #[test]
-fn every_size() {
+fn every_size_is_echoed() {
     let server = Server::start(&["ws://127.0.0.1:0", "tcp://127.0.0.1:0", "line://127.0.0.1:0"]);
     for url in server.urls() {
         for size in SIZES {
@@ -64,7 +64,7 @@ fn every_size() {
 }
 
 #[test]
-fn more_than_all_buffers_take_to_a_server_that_answers_before_it_reads_on() {
+fn messages_larger_than_all_buffers_do_not_deadlock_with_an_echo() {
     let server = Foreign::start(Wire::WebSocket, |mut peer, _| {
         peer.shrink_buffer(16 * 1024);
         peer.echo();
@@ -74,7 +74,7 @@ fn more_than_all_buffers_take_to_a_server_that_answers_before_it_reads_on() {
 }
 
 #[test]
-fn with_a_key() {
+fn a_key_opens_every_scheme() {
     let key = KeyFile::new("some key");
     let listens = ["ws://127.0.0.1:0", "tcp://127.0.0.1:0", "line://127.0.0.1:0"];
     for (hash, encoding) in [("sha256", "raw"), ("md5", "hex")] {
@@ -89,7 +89,7 @@ fn with_a_key() {
 
 #[cfg(feature = "deflate")]
 #[test]
-fn compressed() {
+fn compressed_messages_are_echoed() {
     for theirs in ["shared", "takeover", "off"] {
         let server = Server::start(&["--deflate", theirs, "ws://127.0.0.1:0"]);
         for ours in ["shared", "takeover"] {
@@ -101,7 +101,7 @@ fn compressed() {
     }
 }
 
-/// It is not about speed.
+/// Speed does not matter here.
 const BRIEF: &str = "--warmup off --accept-invalid";
 
 #[track_caller]

@@ -1,4 +1,5 @@
-//! Secrets on the command line are in no result, in no sentence, and on no command line of another process.
+//! Secrets from the command line appear in no result, no message, and no command line of another
+//! process.
 
 use super::foreign::Foreign;
 use super::measured::{run, start};
@@ -7,10 +8,10 @@ use super::support::halloo;
 use std::fs;
 use std::net::TcpListener;
 
-/// What must not be seen.
+/// The secrets.
 const SECRET: &str = "s3cret";
 
-/// The arguments with secrets, as each can be written.
+/// The arguments with secrets, in every notation.
 const SECRETS: [&str; 9] = [
     "-H",
     "Authorization: Bearer s3cret",
@@ -53,11 +54,11 @@ fn no_result_has_a_secret() {
             assert!(json.contains(words), "no {words:?} in {json}");
         }
     }
-    fs::remove_dir_all(&directory).expect("it was there");
+    fs::remove_dir_all(&directory).expect("the report exists");
 }
 
 #[test]
-fn no_process_shows_a_secret_of_its_parent() {
+fn no_worker_shows_a_secret_of_its_parent() {
     let server = Foreign::start(Wire::WebSocket, |mut peer, _| peer.echo());
     let mut command = halloo();
     command.arg("bench").args(SECRETS);
@@ -77,7 +78,7 @@ fn no_process_shows_a_secret_of_its_parent() {
 }
 
 #[test]
-fn no_sentence_has_a_secret() {
+fn no_message_has_a_secret() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
     let address = listener.local_addr().expect("it is bound");
     drop(listener);

@@ -1,4 +1,5 @@
-//! Ctrl-C: the first ends a measurement with its report, the second at once; nothing is left behind.
+//! Ctrl-C: the first one ends a measurement with its report, the second one at once, and no process
+//! is left behind.
 
 use super::foreign::Foreign;
 use super::measured::{Measured, start};
@@ -9,12 +10,12 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// By then something that was ended at once has ended, whatever else the machine has to do; what waits here would
-/// take four times as long.
+/// A program that was ended at once has ended by then, even on a busy machine; a program that waits
+/// would take four times as long.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
 #[test]
-fn the_first_signal_ends_it_with_what_was_measured() {
+fn the_first_signal_ends_a_run_with_its_report() {
     let server = Server::start(&["ws://127.0.0.1:0"]);
     for (signal, command, flags) in [
         (Signal::INT, "bench", "-c 4 -d 60s --warmup off"),
@@ -26,7 +27,7 @@ fn the_first_signal_ends_it_with_what_was_measured() {
 }
 
 #[test]
-fn members_report_what_they_have_measured_too() {
+fn worker_processes_report_what_they_have_measured_too() {
     let server = Server::start(&["ws://127.0.0.1:0"]);
     for (signal, command, flags) in [
         (Signal::INT, "bench", "-c 4 -d 60s --warmup off --processes 2"),
@@ -36,7 +37,7 @@ fn members_report_what_they_have_measured_too() {
     }
 }
 
-/// A run must end so with its report, and leave no process behind.
+/// Asserts that a run ends with its report after a signal, and leaves no process behind.
 #[track_caller]
 fn expect_report(signal: Signal, command: &str, url: &str, flags: &str) {
     let program = measuring(command, url, flags);
@@ -61,14 +62,14 @@ fn expect_report(signal: Signal, command: &str, url: &str, flags: &str) {
 }
 
 #[test]
-fn the_second_signal_ends_it_at_once() {
+fn the_second_signal_ends_a_run_at_once() {
     for (first, second, code) in [
         (Signal::INT, Signal::INT, 130),
         (Signal::TERM, Signal::TERM, 143),
         (Signal::INT, Signal::TERM, 143),
     ] {
         for processes in ["", "--processes 2"] {
-            // One that is never answered waits for its last echoes for as long as it may.
+            // Without any echo, a run waits for its last echoes until the timeout.
             let mute = Foreign::start(Wire::WebSocket, |mut peer, _| peer.listen());
             let flags = format!("-c 2 -d 60s --reply-timeout 60s --warmup off {processes}");
             let program = measuring("bench", &mute.url(), &flags);
@@ -87,8 +88,8 @@ fn the_second_signal_ends_it_at_once() {
 }
 
 #[test]
-fn before_anything_is_measured_there_is_nothing_to_report() {
-    // Nobody answers the opening handshake.
+fn an_interrupt_before_the_measurement_reports_nothing() {
+    // The opening handshake gets no response.
     let silent = Foreign::start_bare("ws", |stream, _| {
         thread::sleep(Duration::from_secs(20));
         drop(stream);
@@ -108,7 +109,7 @@ fn before_anything_is_measured_there_is_nothing_to_report() {
 }
 
 #[test]
-fn a_warm_up_that_is_interrupted_measures_nothing() {
+fn an_interrupted_warm_up_reports_nothing() {
     let server = Server::start(&["ws://127.0.0.1:0"]);
     for (signal, processes) in [(Signal::INT, ""), (Signal::TERM, "--processes 2")] {
         let flags = format!("-c 2 -d 60s --warmup 60s --progress plain {processes}");
@@ -125,7 +126,7 @@ fn a_warm_up_that_is_interrupted_measures_nothing() {
 }
 
 #[test]
-fn members_end_with_their_conductor_however_it_ends() {
+fn worker_processes_end_with_their_coordinator_however_it_ends() {
     let server = Server::start(&["ws://127.0.0.1:0"]);
     let program = measuring("bench", server.url(), "-c 4 -d 60s --processes 2");
     let members = children(program.pid());
@@ -136,7 +137,7 @@ fn members_end_with_their_conductor_however_it_ends() {
 }
 
 #[test]
-fn a_member_that_dies_is_accounted_for() {
+fn a_worker_process_that_dies_is_reported() {
     let server = Server::start(&["ws://127.0.0.1:0"]);
     let program = measuring("bench", server.url(), "-c 4 -d 2s --processes 2");
     let members = children(program.pid());
@@ -167,20 +168,20 @@ fn pid(number: u32) -> Pid {
     Pid::from_raw(number as i32).expect("a process id is not 0")
 }
 
-/// The processes that this one has started.
+/// The child processes of this one.
 fn children(pid: u32) -> Vec<u32> {
     let path = format!("/proc/{pid}/task/{pid}/children");
     let text = fs::read_to_string(path).expect("the program runs");
     text.split_whitespace().map(|pid| pid.parse().expect("a process id")).collect()
 }
 
-/// Waits until these processes have ended, which their parent does not outlive by long.
+/// Waits until these processes have ended, which must be soon after their parent.
 #[track_caller]
 fn expect_gone(pids: &[u32]) {
     let start = Instant::now();
     let is_there = |pid: &u32| {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
-        // One that nobody has reaped yet is a zombie.
+        // A process that has not been reaped yet is a zombie.
         stat.is_ok_and(|stat| !stat.contains(") Z "))
     };
     while pids.iter().any(is_there) {

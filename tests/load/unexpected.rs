@@ -1,4 +1,4 @@
-//! Servers that send what nobody asked for, or not what was asked for: each message is counted as what it was.
+//! Servers that send unexpected or wrong messages: each message is counted as what it was.
 
 use super::foreign::Foreign;
 use super::measured::{Measured, bench};
@@ -15,10 +15,10 @@ const BYTES: usize = 64;
 const WIRES: [Wire; 3] = [Wire::WebSocket, Wire::Raw { bytes: BYTES }, Wire::Line];
 
 #[test]
-fn pushes_are_unasked_and_no_echoes() {
+fn pushes_are_counted_as_unasked_and_not_as_echoes() {
     for wire in WIRES {
         for depth in [1, 4] {
-            // Each message is echoed after 50 ms; a push comes before and after, on its own.
+            // Each message is echoed after 50 ms; one push comes before the echo and one after it.
             let server = Foreign::start(wire, |mut peer, _| {
                 while let Some(message) = peer.receive() {
                     thread::sleep(Duration::from_millis(20));
@@ -41,7 +41,7 @@ fn pushes_are_unasked_and_no_echoes() {
 }
 
 #[test]
-fn a_push_while_a_slow_echo_is_waited_for_sends_no_message_early() {
+fn a_push_before_a_slow_echo_sends_no_message_early() {
     let server = Foreign::start(Wire::WebSocket, |mut peer, _| {
         while let Some(message) = peer.receive() {
             let due = Instant::now() + Duration::from_millis(200);
@@ -67,7 +67,7 @@ fn a_push_while_a_slow_echo_is_waited_for_sends_no_message_early() {
 }
 
 #[test]
-fn a_greeting_costs_nothing() {
+fn a_greeting_changes_no_figure() {
     for wire in WIRES {
         for pause_ms in [0, 50] {
             let server = Foreign::start(wire, move |mut peer, _| {
@@ -83,7 +83,7 @@ fn a_greeting_costs_nothing() {
 }
 
 #[test]
-fn wrong_answers_are_corrupted_and_do_not_stall_a_closed_loop() {
+fn wrong_responses_are_corrupted_and_do_not_stall_a_closed_loop() {
     for wire in WIRES {
         for depth in [1, 4] {
             let server = Foreign::start(wire, |mut peer, _| {
@@ -102,12 +102,12 @@ fn wrong_answers_are_corrupted_and_do_not_stall_a_closed_loop() {
             let Measured { outcome, took, .. } = bench(&server.url(), &flags);
             let expected =
                 Messages { sent: 200, received: 200, corrupted: 100, ..Messages::default() };
-            // At the end of a connection the last ones may be of either kind.
+            // At the end of a connection the last messages may be of either kind.
             let corrupted = outcome.messages.corrupted;
             assert!((99..=101).contains(&corrupted), "{wire:?} {depth}: {:?}", outcome.messages);
             assert_eq!(outcome.messages, Messages { corrupted, ..expected }, "{wire:?} {depth}");
             assert!(took < Duration::from_secs(10), "{took:?}");
-            let difference = outcome.difference.expect("one is shown");
+            let difference = outcome.difference.expect("one is quoted");
             assert!(difference.received.starts_with("error: overloaded"), "{difference:?}");
             assert!(difference.sent.is_some());
         }
@@ -115,7 +115,7 @@ fn wrong_answers_are_corrupted_and_do_not_stall_a_closed_loop() {
 }
 
 #[test]
-fn a_server_that_is_no_echo_is_found_at_once() {
+fn a_server_that_does_not_echo_is_detected_at_once() {
     for wire in WIRES {
         let server = Foreign::start(wire, |mut peer, _| {
             while let Some(mut message) = peer.receive() {
@@ -125,7 +125,7 @@ fn a_server_that_is_no_echo_is_found_at_once() {
         });
         let measured = bench(&server.url(), "-n 400 -c 1 --warmup off");
         let messages = measured.outcome.messages;
-        // Among bytes what comes before the first few may have come on its own.
+        // With raw framing, bytes before the first echo may have been unasked.
         let unsure = if matches!(wire, Wire::Raw { .. }) { 8 } else { 0 };
         assert!(messages.corrupted >= 400 - unsure, "{wire:?}: {messages:?}");
         assert_eq!((messages.sent, messages.received, messages.lost), (400, 400, 0), "{wire:?}");
@@ -167,7 +167,7 @@ fn an_echo_on_the_wrong_connection_is_misdelivered() {
     }
 }
 
-/// Echoes bytes after this was done to them: a closure that is told where they stand in all that came.
+/// Echoes bytes after a change: the closure receives them with their offset in the input.
 fn with_bytes(change: impl Fn(usize, u8) -> Vec<u8> + Send + Sync + 'static) -> Foreign {
     let change = Arc::new(change);
     Foreign::start(Wire::Raw { bytes: 1 }, move |mut peer, _| {
@@ -181,7 +181,7 @@ fn with_bytes(change: impl Fn(usize, u8) -> Vec<u8> + Send + Sync + 'static) -> 
 }
 
 #[test]
-fn a_byte_that_is_missing_or_inserted_costs_what_it_touched() {
+fn a_missing_or_inserted_byte_affects_only_the_messages_it_touches() {
     let place = 10 * BYTES + 40;
     let missing = move |at, byte| if at == place { Vec::new() } else { vec![byte] };
     let inserted = move |at, byte| if at == place { vec![b'!', byte] } else { vec![byte] };
@@ -194,7 +194,7 @@ fn a_byte_that_is_missing_or_inserted_costs_what_it_touched() {
 }
 
 #[test]
-fn one_loss_among_short_messages_is_one_loss() {
+fn one_lost_short_message_is_one_loss() {
     for (wire, bytes) in [(Wire::WebSocket, 1), (Wire::WebSocket, 8), (Wire::Raw { bytes: 5 }, 5)] {
         let server = dropping(wire, 10);
         let flags = format!("-n 100 -c 1 --depth 4 --size {bytes}B --warmup off");
@@ -219,7 +219,7 @@ fn dropping(wire: Wire, nth: u64) -> Foreign {
 }
 
 #[test]
-fn after_a_loss_times_are_not_those_of_other_messages() {
+fn after_a_loss_no_latency_is_taken_from_another_message() {
     for content in ["-m hello", "--no-verify"] {
         let server = dropping(Wire::WebSocket, 40);
         let flags = "-d 3s -c 1 -r 20/s --warmup off --reply-timeout 500ms --accept-invalid";
@@ -240,8 +240,8 @@ fn after_a_loss_times_are_not_those_of_other_messages() {
 }
 
 #[test]
-fn what_is_lost_is_slow() {
-    // The last of each ten comes after 2 s, the timeout is 500 ms.
+fn a_lost_echo_counts_as_slow() {
+    // The last of each ten arrives after 2 s; the timeout is 500 ms.
     let server = Foreign::start(Wire::WebSocket, |mut peer, _| {
         let mut late: VecDeque<(Instant, Whole)> = VecDeque::new();
         let mut count = 0;
@@ -275,7 +275,7 @@ fn what_is_lost_is_slow() {
 }
 
 #[test]
-fn echoes_after_the_window_belong_to_its_rate() {
+fn echoes_after_the_window_count_for_its_rate() {
     let server = Foreign::start(Wire::WebSocket, |mut peer, _| {
         let start = Instant::now();
         let mut count = 0;
@@ -294,7 +294,7 @@ fn echoes_after_the_window_belong_to_its_rate() {
 }
 
 #[test]
-fn what_could_not_be_sent_is_counted_and_slow() {
+fn a_message_that_could_not_be_sent_is_counted_as_slow() {
     // The second connection ends after its first message.
     let server = Foreign::start(Wire::WebSocket, |mut peer, nth| {
         if nth == 1 {
@@ -311,7 +311,7 @@ fn what_could_not_be_sent_is_counted_and_slow() {
     assert_eq!(outcome.histograms.beyond, lost + unsent);
 }
 
-/// A message that nobody asked for, as a line.
+/// An unexpected message, as a line.
 fn push() -> Whole {
     Whole { is_text: true, payload: b"{\"event\":\"tick\"}\n".to_vec() }
 }

@@ -1,6 +1,7 @@
-//! Limits that are met: each has its verdict, with the sentence that explains it, and exit code 4.
+//! Limits that are reached: each has its verdict, with the sentence that explains it, and exit code
+//! 4.
 
-// Says which test this machine cannot run.
+// Prints which test this machine cannot run.
 #![allow(clippy::print_stderr)]
 
 use super::foreign::Foreign;
@@ -14,7 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 #[test]
-fn no_more_descriptors() {
+fn a_limit_on_descriptors_is_named() {
     let server = Server::start(&["ws://127.0.0.1:0"]);
     for command in ["bench", "hold"] {
         let mut shell = Command::new("sh");
@@ -31,10 +32,10 @@ fn no_more_descriptors() {
 }
 
 #[test]
-fn no_more_ports() {
+fn a_lack_of_ports_is_named() {
     let Some(server) = server_with_few_ports() else { return };
     let url = server.wait_for_stdout(|stdout| stdout.ends_with('\n'));
-    let url = url.trim().strip_prefix("listening ").expect("where it listens").to_owned();
+    let url = url.trim().strip_prefix("listening ").expect("the server's address").to_owned();
     let measured = |flags: &str| {
         let mut enter = Command::new("nsenter");
         enter.arg(format!("--net=/proc/{}/ns/net", server.pid()));
@@ -49,7 +50,7 @@ fn no_more_ports() {
     assert_eq!((more.code, more.outcome.connections.failed), (Some(0), 0));
 }
 
-/// Ours, in a network of its own, where an address has 20 ports for connections.
+/// Our server in a network namespace, where an address has 20 ports for connections.
 fn server_with_few_ports() -> Option<Program> {
     let is_possible = rustix::process::geteuid().is_root()
         && Command::new("unshare")
@@ -69,7 +70,7 @@ fn server_with_few_ports() -> Option<Program> {
 }
 
 #[test]
-fn a_source_that_is_not_this_machines() {
+fn a_source_address_of_another_machine_is_refused() {
     let server = Server::start(&["ws://127.0.0.1:0"]);
     let finished = start(halloo().arg("bench"), server.url(), "-c 2 --source 192.0.2.1").wait();
     assert_eq!(finished.code, Some(1), "{finished:#?}");
@@ -78,7 +79,7 @@ fn a_source_that_is_not_this_machines() {
 }
 
 #[test]
-fn a_server_that_resets_every_tenth_connection() {
+fn a_server_that_resets_every_tenth_connection_is_named() {
     let while_connecting = Foreign::start_bare("ws", |stream, nth| match nth % 10 {
         9 => reset(&stream),
         _ => {
@@ -110,9 +111,9 @@ fn a_server_that_resets_every_tenth_connection() {
 }
 
 #[test]
-fn a_server_that_takes_less_than_the_rate() {
-    // Few messages fit into the buffers on the way, and the others wait for their connection: so few can be late
-    // because the machine has other things to do.
+fn a_server_below_the_requested_rate_is_named() {
+    // Few messages fit into the buffers on the path, and the others wait for their connection: so
+    // only few can be late because the machine is busy.
     let slow = || {
         Foreign::start(Wire::WebSocket, |mut peer, _| {
             peer.shrink_buffer(256 * 1024);
@@ -125,7 +126,7 @@ fn a_server_that_takes_less_than_the_rate() {
     let flags = "-c 1 -r 40/s --size 1MiB -d 1s --warmup off --reply-timeout 1s --lossy-above 100%";
     let measured = undisturbed(slow, flags, |_| false);
     if measured.outcome.verdict == Verdict::GeneratorBound {
-        // Which is true as well, and said first.
+        // Also true, and reported first.
         eprintln!("skipped: {}", measured.outcome.verdict_reason);
         return;
     }
@@ -136,7 +137,7 @@ fn a_server_that_takes_less_than_the_rate() {
 }
 
 #[test]
-fn a_server_that_never_echoes() {
+fn a_server_that_never_echoes_is_named() {
     let mute = Foreign::start(Wire::WebSocket, |mut peer, _| peer.listen());
     let flags = "-c 2 -d 500ms --reply-timeout 500ms";
     for warm_up in ["--warmup off", "--warmup 300ms"] {
@@ -147,7 +148,7 @@ fn a_server_that_never_echoes() {
 }
 
 #[test]
-fn a_server_that_closes_connections_while_they_are_needed() {
+fn a_server_that_closes_connections_during_the_run_is_named() {
     let closes = Foreign::start(Wire::WebSocket, |mut peer, nth| {
         if nth != 1 {
             return peer.echo();

@@ -1,31 +1,31 @@
-//! What will happen in the simulated world, and when.
+//! The agenda of the simulated world: which action happens when.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// Something that happens by itself. The number is that of the client and its link.
+/// An action of the simulated world. The number is the index of a client and of its link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Action {
-    /// The client's connect reaches the listener.
+    /// The client's connection attempt reaches the listener.
     Connect(usize),
-    /// The client does the next thing of its script.
+    /// The client takes the next step of its script.
     Step(usize),
-    /// Bytes, or their end, reach the server's kernel.
+    /// Bytes or an end of output reach the server's kernel.
     Deliver(usize),
     /// The client reads.
     Read(usize),
-    /// What a read was told not to be there yet, is there.
+    /// Input becomes visible that a read did not return before.
     Reveal(usize),
-    /// There is room again where a write was told that there was none.
+    /// The send buffer has room again after a refused or short write.
     Room(usize),
     /// The client's reset reaches the server's kernel.
     Reset(usize),
     /// The server's reset reaches the client.
     Refuse(usize),
-    /// Our side connects to a server, and learns what came of it.
+    /// Our connection attempt to a server ends, in success or failure.
     Call(usize),
     Answer(usize),
-    /// Our side has something to say there without being asked.
+    /// Our side has something to send on that connection on its own initiative.
     Tell(usize),
     /// The server is asked to stop.
     Stop,
@@ -47,7 +47,7 @@ impl Agenda {
         self.heap.peek().map(|Reverse((when, ..))| *when)
     }
 
-    /// The next action, if it is due at `now`.
+    /// The next action, if one is due at `now`.
     pub(crate) fn take_due(&mut self, now: u64) -> Option<Action> {
         let Reverse((when, _, action)) = *self.heap.peek()?;
         if when > now {

@@ -1,25 +1,26 @@
-//! What a client of raw or line framing sent, and the bytes that must come back for it.
+//! The bytes that a client of raw or line framing sent, and the bytes that it must receive in
+//! return.
 
 use crate::client::Step;
 use crate::plan::Serving;
 use crate::random::Random;
 use halloo::proto::Framing;
 
-/// Bytes of `[Thu May 10 22:00:19 2018] `.
+/// The length in bytes of `[Thu May 10 22:00:19 2018] `.
 pub(crate) const STAMP_BYTES: usize = 27;
 
-/// Bytes of a line of RFC 864: 72 characters and an end of line.
+/// The length in bytes of a line of RFC 864: 72 characters and an end of line.
 pub(crate) const FLOOD_LINE_BYTES: usize = 74;
 
 #[derive(Debug)]
 pub(crate) struct Stream {
     serving: Serving,
     sent: Vec<u8>,
-    /// How much of `sent` has come back.
+    /// The number of bytes of `sent` that have come back.
     got: usize,
-    /// How much of it must come back in the end.
+    /// The number of bytes of `sent` that must have come back in the end.
     wanted: usize,
-    /// What stood in front of it: the answer to a challenge.
+    /// Bytes before the messages: the answer to a challenge.
     begins_at: usize,
     lines: u32,
 }
@@ -29,7 +30,7 @@ impl Stream {
         Self { serving, sent: Vec::new(), got: 0, wanted: 0, begins_at: 0, lines: 0 }
     }
 
-    /// Messages begin behind so many bytes.
+    /// Messages begin at this offset.
     pub(crate) fn begin_at(&mut self, said: usize) {
         self.begins_at = said;
     }
@@ -38,7 +39,7 @@ impl Stream {
         self.got >= self.wanted
     }
 
-    /// Whether a line was begun and not ended.
+    /// Whether the last line is incomplete.
     pub(crate) fn has_part(&self) -> bool {
         self.sent.last().is_some_and(|&byte| byte != b'\n')
     }
@@ -84,14 +85,14 @@ impl Stream {
         }
     }
 
-    /// The end of input ends a last line too.
+    /// The end of input also completes a last line.
     pub(crate) fn note_fin(&mut self) {
         if self.serving == Serving::Timestamp {
             self.wanted = self.sent.len();
         }
     }
 
-    /// Takes bytes from the server.
+    /// Receives bytes from the server.
     pub(crate) fn receive(&mut self, buffer: &mut Vec<u8>) -> Result<Vec<u8>, String> {
         if self.serving == Serving::Flood {
             check_flood(self.got, buffer)?;
@@ -106,7 +107,7 @@ impl Stream {
                 let Some(stamp) = buffer.get(from..from + STAMP_BYTES) else { break };
                 check_stamp(stamp)?;
                 from += STAMP_BYTES;
-                // An empty last line cannot be, so that a byte of the line follows.
+                // The last line cannot be empty, so it gets one byte.
                 if from == buffer.len() {
                     from -= STAMP_BYTES;
                     break;
@@ -121,13 +122,10 @@ impl Stream {
             };
             let count = line_end.min(buffer.len() - from);
             if count == 0 {
-                return Err(format!("{} bytes came that nobody asked for", buffer.len() - from));
+                return Err(format!("{} unexpected bytes arrived", buffer.len() - from));
             }
             if buffer[from..from + count] != rest[..count] {
-                return Err(format!(
-                    "what came back behind {} bytes is not what was sent",
-                    self.got
-                ));
+                return Err(format!("the echo differs from the input after {} bytes", self.got));
             }
             self.got += count;
             from += count;
@@ -137,7 +135,7 @@ impl Stream {
     }
 }
 
-/// So many bytes to say; a line, or the beginning of one, where there are lines.
+/// Makes `bytes` bytes to send; with line framing a line, or the beginning of one.
 pub(crate) fn utterance(
     framing: Framing,
     count: usize,
@@ -157,7 +155,7 @@ pub(crate) fn utterance(
     bytes
 }
 
-/// Whether bytes are those that a flood has behind its first so many (RFC 864).
+/// Whether these are the bytes of a flood at this offset (RFC 864).
 pub(crate) fn check_flood(behind: usize, bytes: &[u8]) -> Result<(), String> {
     let is_right = bytes.iter().zip(behind..).all(|(&byte, at)| {
         byte == match (at / FLOOD_LINE_BYTES, at % FLOOD_LINE_BYTES) {
@@ -166,10 +164,10 @@ pub(crate) fn check_flood(behind: usize, bytes: &[u8]) -> Result<(), String> {
             (line, column) => b' ' + ((line + column) % 95) as u8,
         }
     });
-    if is_right { Ok(()) } else { Err(format!("no flood has that behind {behind} bytes")) }
+    if is_right { Ok(()) } else { Err(format!("not the bytes of a flood at offset {behind}")) }
 }
 
-/// Whether it looks like `[Thu May 10 22:00:19 2018] `.
+/// Whether the bytes have the form `[Thu May 10 22:00:19 2018] `.
 pub(crate) fn check_stamp(stamp: &[u8]) -> Result<(), String> {
     let is_stamp = stamp.len() == STAMP_BYTES
         && stamp.starts_with(b"[")

@@ -1,4 +1,5 @@
-//! Connections that our side makes: what the world does about them, and what our service says and hears on them.
+//! Outgoing connections: what the network does with them, and what our service sends and receives
+//! on them.
 
 use crate::agenda::Action;
 use crate::errand::Saying;
@@ -15,17 +16,17 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-/// How long a kernel tries to connect before it gives up: Linux takes some two minutes.
+/// How long a kernel tries to connect before it reports a timeout: about two minutes on Linux.
 const CONNECT_NANOSECONDS: u64 = 127 * SECOND;
 
-/// The first port of simulated peers; from there each has its own.
+/// The first port of the simulated peers; each peer has its own.
 pub(crate) const FIRST_PORT: u16 = 1024;
 
 impl World {
     /// Where and how our side connects to a server.
     pub(crate) fn call(&self, at: usize) -> (Endpoint, Rc<Config>) {
-        let host = self.clients[at].host().expect("only servers are called");
-        let address = self.address(at).expect("peers here have addresses");
+        let host = self.clients[at].host().expect("our side connects to servers only");
+        let address = self.address(at).expect("simulated peers have addresses");
         (Endpoint::Tcp(address), Rc::clone(&host.config))
     }
 
@@ -50,7 +51,7 @@ impl World {
         let link = &mut self.links[at];
         link.place = Place::Server;
         link.is_connecting = true;
-        // Nothing is taken before there is a connection.
+        // Nothing can be sent before the connection is established.
         link.choked = true;
         link.facts.accepted_at = self.now;
         link.facts.heard_at = self.now;
@@ -63,7 +64,7 @@ impl World {
         Ok(at)
     }
 
-    /// What came of connecting is known.
+    /// The connection attempt has ended.
     pub(crate) fn answer_call(&mut self, at: usize) {
         let is_lost = self.strikes(Bug::LostConnect);
         let link = &mut self.links[at];
@@ -85,7 +86,7 @@ impl World {
         }
     }
 
-    /// Plans when our side speaks on a connection without being asked.
+    /// Schedules output of our side that no input triggers.
     pub(crate) fn plan_tells(&mut self, at: usize) {
         for _ in 0..self.random.between(0, 3) {
             let delay = self.random.time(0, 500 * MILLISECOND);
@@ -93,20 +94,22 @@ impl World {
         }
     }
 
-    /// Whether the reactor says of a connection that was just begun what the network said.
+    /// Checks that the reactor reports the result of starting a connection as the network did.
     pub(crate) fn check_call(&mut self, at: usize, is_begun: bool) {
         if is_begun != (self.links[at].place == Place::Server) {
-            self.violate(format!("link {at}: it is told that connecting began: {is_begun}"));
+            self.violate(format!(
+                "link {at}: the reactor reports that connecting began: {is_begun}"
+            ));
         }
     }
 
-    /// The link of the connection with this number, if our side made it.
+    /// The link of the connection with this number, if it is outgoing.
     pub(crate) fn called(&self, id: u64) -> Option<usize> {
         let at = self.registered[id as usize - 1];
         self.clients[at].host().map(|_| at)
     }
 
-    /// What our service says next on a connection that it made, if anything.
+    /// The next message of our service on an outgoing connection, if there is one.
     pub(crate) fn next_saying(&mut self, at: usize) -> Option<Saying> {
         let host = self.clients[at].host_mut()?;
         self.links[at].facts.asked_at = self.now;
@@ -120,12 +123,12 @@ impl World {
         saying
     }
 
-    /// How many messages our service sends before any reply.
+    /// The number of messages that our service sends before any reply.
     pub(crate) fn burst(&self, at: usize) -> usize {
         self.clients[at].host().map_or(0, |host| host.errand.burst)
     }
 
-    /// Our service heard a message, or a piece of one, on a connection that it made.
+    /// Our service received a message, or a piece of one, on an outgoing connection.
     pub(crate) fn note_heard(&mut self, at: usize, kind: Kind, payload: &mut [u8]) {
         if self.strikes(Bug::ForeignReply)
             && let Some(byte) = payload.first_mut()
@@ -133,7 +136,7 @@ impl World {
             *byte ^= 1;
         }
         let opcode = if kind == Kind::Text { TEXT } else { BINARY };
-        self.tally.output += 1;
+        self.counters.output += 1;
         if let Some(host) = self.clients[at].host_mut()
             && let Err(what) = host.note_heard(opcode, payload)
         {
@@ -142,7 +145,7 @@ impl World {
     }
 }
 
-/// How a connection ends of which the network says this.
+/// The end that a connection must have after this network error.
 pub(crate) fn end_of(errno: Errno) -> End {
     match errno {
         Errno::CONNREFUSED => End::Refused,

@@ -1,5 +1,5 @@
-//! A simulated client, or the server at the other end of a connection that our side made: what it wants to do,
-//! how it behaves, and how far it has come.
+//! A simulated client, or the server at the other end of an outgoing connection: its script, its
+//! behaviour and its progress.
 
 use crate::bytes::Stream;
 use crate::calls::FIRST_PORT;
@@ -17,10 +17,10 @@ use halloo::proto::{Config, Framing, Role};
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// One thing that a client does.
+/// One step of a client's script.
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
-    /// Sends a message of so many bytes, in so many frames where there are any.
+    /// Sends a message of this many bytes, in this many frames if the framing has frames.
     Message {
         text: bool,
         bytes: usize,
@@ -28,25 +28,25 @@ pub(crate) enum Step {
     },
     /// Sends the beginning of a line.
     PartialLine(usize),
-    /// Sends a ping, or what looks like one to nobody else.
+    /// Sends a ping, or, without WebSocket framing, bytes that look like one.
     Ping(usize),
-    /// Sends so many tiny pings at once.
+    /// Sends this number of tiny pings at once.
     Pings(usize),
     Pong(usize),
-    /// Sends many messages at once, each of which is nothing in its compressed form. Only where both sides
-    /// agreed to compress.
+    /// Sends many messages at once, each of them almost nothing when compressed. Only if
+    /// compression was negotiated.
     Bombs {
         count: usize,
         bytes: usize,
     },
-    /// Sends a byte out of band, which leaves an urgent mark between what was said and what follows.
+    /// Sends a byte out of band, which leaves an urgent mark between earlier and later bytes.
     Urgent,
     /// Begins the closing handshake.
     Close(Option<u16>),
-    /// Sends what no rule allows.
+    /// Sends bytes that violate the protocol.
     Garbage(usize),
     HalfClose,
-    /// Closes both directions and forgets about it.
+    /// Closes both directions and forgets the connection.
     Vanish,
     Reset,
 }
@@ -79,7 +79,7 @@ pub(crate) enum Answer {
     Silent,
 }
 
-/// What the client expects to get next.
+/// What the client expects to receive next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Head,
@@ -87,12 +87,12 @@ enum Stage {
     Open,
 }
 
-/// What it sent and what must come back.
+/// What the client sent and what it must receive in return.
 #[derive(Debug)]
-pub(crate) enum Talk {
+pub(crate) enum Dialogue {
     Frames(Conversation),
     Bytes(Stream),
-    /// It is a server.
+    /// The peer is a server.
     Host(Box<Host>),
 }
 
@@ -102,45 +102,45 @@ pub(crate) struct Client {
     pub(crate) framing: Framing,
     auth: Option<Auth>,
     answer: Answer,
-    /// What it offers to compress with, and what the server agrees to.
+    /// The extension parameters that a client offers, or that a server agrees to.
     offer: Option<Offer>,
     settings: Option<Settings>,
     stage: Stage,
-    pub(crate) talk: Talk,
+    pub(crate) dialogue: Dialogue,
     steps: VecDeque<Step>,
-    /// Said, and not yet handed to the network.
+    /// Output not yet handed to the network.
     pub(crate) outbox: Vec<u8>,
-    /// Bytes ever said.
+    /// Bytes sent since the beginning.
     said: usize,
-    /// How many there were with its Close.
+    /// The value of `said` after its Close.
     said_with_close: Option<usize>,
-    /// It knows that a Close must be answered.
+    /// It replies to a Close.
     answers_close: bool,
-    /// Received, and not yet understood.
+    /// Input received and not yet parsed.
     buffer: Vec<u8>,
-    /// It speaks before it was spoken to.
+    /// It sends its first message without waiting for the opening handshake or challenge.
     eager: bool,
-    /// It waits for each answer.
+    /// It waits for the response to each message.
     patient: bool,
     /// It never finishes its opening handshake.
     pub(crate) never_opens: bool,
     waits: bool,
-    /// It does nothing that takes away its right to every answer.
+    /// It does nothing that forfeits a response.
     pub(crate) is_strict: bool,
-    /// It sent what no rule allows: whatever end comes is deserved.
+    /// It violated the protocol, so any end of the connection is correct.
     pub(crate) is_rude: bool,
-    /// It does not read, but stays.
+    /// It stops reading, but does not close.
     pub(crate) is_deaf: bool,
     pub(crate) reads: bool,
     /// It closed both directions.
     pub(crate) is_gone: bool,
-    /// It never closes, even when the server has.
+    /// It never closes, not even after the server has.
     pub(crate) is_stubborn: bool,
     pub(crate) pause: u64,
     pub(crate) read_pause: u64,
     pub(crate) read_bytes: usize,
     packet_bytes_max: usize,
-    /// How much of a flood it reads before it has enough.
+    /// Bytes of a flood that it reads before it stops.
     appetite: usize,
     pub(crate) fin_said: bool,
     pub(crate) saw_eof: bool,
@@ -163,7 +163,7 @@ impl Client {
             is_strict: !client.is_rude && !client.is_deaf && is_kept,
             never_opens: !host.lets_in(),
             patient: false,
-            talk: Talk::Host(Box::new(host)),
+            dialogue: Dialogue::Host(Box::new(host)),
             ..client
         }
     }
@@ -173,13 +173,13 @@ impl Client {
         let output = [Answer::Right, Answer::Wrong, Answer::Truncated, Answer::Silent];
         let answer = if random.one_in(4) { random.pick(&output) } else { Answer::Right };
         let answers_close = !random.one_in(6);
-        let talk = match framing {
-            Framing::WebSocket => Talk::Frames(Conversation::new(plan.serving, answers_close)),
-            Framing::Line | Framing::Raw => Talk::Bytes(Stream::new(plan.serving)),
+        let dialogue = match framing {
+            Framing::WebSocket => Dialogue::Frames(Conversation::new(plan.serving, answers_close)),
+            Framing::Line | Framing::Raw => Dialogue::Bytes(Stream::new(plan.serving)),
         };
         let is_bytewise = random.one_in(6);
         let few = if is_bytewise { 1 } else { 100 };
-        // A flood in small bites takes long, and is nothing else to the server.
+        // Reading a flood in small pieces takes long and makes no difference to the server.
         let few = if plan.serving == Serving::Flood { 5000 } else { few };
         let read_bytes = random.pick(&[few, few.max(2000), 65_536, 65_536]);
         let is_deaf = random.one_in(25);
@@ -194,7 +194,7 @@ impl Client {
             offer: (!random.one_in(4)).then(|| Offer::new(random)),
             settings: config.deflate,
             stage: Stage::Head,
-            talk,
+            dialogue,
             steps: script.steps,
             outbox: Vec::new(),
             said: 0,
@@ -222,7 +222,7 @@ impl Client {
         }
     }
 
-    /// Where it comes from.
+    /// The client's address.
     pub(crate) fn address(&self, at: usize, house: usize) -> Peer {
         let ip = if house.is_multiple_of(2) {
             IpAddr::V4(Ipv4Addr::new(192, 0, 2, house as u8))
@@ -232,18 +232,18 @@ impl Client {
         SocketAddr::new(ip, FIRST_PORT + at as u16).into()
     }
 
-    /// The server that it is, if it is one.
+    /// The simulated server that the peer is, if it is one.
     pub(crate) fn host(&self) -> Option<&Host> {
-        if let Talk::Host(host) = &self.talk { Some(host) } else { None }
+        if let Dialogue::Host(host) = &self.dialogue { Some(host) } else { None }
     }
 
     pub(crate) fn host_mut(&mut self) -> Option<&mut Host> {
-        if let Talk::Host(host) = &mut self.talk { Some(host) } else { None }
+        if let Dialogue::Host(host) = &mut self.dialogue { Some(host) } else { None }
     }
 
-    /// Says what is said first.
+    /// Sends its first bytes.
     pub(crate) fn begin(&mut self, random: &mut Random) {
-        if let Talk::Host(host) = &mut self.talk {
+        if let Dialogue::Host(host) = &mut self.dialogue {
             let greeting = host.greet(random);
             self.stage = if host.is_open() { Stage::Open } else { Stage::Head };
             return self.utter(&greeting);
@@ -262,12 +262,12 @@ impl Client {
         self.enter_challenge();
     }
 
-    /// Goes on to the challenge, where there is one.
+    /// Proceeds to the challenge, if there is one.
     fn enter_challenge(&mut self) {
         self.stage = if self.auth.is_some() { Stage::Challenge } else { Stage::Open };
     }
 
-    /// Whether it says its first message without waiting for anything.
+    /// Whether it sends its first message without waiting for anything.
     pub(crate) fn is_eager(&self) -> bool {
         let must_wait = self.auth.is_some() || self.never_opens;
         !must_wait && (self.eager || self.stage == Stage::Open)
@@ -281,7 +281,7 @@ impl Client {
         self.auth.is_some()
     }
 
-    /// How many bytes travel together.
+    /// The number of bytes that travel together.
     pub(crate) fn packet_bytes(&self, random: &mut Random) -> usize {
         random.between(1, self.packet_bytes_max)
     }
@@ -291,7 +291,7 @@ impl Client {
         if self.fin_said { None } else { self.steps.pop_front() }
     }
 
-    /// Whether the next step may be planned. If not it waits for an answer.
+    /// Whether the next step may be scheduled; otherwise it waits for a response.
     pub(crate) fn may_step(&mut self) -> bool {
         let is_over = self.fin_said || self.steps.is_empty();
         let expects = self.patient && self.is_strict && !self.is_answered();
@@ -299,7 +299,7 @@ impl Client {
         !is_over && !expects
     }
 
-    /// Whether what it waited for has come: an answer, or the opening.
+    /// Whether the response or opening handshake that it waited for is complete.
     pub(crate) fn takes_wakeup(&mut self) -> bool {
         let is_due = self.waits && self.is_open() && (self.is_answered() || self.host().is_some());
         if is_due {
@@ -308,87 +308,87 @@ impl Client {
         is_due
     }
 
-    /// Whether with so many bytes more it has just read enough of a flood.
-    pub(crate) fn is_sated_by(&mut self, count: usize) -> bool {
+    /// Whether these bytes complete the amount of a flood that it reads.
+    pub(crate) fn has_enough_with(&mut self, count: usize) -> bool {
         let before = self.appetite;
         self.appetite = before.saturating_sub(count);
         before > 0 && self.appetite == 0
     }
 
-    /// Whether it is a server that has nothing more to say, and says so.
+    /// Whether it is a server that has nothing more to send and closes.
     pub(crate) fn ends_now(&self) -> bool {
         !self.fin_said && !self.is_stubborn && self.host().is_some_and(Host::has_ended)
     }
 
-    /// Drops what it still wanted to do.
+    /// Drops the rest of its script.
     pub(crate) fn forget_steps(&mut self) {
         self.steps.clear();
     }
 
-    /// Everything is said and done.
+    /// The script and all responses are complete.
     pub(crate) fn is_done(&self) -> bool {
         self.steps.is_empty() || self.fin_said
     }
 
     pub(crate) fn is_answered(&self) -> bool {
-        match &self.talk {
-            Talk::Frames(talk) => talk.is_answered(),
-            Talk::Bytes(talk) => talk.is_answered(),
-            Talk::Host(host) => host.is_answered(),
+        match &self.dialogue {
+            Dialogue::Frames(dialogue) => dialogue.is_answered(),
+            Dialogue::Bytes(dialogue) => dialogue.is_answered(),
+            Dialogue::Host(host) => host.is_answered(),
         }
     }
 
-    /// How many compressed messages it got.
+    /// The number of compressed messages received.
     pub(crate) fn inflated(&self) -> u64 {
-        match &self.talk {
-            Talk::Frames(talk) => talk.inflated(),
-            Talk::Bytes(_) => 0,
-            Talk::Host(host) => host.inflated(),
+        match &self.dialogue {
+            Dialogue::Frames(dialogue) => dialogue.inflated(),
+            Dialogue::Bytes(_) => 0,
+            Dialogue::Host(host) => host.inflated(),
         }
     }
 
-    /// Whether the server must remember what was said.
+    /// Whether the server must keep a compression context for it.
     pub(crate) fn has_takeover(&self) -> bool {
-        match &self.talk {
-            Talk::Frames(talk) => talk.has_takeover(),
-            Talk::Bytes(_) => false,
-            Talk::Host(host) => host.has_takeover(),
+        match &self.dialogue {
+            Dialogue::Frames(dialogue) => dialogue.has_takeover(),
+            Dialogue::Bytes(_) => false,
+            Dialogue::Host(host) => host.has_takeover(),
         }
     }
 
-    /// Whether it has said part of a message whose rest is to come.
+    /// Whether it sent part of a message and has not completed it.
     pub(crate) fn has_part(&self) -> bool {
-        match &self.talk {
-            Talk::Frames(_) => false,
-            Talk::Bytes(talk) => talk.has_part(),
-            Talk::Host(host) => host.has_part(),
+        match &self.dialogue {
+            Dialogue::Frames(_) => false,
+            Dialogue::Bytes(dialogue) => dialogue.has_part(),
+            Dialogue::Host(host) => host.has_part(),
         }
     }
 
-    /// How far its answers have come, in messages or bytes.
+    /// Responses received, in messages or bytes.
     pub(crate) fn answered(&self) -> usize {
-        match &self.talk {
-            Talk::Frames(talk) => talk.answered(),
-            Talk::Bytes(talk) => talk.answered(),
-            Talk::Host(host) => host.heard(),
+        match &self.dialogue {
+            Dialogue::Frames(dialogue) => dialogue.answered(),
+            Dialogue::Bytes(dialogue) => dialogue.answered(),
+            Dialogue::Host(host) => host.heard(),
         }
     }
 
-    /// How far they must have come when the server has read so many bytes.
+    /// Responses that must have been received once the server has read this number of bytes.
     pub(crate) fn due(&self, bytes_read: usize) -> usize {
-        match &self.talk {
-            Talk::Frames(talk) => talk.due(bytes_read),
-            Talk::Bytes(talk) => talk.due(bytes_read),
-            Talk::Host(host) => host.due(bytes_read),
+        match &self.dialogue {
+            Dialogue::Frames(dialogue) => dialogue.due(bytes_read),
+            Dialogue::Bytes(dialogue) => dialogue.due(bytes_read),
+            Dialogue::Host(host) => host.due(bytes_read),
         }
     }
 
-    /// Whether so many bytes end inside a message that has begun.
+    /// Whether this number of bytes ends inside a message.
     pub(crate) fn is_inside_message(&self, bytes_read: usize) -> bool {
-        match &self.talk {
-            Talk::Frames(talk) => talk.is_inside_message(bytes_read),
-            Talk::Bytes(_) => false,
-            Talk::Host(host) => host.is_inside_message(bytes_read),
+        match &self.dialogue {
+            Dialogue::Frames(dialogue) => dialogue.is_inside_message(bytes_read),
+            Dialogue::Bytes(_) => false,
+            Dialogue::Host(host) => host.is_inside_message(bytes_read),
         }
     }
 
@@ -398,49 +398,49 @@ impl Client {
     }
 
     pub(crate) fn say(&mut self, step: &Step, random: &mut Random) {
-        let bytes = match &mut self.talk {
-            Talk::Frames(talk) => talk.say(step, self.said, random),
-            Talk::Bytes(talk) => talk.say(step, self.framing, random),
-            Talk::Host(host) => host.say(step, self.said, random),
+        let bytes = match &mut self.dialogue {
+            Dialogue::Frames(dialogue) => dialogue.say(step, self.said, random),
+            Dialogue::Bytes(dialogue) => dialogue.say(step, self.framing, random),
+            Dialogue::Host(host) => host.say(step, self.said, random),
         };
         self.utter(&bytes);
         self.note_close();
     }
 
-    /// Remembers where its Close is, once it has said one.
+    /// Records the position of its Close, if it has just sent one.
     fn note_close(&mut self) {
         if self.said_code().is_some() {
             self.said_with_close.get_or_insert(self.said);
         }
     }
 
-    /// The code of the Close that it said, if it said one: 0 for none in it.
+    /// The code of the Close that it sent, if it sent one: 0 for a Close without a code.
     pub(crate) fn said_code(&self) -> Option<u16> {
-        match &self.talk {
-            Talk::Frames(talk) => talk.said_code(),
-            Talk::Bytes(_) => None,
-            Talk::Host(host) => host.said_code(),
+        match &self.dialogue {
+            Dialogue::Frames(dialogue) => dialogue.said_code(),
+            Dialogue::Bytes(_) => None,
+            Dialogue::Host(host) => host.said_code(),
         }
     }
 
-    /// Whether so many bytes have its Close in them.
+    /// Whether this number of bytes contains its Close.
     pub(crate) fn has_closed(&self, bytes_read: usize) -> bool {
         self.said_with_close.is_some_and(|said| said <= bytes_read)
     }
 
     pub(crate) fn note_fin(&mut self) {
         self.fin_said = true;
-        match &mut self.talk {
-            Talk::Frames(_) => {}
-            Talk::Bytes(talk) => talk.note_fin(),
-            Talk::Host(host) => host.note_fin(),
+        match &mut self.dialogue {
+            Dialogue::Frames(_) => {}
+            Dialogue::Bytes(dialogue) => dialogue.note_fin(),
+            Dialogue::Host(host) => host.note_fin(),
         }
     }
 
-    /// Takes bytes from the server. Returns how many answers they completed.
+    /// Receives bytes from the server. Returns how many responses they completed.
     pub(crate) fn receive(&mut self, bytes: &[u8], random: &mut Random) -> Result<u64, String> {
         self.buffer.extend_from_slice(bytes);
-        if let Talk::Host(host) = &mut self.talk {
+        if let Dialogue::Host(host) = &mut self.dialogue {
             let reply = host.receive(&mut self.buffer, self.said, random)?;
             if host.is_open() && self.stage != Stage::Open {
                 self.stage = Stage::Open;
@@ -456,10 +456,10 @@ impl Client {
             return Ok(0);
         }
         let before = self.answered();
-        let reply = match &mut self.talk {
-            Talk::Frames(talk) => talk.receive(&mut self.buffer, random)?,
-            Talk::Bytes(talk) => talk.receive(&mut self.buffer)?,
-            Talk::Host(_) => unreachable!("it has received already"),
+        let reply = match &mut self.dialogue {
+            Dialogue::Frames(dialogue) => dialogue.receive(&mut self.buffer, random)?,
+            Dialogue::Bytes(dialogue) => dialogue.receive(&mut self.buffer)?,
+            Dialogue::Host(_) => unreachable!("host input is handled above"),
         };
         self.reply(&reply);
         Ok((self.answered() - before) as u64)
@@ -472,7 +472,7 @@ impl Client {
         }
     }
 
-    /// Whether the head came, and was the right one.
+    /// Whether a complete and correct response head has arrived.
     fn receive_head(&mut self) -> Result<bool, String> {
         let Some(end) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") else {
             return Ok(false);
@@ -480,11 +480,11 @@ impl Client {
         let head: Vec<u8> = self.buffer.drain(..end + 4).collect();
         if websocket::is_acceptance(&head) {
             if self.never_opens {
-                return Err("half a request was accepted".into());
+                return Err("an incomplete request was accepted".into());
             }
             let deflate = Deflate::agreed(&head, self.offer, self.settings)?;
-            if let Talk::Frames(talk) = &mut self.talk {
-                talk.agree(deflate);
+            if let Dialogue::Frames(dialogue) = &mut self.dialogue {
+                dialogue.agree(deflate);
             }
             self.enter_challenge();
             self.waits |= !self.eager || self.auth.is_some();
@@ -494,7 +494,7 @@ impl Client {
         let is_error = head.starts_with(b"HTTP/1.1 4") && (self.is_rude || self.fin_said);
         if !is_refusal && !is_error {
             return Err(format!(
-                "the request was answered with {:?}",
+                "the response to the request was {:?}",
                 String::from_utf8_lossy(&head)
             ));
         }
@@ -502,7 +502,7 @@ impl Client {
         Ok(false)
     }
 
-    /// Whether the challenge came; answers it.
+    /// Whether the challenge has arrived; if so, answers it.
     fn receive_challenge(&mut self, random: &mut Random) -> Result<bool, String> {
         let challenge: Vec<u8> = match self.framing {
             Framing::WebSocket => {
@@ -513,7 +513,7 @@ impl Client {
                 let understood = self.buffer.len() - unread.len();
                 self.buffer.drain(..understood);
                 if frame.rsv1 {
-                    return Err("a challenge is compressed".into());
+                    return Err("the challenge is compressed".into());
                 }
                 if frame.opcode == websocket::CLOSE || frame.opcode == websocket::PING {
                     return Ok(false);
@@ -533,11 +533,11 @@ impl Client {
         self.utter(&bytes);
         self.waits = self.answer == Answer::Right;
         if !self.waits {
-            self.talk = match self.talk {
-                Talk::Frames(_) => {
-                    Talk::Frames(Conversation::new(Serving::Discard, self.answers_close))
+            self.dialogue = match self.dialogue {
+                Dialogue::Frames(_) => {
+                    Dialogue::Frames(Conversation::new(Serving::Discard, self.answers_close))
                 }
-                _ => Talk::Bytes(Stream::new(Serving::Discard)),
+                _ => Dialogue::Bytes(Stream::new(Serving::Discard)),
             };
             self.steps.clear();
             if random.one_in(2) {
@@ -546,13 +546,13 @@ impl Client {
             }
             self.is_rude |= matches!(self.answer, Answer::Wrong | Answer::Truncated);
         }
-        if let Talk::Bytes(talk) = &mut self.talk {
-            talk.begin_at(self.said);
+        if let Dialogue::Bytes(dialogue) = &mut self.dialogue {
+            dialogue.begin_at(self.said);
         }
         Ok(true)
     }
 
-    /// What it sends for an answer, framed as it must be.
+    /// The answer to the challenge in the connection's framing.
     fn answer_to(&self, challenge: &[u8], random: &mut Random) -> Vec<u8> {
         let mut auth = self.auth.clone().expect("there is a challenge");
         auth.keys.swap(0, random.between(0, 1));

@@ -1,5 +1,5 @@
-//! permessage-deflate (RFC 7692) as a simulated client or server speaks it: what it offers, what the answer
-//! must be, or may be, and the messages. How they are framed and agreed on is not taken from the crate.
+//! permessage-deflate (RFC 7692) as a simulated client or server implements it: offers, permitted
+//! responses, and messages. Framing and negotiation do not use the crate's own code.
 
 use crate::random::Random;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
@@ -8,10 +8,10 @@ use std::fmt;
 
 const FIELD: &str = "Sec-WebSocket-Extensions: ";
 
-/// What a sender removes from the end of a message (RFC 7692 §7.2.1).
+/// The bytes that a sender removes from the end of a message (RFC 7692 §7.2.1).
 const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
-/// What a client asks for.
+/// The parameters of a client's offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Offer {
     server_no_context_takeover: bool,
@@ -30,7 +30,7 @@ impl Offer {
         }
     }
 
-    /// The field of the request, with its end of line.
+    /// The header field of the request, with its end of line.
     pub(crate) fn field(self) -> String {
         let mut field = format!("{FIELD}permessage-deflate");
         if self.server_no_context_takeover {
@@ -49,7 +49,7 @@ impl Offer {
     }
 }
 
-/// What was agreed on, with the state of both directions.
+/// The agreed parameters, and the state of both directions.
 pub(crate) struct Deflate {
     compress: Compress,
     decompress: Decompress,
@@ -64,7 +64,8 @@ impl fmt::Debug for Deflate {
 }
 
 impl Deflate {
-    /// What a server with these settings must agree to, and the head that it answered with.
+    /// The parameters that a server with these settings must agree to, checked against its response
+    /// head.
     pub(crate) fn agreed(
         head: &[u8],
         offer: Option<Offer>,
@@ -100,14 +101,15 @@ impl Deflate {
         Ok(Some(Self::new(send_takeover, !server_no_takeover)))
     }
 
-    /// What a server may answer to the offer in this request of ours, if there is one: the field that says
-    /// so, with its end of line.
+    /// A permitted response to the offer in our request, if there is one: the header field, with
+    /// its end of line.
     pub(crate) fn answered(head: &str, random: &mut Random) -> Option<(Self, String)> {
         let offer = head.lines().find_map(|line| line.strip_prefix(FIELD))?;
         if random.one_in(5) {
             return None;
         }
-        // 7.1.1.1: what the client asks of the server must be granted; the server may ask the same of it.
+        // 7.1.1.1: a request of the client about the server's window must be granted; the server
+        // may also restrict itself unasked.
         let server_no_takeover = offer.contains("server_no_context_takeover") || random.one_in(4);
         let client_no_takeover = random.one_in(3);
         let mut field = format!("{FIELD}permessage-deflate");
@@ -120,7 +122,7 @@ impl Deflate {
         if offer.contains("client_max_window_bits") && random.one_in(3) {
             field += &format!("; client_max_window_bits={}", random.between(8, 15));
         }
-        // 7.1.1.2: it may say of itself that it will not.
+        // 7.1.1.2: the server may also give up context takeover unasked.
         let receive_takeover = !client_no_takeover && !offer.contains("client_no_context_takeover");
         Some((Self::new(!server_no_takeover, receive_takeover), field + "\r\n"))
     }
@@ -134,7 +136,7 @@ impl Deflate {
         }
     }
 
-    /// Whether messages may refer to earlier ones, for which our side must remember them.
+    /// Whether messages may refer to earlier ones, so that our side must keep the context.
     pub(crate) fn has_takeover(&self) -> bool {
         self.send_takeover || self.receive_takeover
     }
@@ -149,8 +151,8 @@ impl Deflate {
             let taken = (self.compress.total_in() - start) as usize;
             let rest = &message[taken..];
             let result = self.compress.compress_vec(rest, &mut output, FlushCompress::Sync);
-            result.expect("anything can be compressed");
-            // Only with room to spare is it known that nothing is left inside.
+            result.expect("compression does not fail");
+            // Only spare room in the output shows that the compressor holds nothing back.
             if output.len() < output.capacity() {
                 break;
             }
@@ -177,7 +179,7 @@ impl Deflate {
             let before = self.decompress.total_in();
             self.decompress
                 .decompress_vec(&whole[taken..], &mut output, FlushDecompress::Sync)
-                .map_err(|error| format!("an answer does not decompress: {error}"))?;
+                .map_err(|error| format!("a response does not decompress: {error}"))?;
             taken += (self.decompress.total_in() - before) as usize;
             if taken == whole.len() && output.len() < output.capacity() {
                 return Ok(output);

@@ -1,4 +1,5 @@
-//! What our own service wants on a connection that it made: how many messages it sends, and when it leaves.
+//! The task of our own service on an outgoing connection: how many messages it sends, and when it
+//! closes.
 
 use crate::bytes;
 use crate::client::Step;
@@ -7,10 +8,10 @@ use crate::script;
 use crate::websocket::{self, BINARY, TEXT};
 use halloo::proto::{Config, Framing};
 
-/// Bytes of a message that a charge for frames, a stamp, or a line that was begun may add.
+/// Bytes that a charge for frames, a time stamp, or an incomplete line may add to a message.
 const SLACK_BYTES: usize = 600;
 
-/// Something that the service says.
+/// One output of the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Saying {
     /// A message: opcode and payload.
@@ -23,13 +24,13 @@ pub(crate) enum Saying {
 pub(crate) struct Errand {
     framing: Framing,
     bytes_max: usize,
-    /// Messages that are still to be sent.
+    /// Messages still to be sent.
     left: usize,
-    /// How many are sent when it opens, before any reply.
+    /// Messages sent on opening, before any reply.
     pub(crate) burst: usize,
-    /// It leaves after the last message.
+    /// It closes after the last message.
     leaves: bool,
-    /// It does not wait for what is still to come then.
+    /// It closes without waiting for outstanding replies.
     is_hasty: bool,
     has_left: bool,
 }
@@ -48,12 +49,12 @@ impl Errand {
         }
     }
 
-    /// Whether it has left: what comes then is for nobody.
+    /// Whether it has closed: later input is not delivered to it.
     pub(crate) fn is_over(&self) -> bool {
         self.has_left
     }
 
-    /// What is said next; `is_settled` if everything that was said has come and been replied to.
+    /// The next output; `is_settled` if every message sent has arrived and has its reply.
     pub(crate) fn next(&mut self, is_settled: bool, random: &mut Random) -> Option<Saying> {
         if self.left == 0 {
             self.has_left |= self.leaves && (is_settled || self.is_hasty);

@@ -1,5 +1,5 @@
-//! A simulated server, for the connections that our side makes: what it must hear, what it says to that and
-//! of itself, and what our service must hear then.
+//! A simulated server for outgoing connections: what it must receive, what it sends in return and
+//! unasked, and what our service must receive.
 
 use crate::bytes;
 use crate::client::Step;
@@ -19,36 +19,36 @@ type Messages = VecDeque<(u8, Vec<u8>)>;
 /// See the [module documentation](self).
 #[derive(Debug)]
 pub(crate) struct Host {
-    /// What our side connects with.
+    /// The configuration that our side connects with.
     pub(crate) config: Rc<Config>,
     framing: Framing,
     pub(crate) attempt: Attempt,
     reception: Reception,
     pub(crate) errand: Errand,
-    /// Sent by our service, and not arrived.
+    /// Sent by our service and not yet received by the host.
     asked: Messages,
-    /// Said by the host, and not heard by our service.
+    /// Sent by the host and not yet received by our service.
     replies: Messages,
     pings: VecDeque<Vec<u8>>,
-    /// Where, in everything that was said, each message, line or run of bytes begins and ends.
+    /// Where each message, line or run of bytes begins and ends in the host's output.
     begins: Vec<usize>,
     ends: Vec<usize>,
-    /// How many of those our service has heard; bytes where there are no frames.
+    /// The number of messages that our service has received; bytes without frames.
     heard: usize,
-    /// Where bytes begin to be messages.
+    /// The offset at which messages begin.
     opened_at: usize,
-    /// The message in progress: its opcode, whether it is compressed, and what has come.
+    /// The message in progress: its opcode, whether it is compressed, and its payload so far.
     partial: Option<(u8, bool, Vec<u8>)>,
     inflated: u64,
-    /// It sends everything back.
+    /// It echoes everything.
     echoes: bool,
     answers_close: bool,
-    /// It said its Close, and with which code: 0 for none.
+    /// It sent its Close with this code: 0 for none.
     close_code: Option<u16>,
     close_got: bool,
-    /// It said what no rule allows: whatever comes for it is right.
+    /// It violated the protocol: any input is correct from now on.
     is_tolerant: bool,
-    /// It can say nothing any more.
+    /// It can send nothing more.
     is_mute: bool,
 }
 
@@ -78,7 +78,7 @@ impl Host {
         }
     }
 
-    /// What it says to a new connection at once.
+    /// Its first output on a new connection.
     pub(crate) fn greet(&mut self, random: &mut Random) -> Vec<u8> {
         let greeting = self.reception.greet(random);
         self.opened_at = greeting.len();
@@ -89,23 +89,24 @@ impl Host {
         self.reception.is_open()
     }
 
-    /// Whether our side can ever open with it.
+    /// Whether our side can ever open with this host.
     pub(crate) fn lets_in(&self) -> bool {
         self.reception.lets_in()
     }
 
-    /// Whether so many bytes have all of the head in them that lets our side in.
-    pub(crate) fn has_let_in(&self, bytes_read: usize) -> bool {
+    /// Whether this number of bytes contains the complete head that opens the connection.
+    pub(crate) fn has_open_head(&self, bytes_read: usize) -> bool {
         self.reception.head_bytes.is_some_and(|bytes| bytes <= bytes_read)
     }
 
     pub(crate) fn deserves(&self, error: Error) -> bool {
-        (error == Error::MessageTooBig && self.has_said_too_long_a_line())
+        (error == Error::MessageTooBig && self.has_sent_overlong_line())
             || self.reception.deserves(error)
     }
 
-    /// Whether a line became too long: what it says of its own may fall into one that it sends back.
-    fn has_said_too_long_a_line(&self) -> bool {
+    /// Whether a line became too long: output that the host sends unasked may fall into a line that
+    /// it echoes.
+    fn has_sent_overlong_line(&self) -> bool {
         let begins = std::iter::once(&self.opened_at).chain(&self.ends);
         let longest = self.ends.iter().zip(begins).map(|(end, begin)| end - begin).max();
         let most = self.config.limits.message_bytes_max;
@@ -129,13 +130,13 @@ impl Host {
         self.reception.deflate.as_ref().is_some_and(Deflate::has_takeover)
     }
 
-    /// Whether it has said part of a line whose rest is to come.
+    /// Whether it sent part of a line and has not completed it.
     pub(crate) fn has_part(&self) -> bool {
         let ends_line = |(_, bytes): &(u8, Vec<u8>)| bytes.ends_with(b"\n");
         self.framing == Framing::Line && !self.replies.back().is_none_or(ends_line)
     }
 
-    /// Whether everything has arrived, at both ends.
+    /// Whether everything has arrived at both ends.
     pub(crate) fn is_answered(&self) -> bool {
         let has_line = || self.replies.iter().any(|(_, bytes)| bytes.contains(&b'\n'));
         let is_heard = match self.framing {
@@ -146,12 +147,12 @@ impl Host {
         self.asked.is_empty() && (self.errand.is_over() || (is_heard && is_ponged))
     }
 
-    /// How much our service has heard, in messages or bytes.
+    /// What our service has received, in messages or bytes.
     pub(crate) fn heard(&self) -> usize {
         self.heard
     }
 
-    /// How much it must have heard when our side has read so many bytes.
+    /// What it must have received once our side has read this number of bytes.
     pub(crate) fn due(&self, bytes_read: usize) -> usize {
         let whole = self.ends.partition_point(|&end| end <= bytes_read);
         match self.framing {
@@ -167,7 +168,7 @@ impl Host {
         }
     }
 
-    /// Whether so many bytes end inside a message, with its first header read.
+    /// Whether this number of bytes ends inside a message whose first header was read.
     pub(crate) fn is_inside_message(&self, bytes_read: usize) -> bool {
         let mut messages = self.begins.iter().zip(&self.ends);
         self.framing == Framing::WebSocket
@@ -179,7 +180,7 @@ impl Host {
         self.is_mute = true;
     }
 
-    /// What our service says next, if anything; it is then expected here.
+    /// The next output of our service, if there is one; the host expects it from now on.
     pub(crate) fn next_saying(&mut self, random: &mut Random) -> Option<Saying> {
         let is_settled = self.asked.is_empty() && self.replies.is_empty();
         let saying = self.errand.next(is_settled, random)?;
@@ -189,7 +190,7 @@ impl Host {
         Some(saying)
     }
 
-    /// Our service heard a message or, without frames, some bytes.
+    /// Our service received a message or, without frames, bytes.
     pub(crate) fn note_heard(&mut self, opcode: u8, payload: &[u8]) -> Result<(), String> {
         self.heard += if self.framing == Framing::WebSocket { 1 } else { payload.len() };
         match take(&mut self.replies, self.framing, opcode, payload) {
@@ -198,7 +199,7 @@ impl Host {
         }
     }
 
-    /// Says something of itself.
+    /// Sends a message unasked.
     pub(crate) fn say(&mut self, step: &Step, said: usize, random: &mut Random) -> Vec<u8> {
         if self.is_mute || self.close_code.is_some() || !self.is_open() {
             return Vec::new();
@@ -229,7 +230,8 @@ impl Host {
             (&Step::Garbage(bytes), _) => {
                 self.is_tolerant = true;
                 match random.between(0, 3) {
-                    // A frame with a mask; text that is no text; what is not compressed; anything.
+                    // A masked frame; text that is not UTF-8; data that is not DEFLATE; random
+                    // bytes.
                     0 => websocket::frame(true, TEXT, b"a", random),
                     1 => frame(TEXT, b"\xed\xa0\x80", random),
                     2 => frame(BINARY | RSV1, &websocket::noise(bytes, random), random),
@@ -282,7 +284,8 @@ impl Host {
         bytes
     }
 
-    /// Takes what our side sent, and returns what is said to it at once, behind `said` bytes.
+    /// Receives output of our side and returns the immediate response. `said` is the length of the
+    /// host's output so far.
     pub(crate) fn receive(
         &mut self,
         buffer: &mut Vec<u8>,
@@ -321,7 +324,7 @@ impl Host {
         while let Some(received) = websocket::take_frame(Role::Client, &mut unread)? {
             let Frame { opcode, payload, .. } = &received;
             if self.close_got {
-                return Err("a frame behind Close".into());
+                return Err("a frame after Close".into());
             }
             let may_speak = self.close_code.is_none() && !self.is_mute;
             match *opcode {
@@ -350,7 +353,7 @@ impl Host {
         match self.pings.pop_front() {
             _ if self.is_tolerant => Ok(()),
             Some(ping) if ping == payload => Ok(()),
-            _ => Err("a pong that answers no ping".into()),
+            _ => Err("a pong without a ping".into()),
         }
     }
 
@@ -364,7 +367,7 @@ impl Host {
         frame(CLOSE, payload, random)
     }
 
-    /// Takes a frame of a message; the message, once it is whole.
+    /// Receives a data frame; returns the message once it is complete.
     fn receive_data(&mut self, received: Frame) -> Result<Option<(u8, Vec<u8>)>, String> {
         let Frame { fin, rsv1, opcode, payload } = received;
         match (&mut self.partial, opcode) {
@@ -377,7 +380,7 @@ impl Host {
         };
         if is_compressed {
             let Some(deflate) = &mut self.reception.deflate else {
-                return Err("compressed, though nobody agreed to that".into());
+                return Err("compressed, though compression was not agreed".into());
             };
             payload = deflate.inflate(&payload)?;
             self.inflated += 1;
@@ -391,7 +394,7 @@ fn frame(opcode: u8, payload: &[u8], random: &mut Random) -> Vec<u8> {
     websocket::frame_from(Role::Server, true, opcode, payload, random)
 }
 
-/// Takes out what has come, which must be what was expected.
+/// Takes received data off the expected messages, to which it must be equal.
 fn take(
     expected: &mut Messages,
     framing: Framing,
@@ -402,13 +405,13 @@ fn take(
     let is_framed = framing == Framing::WebSocket;
     while is_framed || !rest.is_empty() {
         let Some((expected_opcode, first)) = expected.front_mut() else {
-            return Err(format!("{} bytes that nobody said", rest.len()));
+            return Err(format!("{} bytes that were never sent", rest.len()));
         };
         let count = if is_framed { rest.len() } else { rest.len().min(first.len()) };
         let is_same = first.get(..count).is_some_and(|it| it == &rest[..count]);
         if !is_same || (is_framed && (first.len() != count || *expected_opcode != opcode)) {
             let (got, sent) = (payload.len(), first.len());
-            return Err(format!("{sent} bytes came as others, of {got}"));
+            return Err(format!("{sent} bytes arrived changed, with {got} bytes"));
         }
         rest = &rest[count..];
         first.drain(..count);

@@ -1,4 +1,5 @@
-//! What must hold: after each turn, whenever the reactor sleeps, and for each connection that ends.
+//! The invariants: checked after each turn, whenever the reactor sleeps, and for each connection
+//! that ends.
 
 use crate::calls::end_of;
 use crate::client::Client;
@@ -8,10 +9,10 @@ use crate::world::{Door, World};
 use halloo::proto::{CloseCode, End, Error, Framing};
 use std::time::Duration;
 
-/// How late or early a deadline may be: a turn's worth, and the tick in which silence is measured.
+/// Tolerance of a deadline: the duration of a turn, and the tick in which silence is measured.
 const SLACK: u64 = 150 * MILLISECOND;
 
-/// What context takeover costs a connection: two windows of 32 KiB, in vectors that double.
+/// Memory that context takeover costs a connection: two windows of 32 KiB, in vectors that double.
 const TAKEOVER_BYTES_MAX: usize = 130 << 10;
 
 fn nanoseconds(duration: Duration) -> u64 {
@@ -48,12 +49,12 @@ impl World {
         }
     }
 
-    /// Whether a connection's end is one that its story explains.
+    /// Checks that the history of a connection explains its end.
     pub(crate) fn judge_end(&mut self, id: u64, end: End) {
         let at = self.registered[id as usize - 1];
         self.trace.record(self.now, "ended", at, 0);
         if !self.is_explained(at, end) {
-            self.violate(format!("link {at}: nothing explains that it ended so: {end:?}"));
+            self.violate(format!("link {at}: nothing explains this end: {end:?}"));
         }
         if self.links[at].facts.end.replace(end).is_some() {
             self.violate(format!("link {at}: it ended twice"));
@@ -79,7 +80,7 @@ impl World {
             }
             End::Refused | End::Reset | End::BrokenPipe | End::TimedOut | End::Transport => {
                 match link.failure {
-                    // Why connecting failed must be told as it is.
+                    // The error of a failed connection attempt must be reported unchanged.
                     Some(failure) => end == end_of(failure),
                     None => link.broken && end != End::Refused,
                 }
@@ -87,7 +88,7 @@ impl World {
             End::TooManyFromAddress | End::DroppedEarly | End::Panicked | End::Tls(_) => false,
             End::Failed(error) => match error {
                 Error::HandshakeTimeout => {
-                    // Without a handshake, being connected is all that is waited for.
+                    // Without a handshake the only wait is for the connection itself.
                     let due = accepted_at + nanoseconds(limits.handshake_timeout);
                     let is_waited_for = client.host().is_none()
                         || client.framing == Framing::WebSocket
@@ -101,7 +102,7 @@ impl World {
                         && has_passed(accepted_at, limits.handshake_timeout)
                 }
                 Error::AuthTimeout => {
-                    // What our side makes has one deadline until it is open.
+                    // An outgoing connection has one deadline until it is open.
                     let wait = match client.host() {
                         Some(_) => limits.auth_timeout.min(limits.handshake_timeout),
                         None => limits.auth_timeout,
@@ -129,7 +130,7 @@ impl World {
         }
     }
 
-    /// The reactor must not sleep past anything that is due.
+    /// The reactor must not sleep past a deadline.
     pub(crate) fn check_timers(&mut self, timeout: Option<u64>) {
         let until = timeout.map_or(u64::MAX, |timeout| self.now.saturating_add(timeout));
         for at in 0..self.links.len() {
@@ -148,50 +149,49 @@ impl World {
         }
     }
 
-    /// When at the latest the server must act on a connection by itself.
+    /// The latest time at which the server must act on a connection without input.
     fn due(&self, at: usize) -> Option<u64> {
         let Link { place, armed, token, facts, write_blocked, is_connecting, .. } = &self.links[at];
         let limits = &self.plan.limits;
-        // Whatever is armed will be looked at before anybody sleeps.
+        // Armed connections are driven before the reactor sleeps.
         if *place != Place::Server || *armed || token.is_none() {
             return None;
         }
         let close = nanoseconds(limits.close_timeout);
-        if let Some(closing_at) = facts.farewell_at.into_iter().chain(facts.eof_at).min() {
+        if let Some(closing_at) = facts.output_end_at.into_iter().chain(facts.eof_at).min() {
             let is_client = self.clients[at].host().is_some();
             let is_at_end = is_client || facts.shut_at.is_some() || facts.eof_at.is_some();
-            return Some(
-                closing_at + if is_at_end { close } else { self.plan.close_answer_wait() },
-            );
+            return Some(closing_at + if is_at_end { close } else { self.plan.close_reply_wait() });
         }
         let is_blocked = *write_blocked || *is_connecting;
         if is_blocked && self.plan.rates.stalls > 0 {
-            // It may have been late to begin its farewell, which it is still writing.
+            // The close timer may have started late, and the Close may still be in the backlog.
             return None;
         }
-        let farewell = if is_blocked { close } else { 0 };
+        let close_wait = if is_blocked { close } else { 0 };
         if self.clients[at].host().is_some() && (facts.opened_at.is_none() || *is_connecting) {
-            return self.due_of_call(at).map(|due| due + farewell);
+            return self.due_of_outgoing(at).map(|due| due + close_wait);
         }
         if facts.opened_at.is_none() {
-            // The first thing that is ever written ends the handshake.
+            // The first write ends the handshake.
             return Some(match facts.first_write_at {
-                Some(when) => when + nanoseconds(limits.auth_timeout) + farewell,
+                Some(when) => when + nanoseconds(limits.auth_timeout) + close_wait,
                 None if *write_blocked => return None,
                 None => facts.accepted_at + nanoseconds(limits.handshake_timeout),
             });
         }
         if *write_blocked {
-            // It is waited for whom it writes to, and perhaps it had begun its farewell meanwhile.
+            // A connection with pending output waits for its peer, and may have started to close
+            // meanwhile.
             let since = facts.last_write_at.max(facts.blocked_at);
             return Some(since + nanoseconds(limits.write_timeout) + close);
         }
         Some(facts.last_message_at.max(facts.progress_at) + nanoseconds(limits.idle_timeout?))
     }
 
-    /// The same for a connection that our side made, and that is not made or not open yet, but for the time
-    /// that last words take which cannot be sent.
-    fn due_of_call(&self, at: usize) -> Option<u64> {
+    /// The same for an outgoing connection that is not connected or not open yet. Output that
+    /// cannot be sent before the connection is closed adds no time.
+    fn due_of_outgoing(&self, at: usize) -> Option<u64> {
         let (facts, client, limits) = (&self.links[at].facts, &self.clients[at], &self.plan.limits);
         if facts.opened_at.is_none() {
             let auth = nanoseconds(limits.auth_timeout);
@@ -199,11 +199,12 @@ impl World {
             return Some(match facts.head_at {
                 Some(head_at) => head_at + auth,
                 None if client.framing == Framing::WebSocket => facts.accepted_at + handshake,
-                // Without a handshake the challenge is waited for as soon as it is connected.
+                // Without a handshake the wait for the challenge begins once connected.
                 None => facts.told_at.map_or(facts.accepted_at + handshake, |told| told + auth),
             });
         }
-        // An event may have said too early that it is connected, and what is said waits.
+        // A spurious event may have reported the connection too early, and the challenge may be
+        // held back.
         if client.is_answered() {
             let heard_at = facts.last_message_at.max(facts.progress_at);
             return Some(heard_at + nanoseconds(limits.idle_timeout?));
@@ -211,20 +212,20 @@ impl World {
         Some(facts.asked_at + nanoseconds(limits.write_timeout))
     }
 
-    /// The world's books against the reactor's, after each turn.
+    /// Compares the world's counters with the reactor's, after each turn.
     pub(crate) fn check_books(&mut self, books: &Books) {
         let open = self.links.iter().filter(|link| link.place == Place::Server).count();
-        let tally = &self.tally;
+        let counters = &self.counters;
         let pairs = [
             ("open connections", open as u64, books.connections as u64),
             ("descriptors in use", self.descriptors_used as u64, books.connections as u64),
-            ("opened", tally.opened + tally.turned_away, books.opened),
+            ("opened", counters.opened + counters.rejected, books.opened),
             ("opened and not ended", open as u64, books.opened - books.ended),
-            ("clients shed", tally.shed, books.shed),
-            ("accepts aborted", tally.accepts_aborted, books.accepts_aborted),
-            ("stale events", tally.stale_events, books.stale_events),
-            ("bytes received", tally.bytes_read, books.bytes_received),
-            ("bytes sent", tally.bytes_written, books.bytes_sent),
+            ("clients shed", counters.shed, books.shed),
+            ("accepts aborted", counters.accepts_aborted, books.accepts_aborted),
+            ("stale events", counters.stale_events, books.stale_events),
+            ("bytes received", counters.bytes_read, books.bytes_received),
+            ("bytes sent", counters.bytes_written, books.bytes_sent),
         ];
         for (what, world, reactor) in pairs {
             if world != reactor {
@@ -235,7 +236,7 @@ impl World {
             self.violate(format!("{} bytes are held: more than the limit", books.held_bytes));
         }
         if books.connections == 0 && books.held_bytes != 0 {
-            self.violate(format!("{} bytes are held for nobody", books.held_bytes));
+            self.violate(format!("{} bytes are held without a connection", books.held_bytes));
         }
         let came = self.came().filter(|link| link.place == Place::Server).count();
         if came > self.plan.limits.connections_max {
@@ -243,7 +244,7 @@ impl World {
         }
         let entering = self.entering();
         if self.plan.limits.early_drop.is_some_and(|it| entering > it.full) {
-            self.violate(format!("{entering} are entering: more than the limit"));
+            self.violate(format!("{entering} are unauthenticated: more than the limit"));
         }
         self.check_addresses();
     }
@@ -261,9 +262,9 @@ impl World {
         }
     }
 
-    /// A connection was closed before it was registered: for that there is one reason.
-    pub(crate) fn turn_away(&mut self, at: usize) {
-        self.tally.turned_away += 1;
+    /// A connection was closed before it was registered: the reason must be a limit.
+    pub(crate) fn reject(&mut self, at: usize) {
+        self.counters.rejected += 1;
         let network = self.links[at].peer.network();
         let is_neighbour =
             |link: &&Link| link.place == Place::Server && link.peer.network() == network;
@@ -276,18 +277,19 @@ impl World {
         let is_crowded = self.plan.limits.early_drop.is_some_and(|it| entering >= it.start);
         if !is_crowded || !self.plan.doors[self.clients[at].door].has_opening() {
             self.violate(format!(
-                "link {at}: turned away, with {neighbours} from its address and {entering} entering"
+                "link {at}: rejected, with {neighbours} from its address and {entering} unauthenticated"
             ));
         }
-        self.tally.dropped_early += 1;
+        self.counters.dropped_early += 1;
     }
 
-    /// The connections that clients made.
+    /// Connections made by clients.
     fn came(&self) -> impl Iterator<Item = &Link> {
         self.links.iter().take(self.plan.clients)
     }
 
-    /// How many connections are not through their opening handshake and authentication.
+    /// The number of connections that have not completed their opening handshake and
+    /// authentication.
     fn entering(&self) -> usize {
         let links = self.came().zip(&self.clients);
         let is_entering = |(link, client): &(&Link, &Client)| {
@@ -298,22 +300,23 @@ impl World {
         links.filter(is_entering).count()
     }
 
-    /// No client waits in a listener's queue without anybody who will look, or though there is room.
+    /// No client waits in an accept queue when there is room, or when the reactor will not look at
+    /// the queue.
     pub(crate) fn check_queues(&mut self, timeout: Option<u64>) {
         let waits = |door: &Door| !door.queue.is_empty() && !door.armed && !door.is_closed;
         if !self.doors.iter().any(waits) {
             return;
         }
         if timeout.is_none_or(|timeout| timeout > 50 * MILLISECOND) {
-            self.violate("clients wait in a listener's queue, and nobody will look");
+            self.violate("clients wait in an accept queue that the reactor will not look at");
         }
         let most = self.plan.limits.connections_max.min(self.plan.descriptors);
         if self.plan.rates.accepts == 0 && self.descriptors_used < most {
-            self.violate("clients wait in a listener's queue, though there is room");
+            self.violate("clients wait in an accept queue, though there is room");
         }
     }
 
-    /// Nothing is on its way and the reactor sleeps: every answer must have come.
+    /// Nothing is in flight and the reactor sleeps: every response must have arrived.
     pub(crate) fn check_quiet(&mut self, held_bytes: usize) {
         let mut is_idle = true;
         for at in 0..self.links.len() {
@@ -323,12 +326,12 @@ impl World {
             }
             let is_served = client.is_strict && client.reads && !link.broken;
             is_idle &= is_served && client.is_answered() && !client.has_part();
-            if !is_served || link.facts.farewell_at.is_some() {
+            if !is_served || link.facts.output_end_at.is_some() {
                 continue;
             }
             if !client.is_answered() || !client.is_done() {
                 self.violate(format!(
-                    "client {at}: nothing happens any more, and it has {} answers, done: {}",
+                    "client {at}: no more events, and it has {} responses, done: {}",
                     self.clients[at].answered(),
                     self.clients[at].is_done()
                 ));
@@ -343,7 +346,7 @@ impl World {
         }
     }
 
-    /// How each connection ended, once all have.
+    /// Checks how each connection ended, once all have.
     pub(crate) fn check_endings(&mut self) {
         for at in 0..self.links.len() {
             if let Err(what) = self.judge_ending(at) {
@@ -359,7 +362,7 @@ impl World {
         let (link, client) = (&self.links[at], &self.clients[at]);
         let facts = &link.facts;
         let (Some(end), Some(read)) = (facts.end, facts.read_in_time) else { return Ok(()) };
-        // Without its end of input a connection is only closed when it lingered for long enough.
+        // Without an end of input a connection may only be closed after the full linger time.
         let closed_at = facts.closed_at.unwrap_or(0);
         let lingered = closed_at.saturating_sub(facts.heard_at);
         let limits = &self.plan.limits;
@@ -367,50 +370,51 @@ impl World {
         let is_cut_off = lingered + SLACK >= nanoseconds(limits.close_timeout)
             || self.stopped_at.is_some_and(|stopped_at| closed_at + SLACK >= stopped_at + drain)
             || self.plan.is_short_of_memory()
-            // What our side makes has one deadline until it is open, whatever it waits for: that of its
-            // first step, which without an opening handshake is authentication.
+            // An outgoing connection has one deadline until it is open, whatever it waits for: that
+            // of its first step, which without an opening handshake is authentication.
             || (client.host().is_some()
                 && facts.opened_at.is_none()
                 && closed_at + SLACK
                     >= facts.accepted_at
                         + nanoseconds(limits.auth_timeout.min(limits.handshake_timeout)));
         if facts.eof_at.is_none() && is_orderly(end) && !link.broken && !is_cut_off {
-            return Err(format!("closed {lingered} ns after the last words: {end:?}"));
+            return Err(format!("closed {lingered} ns after the Close or end of output: {end:?}"));
         }
         let awaits_close = is_orderly(end) && end != End::Failed(Error::PingTimeout)
             || end == End::Failed(Error::AuthTimeout);
         if facts.was_impatient && awaits_close && !client.is_rude && !link.broken {
-            return Err(format!("its output ended before its Close was answered: {end:?}"));
+            return Err(format!("its output ended before the reply to its Close: {end:?}"));
         }
         if !client.is_strict || !client.reads || link.broken || is_cut_off || !is_orderly(end) {
             return Ok(());
         }
         if client.saw_reset {
-            return Err(format!("reset, though it ended so: {end:?}"));
+            return Err(format!("reset, which does not fit this end: {end:?}"));
         }
         if !client.saw_eof {
             return Ok(());
         }
         let (answered, due) = (client.answered(), client.due(read));
         if answered < due {
-            return Err(format!("{answered} answers to the {due} messages that were read whole"));
+            return Err(format!("{answered} responses to {due} complete messages"));
         }
         if end == End::Drained && facts.visible_at_stop.is_some_and(|visible| read < visible) {
             return Err(format!("only {read} bytes were read of what had arrived before the stop"));
         }
         if end == End::Drained && client.is_inside_message(read) {
-            return Err(format!("stopped in the middle of a message, behind {read} bytes"));
+            return Err(format!("stopped in the middle of a message, after {read} bytes"));
         }
         let is_complete =
             !matches!(end, End::Drained | End::Failed(Error::IdleTimeout | Error::PingTimeout));
         if is_complete && !client.is_answered() {
-            return Err(format!("not everything was answered, though it ended so: {end:?}"));
+            return Err(format!("responses are missing, which does not fit this end: {end:?}"));
         }
         Ok(())
     }
 }
 
-/// Whether a connection that ends so says its last words, and answers what came before.
+/// Whether a connection with this end sends its Close or HTTP response, after the responses to
+/// earlier messages.
 fn is_orderly(end: End) -> bool {
     use Error::{ClosedAbnormally, IdleTimeout, PingTimeout};
     matches!(
@@ -423,7 +427,7 @@ fn is_orderly(end: End) -> bool {
     )
 }
 
-/// What the reactor says of itself.
+/// The reactor's own counters.
 pub(crate) struct Books {
     pub(crate) connections: usize,
     pub(crate) held_bytes: usize,

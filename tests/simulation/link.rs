@@ -1,24 +1,24 @@
 //! One simulated TCP connection, as the two kernels see it.
 
-use crate::farewell::Watch;
+use crate::close_watch::Watch;
 use halloo::net::{Peer, Readiness, Token};
 use halloo::proto::End;
 use rustix::io::Errno;
 
-/// How far a connection has come on our side.
+/// The state of a connection on our side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// Nobody has connected yet.
+    /// Not connected yet.
     Nowhere,
-    /// In the listener's queue.
+    /// In the accept queue.
     Queue,
     /// Accepted, or begun by our side: it owns a descriptor.
     Server,
-    /// Closed, turned away, or never let in.
+    /// Closed, rejected, or never accepted.
     Gone,
 }
 
-/// A queue of bytes with a cursor: nothing is moved until half of it is gone.
+/// A byte queue with a cursor: bytes are moved only after half of the queue has been read.
 #[derive(Debug, Default)]
 pub(crate) struct Bytes {
     bytes: Vec<u8>,
@@ -61,96 +61,96 @@ pub(crate) struct Link {
     pub(crate) place: Place,
     pub(crate) peer: Peer,
     pub(crate) token: Option<Token>,
-    /// Our side is connecting: nothing can be sent or received yet.
+    /// Our side is connecting: it can neither send nor receive yet.
     pub(crate) is_connecting: bool,
-    /// What connecting failed with.
+    /// The error with which connecting failed.
     pub(crate) failure: Option<Errno>,
-    /// The server's readiness changed since it was last reported.
+    /// The server's readiness has changed since the last report.
     pub(crate) armed: bool,
 
-    /// From the client, and not arrived.
+    /// Sent by the client and not arrived.
     pub(crate) unsent: Bytes,
-    /// Arrived, and not read.
+    /// Arrived and not read.
     pub(crate) inbound: Bytes,
-    /// How much may have arrived without being read.
+    /// Capacity of the receive buffer.
     pub(crate) window: usize,
-    /// The client ended its output; the server's kernel knows.
+    /// The client ended its output and the server's kernel has received the FIN.
     pub(crate) fin_sent: bool,
     pub(crate) fin_arrived: bool,
-    /// What has arrived is kept from the server for a while.
+    /// Input that has arrived is hidden from the server for a while.
     pub(crate) hidden: bool,
     pub(crate) delivering: bool,
-    /// Behind how many of the client's bytes the urgent mark is, if there is one.
+    /// The offset of the urgent mark in the client's output, if there is one.
     pub(crate) urgent_at: Option<usize>,
 
-    /// Written by the server, and not read by the client.
+    /// Written by the server and not read by the client.
     pub(crate) outbound: Bytes,
     /// The size of the server's send buffer.
     pub(crate) room: usize,
-    /// The server's kernel takes nothing for a while.
+    /// The server's kernel accepts no output for a while.
     pub(crate) choked: bool,
-    /// The kernel will announce room when there is some.
+    /// The kernel will report room when there is some.
     pub(crate) wants_room: bool,
-    /// A write was refused or cut short, and room was not announced since.
+    /// A write was refused or short, and room has not been reported since.
     pub(crate) write_blocked: bool,
     /// The server ended its output.
     pub(crate) server_fin: bool,
-    /// What the server writes, if it is a WebSocket.
+    /// The parser of the server's output, on a WebSocket.
     pub(crate) watch: Option<Watch>,
     pub(crate) reading: bool,
 
-    /// What the next call on the server's side fails with.
+    /// The error of the next call on the server's side.
     pub(crate) error: Option<Errno>,
-    /// Reset, by whomever.
+    /// Reset by either side.
     pub(crate) dead: bool,
-    /// The transport failed, so that nothing can be demanded of what was on its way.
+    /// The transport failed: data that was in flight may be lost.
     pub(crate) broken: bool,
     pub(crate) facts: Facts,
 }
 
-/// What is known of how a connection went, for the invariants.
+/// The history of a connection, for the invariants.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
     pub(crate) bytes_read: usize,
-    /// Bytes of the message in progress that were read, or a few more.
+    /// Bytes read of the message in progress, or a few more.
     pub(crate) bytes_unfinished: usize,
     /// Bytes of the last read.
     pub(crate) last_read_bytes: usize,
-    /// The last read that may have been progress inside of a long message.
+    /// The last read that may count as progress inside a long message.
     pub(crate) progress_at: u64,
-    /// Bytes of messages that the service was lent in this turn, and in the last.
+    /// Message bytes lent to the service in this turn and in the previous one.
     pub(crate) bytes_lent: usize,
     pub(crate) bytes_lent_before: usize,
     pub(crate) accepted_at: u64,
     /// When our side was connected.
     pub(crate) connected_at: Option<u64>,
-    /// When an event first said, truly or not, that it can be written to.
+    /// When an event first reported, correctly or not, that the connection is writable.
     pub(crate) told_at: Option<u64>,
-    /// When all of the head that lets our side in was read, where our side is the client.
+    /// When our side, as the client, had read the complete head that opens the connection.
     pub(crate) head_at: Option<u64>,
     pub(crate) opened_at: Option<u64>,
     pub(crate) last_message_at: u64,
-    /// When our service last said something on a connection that our side made.
+    /// When our service last sent on an outgoing connection.
     pub(crate) asked_at: u64,
-    /// The last read before the server had said its last words.
+    /// The last read before the server had sent its Close or ended its output.
     pub(crate) heard_at: u64,
     pub(crate) first_write_at: Option<u64>,
     pub(crate) last_write_at: u64,
-    /// When the server last found that it could not write all it had.
+    /// When the server last had a short or refused write.
     pub(crate) blocked_at: u64,
-    /// When the server had said its last words: a Close, or where there is none the end of its output.
-    pub(crate) farewell_at: Option<u64>,
-    /// When the server ended its output before it closed.
+    /// When the server had sent its Close or, without one, had ended its output.
+    pub(crate) output_end_at: Option<u64>,
+    /// When the server ended its output before closing.
     pub(crate) shut_at: Option<u64>,
-    /// It did so though its Close was not answered, and might yet have been.
+    /// The server ended its output while a reply to its Close was still possible.
     pub(crate) was_impatient: bool,
-    /// What the server had read when it had said its last words or closed.
+    /// Bytes that the server had read when it sent its Close, ended its output, or closed.
     pub(crate) read_in_time: Option<usize>,
     /// When the server read the end of input.
     pub(crate) eof_at: Option<u64>,
     /// When the server closed its descriptor.
     pub(crate) closed_at: Option<u64>,
-    /// What a read would have had to find when the server was asked to stop.
+    /// Bytes that a read would have had to return when the server was asked to stop.
     pub(crate) visible_at_stop: Option<usize>,
     pub(crate) end: Option<End>,
 }
@@ -192,12 +192,12 @@ impl Link {
         !self.hidden && (!self.inbound.is_empty() || self.fin_arrived || self.dead)
     }
 
-    /// Puts an urgent mark behind what was said so far. A later mark takes the place of an earlier one.
+    /// Puts an urgent mark at the end of the client's output. A later mark replaces an earlier one.
     pub(crate) fn mark_urgent(&mut self) {
         self.urgent_at = Some(self.facts.bytes_read + self.inbound.len() + self.unsent.len());
     }
 
-    /// How many bytes from here to the urgent mark, where a read stops that has brought something.
+    /// Bytes up to the urgent mark, at which a read stops once it has returned something.
     pub(crate) fn bytes_to_mark(&self) -> Option<usize> {
         self.urgent_at?.checked_sub(self.facts.bytes_read).filter(|&count| count > 0)
     }
@@ -208,17 +208,17 @@ impl Link {
         self.urgent_at.is_some_and(|mark| self.facts.bytes_read <= mark && mark < arrived)
     }
 
-    /// How many bytes a write would take.
+    /// The number of bytes that a write would accept.
     pub(crate) fn free(&self) -> usize {
         if self.choked { 0 } else { self.room - self.outbound.len() }
     }
 
-    /// As Linux has it: writable while a third of the send buffer is free.
+    /// As on Linux: writable while a third of the send buffer is free.
     pub(crate) fn is_writable(&self) -> bool {
         self.dead || (!self.choked && self.free() * 3 >= self.room)
     }
 
-    /// Whether the kernel should now announce room.
+    /// Whether the kernel should now report room.
     pub(crate) fn takes_room_edge(&mut self) -> bool {
         if !self.wants_room || !self.is_writable() {
             return false;
@@ -228,19 +228,19 @@ impl Link {
         true
     }
 
-    /// The server has said its last words, perhaps only now.
-    pub(crate) fn note_farewell(&mut self, now: u64) {
-        if self.facts.farewell_at.is_none() {
-            self.facts.farewell_at = Some(now);
+    /// The server has sent its Close or ended its output, possibly in this call.
+    pub(crate) fn note_output_end(&mut self, now: u64) {
+        if self.facts.output_end_at.is_none() {
+            self.facts.output_end_at = Some(now);
             self.facts.read_in_time = Some(self.facts.bytes_read);
         }
     }
 
-    /// What epoll says about it at this moment, if anything.
+    /// The event that epoll would report now, if any.
     pub(crate) fn readiness(&mut self) -> Option<Readiness> {
         let readable = self.is_readable();
         let writable = self.is_writable();
-        // Linux: asking for room that is not there is remembered.
+        // Linux remembers a failed attempt to write.
         self.wants_room |= !writable;
         if writable {
             self.write_blocked = false;
@@ -252,7 +252,7 @@ impl Link {
         (readable || writable).then_some(event)
     }
 
-    /// The connection is no more; `error` is what the server is told first.
+    /// The connection is gone; the server's next call fails with `error`.
     pub(crate) fn reset(&mut self, error: Errno) {
         self.dead = true;
         self.broken = true;

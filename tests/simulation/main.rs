@@ -1,15 +1,16 @@
-//! The whole server in a simulated world: the real reactor, sessions and services over a fake network and a
-//! fake clock. One seed decides everything, so that a failure replays exactly.
+//! The whole server in a simulated world: the real reactor, sessions and services over a simulated
+//! network and clock. One seed decides everything, so a failure replays exactly.
 //!
-//! `HALLOO_SEED=123` runs that seed alone; `HALLOO_SEEDS=300000` runs so many, from that one on if both are said.
+//! `HALLOO_SEED=123` runs one seed; `HALLOO_SEEDS=300000` runs this number of seeds; with both, the
+//! first sets the start.
 
 mod agenda;
 mod bytes;
 mod calls;
 mod client;
+mod close_watch;
 mod deflate;
 mod errand;
-mod farewell;
 mod host;
 mod invariants;
 mod link;
@@ -44,15 +45,18 @@ fn every_seed_keeps_every_invariant() {
     if count < SEEDS {
         return;
     }
-    assert!(summary.output > count, "a simulation in which little is answered proves little");
+    assert!(summary.output > count, "a simulation with few responses proves little");
     let is_compressing = summary.inflated > count / 2;
     assert!(is_compressing || !cfg!(feature = "deflate"), "only {}", summary.inflated);
     for end in expected_ends() {
-        assert!(summary.ends.contains(&end), "in {count} seeds no connection ended so: {end:?}");
+        assert!(
+            summary.ends.contains(&end),
+            "in {count} seeds no connection had this end: {end:?}"
+        );
     }
 }
 
-/// How connections must end at least once in an ordinary run, or the simulation misses something.
+/// Ends that must occur at least once in an ordinary run; otherwise the simulation misses a case.
 fn expected_ends() -> Vec<End> {
     let errors = [
         Error::HandshakeTimeout,
@@ -115,35 +119,35 @@ fn late_timers_are_found() {
 }
 
 #[test]
-fn a_message_that_is_forgotten_is_found() {
+fn a_lost_response_is_found() {
     assert_found(Sabotage::new(Bug::DroppedMessage, 3), "");
 }
 
 #[test]
-fn a_message_that_is_answered_twice_is_found() {
+fn a_duplicate_response_is_found() {
     assert_found(Sabotage::new(Bug::DoubledMessage, 3), "");
 }
 
 #[test]
-fn a_message_that_somebody_else_sent_is_found() {
+fn a_response_for_another_client_is_found() {
     assert_found(Sabotage::new(Bug::ForeignMessage, 3), "came back");
 }
 
 #[test]
-fn a_connect_that_goes_unnoticed_is_found() {
-    assert_found(Sabotage::new(Bug::LostConnect, 1), "nothing happens any more");
+fn a_lost_connect_event_is_found() {
+    assert_found(Sabotage::new(Bug::LostConnect, 1), "no more events");
 }
 
 #[test]
-fn a_reply_that_is_not_what_was_sent_is_found() {
+fn a_changed_reply_is_found() {
     assert_found(Sabotage::new(Bug::ForeignReply, 3), "a reply");
 }
 
-/// Checks that some of the first seeds fail under sabotage, for the reason that it gives.
+/// Checks that sabotage makes some of the first seeds fail, for one of the expected reasons.
 fn assert_found(sabotage: Sabotage, reason: &str) {
     let failures: Vec<String> =
         (0..200).filter_map(|seed| run(seed, Some(sabotage)).failure).collect();
-    assert!(failures.len() >= 5, "{sabotage:?} is found in {} of 200 seeds", failures.len());
+    assert!(failures.len() >= 5, "{sabotage:?} was found in {} of 200 seeds", failures.len());
     let is_reason = |failure: &String| failure.contains(reason);
-    assert!(failures.iter().any(is_reason), "{reason:?} is not why: {}", failures[0]);
+    assert!(failures.iter().any(is_reason), "{reason:?} is not the reason: {}", failures[0]);
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 pub(crate) struct SimulatedNetwork(pub(crate) SharedWorld);
 
-/// A listener. Dropping it turns away who still waits.
+/// A listener. Dropping it rejects the clients that still wait.
 pub(crate) struct SimulatedListener {
     pub(crate) world: SharedWorld,
     pub(crate) door: usize,
@@ -126,7 +126,7 @@ impl Drop for SimulatedListener {
 impl crate::world::World {
     fn register(&mut self, at: usize, token: Token) -> io::Result<()> {
         self.trace.record(self.now, "register", at, token.0 as i64);
-        self.tally.opened += 1;
+        self.counters.opened += 1;
         self.registered.push(at);
         let link = &mut self.links[at];
         link.token = Some(token);
@@ -148,7 +148,7 @@ impl crate::world::World {
             return Err(self.random.pick(&shortages).into());
         }
         if self.random.one_in(self.plan.rates.accepts) {
-            self.tally.accepts_aborted += 1;
+            self.counters.accepts_aborted += 1;
             let error = self.random.pick(&[Errno::CONNABORTED, Errno::PROTO, Errno::INTR]);
             if error != Errno::INTR
                 && let Some(at) = self.doors[door].queue.pop_front()
@@ -177,17 +177,17 @@ impl crate::world::World {
 
     fn shed(&mut self, door: usize) -> io::Result<usize> {
         if self.random.one_in(self.plan.rates.accepts) {
-            // Somebody else took the descriptor that was kept for this.
+            // Another process took the descriptor that was kept in reserve.
             return Err(Errno::MFILE.into());
         }
         let Some(at) = self.doors[door].queue.pop_front() else { return Err(Errno::AGAIN.into()) };
-        self.tally.shed += 1;
+        self.counters.shed += 1;
         self.links[at].place = Place::Gone;
         self.refuse(at);
         Ok(at)
     }
 
-    /// Whether this broken world loses an event that it should report.
+    /// Whether sabotage loses an event that should be reported.
     pub(crate) fn loses_event(&mut self, event: Readiness) -> bool {
         event.readable && self.strikes(Bug::LostEdge)
     }

@@ -1,4 +1,4 @@
-//! What one seed decides: limits, service, listeners, faults, and when the server is asked to stop.
+//! The decisions of one seed: limits, service, listeners, faults, and the time of the stop.
 
 use crate::random::Random;
 use halloo::limits::{CLOSE_ANSWER_WAIT, EarlyDrop, Limits};
@@ -12,52 +12,52 @@ use std::time::Duration;
 pub(crate) const MILLISECOND: u64 = 1_000_000;
 pub(crate) const SECOND: u64 = 1_000 * MILLISECOND;
 
-/// What the server does with messages.
+/// The service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Serving {
     Echo,
     Timestamp,
     Discard,
-    /// Echoes so many messages, then closes.
+    /// Echoes this number of messages, then closes.
     CloseAfter(u32),
     /// Sends lines without end.
     Flood,
 }
 
-/// How often things go wrong: once in so many times, never if 0.
+/// The frequency of faults: one in this number of chances, never if 0.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Rates {
     /// Short reads and writes, `WouldBlock`, `Interrupted`.
     pub(crate) calls: u64,
     /// Errors that end a connection.
     pub(crate) breaks: u64,
-    /// Errors of accept(2) and of registering.
+    /// Errors of accept(2) and of registration.
     pub(crate) accepts: u64,
     /// Spurious, stale and late events; polls that return early.
     pub(crate) events: u64,
-    /// The process stands still, for hours at worst.
+    /// The process stalls, at worst for hours.
     pub(crate) stalls: u64,
 }
 
 pub(crate) struct Plan {
     pub(crate) limits: Limits,
-    /// Bytes of the reactor's buffer.
+    /// The size of the reactor's buffer in bytes.
     pub(crate) capacity: usize,
     pub(crate) serving: Serving,
     pub(crate) doors: Vec<Rc<Config>>,
-    /// What our side connects to servers with.
+    /// The configuration with which our side connects to servers.
     pub(crate) calls: Vec<Rc<Config>>,
     pub(crate) rates: Rates,
-    /// Descriptors that there are for connections.
+    /// Descriptors available for connections.
     pub(crate) descriptors: usize,
-    /// How long bytes travel at most.
+    /// The longest time that bytes are in flight.
     pub(crate) latency: u64,
     pub(crate) clients: usize,
     /// Servers that our side connects to.
     pub(crate) hosts: usize,
-    /// Different addresses that clients have.
+    /// Distinct addresses of clients.
     pub(crate) addresses: usize,
-    /// Within which time clients come.
+    /// The period in which clients arrive.
     pub(crate) arrivals: u64,
     pub(crate) stop_at: Option<u64>,
 }
@@ -75,7 +75,7 @@ impl Plan {
         let doors: Vec<_> = (0..random.between(1, 3))
             .map(|_| Rc::new(config(random, serving, message_bytes_max)))
             .collect();
-        // A service that sends unasked does so to everybody.
+        // A service that sends unasked does so on every connection.
         let has_calls = serving != Serving::Flood && random.one_in(2);
         let hosts = if has_calls { random.between(1, 6) } else { 0 };
         let calls: Vec<_> = (0..hosts.div_ceil(3))
@@ -86,7 +86,8 @@ impl Plan {
             .collect();
         let mut configs = doors.iter().chain(&calls);
         let has_heads = configs.any(|config| config.framing == Framing::WebSocket);
-        // A head of 8 KiB must fit; without heads the buffer may be as small as an answer and a header.
+        // A head of 8 KiB must fit; without heads the buffer may be as small as an authentication
+        // message and a header.
         let capacity = if has_heads { 12 << 10 } else { 256 } + random.between(0, 4096);
         let arrivals = random.pick(&[0, MILLISECOND, 100 * MILLISECOND, 2 * SECOND]);
         Self {
@@ -106,8 +107,8 @@ impl Plan {
         }
     }
 
-    /// How long a Close of the server may wait for the client's.
-    pub(crate) fn close_answer_wait(&self) -> u64 {
+    /// How long the server may wait for the reply to its Close.
+    pub(crate) fn close_reply_wait(&self) -> u64 {
         CLOSE_ANSWER_WAIT.min(self.limits.close_timeout / 2).as_nanos() as u64
     }
 
@@ -117,7 +118,7 @@ impl Plan {
     }
 }
 
-/// How many clients come: rarely a crowd, of which more wait than one turn may accept.
+/// The number of clients: rarely so many that more wait than one turn may accept.
 fn clients(random: &mut Random, has_calls: bool) -> usize {
     match has_calls {
         true => random.between(0, 6),
@@ -130,7 +131,7 @@ fn config(random: &mut Random, serving: Serving, message_bytes_max: u64) -> Conf
     let framings = [Framing::WebSocket, Framing::WebSocket, Framing::Line, Framing::Raw];
     let mut framing = random.pick(&framings);
     if framing == Framing::Raw && matches!(serving, Serving::Timestamp | Serving::CloseAfter(_)) {
-        // A message is what one read brings: the client cannot know what its messages were.
+        // One read makes one message: the client cannot know where its messages were split.
         framing = Framing::Line;
     }
     let mut config = Config::new(Role::Server, framing);
@@ -139,7 +140,8 @@ fn config(random: &mut Random, serving: Serving, message_bytes_max: u64) -> Conf
     if cfg!(feature = "deflate") && framing == Framing::WebSocket && !random.one_in(3) {
         config.deflate = Some(Settings {
             context_takeover: random.one_in(2),
-            // Hundreds of short lines at once, each compressed, would take most of the time of all seeds.
+            // Hundreds of short lines at once, each of them compressed, would take most of the time
+            // of all seeds.
             message_bytes_min: if serving == Serving::Flood {
                 100
             } else {
@@ -157,7 +159,7 @@ fn config(random: &mut Random, serving: Serving, message_bytes_max: u64) -> Conf
     config
 }
 
-/// Turns a server's configuration into one for connecting to such a server.
+/// Turns a server's configuration into one for connecting to that server.
 fn call(random: &mut Random, server: Config) -> Config {
     let offer = Offer {
         target: "/chat".into(),
@@ -165,7 +167,7 @@ fn call(random: &mut Random, server: Config) -> Config {
         subprotocols: Vec::new(),
         headers: Vec::new(),
     };
-    // A WebSocket client is always lent whole messages.
+    // A WebSocket client is always lent complete messages.
     let whole_messages = server.framing == Framing::WebSocket || random.one_in(2);
     Config { role: Role::Client, whole_messages, offer, ..server }
 }

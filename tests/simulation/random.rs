@@ -15,13 +15,13 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number from `low` to `high`, both included.
+    /// A number from `low` to `high`, inclusive.
     pub(crate) fn between(&mut self, low: usize, high: usize) -> usize {
         debug_assert!(low <= high);
         low + (self.next() % (high - low + 1) as u64) as usize
     }
 
-    /// A time from `low` to `high`, both included, in nanoseconds.
+    /// A time from `low` to `high`, inclusive, in nanoseconds.
     pub(crate) fn time(&mut self, low: u64, high: u64) -> u64 {
         low + self.next() % (high - low + 1)
     }

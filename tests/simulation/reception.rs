@@ -1,5 +1,5 @@
-//! How a simulated server receives a connection of ours: whether there is one at all, and what it answers to
-//! the upgrade request and after the challenge.
+//! How a simulated server receives an outgoing connection: whether it accepts it, and how it
+//! responds to the upgrade request and the challenge.
 
 use crate::deflate::Deflate;
 use crate::random::Random;
@@ -11,11 +11,11 @@ use halloo::proto::{Error, Framing, Role};
 use rustix::io::Errno;
 use sha1::{Digest, Sha1};
 
-/// What comes of an attempt to connect.
+/// The result of a connection attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Attempt {
     Accepted,
-    /// It fails with this, once the answer or the lack of one is noticed.
+    /// It fails with this error, once the response or its absence is noticed.
     Failed(Errno),
 }
 
@@ -28,27 +28,27 @@ impl Attempt {
     }
 }
 
-/// What it answers to an upgrade request.
+/// The response to an upgrade request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Opening {
     Right,
     Refused(u16),
-    /// The hash of another key.
+    /// A hash of a different key.
     WrongAccept,
-    /// A subprotocol, or an extension, that nobody asked for.
+    /// A subprotocol or an extension that was not requested.
     Unasked(&'static str, Error),
-    /// Part of an answer, and then the end.
+    /// An incomplete response, then the end of output.
     Truncated,
     Silent,
     Noise,
 }
 
-/// What it does about authentication, where there is any.
+/// How it authenticates, where it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Challenge {
     Right,
     Silent,
-    /// No challenge: too long, too short, text.
+    /// Not a challenge: too long, too short, or text.
     Malformed,
 }
 
@@ -59,13 +59,13 @@ pub(crate) struct Reception {
     auth: Option<Auth>,
     opening: Opening,
     challenge: Challenge,
-    /// The challenge it said.
+    /// The challenge it sent.
     said: Vec<u8>,
     stage: Stage,
     pub(crate) deflate: Option<Deflate>,
-    /// How long the head is that lets our side in, once it is said.
+    /// The length of the head that opens the connection, once it is sent.
     pub(crate) head_bytes: Option<usize>,
-    /// Nothing more comes: it will end its output.
+    /// It sends nothing more and will end its output.
     pub(crate) is_over: bool,
 }
 
@@ -74,7 +74,7 @@ enum Stage {
     Head,
     Answer,
     Open,
-    /// It never gets any further.
+    /// It never proceeds.
     Stuck,
 }
 
@@ -121,7 +121,7 @@ impl Reception {
         self.opening == Opening::Right && self.challenge == Challenge::Right
     }
 
-    /// Whether it deserves that our side fails so.
+    /// Whether its behaviour explains that our side fails with this end.
     pub(crate) fn deserves(&self, error: Error) -> bool {
         match (self.opening, error) {
             (Opening::Refused(status), Error::UpgradeRefused(told)) => status == told,
@@ -134,12 +134,12 @@ impl Reception {
         }
     }
 
-    /// What it says to a new connection at once.
+    /// Its first output on a new connection.
     pub(crate) fn greet(&mut self, random: &mut Random) -> Vec<u8> {
         if self.framing == Framing::WebSocket { Vec::new() } else { self.challenge(random) }
     }
 
-    /// Takes what belongs to the opening out of the front of `buffer`, and returns what is said to it.
+    /// Takes the opening off the front of `buffer` and returns the response to it.
     pub(crate) fn receive(
         &mut self,
         buffer: &mut Vec<u8>,
@@ -156,7 +156,7 @@ impl Reception {
             self.receive_answer(buffer)?;
         }
         if self.stage == Stage::Stuck && !buffer.is_empty() && !self.lets_in() {
-            // A Close may come where a message was due; bytes that nobody asked for may not.
+            // A Close may arrive in place of a message; unexpected bytes may not.
             let may_close = self.framing == Framing::WebSocket && buffer[0] == 0x88;
             let what = format!("{} bytes before it opened", buffer.len());
             return if may_close { Ok(reply) } else { Err(what) };
@@ -172,7 +172,7 @@ impl Reception {
             Opening::Noise => {
                 self.is_over = random.one_in(2);
                 let mut noise = websocket::noise(random.between(1, 200), random);
-                // Whatever it is, it is no head.
+                // A random response that is not a valid head.
                 noise.extend(b"\x00\r\n\r\n");
                 return Ok(noise);
             }
@@ -213,7 +213,7 @@ impl Reception {
         Ok(answer)
     }
 
-    /// The challenge, or what it has for one.
+    /// The challenge, or the invalid bytes sent in its place.
     fn challenge(&mut self, random: &mut Random) -> Vec<u8> {
         if self.auth.is_none() {
             self.stage = Stage::Open;
@@ -235,7 +235,7 @@ impl Reception {
         }
         self.said = websocket::noise(count, random);
         match self.framing {
-            // Text must be text, or it is refused for that.
+            // Text must be UTF-8, or it is refused for that reason instead.
             Framing::WebSocket if opcode == TEXT => {
                 websocket::frame_from(Role::Server, true, TEXT, &vec![b'c'; count], random)
             }
@@ -246,7 +246,7 @@ impl Reception {
         }
     }
 
-    /// Takes our side's answer to the challenge, once it is all there.
+    /// Takes our side's answer to the challenge, once it is complete.
     fn receive_answer(&mut self, buffer: &mut Vec<u8>) -> Result<(), String> {
         let Some(auth) = &self.auth else {
             self.stage = Stage::Open;
@@ -259,13 +259,13 @@ impl Reception {
                 return Ok(());
             };
             if matches!(frame.opcode, websocket::CLOSE | websocket::PING) {
-                // It gave up before the challenge came.
+                // Our side closed before the challenge arrived.
                 self.stage = Stage::Stuck;
                 return Ok(());
             }
             let opcode = if auth.encoding == Encoding::Hex { TEXT } else { BINARY };
             if frame.opcode != opcode || frame.rsv1 || !frame.fin {
-                return Err("the answer to a challenge is in a frame of the wrong kind".into());
+                return Err("the answer to the challenge is in a frame of the wrong kind".into());
             }
             let understood = buffer.len() - unread.len();
             buffer.drain(..understood);
@@ -276,14 +276,14 @@ impl Reception {
             buffer.drain(..expected.len()).collect()
         };
         if answer != expected {
-            return Err("the answer to a challenge is wrong".into());
+            return Err("the answer to the challenge is wrong".into());
         }
         self.stage = Stage::Open;
         Ok(())
     }
 }
 
-/// Whether an upgrade request is one that RFC 6455 §4.1 allows. Returns its key.
+/// Checks that an upgrade request is permitted by RFC 6455 §4.1. Returns its key.
 fn check_request(head: &str) -> Result<&str, String> {
     let has = |line: &str| head.lines().any(|it| it.eq_ignore_ascii_case(line));
     let is_right = head.starts_with("GET /chat HTTP/1.1\r\n")
@@ -294,7 +294,7 @@ fn check_request(head: &str) -> Result<&str, String> {
     let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
     match key {
         Some(key) if is_right && STANDARD.decode(key).is_ok_and(|it| it.len() == 16) => Ok(key),
-        _ => Err(format!("it asked for an upgrade with {head:?}")),
+        _ => Err(format!("invalid upgrade request: {head:?}")),
     }
 }
 

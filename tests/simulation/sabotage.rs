@@ -2,23 +2,23 @@
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bug {
-    /// The poll loses an event that says readable.
+    /// The poll loses a readable event.
     LostEdge,
     /// Each poll waits half a minute too long.
     LateTimers,
-    /// The service forgets a message.
+    /// The service drops a message.
     DroppedMessage,
-    /// The service answers a message twice.
+    /// The service responds to a message twice.
     DoubledMessage,
-    /// The service answers a message with another one.
+    /// The service responds with a different message.
     ForeignMessage,
-    /// The poll loses the event that says that a connection is made.
+    /// The poll loses the event of an established connection.
     LostConnect,
-    /// The service is lent a message that is not the one that was sent.
+    /// The service is lent a message that differs from the one sent.
     ForeignReply,
 }
 
-/// A bug that shows itself once, after so many chances.
+/// A bug that occurs once, after a number of chances.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sabotage {
     bug: Bug,
@@ -34,7 +34,7 @@ impl Sabotage {
         self.bug == bug
     }
 
-    /// Counts a chance for this bug; whether it is the one to take.
+    /// Counts a chance for this bug. Returns whether to take it.
     pub(crate) fn strikes(&mut self, bug: Bug) -> bool {
         if !self.is(bug) || self.chances == 0 {
             return false;

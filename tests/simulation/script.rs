@@ -1,4 +1,4 @@
-//! What clients do, drawn from the seed.
+//! The scripts of clients, drawn from the seed.
 
 use crate::client::Step;
 use crate::plan::Plan;
@@ -8,11 +8,11 @@ use std::collections::VecDeque;
 
 pub(crate) struct Script {
     pub(crate) steps: VecDeque<Step>,
-    /// It breaks no rule.
+    /// It stays within every limit and rule.
     pub(crate) is_lawful: bool,
 }
 
-/// Writes a script. Whoever speaks one byte at a time says little.
+/// Writes a script. A client that sends one byte at a time gets a short one.
 pub(crate) fn write(
     random: &mut Random,
     plan: &Plan,
@@ -59,7 +59,7 @@ pub(crate) fn write(
     Script { steps, is_lawful }
 }
 
-/// A message, most of them small.
+/// A message, usually small.
 pub(crate) fn message(random: &mut Random, is_bytewise: bool, most: usize) -> Step {
     let text = random.one_in(2);
     if !is_bytewise && random.one_in(100) {

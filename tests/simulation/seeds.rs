@@ -1,4 +1,4 @@
-//! Which seeds run, and on which threads.
+//! Selects the seeds and runs them on all cores.
 
 use crate::simulation;
 use halloo::proto::End;
@@ -9,10 +9,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-/// Failing seeds that are shown.
+/// The number of failing seeds that are shown.
 const SHOWN: usize = 20;
 
-/// The seeds that were asked for, or so many as usual: `HALLOO_SEED` is the first, and the only one without
+/// The requested seeds, or the default number: `HALLOO_SEED` is the first, and the only one without
 /// `HALLOO_SEEDS`.
 pub(crate) fn wanted(usual: u64) -> Range<u64> {
     let (first, count) = (number("HALLOO_SEED"), number("HALLOO_SEEDS"));
@@ -26,13 +26,13 @@ fn number(variable: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|_| panic!("{variable}={text} is not a number")))
 }
 
-/// What came of many seeds.
+/// The combined outcome of many seeds.
 #[derive(Debug, Default)]
 pub(crate) struct Summary {
-    /// Answers that clients got, and how many of them came compressed.
+    /// Responses that clients received, and how many of them were compressed.
     pub(crate) output: u64,
     pub(crate) inflated: u64,
-    /// All the ways in which connections ended.
+    /// All ends of connections.
     pub(crate) ends: HashSet<End>,
 }
 

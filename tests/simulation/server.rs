@@ -8,13 +8,13 @@ use crate::world::World;
 use rustix::io::Errno;
 use std::io;
 
-/// What a call costs: 1 µs.
+/// The cost of a call: 1 µs.
 const CALL_NANOSECONDS: u64 = 1_000;
 
-/// How long the calls of one turn take at most: the server's clock stands still meanwhile.
+/// The longest time that the calls of one turn take: the server's clock does not advance meanwhile.
 const TURN_NANOSECONDS_MAX: u64 = 20 * MILLISECOND;
 
-/// A fault that passes.
+/// A transient fault.
 enum Hitch {
     Interrupted,
     WouldBlock,
@@ -22,7 +22,7 @@ enum Hitch {
 }
 
 impl World {
-    /// Time passes, and what is due happens, also between two calls of one turn.
+    /// Advances time and performs due actions, also between two calls of one turn.
     pub(crate) fn spend(&mut self) {
         self.now += CALL_NANOSECONDS;
         self.catch_up();
@@ -47,7 +47,7 @@ impl World {
         })
     }
 
-    /// Breaks the connection, rarely.
+    /// Rarely breaks the connection.
     fn breakage(&mut self, at: usize, errors: &[Errno]) -> Option<io::Error> {
         if !self.random.one_in(self.plan.rates.breaks) {
             return None;
@@ -60,7 +60,7 @@ impl World {
         Some(error.into())
     }
 
-    /// Keeps what is left from the server until later.
+    /// Hides the rest of the input from the server until later.
     fn hide(&mut self, at: usize) {
         self.links[at].hidden = true;
         if self.stopped_at.is_some() {
@@ -73,7 +73,7 @@ impl World {
     pub(crate) fn server_read(&mut self, at: usize, buffer: &mut [u8]) -> io::Result<usize> {
         self.spend();
         if self.links[at].write_blocked {
-            self.violate(format!("link {at}: it reads though its answers are not taken"));
+            self.violate(format!("link {at}: it reads though its output is blocked"));
         }
         self.check_others_first(at);
         let result = self.try_read(at, buffer);
@@ -93,14 +93,14 @@ impl World {
         if link.facts.bytes_unfinished >= PROGRESS_BYTES {
             link.facts.progress_at = self.now;
         }
-        if link.facts.farewell_at.is_none() {
+        if link.facts.output_end_at.is_none() {
             link.facts.heard_at = self.now;
         }
         let bytes_read = link.facts.bytes_read;
-        if self.clients[at].host().is_some_and(|host| host.has_let_in(bytes_read)) {
+        if self.clients[at].host().is_some_and(|host| host.has_open_head(bytes_read)) {
             link.facts.head_at.get_or_insert(self.now);
         }
-        self.tally.bytes_read += count as u64;
+        self.counters.bytes_read += count as u64;
         self.schedule_delivery(at);
         result
     }
@@ -119,7 +119,7 @@ impl World {
             return if is_over { Ok(0) } else { Err(Errno::AGAIN.into()) };
         }
         let mut count = available.min(buffer.len());
-        // tcp(7): a read stops at the urgent mark, whatever is behind it.
+        // tcp(7): a read stops at the urgent mark, even if bytes follow it.
         count = link.bytes_to_mark().map_or(count, |bytes| count.min(bytes));
         match self.hitch() {
             Some(Hitch::Interrupted) => return Err(Errno::INTR.into()),
@@ -148,18 +148,18 @@ impl World {
         let result = self.try_write(at, parts);
         self.note("write", at, &result);
         if self.links[at].server_fin {
-            self.violate(format!("link {at}: a write behind the end of output"));
+            self.violate(format!("link {at}: a write after the end of output"));
         }
         let Ok(count) = result else { return result };
         self.idle_spins = 0;
-        self.tally.bytes_written += count as u64;
+        self.counters.bytes_written += count as u64;
         let now = self.now;
         let facts = &mut self.links[at].facts;
         facts.first_write_at.get_or_insert(now);
         facts.last_write_at = now;
         self.watch(at, parts, count);
         if self.clients[at].is_gone {
-            // It closed both directions: what it gets now it answers with a reset.
+            // The client closed both directions: further input is answered with a reset.
             let delay = self.random.time(0, self.plan.latency);
             self.agenda.add(self.now + delay, Action::Reset(at));
         }
@@ -173,7 +173,7 @@ impl World {
         for written in [&parts[0][..first], &parts[1][..count - first]] {
             let Some(watch) = &mut self.links[at].watch else { return };
             match watch.write(written) {
-                Ok(true) => self.links[at].note_farewell(self.now),
+                Ok(true) => self.links[at].note_output_end(self.now),
                 Ok(false) => {}
                 Err(what) => self.violate(format!("link {at}: {what}")),
             }
@@ -202,7 +202,7 @@ impl World {
         link.outbound.push(&parts[0][..first]);
         link.outbound.push(&parts[1][..count - first]);
         if count == wanted {
-            // A spurious event may have made it try, before room was announced.
+            // A spurious event may have triggered the attempt before room was reported.
             link.write_blocked = false;
             return Ok(count);
         }
@@ -227,10 +227,11 @@ impl World {
             self.violate(format!("link {at}: its output was ended twice"));
             return Ok(());
         }
-        // Nobody may be left to hear it, but the server has said its last words, and waits from here.
-        link.note_farewell(self.now);
+        // The peer may be gone, but the server has ended its output, and its close timeout starts
+        // here.
+        link.note_output_end(self.now);
         if link.is_connecting {
-            // Linux gives the attempt up.
+            // Linux aborts the connection attempt.
             link.reset(Errno::CONNRESET);
             link.armed = true;
             return Ok(());
@@ -244,12 +245,12 @@ impl World {
         Ok(())
     }
 
-    /// Whether the server has said Close, and the client has still time to answer it.
+    /// Whether the server has sent a Close and the client still has time to reply.
     fn is_close_awaited(&self, at: usize) -> bool {
         let Link { facts, .. } = &self.links[at];
-        let Some(close_at) = facts.farewell_at else { return false };
+        let Some(close_at) = facts.output_end_at else { return false };
         let close_timeout = self.plan.limits.close_timeout.as_nanos() as u64;
-        let until = (close_at + self.plan.close_answer_wait()).min(facts.heard_at + close_timeout);
+        let until = (close_at + self.plan.close_reply_wait()).min(facts.heard_at + close_timeout);
         !self.clients[at].has_closed(facts.bytes_read) && self.now + TURN_NANOSECONDS_MAX < until
     }
 
@@ -263,7 +264,7 @@ impl World {
         link.facts.closed_at = Some(self.now);
         match link.token {
             Some(token) => self.closed_tokens.push(token),
-            None => self.turn_away(at),
+            None => self.reject(at),
         }
         let link = &mut self.links[at];
         if link.dead || link.is_connecting {
@@ -273,7 +274,7 @@ impl World {
         let has_unread = !link.inbound.is_empty();
         link.server_fin = true;
         if has_unread {
-            // Linux: closing with unread input resets, and what was not yet delivered is lost.
+            // Linux: closing with unread input sends a reset, and data not yet delivered is lost.
             self.refuse(at);
         } else {
             self.schedule_read(at);

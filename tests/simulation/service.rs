@@ -1,5 +1,5 @@
-//! The real services, watched: what is told to a service is noted and judged. On connections that our side made
-//! it runs errands instead.
+//! The real services with checks around them: each call of the reactor is recorded and checked. On
+//! outgoing connections the service runs an errand instead.
 
 use crate::errand::Saying;
 use crate::plan::{Plan, Serving};
@@ -40,7 +40,7 @@ fn service(plan: &Plan, world: &SharedWorld) -> Box<dyn Service> {
     }
 }
 
-/// Says the next thing, if there is any, on a connection that our side made.
+/// Sends the next message, if there is one, on an outgoing connection.
 pub(crate) fn speak(world: &SharedWorld, at: usize, outbox: &mut Outbox<'_>) {
     let saying = world.borrow_mut().next_saying(at);
     match saying {
@@ -96,7 +96,7 @@ impl Service for Observed {
                 outbox.send(kind, &[message.payload]);
             }
             if world.strikes(Bug::ForeignMessage) {
-                return outbox.send(kind, &[b"what another client said"]);
+                return outbox.send(kind, &[b"another client's message"]);
             }
         }
         self.service.on_message(context, message, outbox);

@@ -1,4 +1,5 @@
-//! One seed from beginning to end: clients come, talk and go; or the server is asked to stop.
+//! Runs one seed from beginning to end: clients connect, exchange messages and close, or the server
+//! is asked to stop.
 
 use crate::client::Client;
 use crate::invariants::Books;
@@ -17,21 +18,21 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// Turns of one seed, far more than any needs.
+/// The limit on turns of one seed, far above what any seed needs.
 const TURNS_MAX: usize = 1_000_000;
 
-/// How long the world is watched once nothing happens any more: longer than the longest chain of timeouts.
+/// How long the world runs on after the last event: longer than the longest chain of timeouts.
 const WATCHED: u64 = 70 * SECOND;
 
-/// What came of a seed.
+/// The outcome of a seed.
 pub(crate) struct Outcome {
     pub(crate) hash: u64,
     pub(crate) output: u64,
-    /// How many messages came to clients compressed.
+    /// Compressed messages that clients received.
     pub(crate) inflated: u64,
     /// How connections ended.
     pub(crate) ends: Vec<End>,
-    /// What was violated, and the tail of the trace.
+    /// The violated invariant, and the tail of the trace.
     pub(crate) failure: Option<String>,
 }
 
@@ -50,21 +51,21 @@ pub(crate) fn run(seed: u64, sabotage: Option<Sabotage>) -> Outcome {
         )
     });
     let mut ends: Vec<End> = world.links.iter().filter_map(|link| link.facts.end).collect();
-    if world.tally.turned_away > world.tally.dropped_early {
+    if world.counters.rejected > world.counters.dropped_early {
         ends.push(End::TooManyFromAddress);
     }
-    if world.tally.dropped_early > 0 {
+    if world.counters.dropped_early > 0 {
         ends.push(End::DroppedEarly);
     }
     let inflated = world.clients.iter().map(Client::inflated).sum();
-    Outcome { hash: trace.hash(), output: world.tally.output, inflated, ends, failure }
+    Outcome { hash: trace.hash(), output: world.counters.output, inflated, ends, failure }
 }
 
 struct Simulation {
     world: SharedWorld,
     reactor: Reactor<SimulatedNetwork, Observed>,
     turns: usize,
-    /// The connections that our side made, by link.
+    /// Outgoing connections, by link.
     calls: HashMap<usize, ConnectionId>,
 }
 
@@ -94,7 +95,7 @@ impl Simulation {
             self.watch();
         }
         if self.goes_on() {
-            self.world.borrow_mut().say_goodbye();
+            self.world.borrow_mut().close_clients();
             self.empty();
         }
         if self.world.borrow().stop_requested && self.is_sound() {
@@ -113,7 +114,7 @@ impl Simulation {
         self.is_sound() && !self.world.borrow().stop_requested
     }
 
-    /// The time that the process had.
+    /// The time that the process has run.
     fn now(&self) -> u64 {
         let world = self.world.borrow();
         world.now - world.stalled
@@ -132,7 +133,7 @@ impl Simulation {
         self.world.borrow_mut().check_books(&books);
     }
 
-    /// Connects, and speaks without being asked, as a program does between turns.
+    /// Connects, and sends outside the service's callbacks, as a program does between turns.
     fn run_errands(&mut self) {
         let mut world = self.world.borrow_mut();
         let to_call = std::mem::take(&mut world.to_call);
@@ -171,7 +172,7 @@ impl Simulation {
         }
     }
 
-    /// Lets time pass, so that every timeout can show itself.
+    /// Lets time pass until every timeout has expired.
     fn watch(&mut self) {
         let until = self.now() + WATCHED;
         while self.goes_on() && self.now() < until {
@@ -179,28 +180,28 @@ impl Simulation {
         }
     }
 
-    /// Lets everybody go.
+    /// Closes every connection.
     fn empty(&mut self) {
         let until = self.now() + WATCHED;
-        while self.goes_on() && !self.is_deserted() {
+        while self.goes_on() && !self.is_empty() {
             if self.now() > until {
                 let left = self.reactor.connections();
-                self.world.borrow_mut().violate(format!("{left} connections do not end"));
+                self.world.borrow_mut().violate(format!("{left} connections have not ended"));
             }
             self.turn(Some(SECOND));
         }
     }
 
-    fn is_deserted(&self) -> bool {
+    fn is_empty(&self) -> bool {
         let world = self.world.borrow();
         let is_gone = |place| matches!(place, Place::Gone | Place::Nowhere);
         world.agenda.is_empty() && world.links.iter().all(|link| is_gone(link.place))
     }
 
-    /// Asks the server to stop, and sees it through.
+    /// Asks the server to stop, and waits until it has.
     fn stop(&mut self) {
         let mut world = self.world.borrow_mut();
-        // What arrives between the last poll and the stop was never reported.
+        // Bytes that arrive between the last poll and the stop were never reported.
         let latency = world.plan.latency;
         world.now += world.random.time(0, latency);
         world.catch_up();
@@ -212,10 +213,12 @@ impl Simulation {
             let before = self.now();
             self.turn(None);
             if before > until + 100 * MILLISECOND && !self.reactor.is_drained() {
-                self.world.borrow_mut().violate("the drain timeout passed, and it is not drained");
+                self.world
+                    .borrow_mut()
+                    .violate("the drain timeout has passed with connections left");
             }
         }
-        // Those who are left read what was sent to them.
+        // The remaining clients read what was sent to them.
         let mut world = self.world.borrow_mut();
         while let Some(when) = world.agenda.next_time() {
             world.now = world.now.max(when);
@@ -223,7 +226,7 @@ impl Simulation {
         }
     }
 
-    /// Compares the books once everybody has gone.
+    /// Compares the counters once all connections have ended.
     fn settle(&mut self) {
         let metrics = self.reactor.metrics();
         let mut world = self.world.borrow_mut();
@@ -232,21 +235,22 @@ impl Simulation {
             *ended.entry(end).or_default() += 1;
         }
         let mut counted = metrics.ended.clone();
-        // Who was turned away cannot know which of the two reasons came first.
-        let turned_away = [End::TooManyFromAddress, End::DroppedEarly]
+        // A rejected client cannot tell which of the two limits was the reason.
+        let rejected = [End::TooManyFromAddress, End::DroppedEarly]
             .map(|end| counted.remove(&end).unwrap_or(0));
-        if ended != counted || turned_away.iter().sum::<u64>() != world.tally.turned_away {
+        if ended != counted || rejected.iter().sum::<u64>() != world.counters.rejected {
             world.violate(format!("ended {ended:?}, but counted {:?}", metrics.ended));
         }
         if self.reactor.connections() != 0 || self.reactor.held_bytes() != 0 {
-            world.violate("something is left");
+            world.violate("connections or bytes are left");
         }
         world.check_endings();
     }
 }
 
 impl World {
-    /// The server is asked to stop: what has arrived whole must still be answered.
+    /// The server is asked to stop: complete messages that have arrived must still get their
+    /// response.
     fn begin_stop(&mut self) {
         self.trace.record(self.now, "stop", 0, 0);
         self.stopped_at = Some(self.now);
@@ -257,8 +261,8 @@ impl World {
         }
     }
 
-    /// Every client that is still there leaves, one way or another.
-    fn say_goodbye(&mut self) {
+    /// Every remaining client closes in one way or another.
+    fn close_clients(&mut self) {
         for at in 0..self.links.len() {
             self.clients[at].is_stubborn = false;
             if self.links[at].place != Place::Server || self.links[at].dead {

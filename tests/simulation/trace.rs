@@ -1,11 +1,11 @@
-//! What happened: all of it as one hash, the last of it as text.
+//! Records the events of a run: all of them in one hash, the last of them as text.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::LazyLock;
 
-/// Entries that a failing seed shows: enough to see what led to most failures. `HALLOO_TRACE=100000` shows
-/// so many.
+/// The number of entries shown for a failing seed: enough to see the cause of most failures.
+/// `HALLOO_TRACE=100000` shows more.
 const ENTRIES_KEPT: usize = 60;
 
 static ENTRIES_WANTED: LazyLock<usize> = LazyLock::new(|| {

@@ -1,15 +1,15 @@
-//! Polling: time passes, things happen, and events are reported as epoll reports edges.
+//! Polling: advances time, performs actions, and reports events as edges, as epoll does.
 
 use crate::link::Place;
 use crate::plan::{MILLISECOND, SECOND};
 use crate::world::World;
 use halloo::net::{Readiness, Token};
 
-/// Polls without progress after which the loop is said to spin.
+/// Polls without progress after which the loop counts as spinning.
 const SPINS_MAX: u32 = 2_000;
 
 impl World {
-    /// Waits for at most `timeout` nanoseconds, and returns what is to be reported.
+    /// Waits for at most `timeout` nanoseconds, and returns the events to report.
     pub(crate) fn wait(&mut self, timeout: Option<u64>) -> Vec<Readiness> {
         self.begin_turn();
         self.catch_up();
@@ -18,16 +18,16 @@ impl World {
         if !self.random.one_in(self.plan.rates.events) {
             self.sleep(timeout);
         }
-        self.stand_still();
+        self.stall();
         let mut events = self.collect();
-        self.add_strangers(&mut events);
+        self.add_spurious(&mut events);
         self.trace.record(self.now, "events", 0, events.len() as i64);
         events
     }
 
     fn sleep(&mut self, timeout: Option<u64>) {
         let until = timeout.map(|timeout| self.now + timeout);
-        // Sometimes events are left to gather.
+        // Sometimes events are left to accumulate.
         let gathers = self.random.one_in(4);
         while gathers || !self.is_armed() {
             match self.agenda.next_time() {
@@ -63,10 +63,10 @@ impl World {
         self.doors.iter().any(|door| !door.queue.is_empty())
     }
 
-    /// The process is not scheduled for a moment, or, rarely, for hours.
-    fn stand_still(&mut self) {
+    /// The process is not scheduled for a moment or, rarely, for hours.
+    fn stall(&mut self) {
         self.now += self.random.time(0, 20_000);
-        // A quiet world is judged as it is, before timers disturb it.
+        // A quiet world is checked as it is, before timers change it.
         if !self.is_quiet && self.random.one_in(self.plan.rates.stalls) {
             let stall = self.random.pick(&[50 * MILLISECOND, 3 * SECOND, 7200 * SECOND]);
             self.now += stall;
@@ -76,7 +76,7 @@ impl World {
         }
     }
 
-    /// Takes the edges there are, or some of them.
+    /// Takes the pending edges, or some of them.
     fn collect(&mut self) -> Vec<Readiness> {
         let mut events = Vec::new();
         let most = if self.random.one_in(self.plan.rates.events) { 1 } else { usize::MAX };
@@ -104,8 +104,8 @@ impl World {
         events
     }
 
-    /// Adds events that say what is not so, and events for connections that are no more.
-    fn add_strangers(&mut self, events: &mut Vec<Readiness>) {
+    /// Adds events that report false readiness, and events of closed connections.
+    fn add_spurious(&mut self, events: &mut Vec<Readiness>) {
         let rate = self.plan.rates.events;
         if self.random.one_in(rate) && !self.registered.is_empty() {
             let at = self.registered[self.random.between(0, self.registered.len() - 1)];
@@ -121,7 +121,7 @@ impl World {
         }
         if self.random.one_in(rate) && !self.closed_tokens.is_empty() {
             let token = self.random.pick(&self.closed_tokens);
-            self.tally.stale_events += 1;
+            self.counters.stale_events += 1;
             let [readable, writable, read_closed, urgent] = [true; 4];
             events.push(Readiness { token, readable, writable, read_closed, urgent });
         }
@@ -131,12 +131,12 @@ impl World {
         }
     }
 
-    /// Checks what must hold whenever the reactor lets the world go on.
+    /// Checks the invariants of the moment before the reactor sleeps.
     fn check_before_sleep(&mut self, timeout: Option<u64>) {
         if timeout == Some(0) {
             self.idle_spins += 1;
             if self.idle_spins > SPINS_MAX {
-                self.violate("the reactor spins: it polls without waiting and moves nothing");
+                self.violate("the reactor spins: it polls without waiting and makes no progress");
             }
             return;
         }
@@ -148,7 +148,7 @@ impl World {
         self.check_queues(timeout);
     }
 
-    /// No connection has something to read, is not held back, and would yet never be driven.
+    /// A connection that has input and may read it must be in line to be driven.
     fn check_is_noticed(&mut self, at: usize) {
         let link = &self.links[at];
         let will_be_seen = link.armed || link.write_blocked || link.facts.eof_at.is_some();

@@ -1,5 +1,5 @@
-//! What a WebSocket client sent, and the frames that must come back for it. Nothing here uses the crate's
-//! own protocol: the two must agree on RFC 6455.
+//! The frames that a WebSocket client sent, and the frames that it must receive in return. Nothing
+//! here uses the crate's own protocol code: the two must agree on RFC 6455.
 
 use crate::bytes::{FLOOD_LINE_BYTES, STAMP_BYTES, check_flood, check_stamp};
 use crate::client::Step;
@@ -16,7 +16,7 @@ pub(crate) const CLOSE: u8 = 8;
 pub(crate) const PING: u8 = 9;
 pub(crate) const PONG: u8 = 10;
 
-/// Beside the opcode of a message's first frame: it is compressed (RFC 7692 §6).
+/// Set with the opcode of a message's first frame: it is compressed (RFC 7692 §6).
 pub(crate) const RSV1: u8 = 0x40;
 
 /// Two bytes, a 64-bit length, a masking key.
@@ -41,12 +41,12 @@ pub(crate) fn is_acceptance(head: &[u8]) -> bool {
     head.starts_with(b"HTTP/1.1 101 ") && head.windows(accept.len()).any(|part| part == accept)
 }
 
-/// A masked frame, as clients send them.
+/// A masked frame, as a client sends it.
 pub(crate) fn frame(fin: bool, opcode: u8, payload: &[u8], random: &mut Random) -> Vec<u8> {
     frame_from(Role::Client, fin, opcode, payload, random)
 }
 
-/// A frame, masked if it is from a client.
+/// A frame, masked if the sender is a client.
 pub(crate) fn frame_from(
     sender: Role,
     fin: bool,
@@ -77,7 +77,7 @@ pub(crate) fn frame_from(
     frame
 }
 
-/// A frame, unmasked.
+/// An unmasked frame.
 pub(crate) struct Frame {
     pub(crate) fin: bool,
     pub(crate) rsv1: bool,
@@ -90,12 +90,12 @@ pub(crate) struct Header {
     fin: bool,
     rsv1: bool,
     pub(crate) opcode: u8,
-    /// Of the header itself, with a masking key if there is one.
+    /// The length of the header itself, including the masking key if there is one.
     bytes: usize,
     pub(crate) payload_bytes: u64,
 }
 
-/// Takes a whole frame out of the front of `buffer`, which becomes what is behind it.
+/// Takes a complete frame off the front of `buffer` and leaves the rest there.
 pub(crate) fn take_frame(sender: Role, buffer: &mut &[u8]) -> Result<Option<Frame>, String> {
     let header = header(sender, buffer)?;
     let Some(Header { fin, rsv1, opcode, bytes: start, payload_bytes }) = header else {
@@ -114,7 +114,7 @@ pub(crate) fn take_frame(sender: Role, buffer: &mut &[u8]) -> Result<Option<Fram
     Ok(Some(Frame { fin, rsv1, opcode, payload }))
 }
 
-/// Reads the header in front of `buffer`, once it is all there.
+/// Parses the header at the front of `buffer`, once it is complete.
 pub(crate) fn header(sender: Role, buffer: &[u8]) -> Result<Option<Header>, String> {
     let &[first, second, ref rest @ ..] = buffer else { return Ok(None) };
     let (fin, rsv1, opcode) = (first & 0x80 != 0, first & RSV1 != 0, first & 0x0f);
@@ -144,26 +144,26 @@ pub(crate) fn header(sender: Role, buffer: &[u8]) -> Result<Option<Header>, Stri
 #[derive(Debug)]
 pub(crate) struct Conversation {
     serving: Serving,
-    /// Messages that must be answered, oldest first.
+    /// Messages whose response is outstanding, oldest first.
     messages: VecDeque<(u8, Vec<u8>)>,
     pings: VecDeque<Vec<u8>>,
-    /// Where, in everything that was said, each message ended.
+    /// The end offset of each message in the client's output.
     ends: Vec<usize>,
     begins: Vec<usize>,
     answered: usize,
     said_messages: u32,
-    /// The answer in progress: its opcode, whether it is compressed, and what has come.
+    /// The response in progress: its opcode, whether it is compressed, and its payload so far.
     partial: Option<(u8, bool, Vec<u8>)>,
     deflate: Option<Box<Deflate>>,
-    /// Compressed answers.
+    /// Compressed responses.
     inflated: u64,
     close_said: bool,
     close_awaited: bool,
-    /// It knows that a Close must be answered.
+    /// It replies to a Close.
     answers_close: bool,
     /// The code of the server's Close, 0 if it had none.
     close_got: Option<u16>,
-    /// Garbage was sent: whatever comes for it is right.
+    /// Garbage was sent: any response is correct.
     is_tolerant: bool,
     close_code: Option<u16>,
 }
@@ -199,7 +199,7 @@ impl Conversation {
         self.inflated
     }
 
-    /// Whether the server must remember what was said.
+    /// Whether the server must keep a compression context.
     pub(crate) fn has_takeover(&self) -> bool {
         self.deflate.as_ref().is_some_and(|it| it.has_takeover())
     }
@@ -213,7 +213,7 @@ impl Conversation {
         self.answered
     }
 
-    /// The code of the Close that was said, if one was: 0 for none in it.
+    /// The code of the Close that was sent, if one was: 0 for a Close without a code.
     pub(crate) fn said_code(&self) -> Option<u16> {
         self.close_said.then_some(self.close_code.unwrap_or(0))
     }
@@ -222,7 +222,7 @@ impl Conversation {
         self.ends.partition_point(|&end| end <= bytes_read)
     }
 
-    /// Whether so many bytes end inside a message, with its first header read.
+    /// Whether this number of bytes ends inside a message whose first header was read.
     pub(crate) fn is_inside_message(&self, bytes_read: usize) -> bool {
         let mut messages = self.begins.iter().zip(&self.ends);
         messages.any(|(begin, end)| begin + HEADER_BYTES_MAX <= bytes_read && bytes_read < *end)
@@ -268,7 +268,8 @@ impl Conversation {
             Step::Garbage(bytes) => {
                 self.is_tolerant = true;
                 match random.between(0, 3) {
-                    // A frame without a mask; text that is no text; what is not compressed; anything.
+                    // An unmasked frame; text that is not UTF-8; data that is not DEFLATE; random
+                    // bytes.
                     0 => vec![0x81, 1, b'a'],
                     1 => frame(true, TEXT, b"\xed\xa0\x80", random),
                     2 => frame(true, BINARY | RSV1, &noise(bytes, random), random),
@@ -302,7 +303,7 @@ impl Conversation {
         output
     }
 
-    /// One frame, compressed as nearly to nothing as that goes.
+    /// One frame, compressed to almost nothing.
     fn say_compressed(&mut self, payload: Vec<u8>, said: usize, random: &mut Random) -> Vec<u8> {
         let Some(deflate) = &mut self.deflate else { return Vec::new() };
         let output = frame(true, BINARY | RSV1, &deflate.deflate(&payload), random);
@@ -310,7 +311,7 @@ impl Conversation {
         output
     }
 
-    /// Remembers a message that stands between these two places in all that was said.
+    /// Records a message that lies between these two offsets of the client's output.
     fn expect_response(&mut self, opcode: u8, payload: Vec<u8>, begin: usize, end: usize) {
         self.said_messages += 1;
         let is_answered = match self.serving {
@@ -325,7 +326,7 @@ impl Conversation {
         }
     }
 
-    /// Takes frames from the server. Returns what is said to them at once.
+    /// Receives frames from the server. Returns the immediate reply.
     pub(crate) fn receive(
         &mut self,
         buffer: &mut Vec<u8>,
@@ -337,10 +338,10 @@ impl Conversation {
             take_frame(Role::Server, &mut unread)?
         {
             if rsv1 && self.deflate.is_none() {
-                return Err("compressed, though nobody agreed to that".into());
+                return Err("compressed, though compression was not agreed".into());
             }
             if self.close_got.is_some() {
-                return Err("a frame behind Close".into());
+                return Err("a frame after Close".into());
             }
             match opcode {
                 PING if !self.close_said => reply.extend(frame(true, PONG, &payload, random)),
@@ -359,7 +360,7 @@ impl Conversation {
         match self.pings.pop_front() {
             _ if self.is_tolerant => Ok(()),
             Some(ping) if ping == payload => Ok(()),
-            _ => Err("a pong that answers no ping".into()),
+            _ => Err("a pong without a ping".into()),
         }
     }
 
@@ -367,7 +368,7 @@ impl Conversation {
         let code = match *payload {
             [] => 0,
             [a, b] => u16::from_be_bytes([a, b]),
-            _ => return Err("a Close that no server of ours sends".into()),
+            _ => return Err("a Close that the server never sends".into()),
         };
         if self.partial.is_some() && matches!(self.serving, Serving::Timestamp) {
             return Err("Close inside a message".into());
@@ -403,12 +404,12 @@ impl Conversation {
             self.inflated += 1;
         }
         if self.serving == Serving::Flood {
-            // It begins anew with each cycle of 95 lines, which is a whole number of cycles at once.
+            // The pattern repeats after 95 lines, and each message holds whole cycles.
             self.answered += 1;
             return check_flood((self.answered - 1) * FLOOD_LINE_BYTES, &payload);
         }
         let Some((expected_opcode, expected)) = self.messages.pop_front() else {
-            let what = format!("a message of {} bytes that nobody asked for", payload.len());
+            let what = format!("a message of {} bytes that was not expected", payload.len());
             return if self.is_tolerant { Ok(()) } else { Err(what) };
         };
         if self.serving == Serving::Timestamp {
@@ -418,14 +419,16 @@ impl Conversation {
         if opcode != expected_opcode || payload != expected {
             let (got, sent) = (payload.len(), expected.len());
             let number = self.answered;
-            return Err(format!("message {number} of {sent} bytes came back as another, of {got}"));
+            return Err(format!(
+                "message {number} of {sent} bytes came back changed, with {got} bytes"
+            ));
         }
         self.answered += 1;
         Ok(())
     }
 }
 
-/// The frames of a message whose first one has this opcode, and the pings that stand between them.
+/// The frames of a message with this opcode, and the pings between them.
 pub(crate) fn fragments(
     sender: Role,
     mut opcode: u8,
@@ -450,10 +453,10 @@ pub(crate) fn fragments(
     (output, pings)
 }
 
-/// What a message of so many bytes says.
+/// The payload of a message of this size.
 pub(crate) fn payload(text: bool, bytes: usize, random: &mut Random) -> Vec<u8> {
     match random.between(0, 5) {
-        // It compresses to next to nothing.
+        // It compresses to almost nothing.
         0 => vec![b'h'; bytes],
         _ if text => words(bytes, random),
         _ => noise(bytes, random),
@@ -466,7 +469,7 @@ pub(crate) fn noise(count: usize, random: &mut Random) -> Vec<u8> {
     bytes
 }
 
-/// Text of so many bytes, of which some are not ASCII.
+/// Text of this size, some of it not ASCII.
 fn words(count: usize, random: &mut Random) -> Vec<u8> {
     let mut bytes = noise(count, random);
     for byte in &mut bytes {

@@ -1,8 +1,9 @@
-//! The simulated world: clock, connections, clients, listeners, descriptors, and what they do by themselves.
+//! The simulated world: clock, connections, clients, listeners, descriptors, and what happens
+//! without the reactor.
 
 use crate::agenda::{Action, Agenda};
 use crate::client::{Client, Step};
-use crate::farewell::Watch;
+use crate::close_watch::Watch;
 use crate::link::{Link, Place};
 use crate::plan::{MILLISECOND, Plan, Serving};
 use crate::random::Random;
@@ -18,7 +19,7 @@ use std::rc::Rc;
 
 pub(crate) type SharedWorld = Rc<RefCell<World>>;
 
-/// A listener's queue.
+/// An accept queue.
 #[derive(Debug, Default)]
 pub(crate) struct Door {
     pub(crate) queue: VecDeque<usize>,
@@ -27,12 +28,12 @@ pub(crate) struct Door {
     pub(crate) is_closed: bool,
 }
 
-/// What the world counted, to compare with what the reactor counts.
+/// The world's counters, to compare with the reactor's.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct Counters {
     pub(crate) opened: u64,
-    pub(crate) turned_away: u64,
-    /// Of those, who had not too many neighbours.
+    pub(crate) rejected: u64,
+    /// Rejected clients that were below the limit per address.
     pub(crate) dropped_early: u64,
     pub(crate) shed: u64,
     pub(crate) accepts_aborted: u64,
@@ -45,13 +46,13 @@ pub(crate) struct Tally {
 pub(crate) struct World {
     /// Nanoseconds since the beginning.
     pub(crate) now: u64,
-    /// How much of that the process stood still.
+    /// The part of it in which the process was stalled.
     pub(crate) stalled: u64,
     pub(crate) plan: Plan,
     pub(crate) random: Random,
     pub(crate) trace: Trace,
     pub(crate) agenda: Agenda,
-    /// Of each client and its one connection, at the same index.
+    /// Clients and their connections, at the same index.
     pub(crate) links: Vec<Link>,
     pub(crate) clients: Vec<Client>,
     pub(crate) doors: Vec<Door>,
@@ -60,19 +61,19 @@ pub(crate) struct World {
     /// Tokens of closed connections, for stale events.
     pub(crate) closed_tokens: Vec<Token>,
     pub(crate) descriptors_used: usize,
-    pub(crate) tally: Tally,
-    /// Servers that our side is to connect to, and is to speak to, before the next turn.
+    pub(crate) counters: Counters,
+    /// Servers that our side must connect to, and must send to, before the next turn.
     pub(crate) to_call: Vec<usize>,
     pub(crate) to_tell: Vec<usize>,
     pub(crate) stop_requested: bool,
     pub(crate) stopped_at: Option<u64>,
-    /// Nothing will happen any more by itself, and the reactor sleeps.
+    /// No action is left and the reactor sleeps.
     pub(crate) is_quiet: bool,
-    /// Whether a quiet world waits for nothing rather than let timers pass.
+    /// Whether a quiet world ends the wait instead of letting timers expire.
     pub(crate) halts_when_quiet: bool,
-    /// Polls in a row that were told not to wait and brought nothing, without a byte moved in between.
+    /// Consecutive polls with a timeout of 0 that returned no event and moved no byte.
     pub(crate) idle_spins: u32,
-    /// Connections that were accepted in this turn.
+    /// Connections accepted in this turn.
     pub(crate) accepts: usize,
     pub(crate) sabotage: Option<Sabotage>,
     pub(crate) violation: Option<String>,
@@ -96,7 +97,7 @@ impl World {
             registered: Vec::new(),
             closed_tokens: Vec::new(),
             descriptors_used: 0,
-            tally: Tally::default(),
+            counters: Counters::default(),
             to_call: Vec::new(),
             to_tell: Vec::new(),
             stop_requested: false,
@@ -108,12 +109,12 @@ impl World {
             sabotage,
             violation: None,
         };
-        world.people();
+        world.populate();
         world
     }
 
-    /// Fills the world with clients that will come, and servers that our side will go to.
-    fn people(&mut self) {
+    /// Fills the world with clients that will connect, and servers that our side will connect to.
+    fn populate(&mut self) {
         for at in 0..self.plan.clients + self.plan.hosts {
             let is_host = at >= self.plan.clients;
             let (client, role) = if is_host {
@@ -136,18 +137,18 @@ impl World {
         }
     }
 
-    /// Notes what must not be. The first one counts.
+    /// Records a violation. Only the first one counts.
     pub(crate) fn violate(&mut self, what: impl Display) {
         self.trace.record(self.now, "VIOLATION", 0, 0);
         self.violation.get_or_insert_with(|| what.to_string());
     }
 
-    /// Whether a deliberate bug shows itself at this chance.
+    /// Whether sabotage takes this chance for a bug.
     pub(crate) fn strikes(&mut self, bug: Bug) -> bool {
         self.sabotage.as_mut().is_some_and(|sabotage| sabotage.strikes(bug))
     }
 
-    /// Does what is due.
+    /// Performs the actions that are due.
     pub(crate) fn catch_up(&mut self) {
         while let Some(action) = self.agenda.take_due(self.now) {
             self.act(action);
@@ -198,7 +199,7 @@ impl World {
         self.greet(at);
     }
 
-    /// Whoever is at the other end says what is said first.
+    /// The peer sends its first bytes.
     pub(crate) fn greet(&mut self, at: usize) {
         self.clients[at].begin(&mut self.random);
         self.send_from(at);
@@ -211,7 +212,7 @@ impl World {
         }
     }
 
-    /// Puts what the client has said on its way.
+    /// Puts the client's output in flight.
     fn send_from(&mut self, at: usize) {
         let (client, link) = (&mut self.clients[at], &mut self.links[at]);
         if client.outbox.is_empty() {
@@ -244,7 +245,8 @@ impl World {
             return;
         }
         if link.place == Place::Gone {
-            // Nobody is there any more. An end of output is no news; bytes are answered with a reset.
+            // The receiver is gone. An end of output has no effect; bytes are answered with a
+            // reset.
             if !link.unsent.is_empty() {
                 self.refuse(at);
             }
@@ -288,7 +290,8 @@ impl World {
             Step::Vanish => self.vanish(at),
             other => {
                 if matches!(other, Step::Bombs { .. }) {
-                    // Megabytes come back: in small bites they would take most of the time of all seeds.
+                    // The echo has megabytes: reading it in small pieces would take most of the
+                    // time of all seeds.
                     self.clients[at].read_bytes = self.clients[at].read_bytes.max(65_536);
                     self.links[at].room = self.links[at].room.max(65_536);
                 }
@@ -299,7 +302,8 @@ impl World {
         self.schedule_step(at);
     }
 
-    /// The client closes both directions. What it has not read, or is still sent, is answered with a reset.
+    /// The client closes both directions. Data that it has not read or still receives is answered
+    /// with a reset.
     fn vanish(&mut self, at: usize) {
         let client = &mut self.clients[at];
         client.is_strict = false;
@@ -358,10 +362,10 @@ impl World {
         self.trace.record(self.now, "client read", at, count as i64);
         match result {
             Err(what) => self.violate(format!("client {at}: {what}")),
-            Ok(output) => self.tally.output += output,
+            Ok(output) => self.counters.output += output,
         }
         self.send_from(at);
-        if self.plan.serving == Serving::Flood && self.clients[at].is_sated_by(count) {
+        if self.plan.serving == Serving::Flood && self.clients[at].has_enough_with(count) {
             self.leave_flood(at);
         }
         if self.clients[at].ends_now() {
@@ -373,10 +377,12 @@ impl World {
         self.schedule_read(at);
     }
 
-    /// A client has enough: it reads no more, says so, ends its output, or goes.
+    /// A client has read enough of a flood: it stops reading, sends a Close, ends its output, or
+    /// vanishes.
     fn leave_flood(&mut self, at: usize) {
         let client = &mut self.clients[at];
-        // What it still has to say may travel for seconds: the flood must not fill them with turns.
+        // Its pending output may be in flight for seconds: the flood must not fill that time with
+        // turns.
         client.read_pause = client.read_pause.max(20 * MILLISECOND);
         if client.fin_said {
             return;
@@ -415,7 +421,7 @@ impl World {
         self.clients[at].saw_reset = true;
     }
 
-    /// The client will be told that nobody is there.
+    /// The client will learn that the connection was rejected.
     pub(crate) fn refuse(&mut self, at: usize) {
         self.links[at].unsent.clear();
         self.links[at].outbound.clear();

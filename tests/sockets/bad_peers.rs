@@ -1,5 +1,5 @@
-//! Peers that break the rules, each on its own connection while another one talks on. Every one of them
-//! is told what was wrong, gets the end of the stream behind it, and never a reset, even if it is still
+//! Peers that violate the protocol, each on its own connection, while another client is served.
+//! Each one receives the reason and then the end of the stream, never a reset, even if it is still
 //! sending.
 
 use super::client::Client;
@@ -7,11 +7,11 @@ use super::support::Server;
 use super::wire::{BINARY, CLOSE, Frame, PING, TEXT, changed, header, masked, masked_header};
 use super::{process_of, serve};
 
-/// What a peer may still be sending when it is already known to be wrong.
+/// Data that a peer may still be sending after its violation was detected.
 static MORE: [u8; 20_000] = [b'!'; 20_000];
 
 #[test]
-fn bad_frames_are_answered_with_their_code() {
+fn bad_frames_are_closed_with_their_code() {
     let server = serve(&["--max-message-size", "1MiB", "ws://127.0.0.1:0"]);
     let mut bystander = Client::open(server.url());
     for (name, bytes, code) in bad_frames() {
@@ -29,7 +29,7 @@ fn bad_frames_are_answered_with_their_code() {
     }
 }
 
-/// The close frame, behind the answers to what was right before the wrong.
+/// Reads up to the Close frame, which follows the responses to the valid messages.
 fn read_to_close(client: &mut Client) -> Frame {
     loop {
         let frame = client.read_frame();
@@ -65,7 +65,7 @@ fn bad_frames() -> Vec<(&'static str, Vec<u8>, u16)> {
 }
 
 #[test]
-fn bad_requests_get_an_http_answer() {
+fn bad_requests_get_an_http_response() {
     let server = serve(&["ws://127.0.0.1:0"]);
     let mut bystander = Client::open(server.url());
     for (name, bytes, status) in bad_requests() {
@@ -112,7 +112,7 @@ fn bad_requests() -> Vec<(&'static str, Vec<u8>, u16)> {
     ]
 }
 
-/// The beginning of TLS 1.3, as a client sends it that takes this for wss.
+/// The beginning of a TLS 1.3 handshake, as a client sends it that mistakes this address for wss.
 fn client_hello() -> Vec<u8> {
     let mut bytes = vec![0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03, 0x03];
     bytes.extend((0..32).map(|index| index * 7));
@@ -122,7 +122,7 @@ fn client_hello() -> Vec<u8> {
 }
 
 #[test]
-fn a_line_or_a_message_that_is_too_long_ends_in_silence() {
+fn a_line_or_message_that_is_too_long_ends_the_stream_without_a_reason() {
     let server = serve(&["--max-message-size", "1KiB", "line://127.0.0.1:0"]);
     let mut bystander = Client::open(server.url());
     let mut client = Client::open(server.url());
@@ -133,7 +133,7 @@ fn a_line_or_a_message_that_is_too_long_ends_in_silence() {
 }
 
 #[test]
-fn who_resets_disturbs_nobody() {
+fn a_reset_does_not_disturb_other_clients() {
     let server = Server::start(&["ws://127.0.0.1:0"]);
     let process = process_of(&server);
     let mut bystander = Client::open(server.url());
@@ -147,5 +147,5 @@ fn who_resets_disturbs_nobody() {
     }
     server.wait_for_logs("ended: ", 20);
     bystander.echo(b"after");
-    assert_eq!(process.descriptors(), descriptors, "each descriptor is given back");
+    assert_eq!(process.descriptors(), descriptors, "every descriptor is released");
 }

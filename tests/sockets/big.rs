@@ -1,4 +1,5 @@
-//! Much data: slow readers, and messages far larger than what the server may hold.
+//! Large amounts of data: slow readers, and messages far larger than the memory that the server may
+//! use.
 
 use super::client::{Client, shown};
 use super::framing::Framing;
@@ -17,7 +18,7 @@ const MIB: usize = 1 << 20;
 const MESSAGE_BYTES: usize = 32 * 1024;
 
 #[test]
-fn a_slow_reader_gets_everything_and_costs_little() {
+fn a_slow_reader_receives_everything_and_costs_little_memory() {
     const TOTAL_BYTES: usize = 32 * MIB;
     let server = serve(&ALL_FRAMINGS);
     for url in server.urls() {
@@ -25,7 +26,7 @@ fn a_slow_reader_gets_everything_and_costs_little() {
         let before = process.memory_kib();
         let mut client = Client::open(url);
         let writer = write_messages(&client, TOTAL_BYTES / MESSAGE_BYTES);
-        // By now the server has filled every buffer on the way and waits.
+        // By now the server has filled every buffer on the path and waits.
         thread::sleep(Duration::from_millis(300));
         let grown = process.memory_kib().saturating_sub(before);
         for number in 0..TOTAL_BYTES / MESSAGE_BYTES {
@@ -34,7 +35,7 @@ fn a_slow_reader_gets_everything_and_costs_little() {
                 thread::sleep(Duration::from_millis(5));
             }
         }
-        writer.join().expect("the writer wrote all");
+        writer.join().expect("the writer wrote everything");
         client.close();
         println!("{url}: a slow reader of 32 MiB costs {grown} KiB");
         assert!(grown < 16 * 1024, "{url}: {grown} KiB held for one slow reader");
@@ -42,14 +43,14 @@ fn a_slow_reader_gets_everything_and_costs_little() {
 }
 
 #[test]
-fn a_binary_message_of_256_mib_passes_through() {
+fn a_binary_message_of_256_mib_is_streamed() {
     const BYTES: usize = 256 * MIB;
     let server = serve(&["--max-message-size", "1GiB", "ws://127.0.0.1:0"]);
     let process = warmed_up(process_of(&server), server.url());
     let before = process.memory_kib();
     let mut client = Client::open(server.url());
     let writer = write_big(&client, BINARY, BYTES);
-    // One header of the same length, and then the payload as it comes.
+    // One header of the same length, and then the payload as it arrives.
     assert_eq!(client.read_exactly(10), header(BINARY, 0, BYTES));
     let mut peak = 0;
     for block in 0..BYTES / MIB {
@@ -57,11 +58,11 @@ fn a_binary_message_of_256_mib_passes_through() {
         assert!(heard == pattern(), "block {block}: {}", shown(&heard));
         peak = peak.max(process.memory_kib());
     }
-    writer.join().expect("the writer wrote all");
+    writer.join().expect("the writer wrote everything");
     client.close();
     let grown = peak.saturating_sub(before);
     println!("a binary message of 256 MiB costs {grown} KiB");
-    assert!(grown <= 1024, "{grown} KiB held for a message that only passes through");
+    assert!(grown <= 1024, "{grown} KiB held for a message that is streamed");
 }
 
 #[test]
@@ -89,11 +90,11 @@ fn a_text_message_of_64_mib_comes_back_in_fragments() {
         }
     }
     assert_eq!(heard, BYTES);
-    writer.join().expect("the writer wrote all");
+    writer.join().expect("the writer wrote everything");
     client.close();
     let grown = peak.saturating_sub(before);
     println!("a text message of 64 MiB costs {grown} KiB, and comes back in {frames} frames");
-    assert!(grown <= 1536, "{grown} KiB held for a message that only passes through");
+    assert!(grown <= 1536, "{grown} KiB held for a message that is streamed");
 }
 
 #[test]
@@ -105,7 +106,7 @@ fn all_slow_readers_together_cost_no_more_than_the_cap() {
     let mut bystander = Client::open(server.url());
     let clients: Vec<Client> = (0..CLIENTS).map(|n| Client::open(&server.urls()[n % 2])).collect();
     let outputs: Vec<Stream> = clients.iter().map(second_handle).collect();
-    // Each says more than the kernel holds for it, and none of them listens.
+    // Each sends more than the kernel holds for it, and none of them reads.
     let writers: Vec<_> =
         outputs.into_iter().map(|output| thread::spawn(|| deafly(output))).collect();
     server.wait_for_log("the server's memory limit is reached");
@@ -118,7 +119,7 @@ fn all_slow_readers_together_cost_no_more_than_the_cap() {
     bystander.echo(b"still undisturbed");
 }
 
-/// Writes until nothing more is taken.
+/// Writes until the server accepts no more.
 fn deafly(mut output: Stream) {
     output.set_nonblocking(true).expect("a socket");
     let bytes = super::wire::masked(BINARY, &[0; MESSAGE_BYTES]);
@@ -131,23 +132,23 @@ fn deafly(mut output: Stream) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 thread::sleep(Duration::from_millis(10));
             }
-            // The server has ended this one.
+            // The server has ended this connection.
             Err(_) => return,
         }
     }
 }
 
-/// Has the server touch what it touches once: the receive buffer above all.
+/// Makes the server touch the memory that it touches once, above all the receive buffer.
 fn warmed_up(process: Process, url: &str) -> Process {
     let mut client = Client::open(url);
     let writer = write_messages(&client, 32);
     (0..32).for_each(|number| client.expect_echo(&numbered(number)));
-    writer.join().expect("the writer wrote all");
+    writer.join().expect("the writer wrote everything");
     client.close();
     process
 }
 
-/// Sends this many numbered messages from a thread of their own.
+/// Sends this number of numbered messages from a separate thread.
 fn write_messages(client: &Client, count: usize) -> JoinHandle<()> {
     let mut output = second_handle(client);
     let encode = match client.framing() {
@@ -162,10 +163,11 @@ fn write_messages(client: &Client, count: usize) -> JoinHandle<()> {
     })
 }
 
-/// Sends one message as one frame, from a thread of its own. `bytes` is a multiple of a MiB.
+/// Sends one message as one frame from a separate thread. `bytes` is a multiple of a MiB.
 fn write_big(client: &Client, first: u8, bytes: usize) -> JoinHandle<()> {
     let mut output = second_handle(client);
-    // The masking key begins anew with each block, since their size is a multiple of its own.
+    // The masking key starts over with each block, because the block size is a multiple of the
+    // key's.
     let block: Vec<u8> =
         pattern().iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key).collect();
     thread::spawn(move || {
@@ -180,12 +182,12 @@ fn second_handle(client: &Client) -> Stream {
     client.stream().try_clone().expect("a second handle")
 }
 
-/// A message that says which one it is, all through.
+/// A message with its number repeated throughout.
 fn numbered(number: usize) -> Vec<u8> {
     format!("{number:015} ").repeat(MESSAGE_BYTES / 16).into_bytes()
 }
 
-/// A MiB in which no byte looks like its neighbours.
+/// A MiB in which no byte equals its neighbours.
 fn pattern() -> Vec<u8> {
     (0..MIB).map(|index| b' ' + (index % 89) as u8).collect()
 }

@@ -1,4 +1,4 @@
-//! A client that knows the three framings and nothing else, written without the crate.
+//! A client for the three framings, written without the crate.
 
 use super::framing::Framing;
 use super::stream::Stream;
@@ -16,7 +16,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Connects, without a word.
+    /// Connects and sends nothing.
     #[track_caller]
     pub(crate) fn connect(url: &str) -> Self {
         let stream = Stream::connect(url).unwrap_or_else(|error| panic!("{url}: {error}"));
@@ -29,7 +29,7 @@ impl Client {
         Self { reader, framing: Framing::of(url) }
     }
 
-    /// Connects and, where there is one, completes the opening handshake.
+    /// Connects and completes the opening handshake, if there is one.
     #[track_caller]
     pub(crate) fn open(url: &str) -> Self {
         let mut client = Self::connect(url);
@@ -37,7 +37,7 @@ impl Client {
         client
     }
 
-    /// Completes the opening handshake, where there is one.
+    /// Completes the opening handshake, if there is one.
     #[track_caller]
     pub(crate) fn upgrade(&mut self) {
         if self.framing == Framing::WebSocket {
@@ -54,14 +54,14 @@ impl Client {
         self.reader.get_ref()
     }
 
-    #[allow(dead_code, reason = "a stream that has state of its own, as TLS has, needs it")]
+    #[allow(dead_code, reason = "the flush of a stream with a buffer of its own, such as TLS")]
     pub(crate) fn stream_mut(&mut self) -> &mut Stream {
         self.reader.get_mut()
     }
 
     #[track_caller]
     pub(crate) fn write(&mut self, bytes: &[u8]) {
-        self.try_write(bytes).expect("the server takes what it is sent");
+        self.try_write(bytes).expect("the server reads its input");
     }
 
     pub(crate) fn try_write(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -73,7 +73,7 @@ impl Client {
         self.stream().finish_output().expect("the connection is still there");
     }
 
-    /// The bytes of one message, as this framing sends it.
+    /// The bytes of one message in this framing.
     pub(crate) fn encode(&self, message: &[u8]) -> Vec<u8> {
         match self.framing {
             Framing::WebSocket => masked(BINARY, message),
@@ -82,7 +82,7 @@ impl Client {
         }
     }
 
-    /// The bytes that an echo of this message comes back as.
+    /// The bytes of the echo of this message.
     pub(crate) fn echo_of(&self, message: &[u8]) -> Vec<u8> {
         match self.framing {
             Framing::WebSocket => {
@@ -105,7 +105,7 @@ impl Client {
         assert!(heard == expected, "{} is not the echo", shown(&heard));
     }
 
-    /// One message there and back.
+    /// Sends one message and reads its echo.
     #[track_caller]
     pub(crate) fn echo(&mut self, message: &[u8]) {
         self.send(message);
@@ -115,7 +115,7 @@ impl Client {
     #[track_caller]
     pub(crate) fn read_exactly(&mut self, count: usize) -> Vec<u8> {
         let mut bytes = vec![0; count];
-        self.reader.read_exact(&mut bytes).expect("the server answers");
+        self.reader.read_exact(&mut bytes).expect("the server responds");
         bytes
     }
 
@@ -124,7 +124,7 @@ impl Client {
         self.reader.read(buffer)
     }
 
-    /// Everything until the server ends its output. A reset is an error.
+    /// Reads until the server ends its output. A reset is an error.
     pub(crate) fn try_rest(&mut self) -> io::Result<Vec<u8>> {
         let mut rest = Vec::new();
         self.reader.read_to_end(&mut rest).map(|_| rest)
@@ -135,19 +135,19 @@ impl Client {
         self.try_rest().expect("the server ends with FIN, and in time")
     }
 
-    /// The server has nothing more to say, and ends its output.
+    /// Checks that the server sends nothing more and ends its output.
     #[track_caller]
     pub(crate) fn expect_end(&mut self) {
         let rest = self.rest();
-        assert!(rest.is_empty(), "{} where the end is due", shown(&rest));
+        assert!(rest.is_empty(), "{} in place of the end", shown(&rest));
     }
 
-    /// A response head, up to and with its empty line.
+    /// A response head, up to and including its empty line.
     #[track_caller]
     pub(crate) fn read_head(&mut self) -> String {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
-            let count = self.reader.read_line(&mut head).expect("the server answers");
+            let count = self.reader.read_line(&mut head).expect("the server responds");
             assert!(count > 0, "the server ended inside its response: {head:?}");
         }
         head
@@ -193,7 +193,7 @@ impl Client {
     }
 }
 
-/// What fits into a message about a failure.
+/// The beginning of a long input, short enough for a failure message.
 pub(crate) fn shown(bytes: &[u8]) -> String {
     let start = &bytes[..bytes.len().min(64)];
     format!("{} bytes: {}", bytes.len(), start.escape_ascii())

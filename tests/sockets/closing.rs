@@ -1,5 +1,5 @@
-//! Closing handshakes that the server begins (RFC 6455 §7): who answers is waited for, who does not still
-//! sees the end.
+//! Closing handshakes that the server begins (RFC 6455 §7): the server waits for the reply, and
+//! without one the client still sees the end.
 
 use super::client::{Client, shown};
 use super::serve;
@@ -7,7 +7,8 @@ use super::wire::{BINARY, masked, masked_close};
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
-/// Past the only answer of the server, up to and with its Close. Returns when that came.
+/// Reads past the only echo, up to and including the server's Close. Returns when the Close
+/// arrived.
 #[track_caller]
 fn echo_and_close(client: &mut Client) -> Instant {
     client.echo(b"the only message");
@@ -15,7 +16,7 @@ fn echo_and_close(client: &mut Client) -> Instant {
     Instant::now()
 }
 
-/// Nothing comes at this moment, and not the end either.
+/// Checks that there is no input at this moment, and not the end either.
 #[track_caller]
 fn expect_nothing(client: &mut Client) {
     client.stream().set_nonblocking(true).expect("a socket");
@@ -27,35 +28,35 @@ fn expect_nothing(client: &mut Client) {
 }
 
 #[test]
-fn the_end_waits_for_the_close_of_the_client() {
+fn the_server_waits_for_the_close_of_the_client() {
     let server = serve(&["--close-after", "1", "ws://127.0.0.1:0"]);
     let mut client = Client::open(server.url());
     let start = echo_and_close(&mut client);
     std::thread::sleep(Duration::from_millis(400));
-    // What was on its way meanwhile is no answer.
+    // Messages that were in flight at that time get no echo.
     client.write(&masked(BINARY, b"crossed the Close"));
     std::thread::sleep(Duration::from_millis(100));
     expect_nothing(&mut client);
     client.write(&masked_close(1000));
     client.expect_end();
     println!("closed {:?} after the Close of the server", start.elapsed());
-    assert!(start.elapsed() < Duration::from_millis(900), "it need not wait any longer");
+    assert!(start.elapsed() < Duration::from_millis(900), "it has no reason to wait longer");
 }
 
 #[test]
-fn who_does_not_answer_a_close_sees_the_end_after_a_second() {
+fn without_a_reply_to_its_close_the_server_ends_after_a_second() {
     let server = serve(&["--close-after", "1", "ws://127.0.0.1:0"]);
     let mut client = Client::open(server.url());
     let start = echo_and_close(&mut client);
     client.expect_end();
     let elapsed = start.elapsed();
-    println!("an unanswered Close: the end after {elapsed:?}");
+    println!("a Close without a reply: the end after {elapsed:?}");
     assert!(elapsed > Duration::from_millis(900), "{elapsed:?} is early");
     assert!(elapsed < Duration::from_secs(3), "{elapsed:?} is late");
 }
 
 #[test]
-fn half_of_a_short_close_timeout_is_left_for_the_end() {
+fn half_of_a_short_close_timeout_is_kept_for_the_end_of_the_stream() {
     let arguments = ["--close-after", "1", "--close-timeout", "600ms", "ws://127.0.0.1:0"];
     let server = super::Server::start(&arguments);
     let mut client = Client::open(server.url());

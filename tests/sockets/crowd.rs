@@ -1,14 +1,15 @@
-//! Ten thousand connections in one process, and what is left of them when they have gone.
+//! Ten thousand connections in one process, and the memory that remains after they have closed.
 
 use super::client::Client;
 use super::process;
 use super::{process_of, serve};
 use std::time::Instant;
 
-/// As many as are wanted.
+/// The number of connections, if the limit on descriptors permits it.
 const CONNECTIONS: usize = 10_000;
 
-/// Descriptors that this process needs for everything else: other tests run beside this one.
+/// Descriptors that this process needs for everything else, including tests that run at the same
+/// time.
 const RESERVED: usize = 2_000;
 
 #[test]
@@ -30,15 +31,15 @@ fn ten_thousand_connections_come_and_go() {
     clients.iter_mut().enumerate().for_each(|(n, client)| client.send(&message(n)));
     clients.iter_mut().enumerate().for_each(|(n, client)| client.expect_echo(&message(n)));
     let held = process.memory_kib().saturating_sub(memory);
-    assert!(process.descriptors() >= count, "they are all there at once");
+    assert!(process.descriptors() >= count, "all are connected at the same time");
 
     drop(clients);
-    assert!(process.settles(|it| it.descriptors() <= descriptors), "every descriptor comes back");
+    assert!(process.settles(|it| it.descriptors() <= descriptors), "every descriptor is released");
     process.settles(|it| it.memory_kib() <= memory + 1024);
     let left = process.memory_kib().saturating_sub(memory);
     println!(
         "{count} connections: made in {connected:?}, {held} KiB while there, {left} KiB after"
     );
-    assert!(left <= 2048, "{left} KiB are left of {count} connections that have gone");
-    Client::open(server.url()).echo(b"and it still serves");
+    assert!(left <= 2048, "{left} KiB remain of {count} closed connections");
+    Client::open(server.url()).echo(b"the server still serves");
 }

@@ -1,4 +1,4 @@
-//! Where a server listens: several places at once, Unix sockets and their files, IPv6.
+//! Listening addresses: several at once, Unix sockets and their files, IPv6.
 
 use super::client::Client;
 use super::serve;
@@ -9,14 +9,14 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A directory of its own, removed with what is in it.
+/// A temporary directory, removed with its contents.
 struct Directory(PathBuf);
 
 impl Directory {
     fn new(name: &str) -> Self {
         let name = format!("halloo-sockets-{}-{name}", std::process::id());
         let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path).expect("the name is ours alone");
+        std::fs::create_dir(&path).expect("the name is unique");
         Self(path)
     }
 
@@ -45,7 +45,7 @@ fn six_listeners_in_one_process() {
     arguments.extend(unix.iter().map(String::as_str));
     let server = serve(&arguments);
     assert_eq!(server.urls().len(), 6, "{:?}", server.urls());
-    assert_eq!(server.urls()[3..], unix, "they are announced as they were written, in order");
+    assert_eq!(server.urls()[3..], unix, "they are announced as written, in order");
     assert!(files.iter().all(|file| file.exists()));
 
     let mut clients: Vec<Client> = server.urls().iter().map(|url| Client::open(url)).collect();
@@ -60,7 +60,7 @@ fn six_listeners_in_one_process() {
 }
 
 #[test]
-fn a_socket_file_that_nobody_listens_on_is_replaced() {
+fn a_stale_socket_file_is_replaced() {
     let directory = Directory::new("stale");
     let path = directory.path("socket");
     // Dropping a listener leaves its file, as killing a server does.
@@ -73,19 +73,19 @@ fn a_socket_file_that_nobody_listens_on_is_replaced() {
 }
 
 #[test]
-fn a_socket_that_somebody_listens_on_is_left_alone() {
+fn a_socket_in_use_is_left_alone() {
     let directory = Directory::new("taken");
     let path = directory.path("socket");
     let first = serve(&[&url("unix", &path)]);
     let second = Program::start(halloo().args(["serve", &url("unix", &path)])).wait();
     assert_eq!(second.code, Some(1), "{second:#?}");
     assert!(second.stderr.contains("cannot listen on unix:"), "{second:#?}");
-    Client::open(first.url()).echo(b"the first is unharmed");
+    Client::open(first.url()).echo(b"the first server is undisturbed");
 }
 
-/// A connect to it would wait as long as the queue is full.
+/// A connect to it would wait as long as the accept queue is full.
 #[test]
-fn a_socket_whose_listener_is_busy_is_left_alone() {
+fn a_socket_with_a_full_accept_queue_is_left_alone() {
     let directory = Directory::new("busy");
     let path = directory.path("socket");
     let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None);
@@ -95,12 +95,12 @@ fn a_socket_whose_listener_is_busy_is_left_alone() {
     let queued = (0..2).map(|_| {
         let client = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None);
         let client = client.expect("a socket");
-        client.set_nonblocking(true).expect("it may be");
+        client.set_nonblocking(true).expect("permissions can be changed");
         let is_full = client.connect(&address).is_err();
         (client, is_full)
     });
     let queued: Vec<_> = queued.collect();
-    assert!(queued[1].1, "the queue is full");
+    assert!(queued[1].1, "the accept queue is full");
     let start = std::time::Instant::now();
     let refused = Program::start(halloo().args(["serve", &url("unix", &path)])).wait();
     assert_eq!(refused.code, Some(1), "{refused:#?}");
@@ -118,14 +118,14 @@ fn the_socket_of_a_successor_is_left_alone() {
         std::fs::remove_file(&path).expect("the directory is ours");
         let second = serve(&arguments);
         assert_eq!(first.stop().code, Some(0));
-        Client::open(second.url()).echo(b"the successor is unharmed");
+        Client::open(second.url()).echo(b"the successor is undisturbed");
         assert_eq!(second.stop().code, Some(0));
-        assert!(!path.exists(), "its own it removes");
+        assert!(!path.exists(), "it removes its own file");
     }
 }
 
 #[test]
-fn a_file_that_is_no_socket_is_left_alone() {
+fn a_file_that_is_not_a_socket_is_left_alone() {
     let directory = Directory::new("file");
     let path = directory.path("file");
     std::fs::write(&path, "somebody's letters").expect("the directory is ours");
@@ -147,8 +147,8 @@ fn ipv6() {
     }
 }
 
-/// `localhost` is ::1 and 127.0.0.1 on most machines: clients take whichever they like better. Here
-/// it is a name with one address more, and one that this machine does not have.
+/// On most machines `localhost` is both ::1 and 127.0.0.1, and each client picks one. Here the name
+/// has one more address, which this machine does not have.
 #[test]
 fn a_name_listens_on_all_its_addresses() {
     let directory = Directory::new("hosts");
@@ -180,7 +180,7 @@ fn a_name_listens_on_all_its_addresses() {
     }
 }
 
-/// A program that sees this file in the place of /etc/hosts.
+/// A program that sees this file in place of /etc/hosts.
 fn with_hosts(hosts: &Path, program: &str) -> Command {
     let script = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
     let mut command = Command::new("unshare");

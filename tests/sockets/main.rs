@@ -1,8 +1,9 @@
-//! The server on real sockets: the binary as its own process, clients that know nothing of the crate.
+//! The server on real sockets: the binary in its own process, and clients written without the
+//! crate.
 //!
-//! Every server takes a port of its own, every wait has an end, and what a test measures it prints.
+//! Every server has its own port, every wait has a limit, and every measured value is printed.
 
-// What was measured is printed, to be read beside the bounds.
+// Measured values are printed, to be read beside their bounds.
 #![allow(clippy::print_stdout)]
 
 #[path = "../support/mod.rs"]
@@ -10,7 +11,7 @@ mod support;
 
 mod client;
 mod framing;
-#[allow(dead_code, reason = "shared with the tests of attacks, which need more of it")]
+#[allow(dead_code, reason = "shared with tests/attacks, which uses more of it")]
 mod process;
 mod rush;
 mod stream;

@@ -1,15 +1,15 @@
-//! Data and its end in one go: the client writes and shuts down at once. The server must answer
-//! everything before it closes, whether it learns of both in one event or in two, and must not reset.
+//! Data and end of stream at once: the client writes and shuts down immediately. The server must
+//! echo everything before it closes, whether one event reports both or two do, and must not reset.
 
 use super::client::{Client, shown};
 use super::framing::Framing;
 use super::wire::REQUEST;
 use super::{ALL_FRAMINGS, process_of, serve};
 
-/// Sizes around the reactor's receive buffer of 256 KiB, and around nothing.
+/// Sizes around the reactor's receive buffer of 256 KiB, and around zero.
 const SIZES: [usize; 6] = [1, 125, 60_000, 262_143, 262_144, 1_000_000];
 
-/// What fits into the socket buffers while the server does not read.
+/// An amount that fits into the socket buffers while the server does not read.
 const SMALL: usize = 20_000;
 
 #[test]
@@ -23,11 +23,11 @@ fn the_whole_echo_arrives_and_then_the_end() {
             let mut output = client.stream().try_clone().expect("a second handle");
             let writer = std::thread::spawn(move || {
                 std::io::Write::write_all(&mut output, &bytes).expect("the server reads");
-                output.finish_output().expect("the connection is there");
+                output.finish_output().expect("the connection is accepted");
             });
             client.expect_echo(&message);
             client.expect_end();
-            writer.join().expect("the writer wrote all");
+            writer.join().expect("the writer wrote everything");
         }
     }
 }
@@ -81,7 +81,7 @@ fn an_unfinished_line_counts_when_the_input_ends() {
     assert_eq!(rest, b"whole\nhalf", "{}", shown(&rest));
 }
 
-/// No newline in it, so that it is one line too.
+/// Without a newline, so that it is one line too.
 fn pattern(size: usize) -> Vec<u8> {
     (0..size).map(|index| b'a' + (index % 23) as u8).collect()
 }

@@ -1,4 +1,4 @@
-//! One byte at a time: the handshake, and frames of every length form.
+//! One byte at a time: the handshake, and frames with every length form.
 
 use super::client::Client;
 use super::wire::{CLOSE, Frame, PING, PONG, REQUEST, TEXT, masked, masked_close};
@@ -27,7 +27,7 @@ fn every_framing_byte_by_byte() {
     let server = serve(&ALL_FRAMINGS);
     for url in server.urls() {
         let mut client = Client::open(url);
-        let message = b"a message that comes in drops";
+        let message = b"a message sent byte by byte";
         let bytes = client.encode(message);
         write_bytewise(&mut client, &bytes);
         client.expect_echo(message);
@@ -35,14 +35,14 @@ fn every_framing_byte_by_byte() {
     }
 }
 
-/// Each byte is one segment: the socket has no delay.
+/// Each byte is one segment: the socket has TCP_NODELAY.
 fn write_bytewise(client: &mut Client, bytes: &[u8]) {
     for byte in bytes.chunks(1) {
         client.write(byte);
     }
 }
 
-/// A text message, in however many frames it comes.
+/// A text message, in any number of frames.
 fn text_message(client: &mut Client) -> Vec<u8> {
     let mut text = Vec::new();
     loop {

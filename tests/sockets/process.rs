@@ -1,12 +1,12 @@
-//! What the kernel knows about a running server, and how to stop one in its tracks.
+//! The kernel's figures about a running server, and signals that stop and continue it.
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit, setrlimit};
 use std::time::{Duration, Instant};
 
-/// Descriptors that this process may have, with its limit raised as far as it goes.
+/// The number of descriptors that this process may have, with its limit raised as far as possible.
 pub(crate) fn own_descriptors() -> usize {
     let maximum = getrlimit(Resource::Nofile).maximum;
-    // If it cannot be raised, the one there is counts.
+    // If the limit cannot be raised, the current one is used.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(1 << 20) as usize;
     assert!(descriptors >= 2_500, "these tests need more descriptors: ulimit -Hn");
@@ -22,8 +22,8 @@ impl Process {
         Self(pid)
     }
 
-    /// Memory of its own, in KiB. Pages of the binary are not counted: they come as code is first run,
-    /// and are shared.
+    /// Private memory in KiB. Pages of the binary are not counted: they are loaded as code first
+    /// runs, and are shared.
     pub(crate) fn memory_kib(self) -> u64 {
         self.figure_kib("RssAnon:")
     }
@@ -32,46 +32,46 @@ impl Process {
         let status = self.read("status");
         let line = status.lines().find_map(|line| line.strip_prefix(name));
         let figure = line.and_then(|line| line.split_whitespace().next());
-        figure.and_then(|figure| figure.parse().ok()).expect("the kernel says it in kB")
+        figure.and_then(|figure| figure.parse().ok()).expect("the kernel reports kB")
     }
 
-    /// The most memory that it ever had at once, in KiB, with pages of the binary.
+    /// The peak of resident memory in KiB, including pages of the binary.
     pub(crate) fn memory_kib_max(self) -> u64 {
         self.figure_kib("VmHWM:")
     }
 
-    /// The memory that it has reserved for data, touched or not, in KiB.
+    /// The memory reserved for data in KiB, touched or not.
     pub(crate) fn reserved_kib(self) -> u64 {
         self.figure_kib("VmData:")
     }
 
-    /// The time it has spent on a processor.
+    /// CPU time used.
     pub(crate) fn processor_time(self) -> Duration {
         let text = self.read("schedstat");
         let figure = text.split_whitespace().next().and_then(|figure| figure.parse().ok());
         Duration::from_nanos(figure.expect("the kernel counts nanoseconds"))
     }
 
-    /// The processors it may run on, as the kernel lists them.
+    /// The CPUs it may run on, as the kernel lists them.
     pub(crate) fn processors(self) -> String {
         let status = self.read("status");
         let line = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
-        line.expect("the kernel says so").trim().to_owned()
+        line.expect("the kernel reports it").trim().to_owned()
     }
 
-    /// Whether it has ended, waited for or not.
+    /// Whether it has ended, even if not yet waited for.
     pub(crate) fn is_gone(self) -> bool {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0));
         stat.map_or(true, |stat| stat.contains(") Z "))
     }
 
-    /// How many descriptors it has open.
+    /// The number of open descriptors.
     pub(crate) fn descriptors(self) -> usize {
         let entries = std::fs::read_dir(format!("/proc/{}/fd", self.0));
-        entries.expect("the process is there").count()
+        entries.expect("the process exists").count()
     }
 
-    /// Waits until a condition on it holds; whether it did in time.
+    /// Waits until a condition on it holds. Returns whether it did in time.
     pub(crate) fn settles(self, condition: impl Fn(Self) -> bool) -> bool {
         let until = Instant::now() + Duration::from_secs(10);
         while Instant::now() < until {
@@ -85,27 +85,27 @@ impl Process {
 
     #[track_caller]
     pub(crate) fn signal(self, signal: Signal) {
-        kill_process(self.pid(), signal).expect("the process is there");
+        kill_process(self.pid(), signal).expect("the process exists");
     }
 
-    /// Does something while the process stands still: what happens meanwhile, it finds all at once.
+    /// Runs `action` while the process is stopped, so that it later finds every change at once.
     pub(crate) fn while_stopped<T>(self, act: impl FnOnce() -> T) -> T {
         self.signal(Signal::STOP);
         let is_stopped = |it: Self| it.read("stat").contains(") T ");
-        assert!(self.settles(is_stopped), "it stops when it is told to");
+        assert!(self.settles(is_stopped), "SIGSTOP stops it");
         let result = act();
         self.signal(Signal::CONT);
         result
     }
 
-    /// Lowers how many descriptors it may have.
+    /// Lowers its limit on descriptors.
     pub(crate) fn limit_descriptors(self, limit: u64) {
         let limit = Rlimit { current: Some(limit), maximum: Some(limit) };
         prlimit(Some(self.pid()), Resource::Nofile, limit).expect("a limit may be lowered");
     }
 
     fn pid(self) -> Pid {
-        Pid::from_raw(self.0 as i32).expect("a process id is above zero")
+        Pid::from_raw(self.0 as i32).expect("a process id is positive")
     }
 
     pub(crate) fn read(self, name: &str) -> String {

@@ -1,4 +1,4 @@
-//! The other services: flood, discard, none, and the close after so many messages.
+//! The other services: flood, discard, none, and echo that closes after a number of messages.
 
 use super::client::{Client, shown};
 use super::support::{KeyFile, Server};
@@ -13,7 +13,7 @@ fn ring() -> Vec<u8> {
     (b' '..=b'~').chain(b' '..=b'~').collect()
 }
 
-/// Reads lines and checks that each begins one character further on than the one before.
+/// Reads lines and checks that each begins one character after the previous one's beginning.
 fn expect_lines(client: &mut Client, first: usize, count: usize) {
     let ring = ring();
     for number in first..first + count {
@@ -25,19 +25,19 @@ fn expect_lines(client: &mut Client, first: usize, count: usize) {
 }
 
 #[test]
-fn a_flood_stops_while_nobody_reads_and_goes_on_afterwards() {
+fn a_flood_stops_while_its_peer_does_not_read_and_then_continues() {
     let server = serve(&["--service", "flood", "tcp://127.0.0.1:0"]);
     let process = process_of(&server);
     let mut client = Client::open(server.url());
     expect_lines(&mut client, 0, 20_000);
     let before = process.memory_kib();
-    // Until every buffer on the way is full; then the server must be at rest.
+    // Until every buffer on the path is full; then the server must be idle.
     std::thread::sleep(Duration::from_millis(300));
     let busy_before = process.processor_time();
     std::thread::sleep(Duration::from_millis(500));
     let busy = process.processor_time() - busy_before;
     let grown = process.memory_kib().saturating_sub(before);
-    println!("a flood that nobody reads: {grown} KiB, busy {busy:?} of half a second");
+    println!("a flood without a reader: {grown} KiB, busy {busy:?} of half a second");
     assert!(grown <= 1024, "{grown} KiB held for a peer that does not read");
     assert!(busy < Duration::from_millis(25), "busy for {busy:?} of half a second");
     expect_lines(&mut client, 20_000, 200_000);
@@ -57,7 +57,7 @@ fn a_flood_over_websocket_is_messages() {
 }
 
 #[test]
-fn a_flood_ends_when_its_peer_leaves() {
+fn a_flood_ends_when_its_peer_closes() {
     let server = Server::start(&["--service", "flood", "tcp://127.0.0.1:0"]);
     let mut client = Client::open(server.url());
     expect_lines(&mut client, 0, 100);
@@ -71,7 +71,7 @@ fn a_flood_ends_when_its_peer_leaves() {
 }
 
 #[test]
-fn discard_swallows() {
+fn discard_drops_its_input() {
     let server = serve(&[&["--service", "discard"], &ALL_FRAMINGS[..]].concat());
     let process = process_of(&server);
     for url in server.urls() {
@@ -86,7 +86,7 @@ fn discard_swallows() {
         }
         let grown = process.memory_kib().saturating_sub(before);
         println!("{url}: 16 MiB discarded, {grown} KiB");
-        assert!(grown <= 1024, "{grown} KiB held for what is thrown away");
+        assert!(grown <= 1024, "{grown} KiB held for discarded input");
     }
 }
 
@@ -112,14 +112,14 @@ fn none_closes_after_the_challenge_is_answered() {
     client.stream().set_nonblocking(true).expect("a socket");
     std::thread::sleep(Duration::from_millis(100));
     let early = client.read(&mut [0]);
-    assert!(early.is_err(), "before the answer it waits: {early:?}");
+    assert!(early.is_err(), "it closed before the answer: {early:?}");
     client.stream().set_nonblocking(false).expect("a socket");
     client.write(&answer(b"a key that is long enough", &challenge));
     client.expect_end();
 }
 
 #[test]
-fn so_many_messages_and_no_more() {
+fn the_server_closes_after_the_given_number_of_messages() {
     let server = serve(&[&["--close-after", "2"], &ALL_FRAMINGS[..]].concat());
     for url in server.urls() {
         let mut client = Client::open(url);
@@ -136,7 +136,7 @@ fn so_many_messages_and_no_more() {
 }
 
 #[test]
-fn small_socket_buffers_carry_everything_too() {
+fn small_socket_buffers_lose_nothing() {
     let arguments = ["--profile", "internet", "--max-message-size", "4MiB"];
     let server = serve(&[&arguments, &ALL_FRAMINGS[..]].concat());
     for url in server.urls() {

@@ -1,4 +1,4 @@
-//! Many clients that never read, and what is left of them when they have gone.
+//! Many clients that never read, and the memory that remains after they have closed.
 
 use super::client::Client;
 use super::wire::{BINARY, masked};
@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 const READERS: usize = 1_000;
 
-/// When nobody could send anything for so long, all are stuck.
+/// After this time without progress on any client, all of them are blocked.
 const STUCK: Duration = Duration::from_millis(300);
 
 #[test]
-fn what_they_took_is_given_back() {
+fn memory_of_slow_readers_is_returned() {
     let server = serve(&["--profile", "internet", "ws://127.0.0.1:0"]);
     let process = process_of(&server);
     let mut bystander = Client::open(server.url());
@@ -33,8 +33,8 @@ fn what_they_took_is_given_back() {
     process.settles(|it| it.memory_kib() <= before + 1024);
     let left = process.memory_kib().saturating_sub(before);
     println!("{READERS} slow readers: {held} KiB while there, {left} KiB after");
-    assert!(held > 4 * 1024, "{held} KiB: they were not slow");
-    assert!(left <= 1024, "{left} KiB are left of {held} KiB of slow readers");
+    assert!(held > 4 * 1024, "{held} KiB: the readers were not slow");
+    assert!(left <= 1024, "{left} KiB remain of {held} KiB of slow readers");
     bystander.echo(b"undisturbed");
 }
 
@@ -42,7 +42,7 @@ fn what_they_took_is_given_back() {
 struct SlowReader {
     client: Client,
     message: Vec<u8>,
-    /// How much of the message at hand is sent already.
+    /// Bytes sent of the current message.
     phase: usize,
 }
 
@@ -53,7 +53,7 @@ impl SlowReader {
         Self { client, message: masked(BINARY, &[0; 16 * 1024]), phase: 0 }
     }
 
-    /// Sends what is taken; whether any was.
+    /// Sends what the server accepts. Returns whether it accepted any.
     fn send(&mut self) -> bool {
         let mut any = false;
         while let Ok(count) = self.client.stream_mut().write(&self.message[self.phase..]) {

@@ -1,5 +1,5 @@
-//! From the first moment of a process to the line that says where it listens: signals that come
-//! meanwhile, files that are none, and ports that another server has.
+//! Starting a server, up to the line with its address: signals in that time, special files in place
+//! of regular ones, and ports that are in use.
 
 use super::client::Client;
 use super::process::Process;
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A named pipe that nobody writes to, removed when it goes out of scope.
+/// A named pipe without a writer, removed when it goes out of scope.
 struct Fifo(PathBuf);
 
 impl Fifo {
@@ -50,14 +50,15 @@ fn a_hangup_is_harmless_without_keys() {
             client.echo(b"still here");
         }
         server.wait_for_log("there are no keys or certificates to reload");
-        Client::open(server.url()).echo(b"and others are served");
+        Client::open(server.url()).echo(b"other clients are served");
         let finished = server.stop();
         assert_eq!(finished.code, Some(0), "{finished:#?}");
         assert!(!finished.stderr.contains("died"), "{finished:#?}");
     }
 }
 
-/// From its first instruction on, that is: the kernel and the loader need a moment before.
+/// Here `start` means from the first instruction of the program: the kernel and the loader need a
+/// moment before it.
 #[test]
 fn signals_during_the_start_are_not_lost() {
     for workers in ["1", "2"] {
@@ -81,7 +82,7 @@ fn signals_during_the_start_are_not_lost() {
     }
 }
 
-/// A server that has just begun to run: it blocks or catches SIGHUP already.
+/// A server that has just started: it already blocks or catches SIGHUP.
 fn begin(workers: &str) -> (Program, Process) {
     let arguments = ["serve", "--workers", workers, "tcp://127.0.0.1:0"];
     let program = Program::start_server(halloo().args(arguments));
@@ -96,13 +97,13 @@ fn begin(workers: &str) -> (Program, Process) {
     };
     let until = Instant::now() + Duration::from_secs(10);
     while !has_begun(process) {
-        assert!(Instant::now() < until, "it looks after its signals");
+        assert!(Instant::now() < until, "it handles its signals");
     }
     (program, process)
 }
 
 #[test]
-fn what_is_no_regular_file_is_refused_at_once() {
+fn a_special_file_is_refused_at_once() {
     let fifo = Fifo::new("start");
     let key = KeyFile::new("a key that is long enough");
     for special in [fifo.path(), "/dev/zero", "/dev/tty", "/dev/stdin"] {
@@ -117,7 +118,7 @@ fn what_is_no_regular_file_is_refused_at_once() {
     }
 }
 
-/// Arguments of servers for which a special file stands in each place that takes a file.
+/// Arguments of servers with a special file in each place that takes a file.
 fn special_files<'a>(special: &'a str, key: &'a str) -> Vec<Vec<&'a str>> {
     let (url, secure) = ("ws://127.0.0.1:0", "wss://127.0.0.1:0");
     let mut cases = vec![
@@ -138,10 +139,10 @@ fn special_files<'a>(special: &'a str, key: &'a str) -> Vec<Vec<&'a str>> {
 }
 
 #[test]
-fn a_key_that_became_a_pipe_does_not_stop_a_server() {
+fn a_reload_from_a_pipe_does_not_block_a_server() {
     let key = KeyFile::new("a key that is long enough");
     let server = Server::start(&["--auth-key-file", key.path(), "tcp://127.0.0.1:0"]);
-    std::fs::remove_file(key.path()).expect("it is our file");
+    std::fs::remove_file(key.path()).expect("the file can be replaced");
     let status = Command::new("mkfifo").args(["-m", "600", key.path()]).status();
     assert!(status.is_ok_and(|status| status.success()));
     Process::new(server.pid()).signal(Signal::HUP);
@@ -151,7 +152,7 @@ fn a_key_that_became_a_pipe_does_not_stop_a_server() {
 }
 
 #[test]
-fn a_file_without_end_is_refused() {
+fn an_endless_file_is_refused() {
     let long = KeyFile::new(vec![b'#'; 2 << 20]);
     for flags in [
         ["serve", "--config", long.path(), "tcp://127.0.0.1:0"],
@@ -174,7 +175,7 @@ fn a_port_is_for_one_server() {
             assert!(refused.stderr.contains("another program has it"), "{refused:#?}");
             assert_eq!(refused.stdout, "");
         }
-        Client::open(url).echo(b"the first is unharmed");
+        Client::open(url).echo(b"the first server is undisturbed");
     }
 }
 
@@ -191,7 +192,7 @@ fn a_port_is_for_one_listener() {
     }
 }
 
-/// The kernel lets nobody but root read what is in the memory of such a process.
+/// The kernel lets only root read the memory of such a process.
 #[test]
 fn a_certificate_made_for_the_run_is_a_secret_too() {
     if cfg!(not(feature = "tls")) {
@@ -214,7 +215,7 @@ fn a_certificate_made_for_the_run_is_a_secret_too() {
 }
 
 #[test]
-fn a_start_that_fails_is_one_line_of_json_where_that_is_the_format() {
+fn a_failed_start_is_one_line_of_json_with_that_log_format() {
     let file = KeyFile::new("log-format = \"json\"\nclose-after = \"never\"\n");
     let cases: [(&[&str], i32, &str); 6] = [
         (&["serve", "--log-format", "json", "tcp://192.0.2.1:1"], 1, "cannot listen on"),

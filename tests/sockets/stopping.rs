@@ -1,5 +1,5 @@
-//! Signals: everything that had arrived is answered, everybody is told, and then it ends. A second signal
-//! does not wait.
+//! Signals: the server responds to everything that has arrived, closes every connection, and exits.
+//! A second signal ends it at once.
 
 use super::client::{Client, shown};
 use super::framing::Framing;
@@ -15,7 +15,7 @@ const CLIENTS: usize = 200;
 
 const WEBSOCKET: [&str; 1] = ["ws://127.0.0.1:0"];
 
-/// A server that logs, and that can be waited for without one more signal.
+/// A server that logs, and that can be waited for without another signal.
 struct Running {
     program: Program,
     urls: Vec<String>,
@@ -34,14 +34,14 @@ impl Running {
         Process::new(self.program.pid())
     }
 
-    /// A client that has proved its connection.
+    /// A client that has exchanged a message.
     fn client(&self) -> Client {
         let mut client = Client::open(&self.urls[0]);
         client.echo(b"warm-up");
         client
     }
 
-    /// Waits until it has understood that it is to stop.
+    /// Waits until the server has begun to stop.
     fn wait_until_stopping(&self) {
         self.program.wait_for_stderr(|log| log.contains("stopping: "));
     }
@@ -57,7 +57,7 @@ impl Running {
     }
 }
 
-/// Nobody listens at the address any more.
+/// Checks that the listener is closed.
 #[track_caller]
 fn assert_refused(url: &str) {
     let address = url.split_once("://").expect("a URL of a TCP port").1;
@@ -66,7 +66,7 @@ fn assert_refused(url: &str) {
 }
 
 #[test]
-fn what_had_arrived_is_answered_before_the_end() {
+fn messages_that_have_arrived_are_echoed_before_the_end() {
     let server = Running::start(&ALL_FRAMINGS);
     let process = server.process();
     let mut clients: Vec<Client> =
@@ -92,18 +92,18 @@ fn what_had_arrived_is_answered_before_the_end() {
 }
 
 #[test]
-fn messages_that_wait_behind_a_standing_server_are_answered_too() {
+fn messages_sent_to_a_stalled_server_are_echoed_too() {
     let server = Running::start(&ALL_FRAMINGS);
     let mut clients: Vec<Client> = server.urls.iter().map(|url| Client::open(url)).collect();
     clients.iter_mut().for_each(|client| client.echo(b"warm-up"));
-    // The signal, the messages and new clients are all there when the server wakes up.
+    // The signal, the messages and the new clients are all pending when the server continues.
     let process = server.process();
     process.while_stopped(|| {
         process.signal(Signal::TERM);
-        clients.iter_mut().for_each(|client| client.send(b"while it stood still"));
+        clients.iter_mut().for_each(|client| client.send(b"while it was stopped"));
     });
     for mut client in clients {
-        client.expect_echo(b"while it stood still");
+        client.expect_echo(b"while it was stopped");
         if client.framing() == Framing::WebSocket {
             client.expect_close(1001);
         } else {
@@ -114,13 +114,13 @@ fn messages_that_wait_behind_a_standing_server_are_answered_too() {
 }
 
 #[test]
-fn no_new_connections_while_it_drains() {
+fn a_draining_server_accepts_no_connections() {
     let server = Running::start(&WEBSOCKET);
     let mut client = server.client();
     server.process().signal(Signal::TERM);
     server.wait_until_stopping();
     assert_eq!(client.read_frame().close_code(), Some(1001));
-    // The client has not answered: the server still waits for it, and for nobody else.
+    // The client has not replied to the Close: the server waits for it alone.
     assert_refused(&server.urls[0]);
     client.write(&masked_close(1001));
     client.expect_end();
@@ -129,7 +129,7 @@ fn no_new_connections_while_it_drains() {
 }
 
 #[test]
-fn a_message_in_the_making_may_be_finished() {
+fn an_incomplete_message_may_be_completed() {
     let server = Running::start(&WEBSOCKET);
     let mut client = server.client();
     let message = vec![b'm'; 3_000_000];
@@ -149,7 +149,7 @@ fn a_message_in_the_making_may_be_finished() {
 }
 
 #[test]
-fn who_is_not_yet_in_is_told_too() {
+fn a_client_in_its_opening_handshake_gets_a_response_too() {
     let key = KeyFile::new("a key that is long enough");
     let arguments = ["--auth-key-file", key.path(), "ws://127.0.0.1:0", "tcp://127.0.0.1:0"];
     let server = Running::start(&arguments);
@@ -192,7 +192,7 @@ fn the_drain_timeout_ends_the_wait() {
     server.process().signal(Signal::TERM);
     let start = Instant::now();
     assert_eq!(client.read_frame().close_code(), Some(1001));
-    // The client never says goodbye.
+    // The client never replies to the Close.
     server.assert_good_end();
     let elapsed = start.elapsed();
     println!("--drain-timeout 400ms: over after {elapsed:?}");
@@ -221,7 +221,7 @@ fn a_second_signal_ends_it_at_once() {
 }
 
 #[test]
-fn an_interrupt_alone_is_a_good_end() {
+fn one_interrupt_ends_it_with_success() {
     let server = Running::start(&WEBSOCKET);
     let mut client = server.client();
     server.process().signal(Signal::INT);

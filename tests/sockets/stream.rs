@@ -1,11 +1,11 @@
-//! A blocking socket to an address as halloo writes it: TCP or Unix.
+//! A blocking socket connected to an address in halloo's notation: TCP or Unix.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-/// How long a read or a write may take before the test fails.
+/// The longest time that a read or a write may take before the test fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 
 /// One socket.
@@ -16,7 +16,7 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
-    /// Connects to a URL, without a word.
+    /// Connects to a URL and sends nothing.
     pub(crate) fn connect(url: &str) -> io::Result<Self> {
         let (scheme, rest) = url.split_once(':').expect("a URL");
         if scheme.ends_with("unix") {
@@ -29,7 +29,7 @@ impl Stream {
         let stream = TcpStream::connect(authority)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        // What a test writes is to leave at once, as one segment if it is small.
+        // A write must leave at once, as one segment if it is small.
         stream.set_nodelay(true)?;
         Ok(Self::Tcp(stream))
     }
@@ -42,7 +42,7 @@ impl Stream {
         }
     }
 
-    /// Ends our output: FIN.
+    /// Ends our output with a FIN.
     pub(crate) fn finish_output(&self) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => stream.shutdown(Shutdown::Write),

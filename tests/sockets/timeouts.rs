@@ -1,5 +1,6 @@
-//! Deadlines: never early, never put off by a byte now and then, and soon after they are due. The upper
-//! bounds leave room for a machine that is busy with other tests; what was measured is printed.
+//! Deadlines: never early, never extended by a byte now and then, and met shortly after they are
+//! due. The upper bounds leave room for a machine that is busy with other tests; measured values
+//! are printed.
 
 use super::client::Client;
 use super::serve;
@@ -9,16 +10,17 @@ use std::time::{Duration, Instant};
 
 const HALF_A_SECOND: Duration = Duration::from_millis(500);
 
-/// A deadline of half a second was kept.
+/// Checks a deadline of half a second.
 #[track_caller]
 fn assert_half_a_second(name: &str, elapsed: Duration) {
     println!("{name}: {elapsed:?}");
-    // The clock of the server starts when it accepts: a little after ours, so never early.
+    // The server's clock starts when it accepts: slightly after ours, so the deadline is never
+    // early.
     assert!(elapsed >= HALF_A_SECOND - Duration::from_millis(20), "{name}: {elapsed:?} is early");
     assert!(elapsed < HALF_A_SECOND * 3, "{name}: {elapsed:?} is late");
 }
 
-/// Writes a byte every 100 ms, for as long as the server takes it, or two seconds.
+/// Writes a byte every 100 ms for two seconds, or until the server accepts no more.
 fn drip(client: &Client, bytes: &'static [u8]) {
     let mut output = client.stream().try_clone().expect("a second handle");
     std::thread::spawn(move || {
@@ -32,7 +34,7 @@ fn drip(client: &Client, bytes: &'static [u8]) {
 }
 
 #[test]
-fn the_handshake_is_not_put_off_by_a_byte_now_and_then() {
+fn a_byte_now_and_then_does_not_extend_the_handshake() {
     let server = serve(&["--handshake-timeout", "500ms", "ws://127.0.0.1:0"]);
     let start = Instant::now();
     let mut client = Client::connect(server.url());
@@ -46,7 +48,7 @@ fn the_handshake_is_not_put_off_by_a_byte_now_and_then() {
 }
 
 #[test]
-fn who_says_nothing_is_not_waited_for() {
+fn a_silent_client_is_closed_after_the_handshake_timeout() {
     let server = serve(&["--handshake-timeout", "500ms", "ws://127.0.0.1:0"]);
     let start = Instant::now();
     let mut client = Client::connect(server.url());
@@ -56,7 +58,7 @@ fn who_says_nothing_is_not_waited_for() {
 }
 
 #[test]
-fn an_answer_to_the_challenge_is_waited_for_as_long() {
+fn the_answer_to_the_challenge_has_the_same_timeout() {
     let key = KeyFile::new("a key that is long enough");
     let server = serve(&[
         "--auth-timeout",
@@ -84,12 +86,12 @@ fn an_answer_to_the_challenge_is_waited_for_as_long() {
 }
 
 #[test]
-fn an_idle_connection_is_ended_and_a_busy_one_is_not() {
+fn an_idle_connection_is_closed_and_a_busy_one_is_not() {
     let server = serve(&["--idle-timeout", "500ms", "ws://127.0.0.1:0", "tcp://127.0.0.1:0"]);
     for url in server.urls() {
         let mut client = Client::open(url);
         let start = Instant::now();
-        // Three times the idle timeout, but never idle for so long.
+        // Three times the idle timeout, but never idle for that long.
         while start.elapsed() < HALF_A_SECOND * 3 {
             client.echo(b"not idle");
             std::thread::sleep(Duration::from_millis(100));
@@ -101,13 +103,13 @@ fn an_idle_connection_is_ended_and_a_busy_one_is_not() {
         } else {
             client.expect_end();
         }
-        // The server read the message before we did its echo.
+        // The server read the message before we read its echo.
         assert_half_a_second("--idle-timeout", start.elapsed() + Duration::from_millis(20));
     }
 }
 
 #[test]
-fn who_never_said_a_message_is_idle_too() {
+fn a_client_that_never_sent_a_message_is_idle_too() {
     let server = serve(&["--idle-timeout", "500ms", "tcp://127.0.0.1:0"]);
     let start = Instant::now();
     let mut client = Client::open(server.url());
@@ -116,7 +118,7 @@ fn who_never_said_a_message_is_idle_too() {
 }
 
 #[test]
-fn who_does_not_answer_a_ping_is_given_up() {
+fn a_client_that_does_not_answer_a_ping_is_closed() {
     let server = serve(&["--ping-interval", "250ms", "ws://127.0.0.1:0"]);
     let start = Instant::now();
     let mut client = Client::open(server.url());
@@ -126,7 +128,7 @@ fn who_does_not_answer_a_ping_is_given_up() {
 }
 
 #[test]
-fn who_answers_pings_stays() {
+fn a_client_that_answers_pings_stays_connected() {
     let server = serve(&["--ping-interval", "250ms", "ws://127.0.0.1:0"]);
     let mut client = Client::open(server.url());
     let start = Instant::now();
@@ -141,28 +143,28 @@ fn who_answers_pings_stays() {
 }
 
 #[test]
-fn who_does_not_close_is_dropped() {
+fn a_client_that_does_not_close_is_dropped() {
     let server = Server::start(&["--close-timeout", "500ms", "ws://127.0.0.1:0"]);
     let mut client = Client::open(server.url());
     let start = Instant::now();
     client.write(&masked_close(1000));
     assert_eq!(client.read_frame().close_code(), Some(1000));
     client.expect_end();
-    // The end of the server's output came at once; ours it waits for.
+    // The server ended its output at once; it waits for the end of ours.
     assert!(!server.stderr_so_far().contains("ended: "), "{}", server.stderr_so_far());
     server.wait_for_log("ended: ");
     assert_half_a_second("--close-timeout", start.elapsed());
 }
 
 #[test]
-fn who_takes_none_of_its_answers_is_given_up() {
+fn a_client_that_reads_none_of_its_output_is_closed() {
     let arguments = ["--service", "flood", "--write-timeout", "500ms", "tcp://127.0.0.1:0"];
     let server = Server::start(&arguments);
     let mut reader = Client::open(server.url());
     let deaf = Client::open(server.url());
     let start = Instant::now();
     while start.elapsed() < 2 * HALF_A_SECOND {
-        // Whoever reads so much that the kernel takes more now and then is served on.
+        // A client that reads enough for the kernel to accept more now and then is not closed.
         reader.read_exactly(1_000_000);
         std::thread::sleep(Duration::from_millis(50));
     }

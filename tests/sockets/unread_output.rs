@@ -1,5 +1,4 @@
-//! Output that nobody reads: a pipe that is full stops no server and no client, and nobody waits
-//! for it.
+//! Output without a reader: a full pipe blocks neither server nor client.
 
 use super::client::Client;
 use super::process::Process;
@@ -9,10 +8,10 @@ use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Read, Write, pipe};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// What a pipe holds on Linux (pipe(7)).
+/// The capacity of a pipe on Linux (pipe(7)).
 const PIPE_BYTES: usize = 65_536;
 
-/// Each logs two lines of some 80 bytes: three times what the pipe holds.
+/// Each logs two lines of some 80 bytes: three times the capacity of the pipe.
 const CONNECTIONS: usize = 1_200;
 
 /// A process that is killed when it goes out of scope.
@@ -23,19 +22,19 @@ impl Running {
         Self(command.stdin(Stdio::null()).spawn().expect("it starts"))
     }
 
-    /// A server with these arguments, and the URL at the first line of its stdout.
+    /// Starts a server with these arguments. Returns it with the URL of its first line on stdout.
     fn serve(arguments: &[&str]) -> (Self, String) {
         let mut command = halloo();
         command.arg("serve").args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut server = Self::start(&mut command);
         let mut line = String::new();
         let stdout = server.0.stdout.take().expect("it is piped");
-        BufReader::new(stdout).read_line(&mut line).expect("it says where it listens");
+        BufReader::new(stdout).read_line(&mut line).expect("it prints its address");
         let url = line.trim().strip_prefix("listening ").expect("a URL").to_owned();
         (server, url)
     }
 
-    /// Waits until it has ended by itself, for at most so long.
+    /// Waits until it has exited by itself, for at most `limit`.
     #[track_caller]
     fn wait_within(&mut self, limit: Duration) -> ExitStatus {
         let start = Instant::now();
@@ -57,10 +56,10 @@ impl Drop for Running {
     }
 }
 
-/// A pipe without room.
+/// A full pipe.
 fn full_pipe() -> (PipeReader, PipeWriter) {
     let (reader, mut writer) = pipe().expect("a pipe");
-    writer.write_all(&[b'x'; PIPE_BYTES]).expect("there is room for as much");
+    writer.write_all(&[b'x'; PIPE_BYTES]).expect("the pipe has room for it");
     (reader, writer)
 }
 
@@ -71,7 +70,7 @@ fn echo_many(url: &str) {
 }
 
 #[test]
-fn a_log_that_nobody_reads_stops_no_server() {
+fn an_unread_log_does_not_block_a_server() {
     for workers in ["1", "2"] {
         let arguments = ["--workers", workers, "tcp://127.0.0.1:0"];
         let (mut server, url) = Running::serve(&arguments);
@@ -89,7 +88,7 @@ fn a_log_that_nobody_reads_stops_no_server() {
 }
 
 #[test]
-fn who_reads_again_is_told_how_many_lines_were_dropped() {
+fn the_number_of_dropped_lines_is_logged_once_the_log_is_read_again() {
     let (mut server, url) = Running::serve(&["-v", "tcp://127.0.0.1:0"]);
     echo_many(&url);
     let mut stderr = BufReader::new(server.0.stderr.take().expect("it is piped"));
@@ -105,12 +104,12 @@ fn who_reads_again_is_told_how_many_lines_were_dropped() {
         notices.filter_map(|(before, _)| before.rsplit(' ').next()?.parse().ok()).collect();
     let written = log.lines().filter(|line| line.contains(" #")).count();
     println!("{written} lines about connections were written, {counts:?} lines were dropped");
-    assert_eq!(counts.len(), 1, "it is said once");
-    assert_eq!(written + counts[0], 2 * (CONNECTIONS + 1), "no line is lost uncounted");
+    assert_eq!(counts.len(), 1, "it is reported once");
+    assert_eq!(written + counts[0], 2 * (CONNECTIONS + 1), "every lost line is counted");
 }
 
 #[test]
-fn a_full_stdout_stops_no_server() {
+fn a_full_stdout_does_not_block_a_server() {
     let path = std::env::temp_dir().join(format!("halloo-full-{}.sock", std::process::id()));
     let url = format!("unix:{}", path.display());
     for workers in ["1", "2"] {
@@ -126,7 +125,7 @@ fn a_full_stdout_stops_no_server() {
 }
 
 #[test]
-fn a_failure_that_nobody_reads_is_an_end_too() {
+fn a_failure_exits_even_if_stderr_is_full() {
     let commands: [&[&str]; 3] = [
         &["serve", "tcp://192.0.2.1:1"],
         &["serve", "--frobnicate"],
@@ -141,7 +140,7 @@ fn a_failure_that_nobody_reads_is_an_end_too() {
 }
 
 #[test]
-fn progress_that_nobody_reads_stops_no_measurement() {
+fn unread_progress_does_not_block_a_measurement() {
     let server = super::serve(&["ws://127.0.0.1:0"]);
     let url = server.url();
     let commands: [&[&str]; 3] = [
@@ -159,9 +158,9 @@ fn progress_that_nobody_reads_stops_no_measurement() {
     }
 }
 
-/// At the limit every client that comes is one more warning, as soon as the last one was let in.
+/// At the limit each new client causes another warning, as soon as the previous one was accepted.
 #[test]
-fn a_storm_of_one_warning_is_cut_off_and_counted() {
+fn a_repeated_warning_is_limited_and_counted() {
     const ROUNDS: usize = 400;
     let server = super::Server::start(&["--max-connections", "1", "tcp://127.0.0.1:0"]);
     let start = Instant::now();
@@ -169,10 +168,10 @@ fn a_storm_of_one_warning_is_cut_off_and_counted() {
     first.echo(b"in");
     for _ in 0..ROUNDS {
         let next = Client::connect(server.url());
-        // The server looks at the next one before the first one goes.
+        // The server looks at the next client before the first one closes.
         first.echo(b"one message more");
         drop(std::mem::replace(&mut first, next));
-        // It may have been turned away.
+        // It may have been rejected.
         let _ = first.try_write(b"in");
         if first.read(&mut [0; 2]).unwrap_or(0) == 0 {
             first = Client::open(server.url());

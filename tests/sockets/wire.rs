@@ -1,17 +1,17 @@
-//! WebSocket as bytes on a real socket (RFC 6455 §5.2): what the tests in memory write and read too, and what
-//! only a socket needs.
+//! WebSocket bytes on a real socket (RFC 6455 §5.2): the code shared with the tests in memory, and
+//! what only a socket needs.
 
-#[allow(dead_code, reason = "shared with the tests of pairs, which need more of it")]
+#[allow(dead_code, reason = "shared with tests/pair, which uses more of it")]
 #[path = "../pair/wire.rs"]
 mod frames;
 
 pub(crate) use frames::*;
 
-/// The answer to that key (RFC 6455 §1.3).
+/// The accept value for that key (RFC 6455 §1.3).
 pub(crate) const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 impl Frame {
-    /// The code of a close frame.
+    /// The code of a Close frame.
     pub(crate) fn close_code(&self) -> Option<u16> {
         let code = self.payload.first_chunk().map(|code| u16::from_be_bytes(*code));
         code.filter(|_| self.first == CLOSE)
@@ -25,7 +25,7 @@ pub(crate) fn masked_header(first: u8, len: usize) -> Vec<u8> {
     header
 }
 
-/// The good request with one thing changed.
+/// The valid request with one change.
 pub(crate) fn changed(from: &str, to: &str) -> Vec<u8> {
     let request = String::from_utf8(REQUEST.to_vec()).expect("it is ASCII");
     assert!(request.contains(from), "{from}");

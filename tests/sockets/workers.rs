@@ -1,4 +1,4 @@
-//! Several processes on one port: shared, watched, restarted, drained, and summed up.
+//! Several processes on one port: sharing, supervision, restart, drain, and totals.
 
 use super::client::Client;
 use super::process::Process;
@@ -7,11 +7,11 @@ use rustix::process::Signal;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-/// Connections that are spread over three workers: that one of them gets none has a chance of 3 in 10^7.
+/// Connections spread over three workers: the probability that one worker gets none is 3 in 10^7.
 const MANY: usize = 40;
 
 #[test]
-fn they_share_every_address_and_add_up() {
+fn workers_share_every_address_and_their_counts_are_summed() {
     let path = std::env::temp_dir().join(format!("halloo-workers-{}.sock", std::process::id()));
     let unix = format!("line+unix:{}", path.display());
     let arguments = ["--workers", "3", "ws://127.0.0.1:0", "tcp://127.0.0.1:0", unix.as_str()];
@@ -26,7 +26,7 @@ fn they_share_every_address_and_add_up() {
     }
     drop(clients);
     let log = server.wait_for_logs("ended: ", 3 * MANY);
-    assert_eq!(workers_that(&log, "connected").len(), 3, "all of them serve: {log}");
+    assert_eq!(workers_that(&log, "connected").len(), 3, "all workers serve: {log}");
     let finished = server.stop();
     assert_eq!(finished.code, Some(0), "{finished:?}");
     let sum = format!("stopped after {} connections messages={}", 3 * MANY, 3 * MANY);
@@ -35,12 +35,12 @@ fn they_share_every_address_and_add_up() {
 }
 
 #[test]
-fn who_dies_is_started_again_and_nobody_in_the_queue_is_lost() {
+fn a_worker_that_dies_is_restarted_and_queued_clients_are_served() {
     let server = Server::start(&["--workers", "2", "ws://127.0.0.1:0"]);
     let mut clients: Vec<Client> = (0..MANY).map(|_| Client::open(server.url())).collect();
     let victim = children(&server)[0];
     victim.signal(Signal::KILL);
-    // They come while one of two queues has nobody to empty it.
+    // They connect while one of the two accept queues has no process to empty it.
     let mut late: Vec<Client> = (0..MANY).map(|_| Client::connect(server.url())).collect();
     for client in &mut late {
         client.upgrade();
@@ -54,13 +54,13 @@ fn who_dies_is_started_again_and_nobody_in_the_queue_is_lost() {
         client.read(&mut first).ok().filter(|&count| count == 1)
     });
     let alive = alive.count();
-    println!("{alive} of {MANY} connections were with the worker that lived");
+    println!("{alive} of {MANY} connections were with the surviving worker");
     assert!(alive > 0 && alive < MANY);
     assert_eq!(children(&server).len(), 2);
 }
 
 #[test]
-fn a_stop_drains_them_all() {
+fn a_stop_drains_all_workers() {
     let server = Server::start(&["--workers", "2", "ws://127.0.0.1:0"]);
     let mut clients: Vec<Client> = (0..MANY).map(|_| Client::open(server.url())).collect();
     for client in &mut clients {
@@ -80,7 +80,7 @@ fn a_stop_drains_them_all() {
 }
 
 #[test]
-fn without_their_parent_they_end() {
+fn workers_end_without_their_parent() {
     let server = Server::start(&["--workers", "2", "ws://127.0.0.1:0"]);
     let workers = children(&server);
     let mut client = Client::open(server.url());
@@ -89,19 +89,19 @@ fn without_their_parent_they_end() {
     client.expect_close(1001);
     drop(client);
     for worker in workers {
-        assert!(worker.settles(Process::is_gone), "{worker:?} goes on without a parent");
+        assert!(worker.settles(Process::is_gone), "{worker:?} continues without a parent");
     }
 }
 
 #[test]
-fn a_worker_that_stands_still_is_killed_in_the_end() {
+fn a_stalled_worker_is_killed_in_the_end() {
     let arguments = ["--workers", "2", "--drain-timeout", "300ms", "ws://127.0.0.1:0"];
     let server = Server::start(&arguments);
     let workers = children(&server);
     workers[0].signal(Signal::STOP);
     let begun = Instant::now();
     let finished = server.stop();
-    println!("with a worker that stands still, it took {:?}", begun.elapsed());
+    println!("with a stalled worker, it took {:?}", begun.elapsed());
     assert_eq!(finished.code, Some(0), "{finished:?}");
     assert!(finished.stderr.contains("has not stopped in time and is killed"), "{finished:?}");
     assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
@@ -109,7 +109,7 @@ fn a_worker_that_stands_still_is_killed_in_the_end() {
 }
 
 #[test]
-fn a_second_signal_ends_workers_that_stand_still() {
+fn a_second_signal_ends_stalled_workers() {
     for (second, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
         let program = Program::start_server(halloo().args([
             "serve",
@@ -135,16 +135,16 @@ fn a_second_signal_ends_workers_that_stand_still() {
 }
 
 #[test]
-fn who_can_never_start_again_leaves_nobody_waiting() {
+fn a_worker_that_cannot_restart_leaves_no_client_waiting() {
     let key = KeyFile::new("a key that is long enough");
     let arguments = ["--workers", "2", "--auth-key-file", key.path(), "tcp://127.0.0.1:0"];
     let server = Server::start(&arguments);
     let address = server.address().to_owned();
     let [first, second] = children(&server)[..] else { panic!("two of them") };
-    std::fs::remove_file(key.path()).expect("it is our file");
+    std::fs::remove_file(key.path()).expect("the file can be removed");
     first.signal(Signal::KILL);
     server.wait_for_log("is given up");
-    // Every client is served by the other one, however often the kernel chooses.
+    // The other worker serves every client, whichever the kernel chooses.
     for _ in 0..MANY {
         assert_eq!(Client::connect(server.url()).read_exactly(32).len(), 32);
     }
@@ -156,7 +156,7 @@ fn who_can_never_start_again_leaves_nobody_waiting() {
 }
 
 #[test]
-fn each_can_be_kept_on_a_processor() {
+fn each_worker_can_be_pinned_to_a_cpu() {
     let server = Server::start(&["--workers", "2", "--pin", "ws://127.0.0.1:0"]);
     for worker in children(&server) {
         let processors = worker.processors();

@@ -1,4 +1,4 @@
-//! Attacks on TLS itself, each named after where it was found.
+//! Attacks on TLS itself, each named after its advisory.
 
 use super::client::Client;
 use super::ending::{assert_idle, to_the_fin};
@@ -13,19 +13,21 @@ use std::net::Shutdown;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// close_notify, as a record before there are keys (RFC 8446 §6.1).
+/// close_notify as an unencrypted record (RFC 8446 §6.1).
 const CLOSE_NOTIFY: &[u8] = &[21, 3, 3, 0, 2, 1, 0];
 
-/// What does not belong into a handshake: noise, a request without TLS, a record longer than any may be.
+/// Input that does not belong in a handshake: noise, a request without TLS, a record above the
+/// maximum length.
 const JUNK: [&[u8]; 3] = [&[0xff], REQUEST, &[22, 3, 3, 0xff, 0xff, 0, 0]];
 
-/// So much of it that whatever was begun is complete.
+/// Enough of it to complete any record that was begun.
 const JUNK_BYTES: usize = 2_000;
 
-/// What none of them may take: without an end of their own they would end with the handshake's deadline, 10 s.
+/// CPU time that none of them may use: without an end of their own they would last until the
+/// handshake's deadline, 10 s.
 const SOON: Duration = Duration::from_secs(4);
 
-/// The places in a handshake where something else may come.
+/// The steps of a handshake at which other input may arrive.
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Nothing,
@@ -38,8 +40,8 @@ enum Step {
 const STEPS: [Step; 5] =
     [Step::Nothing, Step::HalfAHello, Step::Hello, Step::HalfTheFinished, Step::Finished];
 
-/// rustls' `complete_io` looped on close_notify in the handshake. Before there are keys anybody on the way
-/// could have said it, so it is not believed: the deadline ends what it leaves there.
+/// rustls' `complete_io` looped on close_notify in the handshake. Before keys exist anybody on the
+/// network path could have sent it, so it is not trusted: the deadline ends such a connection.
 #[test]
 fn t_rustsec_2024_0336_close_notify_at_each_step() {
     let timeouts = ["--handshake-timeout", "1s", "--close-timeout", "100ms"];
@@ -49,7 +51,8 @@ fn t_rustsec_2024_0336_close_notify_at_each_step() {
     for (index, step) in STEPS.into_iter().enumerate() {
         let stream = advance_to(step, server.url());
         match step {
-            // Here it is encrypted; in the middle of a record it would be a part of that.
+            // Here close_notify is encrypted; in the middle of a record it would be part of that
+            // record.
             Step::Finished => stream.finish_output().expect("the server reads"),
             Step::HalfAHello | Step::HalfTheFinished => {
                 stream.tcp().shutdown(Shutdown::Write).expect("it is connected");
@@ -61,12 +64,12 @@ fn t_rustsec_2024_0336_close_notify_at_each_step() {
         held.push(stream);
     }
     let spent = process_of(&server).processor_time() - before;
-    assert!(spent < Duration::from_millis(300), "{spent:?} of processor time");
+    assert!(spent < Duration::from_millis(300), "{spent:?} of CPU time");
     assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
-    Client::open(server.url()).echo(b"and it still serves");
+    Client::open(server.url()).echo(b"the server still serves");
 }
 
-/// The end of the socket, without a word, at each step.
+/// The end of the socket, without close_notify, at each step.
 #[test]
 fn t_rustsec_2024_0336_an_end_at_each_step() {
     let server = serve(&["wss://127.0.0.1:0"]);
@@ -90,7 +93,7 @@ fn t_rustsec_2024_0336_junk_at_each_step() {
         for junk in JUNK {
             let mut stream = advance_to(step, server.url());
             let junk: Vec<u8> = junk.iter().copied().cycle().take(JUNK_BYTES).collect();
-            // What the server no longer wants it throws away: it resets nothing.
+            // The server discards further input and does not reset.
             stream.tcp().write_all(&junk).expect("the server reads");
             let answer = to_the_fin(&stream);
             let is_refusal = refusal(stream.tls(), &answer);
@@ -98,7 +101,7 @@ fn t_rustsec_2024_0336_junk_at_each_step() {
             held.push(stream);
         }
     }
-    // Their ends are still open: nothing may turn in the meantime.
+    // The peers' ends are still open: the server must not spin in the meantime.
     assert_idle(process_of(&server));
     assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
     drop(held);
@@ -118,14 +121,14 @@ fn t_rustsec_2024_0399_a_client_hello_byte_by_byte() {
     let mut stream = Stream::new(socket, hello);
     stream.shake_hands().expect("the handshake succeeds");
     let spent = process_of(&server).processor_time() - before;
-    println!("{} bytes, one by one: {spent:?} of processor time", bytes.len());
+    println!("{} bytes, one by one: {spent:?} of CPU time", bytes.len());
     assert!(spent.as_millis() < 500, "{spent:?}");
     let mut client = Client::over(stream, server.url());
     client.upgrade();
     client.echo(b"hello");
 }
 
-/// Handshakes that are begun and left there cost neither the others nor the process.
+/// Handshakes that are begun and abandoned affect neither other clients nor the process.
 #[test]
 fn t_tls_handshake_flood() {
     const FLOOD: usize = 300;
@@ -137,12 +140,12 @@ fn t_tls_handshake_flood() {
     other.echo(b"still served");
     server.wait_for_logs("ended: the request was not complete in time", FLOOD);
     drop(flood);
-    assert!(process.settles(|it| it.descriptors() <= descriptors), "every descriptor comes back");
+    assert!(process.settles(|it| it.descriptors() <= descriptors), "every descriptor is released");
     assert_idle(process);
     other.echo(b"and still");
 }
 
-/// A second handshake in TLS 1.2 is refused, however often it is asked for.
+/// A second handshake in TLS 1.2 is refused, however often it is requested.
 #[test]
 fn t_tls_renegotiation() {
     if Command::new("openssl").arg("version").output().is_err() {
@@ -161,7 +164,7 @@ fn t_tls_renegotiation() {
     assert_idle(process_of(&server));
 }
 
-/// A connection that has come as far as this step, and is open.
+/// A connection that has reached this step and is open.
 fn advance_to(step: Step, url: &str) -> Stream {
     let (mut socket, mut tls) = (tcp(url), tls(config_of(&[&rustls::version::TLS13], None)));
     let hello = unsent(&mut tls);
@@ -171,8 +174,8 @@ fn advance_to(step: Step, url: &str) -> Stream {
         _ => {
             socket.write_all(&hello).expect("it is read");
             while tls.is_handshaking() {
-                tls.read_tls(&mut socket).expect("the server answers");
-                tls.process_new_packets().expect("the server keeps the rules");
+                tls.read_tls(&mut socket).expect("the server responds");
+                tls.process_new_packets().expect("the server's TLS is valid");
             }
         }
     }
@@ -188,7 +191,7 @@ fn advance_to(step: Step, url: &str) -> Stream {
     Stream::new(socket, tls)
 }
 
-/// Whether the peer of this TLS says, in these bytes, that it refuses.
+/// Whether these bytes contain an alert of the TLS peer that refuses.
 fn refusal(tls: &mut ClientConnection, mut bytes: &[u8]) -> bool {
     while tls.read_tls(&mut bytes).is_ok_and(|count| count > 0) {
         match tls.process_new_packets() {

@@ -1,4 +1,4 @@
-//! Certificates, made for this run: an authority, and what it vouches for.
+//! Certificates made for this run: an authority and the certificates that it issues.
 
 use super::support::KeyFile;
 use base64::Engine;
@@ -11,12 +11,12 @@ use std::sync::{Arc, OnceLock};
 
 static COUNT: AtomicU32 = AtomicU32::new(1);
 
-/// Somebody whom others believe.
+/// A certificate authority.
 pub(crate) struct Authority {
     params: CertificateParams,
     key: KeyPair,
     certificate: CertificateDer<'static>,
-    /// Its certificate.
+    /// The authority's certificate.
     pub(crate) pem: KeyFile,
 }
 
@@ -32,7 +32,8 @@ impl Authority {
     pub(crate) fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        // Each has a name of its own: one that shares another's is a forger, and not a stranger.
+        // Each authority has its own name: one that shares another's name is a forger, not an
+        // unknown authority.
         let name = format!("authority {} of the tests", COUNT.fetch_add(1, Ordering::Relaxed));
         params.distinguished_name.push(DnType::CommonName, name);
         let key = KeyPair::generate().expect("a key can be made");
@@ -41,7 +42,7 @@ impl Authority {
         Self { params, key, certificate, pem }
     }
 
-    /// The authority that all clients of these tests believe by default.
+    /// The authority that all clients of these tests trust by default.
     pub(crate) fn shared() -> &'static Self {
         static SHARED: OnceLock<Authority> = OnceLock::new();
         SHARED.get_or_init(Self::new)
@@ -52,7 +53,7 @@ impl Authority {
         self.sign(&params_for(name))
     }
 
-    /// One that was valid until long ago.
+    /// A certificate that expired long ago.
     pub(crate) fn issue_expired(&self, name: &str) -> Issued {
         let mut params = params_for(name);
         params.not_before = date_time_ymd(2001, 1, 1);
@@ -60,7 +61,7 @@ impl Authority {
         self.sign(&params)
     }
 
-    /// One that may sign others, as `openssl req -x509` makes them.
+    /// A certificate that may issue others, as `openssl req -x509` makes them.
     pub(crate) fn issue_as_authority(&self, name: &str) -> Issued {
         let mut params = params_for(name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -77,7 +78,7 @@ impl Authority {
         Issued { certificate, key, cert_pem, key_pem }
     }
 
-    /// What a client that believes it needs.
+    /// The root store of a client that trusts this authority.
     pub(crate) fn roots(&self) -> Arc<RootCertStore> {
         let mut roots = RootCertStore::empty();
         roots.add(self.certificate.clone()).expect("it is a certificate");
@@ -86,7 +87,7 @@ impl Authority {
 }
 
 impl Issued {
-    /// The one that all servers of these tests show by default.
+    /// The identity that all servers of these tests present by default.
     pub(crate) fn shared() -> &'static Self {
         static SHARED: OnceLock<Issued> = OnceLock::new();
         SHARED.get_or_init(|| Authority::shared().issue("127.0.0.1"))
@@ -100,15 +101,15 @@ impl Issued {
         PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.clone()))
     }
 
-    /// The flags that show it.
+    /// The flags that present it.
     pub(crate) fn flags(&self) -> [&str; 4] {
         ["--tls-cert", self.cert_pem.path(), "--tls-key", self.key_pem.path()]
     }
 
-    /// Puts the texts of another one where this one's stand, as who renews a certificate does.
+    /// Overwrites the files with the content of another identity, as a renewal does.
     pub(crate) fn replace_by(&self, other: &Self) {
         for (to, from) in [(&self.cert_pem, &other.cert_pem), (&self.key_pem, &other.key_pem)] {
-            std::fs::copy(from.path(), to.path()).expect("both are our files");
+            std::fs::copy(from.path(), to.path()).expect("both files can be written");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What both sides show of themselves, and whom the server believes.
+//! The certificates that both sides present, and the ones that the server trusts.
 
 use super::authority::{Authority, Issued};
 use super::client::Client;
@@ -21,10 +21,10 @@ fn clients_are_asked_for_a_certificate() {
             // In TLS 1.3 a client is refused only after it has finished its handshake.
             client.try_write(b"hello").and_then(|()| client.read(&mut [0; 5]))
         };
-        assert_eq!(attempt(Some(&known)).expect("it is let in"), 5);
+        assert_eq!(attempt(Some(&known)).expect("it is accepted"), 5);
         attempt(None).expect_err("it has none");
         server.wait_for_logs("ended: the peer gave no certificate", index + 1);
-        attempt(Some(&stranger)).expect_err("it has one of somebody else");
+        attempt(Some(&stranger)).expect_err("its certificate is from an unknown authority");
         let reason = "ended: the peer's certificate comes from an unknown issuer";
         server.wait_for_logs(reason, index + 1);
     }
@@ -38,7 +38,8 @@ fn a_self_signed_certificate_has_the_fingerprint_that_is_logged() {
     let logged = rest.lines().next().expect("it ends with its line");
     let mut config = config();
     config.dangerous().set_certificate_verifier(Arc::new(Anybody));
-    let mut stream = Stream::connect_with(server.url(), config).expect("anybody is believed");
+    let mut stream =
+        Stream::connect_with(server.url(), config).expect("any certificate is accepted");
     let shown = &stream.tls().peer_certificates().expect("the handshake is over")[0];
     let pairs: Vec<String> =
         Sha256::digest(shown).iter().map(|byte| format!("{byte:02X}")).collect();
@@ -49,7 +50,7 @@ fn a_self_signed_certificate_has_the_fingerprint_that_is_logged() {
 }
 
 #[test]
-fn a_server_that_cannot_show_itself_does_not_start() {
+fn a_server_with_an_unusable_certificate_does_not_start() {
     let [one, other] = [Authority::shared().issue("one"), Authority::shared().issue("other")];
     let (cert, key) = (one.cert_pem.path(), one.key_pem.path());
     let (not_pem, missing) = (KeyFile::new("hello"), "/nonexistent/file.pem");
@@ -76,11 +77,11 @@ fn a_server_that_cannot_show_itself_does_not_start() {
 
 /// The rule for every secret; a certificate is public.
 #[test]
-fn a_private_key_that_everybody_can_read_is_refused() {
+fn a_private_key_that_others_can_read_is_refused() {
     let issued = Authority::shared().issue("127.0.0.1");
     let set_mode = |file: &KeyFile, mode| {
         let permissions = std::fs::Permissions::from_mode(mode);
-        std::fs::set_permissions(file.path(), permissions).expect("it is our file");
+        std::fs::set_permissions(file.path(), permissions).expect("its permissions can be changed");
     };
     set_mode(&issued.cert_pem, 0o644);
     for mode in [0o644, 0o604, 0o620, 0o641] {

@@ -1,11 +1,11 @@
-//! `halloo connect` over TLS: whom it believes, and what it says of others.
+//! `halloo connect` over TLS: the servers that it trusts, and its messages about the others.
 
 use super::authority::{Authority, Issued};
 use super::support::{Finished, Server, connect};
 use super::{ALL_FRAMINGS, serve};
 
 #[test]
-fn a_server_is_believed_if_its_authority_is() {
+fn a_server_is_trusted_if_its_authority_is() {
     let server = serve(&ALL_FRAMINGS);
     let ca = Authority::shared().pem.path();
     for url in server.urls() {
@@ -21,7 +21,7 @@ fn a_server_is_believed_if_its_authority_is() {
 }
 
 #[test]
-fn a_certificate_must_be_for_the_server_and_for_today() {
+fn a_certificate_must_match_the_server_and_be_valid_today() {
     let authority = Authority::shared();
     let ca = ["--cacert", authority.pem.path()];
     let refuse = |issued: &Issued, words: &str| {
@@ -45,7 +45,7 @@ fn a_certificate_must_be_for_the_server_and_for_today() {
 }
 
 #[test]
-fn it_shows_a_certificate_where_one_is_asked_for() {
+fn the_client_presents_a_certificate_on_request() {
     let authority = Authority::new();
     let client = authority.issue("a client");
     let server = serve(&[&["--tls-client-ca", authority.pem.path()], &ALL_FRAMINGS[..]].concat());
@@ -58,7 +58,7 @@ fn it_shows_a_certificate_where_one_is_asked_for() {
 }
 
 #[test]
-fn tls_on_one_side_only_is_told() {
+fn tls_on_one_side_only_is_reported() {
     let ca = Authority::shared().pem.path();
     let plain = Server::start(&["ws://127.0.0.1:0"]);
     let secure = serve(&["wss://127.0.0.1:0"]);
@@ -72,7 +72,7 @@ fn tls_on_one_side_only_is_told() {
 
 /// Long lines, and more of them than any buffer holds.
 #[test]
-fn much_goes_there_and_back() {
+fn large_input_is_echoed() {
     let server = serve(&ALL_FRAMINGS);
     let line = "the mountain answers ".repeat(10_000) + "\n";
     let input = line.repeat(5);
@@ -89,7 +89,7 @@ fn expect_echo(arguments: &[&str]) {
     assert_eq!((finished.code, &finished.stdout[..]), (Some(0), "hello\n"), "{finished:#?}");
 }
 
-/// Exit code 1, nothing on stdout, and one sentence that has these words.
+/// Asserts exit code 1, an empty stdout, and one sentence that contains these words.
 #[track_caller]
 fn expect_refusal(arguments: &[&str], words: &str) {
     let Finished { code, stdout, stderr, .. } = connect(arguments, "hello\n");

@@ -1,4 +1,4 @@
-//! The echo, by clients of three makers, in both versions.
+//! The echo, with clients of three TLS implementations, in both versions.
 
 use super::authority::Authority;
 use super::client::Client;
@@ -12,8 +12,8 @@ use sha2::Sha256;
 use std::io::{Read, Write};
 use std::process::Command;
 
-/// A ClientHello of TLS 1.1, with three cipher suites. The one extension, signature_algorithms, is
-/// there so that nothing but the version is wrong (RFC 4346 §7.4.1.2).
+/// A ClientHello of TLS 1.1, with three cipher suites. Its one extension, signature_algorithms,
+/// ensures that only the version is wrong (RFC 4346 §7.4.1.2).
 const HELLO_OF_TLS_1_1: &[u8] = b"\x16\x03\x01\x00\x3b\x01\x00\x00\x37\x03\x02\
     an older client, with its random\x00\x00\x06\xc0\x13\xc0\x09\x00\x2f\x01\x00\
     \x00\x08\x00\x0d\x00\x04\x00\x02\x04\x03";
@@ -40,7 +40,7 @@ fn all_framings_echo_in_both_versions() {
 fn older_versions_are_refused_with_the_alert() {
     let server = serve(&["tls://127.0.0.1:0"]);
     let mut tcp = tcp(server.url());
-    tcp.write_all(HELLO_OF_TLS_1_1).expect("the server takes it");
+    tcp.write_all(HELLO_OF_TLS_1_1).expect("the server reads it");
     let mut answer = Vec::new();
     tcp.read_to_end(&mut answer).expect("the server ends with FIN");
     // RFC 8446 §6: a record of type 21 with a fatal alert, protocol_version (70).
@@ -50,7 +50,7 @@ fn older_versions_are_refused_with_the_alert() {
 }
 
 #[test]
-fn http_1_1_is_the_only_protocol_below_websocket() {
+fn http_1_1_is_the_only_alpn_protocol_for_websocket() {
     let server = serve(&["wss://127.0.0.1:0", "tls://127.0.0.1:0"]);
     let connect = |url: &str, protocols: &[&[u8]]| {
         let mut config = config();
@@ -60,27 +60,27 @@ fn http_1_1_is_the_only_protocol_below_websocket() {
     let (wss, tls) = (&server.urls()[0], &server.urls()[1]);
     let chosen = |stream: &mut Stream| stream.tls().alpn_protocol().map(<[u8]>::to_vec);
 
-    let mut both = connect(wss, &[b"h2", b"http/1.1"]).expect("there is one in common");
+    let mut both = connect(wss, &[b"h2", b"http/1.1"]).expect("one protocol in common");
     assert_eq!(chosen(&mut both), Some(b"http/1.1".to_vec()));
-    let mut none = connect(wss, &[]).expect("none need be offered");
+    let mut none = connect(wss, &[]).expect("the offer is optional");
     assert_eq!(chosen(&mut none), None);
     for stream in [both, none] {
         let mut client = Client::over(stream, wss);
         client.upgrade();
         client.echo(b"hello");
     }
-    let refused = connect(wss, &[b"h2"]).expect_err("there is none in common");
+    let refused = connect(wss, &[b"h2"]).expect_err("no protocol in common");
     let error = refused.get_ref().and_then(|error| error.downcast_ref::<Error>());
     assert_eq!(error, Some(&Error::AlertReceived(AlertDescription::NoApplicationProtocol)));
     server.wait_for_log("ended: no TLS version, cipher suite or protocol in common");
 
-    let mut raw = connect(tls, &[b"h2"]).expect("bare TLS is for any protocol");
+    let mut raw = connect(tls, &[b"h2"]).expect("bare TLS accepts any protocol");
     assert_eq!(chosen(&mut raw), None);
     Client::over(raw, tls).echo(b"hello");
 }
 
 #[test]
-fn a_key_is_asked_for_behind_tls() {
+fn the_challenge_follows_the_tls_handshake() {
     let key = super::support::KeyFile::new("open sesame\n");
     let server = serve(&[&["--auth-key-file", key.path()], &ALL_FRAMINGS[..]].concat());
     for (url, is_websocket) in server.urls().iter().zip([true, false, false]) {
@@ -92,7 +92,7 @@ fn a_key_is_asked_for_behind_tls() {
         let mut hmac = Hmac::<Sha256>::new_from_slice(b"open sesame").expect("any length will do");
         hmac.update(&challenge);
         let answer = hmac.finalize().into_bytes();
-        // Answer and message in one record.
+        // The response to the challenge and a message in one record.
         let answer = if is_websocket { masked(BINARY, &answer) } else { answer.to_vec() };
         client.write(&[answer, client.encode(b"hello")].concat());
         client.expect_echo(b"hello");
@@ -101,7 +101,7 @@ fn a_key_is_asked_for_behind_tls() {
 
 #[cfg(feature = "deflate")]
 #[test]
-fn messages_are_compressed_behind_tls() {
+fn messages_are_compressed_inside_tls() {
     // RFC 7692 §7.2.3.1: "Hello", compressed.
     const HELLO: &[u8] = b"\xf2\x48\xcd\xc9\xc9\x07\x00";
     const RSV1: u8 = 0x40;
@@ -118,7 +118,7 @@ fn messages_are_compressed_behind_tls() {
 }
 
 #[test]
-fn python_is_answered_in_both_versions() {
+fn python_gets_its_echo_in_both_versions() {
     let server = serve(&["tls://127.0.0.1:0"]);
     for version in ["1.2", "1.3"] {
         let arguments = [server.address(), Authority::shared().pem.path(), version];
@@ -126,11 +126,11 @@ fn python_is_answered_in_both_versions() {
         assert_eq!(finished.stdout, format!("{version} ok\n"));
     }
     let log = server.wait_for_logs("ended: ", 2);
-    assert!(!log.contains("close_notify"), "both ended as they should: {log}");
+    assert!(!log.contains("close_notify"), "both ended cleanly: {log}");
 }
 
 #[test]
-fn openssl_is_answered_in_both_versions() {
+fn openssl_gets_its_echo_in_both_versions() {
     if Command::new("openssl").arg("version").output().is_err() {
         println!("skipped: there is no openssl here");
         return;

@@ -14,13 +14,13 @@ use std::time::{Duration, Instant};
 const TRUNCATED: &str = "ended: the peer ended the stream without TLS's close_notify";
 
 #[test]
-fn close_notify_and_fin_follow_the_clients() {
+fn the_server_returns_close_notify_and_fin() {
     let server = serve(&ALL_FRAMINGS);
     for url in server.urls() {
         let mut client = Client::open(url);
         client.echo(b"hello");
         client.finish_output();
-        // A WebSocket that ends without Close still gets TLS's own goodbye.
+        // A WebSocket that ends without Close still gets close_notify.
         client.rest();
         client.stream().expect_fin();
     }
@@ -29,7 +29,7 @@ fn close_notify_and_fin_follow_the_clients() {
 }
 
 #[test]
-fn the_server_that_ends_first_says_so() {
+fn a_server_that_ends_first_sends_close_notify() {
     let server = serve(&["--close-after", "1", "tls://127.0.0.1:0", "line+tls://127.0.0.1:0"]);
     for url in server.urls() {
         let mut client = Client::open(url);
@@ -40,7 +40,7 @@ fn the_server_that_ends_first_says_so() {
 }
 
 #[test]
-fn the_whole_echo_arrives_behind_a_half_close() {
+fn the_whole_echo_arrives_after_a_half_close() {
     let server = serve(&ALL_FRAMINGS);
     for url in server.urls() {
         for size in [1, 60_000, 262_144, 1_000_000] {
@@ -55,9 +55,9 @@ fn the_whole_echo_arrives_behind_a_half_close() {
     }
 }
 
-/// close_notify has to wait for room like everything before it.
+/// close_notify has to wait for room like all earlier output.
 #[test]
-fn a_full_socket_does_not_swallow_close_notify() {
+fn a_full_socket_does_not_lose_close_notify() {
     let server = serve(&["--profile", "internet", "tls://127.0.0.1:0"]);
     for size in (0..60).map(|n| 100_000 + n * 5_003) {
         let message = vec![b'm'; size];
@@ -71,12 +71,12 @@ fn a_full_socket_does_not_swallow_close_notify() {
 }
 
 #[test]
-fn a_cut_is_told_from_an_end() {
+fn truncation_is_distinguished_from_an_end() {
     let server = serve(&["--service", "timestamp", "line+tls://127.0.0.1:0", "wss://127.0.0.1:0"]);
     for (index, url) in server.urls().iter().enumerate() {
         let mut client = Client::open(url);
         if index == 0 {
-            // The end of a stream ends a line; a cut does not.
+            // The end of a stream completes a line; a truncated stream does not.
             client.write(b"half a lin");
         }
         client.stream().tcp().shutdown(Shutdown::Write).expect("it is connected");
@@ -85,9 +85,9 @@ fn a_cut_is_told_from_an_end() {
     }
 }
 
-/// What waits to be sent to a peer that has gone is no reason to keep the connection.
+/// Pending output for a closed peer is not a reason to keep the connection.
 #[test]
-fn a_reset_ends_a_connection_that_waits_to_send() {
+fn a_reset_ends_a_connection_with_pending_output() {
     let server = serve(&["--service", "flood", "tls://127.0.0.1:0"]);
     let client = Stream::connect(server.url()).expect("the handshake succeeds");
     until_it_waits(&server);
@@ -98,7 +98,7 @@ fn a_reset_ends_a_connection_that_waits_to_send() {
 }
 
 #[test]
-fn a_peer_that_takes_nothing_is_given_up() {
+fn a_peer_that_reads_nothing_is_closed() {
     let server = serve(&["--service", "flood", "--write-timeout", "1s", "tls://127.0.0.1:0"]);
     let _client = Stream::connect(server.url()).expect("the handshake succeeds");
     server.wait_for_log("#1 ended: ");
@@ -106,7 +106,7 @@ fn a_peer_that_takes_nothing_is_given_up() {
 }
 
 #[test]
-fn a_stop_does_not_wait_for_who_takes_nothing() {
+fn a_stop_does_not_wait_for_a_peer_that_reads_nothing() {
     let server = serve(&["--service", "flood", "--drain-timeout", "1s", "tls://127.0.0.1:0"]);
     let client = Stream::connect(server.url()).expect("the handshake succeeds");
     until_it_waits(&server);
@@ -117,9 +117,9 @@ fn a_stop_does_not_wait_for_who_takes_nothing() {
     drop(client);
 }
 
-/// A server told to stop says Close and close_notify.
+/// A server that is asked to stop sends a Close frame and close_notify.
 #[test]
-fn a_stop_says_goodbye_in_both_protocols() {
+fn a_stop_closes_both_protocols() {
     let server = serve(&["wss://127.0.0.1:0"]);
     let mut client = Client::open(server.url());
     client.echo(b"hello");
@@ -131,17 +131,17 @@ fn a_stop_says_goodbye_in_both_protocols() {
 /// Waits until the server has filled every buffer.
 fn until_it_waits(server: &Server) {
     let process = process_of(server);
-    assert!(process.settles(|it| idle_share(it) < 0.05), "a flood that nobody reads ends");
+    assert!(process.settles(|it| idle_share(it) < 0.05), "a flood without a reader blocks");
 }
 
-/// A server with nothing to do does nothing.
+/// An idle server uses no CPU time.
 #[track_caller]
 pub(super) fn assert_idle(process: Process) {
     let share = idle_share(process);
-    assert!(share < 0.1, "{share:.2} of a processor is used for nothing");
+    assert!(share < 0.1, "{share:.2} of a core is used while idle");
 }
 
-/// The share of a processor that it uses, as measured for a while.
+/// The share of a core that it uses, measured for a while.
 fn idle_share(process: Process) -> f64 {
     const WHILE: Duration = Duration::from_millis(200);
     let before = process.processor_time();
@@ -149,7 +149,7 @@ fn idle_share(process: Process) -> f64 {
     (process.processor_time() - before).as_secs_f64() / WHILE.as_secs_f64()
 }
 
-/// Everything on the socket, to its end, which must be FIN.
+/// Reads everything on the socket up to its end, which must be a FIN.
 #[track_caller]
 pub(super) fn to_the_fin(stream: &Stream) -> Vec<u8> {
     let mut bytes = Vec::new();

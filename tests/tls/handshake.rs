@@ -1,4 +1,4 @@
-//! Handshakes that take too long, are repeated, or are cut short by a stop.
+//! Handshakes that take too long, are repeated, or are interrupted by a stop.
 
 use super::client::Client;
 use super::ending::to_the_fin;
@@ -21,7 +21,9 @@ fn the_deadline_is_absolute() {
         match socket.read(&mut buffer) {
             Ok(0) => break,
             Ok(count) => answer.extend_from_slice(&buffer[..count]),
-            Err(_) => assert!(start.elapsed() < Duration::from_secs(3), "it goes on without end"),
+            Err(_) => {
+                assert!(start.elapsed() < Duration::from_secs(3), "the deadline has no effect")
+            }
         }
     }
     let took = start.elapsed();
@@ -32,9 +34,9 @@ fn the_deadline_is_absolute() {
     server.wait_for_log("#1 ended: the request was not complete in time");
 }
 
-/// The deadline covers TLS and the opening handshake of WebSocket together.
+/// One deadline covers TLS and the opening handshake of WebSocket.
 #[test]
-fn the_deadline_goes_on_behind_tls() {
+fn the_deadline_continues_after_the_tls_handshake() {
     let server = serve(&["--handshake-timeout", "1s", "wss://127.0.0.1:0"]);
     let start = Instant::now();
     let mut client = Client::connect(server.url());
@@ -66,9 +68,9 @@ fn a_stop_ends_handshakes_in_progress_at_once() {
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
 }
 
-/// RFC 8446 §8: early data can be replayed, so none is taken.
+/// RFC 8446 §8: early data can be replayed, so the server accepts none.
 #[test]
-fn who_comes_back_resumes_but_sends_nothing_early() {
+fn a_session_is_resumed_without_early_data() {
     let server = serve(&["tls://127.0.0.1:0"]);
     for version in VERSIONS {
         let mut config = config_of(&[version], None);
@@ -79,7 +81,7 @@ fn who_comes_back_resumes_but_sends_nothing_early() {
             stream.shake_hands().expect("the handshake succeeds");
             assert_eq!(stream.tls().handshake_kind(), Some(expected));
             let mut client = Client::over(stream, server.url());
-            client.echo(b"which brings the tickets too");
+            client.echo(b"the echo follows the tickets");
             client.close();
         }
     }

@@ -1,23 +1,23 @@
-//! TLS on real sockets: the binary as its own process, clients by rustls, Python and OpenSSL.
+//! TLS on real sockets: the binary in its own process, with rustls, Python and OpenSSL as clients.
 
 #![cfg(feature = "tls")]
-// What was measured is printed, to be read beside the bounds; so is what this machine goes without.
+// Measured values are printed, to be read beside their bounds, and so are skipped tests.
 #![allow(clippy::print_stdout)]
 
 #[path = "../support/mod.rs"]
 mod support;
 
-// What the tests of sockets have already: clients that know the framings, over the TLS of this directory.
+// Shared with tests/sockets: clients that know the framings, here over the TLS of this directory.
 #[path = "../sockets/client.rs"]
-#[allow(dead_code, reason = "shared with the tests of sockets, which need more of it")]
+#[allow(dead_code, reason = "shared with tests/sockets, which uses more of it")]
 mod client;
 #[path = "../sockets/framing.rs"]
 mod framing;
 #[path = "../sockets/process.rs"]
-#[allow(dead_code, reason = "shared with the tests of sockets, which need more of it")]
+#[allow(dead_code, reason = "shared with tests/sockets, which uses more of it")]
 mod process;
 #[path = "../sockets/wire.rs"]
-#[allow(dead_code, reason = "shared with the tests of sockets, which need more of it")]
+#[allow(dead_code, reason = "shared with tests/sockets, which uses more of it")]
 mod wire;
 
 mod authority;

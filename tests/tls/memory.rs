@@ -1,4 +1,4 @@
-//! Large messages, slow readers, and what a connection costs.
+//! Large messages, slow readers, and the memory of connections.
 
 use super::client::Client;
 use super::stream::tcp;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 const MIB: usize = 1 << 20;
 
-/// What an idle TLS connection may cost, in bytes.
+/// The most memory that an idle TLS connection may use, in bytes.
 const IDLE_BYTES_MAX: u64 = 16 * 1024;
 
 #[test]
@@ -20,15 +20,15 @@ fn large_messages_come_back_byte_for_byte() {
             let message = pattern(size);
             let (output, expected) = (client.encode(&message), client.echo_of(&message));
             let heard = client.stream_mut().exchange(&output, expected.len());
-            assert!(heard == expected, "{url}: {size} bytes are other ones");
+            assert!(heard == expected, "{url}: {size} bytes came back changed");
             client.close();
         }
     }
 }
 
-/// A client that writes all it has before it reads, and then reads slowly.
+/// A client that writes all its data before it reads, and then reads slowly.
 #[test]
-fn a_slow_reader_misses_nothing() {
+fn a_slow_reader_receives_everything() {
     let server = serve(&["wss://127.0.0.1:0", "tls://127.0.0.1:0"]);
     for url in server.urls() {
         let mut client = Client::open(url);
@@ -44,21 +44,24 @@ fn a_slow_reader_misses_nothing() {
 }
 
 #[test]
-fn an_idle_connection_is_cheap_and_gives_back_what_it_took() {
+fn an_idle_connection_uses_little_memory_and_returns_it() {
     const CLIENTS: u64 = 2_000;
     let server = serve(&["--quiet", "wss://127.0.0.1:0", "tls://127.0.0.1:0"]);
     let process = process_of(&server);
     server.urls().iter().for_each(|url| Client::open(url).echo(b"warm-up"));
     let descriptors = process.descriptors();
     let before = process.memory_kib();
-    // The second crowd finds what the first one has given back.
+    // The second crowd reuses the memory that the first one has released.
     for crowd in 1..=2 {
         let mut clients: Vec<Client> =
             (0..CLIENTS as usize).map(|n| Client::open(&server.urls()[n % 2])).collect();
         clients.iter_mut().for_each(|client| client.echo(&[b'x'; 20_000]));
         let each = (process.memory_kib() - before) * 1024 / CLIENTS;
         drop(clients);
-        assert!(process.settles(|it| it.descriptors() <= descriptors), "every descriptor returns");
+        assert!(
+            process.settles(|it| it.descriptors() <= descriptors),
+            "every descriptor is released"
+        );
         let left = process.memory_kib().saturating_sub(before);
         println!(
             "crowd {crowd}: {CLIENTS} idle TLS connections, {each} bytes each; then {left} KiB"
@@ -67,9 +70,9 @@ fn an_idle_connection_is_cheap_and_gives_back_what_it_took() {
     }
 }
 
-/// What waits as ciphertext is charged like what waits as plaintext.
+/// Pending ciphertext is charged like pending plaintext.
 #[test]
-fn the_limit_of_memory_holds_for_those_who_do_not_read() {
+fn the_memory_limit_holds_for_clients_that_do_not_read() {
     const CLIENTS: usize = 60;
     let flags = ["--max-memory", "1MiB", "--service", "flood", "tls://127.0.0.1:0"];
     let server = serve(&flags);
@@ -80,15 +83,15 @@ fn the_limit_of_memory_holds_for_those_who_do_not_read() {
     let grown = process.memory_kib() - before;
     println!("{CLIENTS} that do not read, within 1 MiB: {grown} KiB more");
     assert!(grown < 3 * 1024, "{grown} KiB");
-    assert!(log.matches("ended: ").count() < CLIENTS, "the others go on");
+    assert!(log.matches("ended: ").count() < CLIENTS, "other clients are served");
     drop(clients);
     server.wait_for_logs("ended: ", CLIENTS);
 }
 
-/// A ClientHello of the largest size, but for its last byte: what the server holds of it is charged, and who
-/// says it all is served.
+/// A ClientHello of the largest size without its last byte: the part that the server holds is
+/// charged, and a client that completes it is served.
 #[test]
-fn the_limit_of_memory_holds_for_half_a_handshake() {
+fn the_memory_limit_holds_for_half_a_handshake() {
     const CLIENTS: usize = 1_000;
     let server = serve(&["--max-memory", "8MiB", "tls://127.0.0.1:0"]);
     let hello = [&[1, 0, 0xfd, 0xe8][..], &[0; 64_900]].concat();
@@ -100,12 +103,12 @@ fn the_limit_of_memory_holds_for_half_a_handshake() {
     let attackers: Vec<_> = (0..CLIENTS)
         .map(|_| {
             let mut socket = tcp(server.url());
-            // One that was ended already may have gone.
+            // A client that was ended already may have gone.
             let _ = socket.write_all(&records);
             socket
         })
         .collect();
-    // Not each of them has a line in the log.
+    // Not every one of them has a line in the log.
     server.wait_for_log("ended: the server's memory limit is reached");
     assert!(process_of(&server).settles(|it| it.descriptors() < 200), "most are ended");
     let most_mib = process_of(&server).memory_kib_max() / 1024;
@@ -115,8 +118,8 @@ fn the_limit_of_memory_holds_for_half_a_handshake() {
     drop(attackers);
 }
 
-/// A record that was begun, and its end does not come: it is charged, it is no activity, and a stop waits for it
-/// as for half a message.
+/// A record that was begun and not completed: it is charged, it does not count as activity, and a
+/// stop waits for it as for an incomplete message.
 #[test]
 fn half_a_record_is_a_message_in_progress() {
     const CLIENTS: usize = 300;
@@ -146,10 +149,10 @@ fn half_a_record_is_a_message_in_progress() {
     assert_eq!(begun.read_exactly(24), b"the end of it comes late");
 }
 
-/// Compressed zeros through TLS, from clients that do not read: nothing more than without it.
+/// Compressed zeros through TLS, from clients that do not read: no more memory than without TLS.
 #[cfg(feature = "deflate")]
 #[test]
-fn the_limit_of_memory_holds_for_bombs() {
+fn the_memory_limit_holds_for_bombs() {
     const LIMIT_MIB: u64 = 64;
     for unit in [20 * MIB, 64 * 1024] {
         let server = serve(&["--max-memory", "64MiB", "wss://127.0.0.1:0"]);

@@ -1,4 +1,4 @@
-//! Records in pieces, and several in one.
+//! Records in pieces, and several in one segment.
 
 use super::client::Client;
 use super::stream::{Stream, VERSIONS, config, config_of, tcp, tls, unsent};
@@ -7,14 +7,14 @@ use super::{ALL_FRAMINGS, serve};
 use std::io::Write;
 use std::net::TcpStream;
 
-/// Where records of up to 16 KiB are cut.
+/// Offsets at which records of up to 16 KiB are split.
 const CUTS: [usize; 6] = [1, 2, 5, 333, 4_097, 16_389];
 
 /// Bytes of each message: three records.
 const MESSAGE: usize = 40_000;
 
 #[test]
-fn every_record_may_come_in_pieces() {
+fn every_record_may_arrive_in_pieces() {
     let server = serve(&["tls://127.0.0.1:0"]);
     for version in VERSIONS {
         for cut in CUTS {
@@ -32,22 +32,22 @@ fn every_record_may_come_in_pieces() {
     }
 }
 
-/// The client's Finished and data behind it in one segment, which TLS 1.3 allows (RFC 8446 §2).
+/// The client's Finished and later data in one segment, which TLS 1.3 allows (RFC 8446 §2).
 #[test]
-fn data_may_come_with_the_end_of_the_handshake() {
+fn data_may_arrive_with_the_end_of_the_handshake() {
     let server = serve(&ALL_FRAMINGS);
     for url in server.urls() {
         let (mut socket, mut tls) = (tcp(url), tls(config()));
-        socket.write_all(&unsent(&mut tls)).expect("the server takes it");
+        socket.write_all(&unsent(&mut tls)).expect("the server reads it");
         while tls.is_handshaking() {
-            tls.read_tls(&mut socket).expect("the server answers");
-            tls.process_new_packets().expect("the server keeps the rules");
+            tls.read_tls(&mut socket).expect("the server responds");
+            tls.process_new_packets().expect("the server's TLS is valid");
         }
         let mut client = Client::over(Stream::new(socket, tls), url);
         let request: &[u8] = if url.starts_with("wss") { REQUEST } else { b"" };
         let data = [request, &client.encode(b"at once")].concat();
         let segment = client.stream_mut().ciphertext(&data);
-        client.stream().tcp().write_all(&segment).expect("the server takes it");
+        client.stream().tcp().write_all(&segment).expect("the server reads it");
         if url.starts_with("wss") {
             client.expect_upgrade();
         }
@@ -56,9 +56,9 @@ fn data_may_come_with_the_end_of_the_handshake() {
     }
 }
 
-/// Many records in one read, small ones and large ones, and the rest of the last one later.
+/// Many records in one read, small and large, and the rest of the last one later.
 #[test]
-fn many_records_may_come_at_once() {
+fn many_records_may_arrive_at_once() {
     let server = serve(&["tls://127.0.0.1:0"]);
     let process = super::process_of(&server);
     let mut client = Client::connect(server.url());
@@ -76,7 +76,7 @@ fn many_records_may_come_at_once() {
     client.close();
 }
 
-/// So many bytes a write, each on its way before the next.
+/// Writes `bytes` bytes at a time; each write leaves before the next.
 pub(super) fn write_cut(mut socket: &TcpStream, bytes: &[u8], cut: usize) {
     for part in bytes.chunks(cut) {
         socket.write_all(part).expect("the server reads");

@@ -1,4 +1,4 @@
-//! SIGHUP: certificates and keys are read again, all of them or none.
+//! SIGHUP: certificates and keys are reloaded, all of them or none.
 
 use super::authority::{Authority, Issued};
 use super::client::Client;
@@ -13,7 +13,7 @@ const RENEWED: &str = "keys and certificates reloaded";
 const KEPT: &str = "the old keys and certificates stay";
 
 #[test]
-fn a_new_certificate_is_shown_to_those_who_come_after_it() {
+fn a_new_certificate_is_presented_to_new_connections() {
     let [old, new] = issue();
     let [first, second] = ["wss://127.0.0.1:0", "tls://127.0.0.1:0"];
     let server = Server::start(&[&old.flags()[..], &[first, second]].concat());
@@ -25,7 +25,7 @@ fn a_new_certificate_is_shown_to_those_who_come_after_it() {
     process_of(&server).signal(Signal::HUP);
     server.wait_for_log(RENEWED);
     assert!(server.urls().iter().all(|url| shown(url) == new.chain()));
-    before.iter_mut().for_each(|client| client.echo(b"an old connection goes on"));
+    before.iter_mut().for_each(|client| client.echo(b"an old connection still works"));
     before.into_iter().for_each(Client::close);
 }
 
@@ -36,46 +36,49 @@ fn a_bad_file_changes_nothing() {
     let auth = ["--auth-key-file", key.path(), "wss://127.0.0.1:0", "tls://127.0.0.1:0"];
     let server = Server::start(&[&old.flags()[..], &auth].concat());
     let good: [_; 2] = [&old.cert_pem, &old.key_pem]
-        .map(|file| std::fs::read(file.path()).expect("it is our file"));
+        .map(|file| std::fs::read(file.path()).expect("the file can be changed"));
     let restore = || {
-        std::fs::write(old.cert_pem.path(), &good[0]).expect("it is our file");
-        std::fs::write(old.key_pem.path(), &good[1]).expect("it is our file");
+        std::fs::write(old.cert_pem.path(), &good[0]).expect("the file can be changed");
+        std::fs::write(old.key_pem.path(), &good[1]).expect("the file can be changed");
     };
     let spoil: [&dyn Fn(); 4] = [
-        &|| std::fs::remove_file(old.cert_pem.path()).expect("it is our file"),
-        &|| std::fs::write(old.cert_pem.path(), "hello").expect("it is our file"),
-        // A certificate whose key has not come yet.
-        &|| _ = std::fs::copy(new.cert_pem.path(), old.cert_pem.path()).expect("they are ours"),
-        &|| std::fs::write(old.key_pem.path(), "").expect("it is our file"),
+        &|| std::fs::remove_file(old.cert_pem.path()).expect("the file can be changed"),
+        &|| std::fs::write(old.cert_pem.path(), "hello").expect("the file can be changed"),
+        // A certificate whose key has not arrived yet.
+        &|| {
+            _ = std::fs::copy(new.cert_pem.path(), old.cert_pem.path())
+                .expect("the files can be changed")
+        },
+        &|| std::fs::write(old.key_pem.path(), "").expect("the file can be changed"),
     ];
     for (index, spoil) in spoil.iter().enumerate() {
         spoil();
-        // A good key for clients is not taken over alone.
-        std::fs::write(key.path(), "another\n").expect("it is our file");
+        // A good key for clients is not loaded alone.
+        std::fs::write(key.path(), "another\n").expect("the file can be changed");
         process_of(&server).signal(Signal::HUP);
         server.wait_for_logs(KEPT, index + 1);
         assert!(server.urls().iter().all(|url| shown(url) == old.chain()));
-        std::fs::write(key.path(), "open sesame\n").expect("it is our file");
-        assert_eq!(echo(&server, &key), Some(0), "the old key is still the one");
+        std::fs::write(key.path(), "open sesame\n").expect("the file can be changed");
+        assert_eq!(echo(&server, &key), Some(0), "the old key is still in use");
         restore();
     }
     assert!(!server.stderr_so_far().contains(RENEWED));
 
-    // And a bad key keeps a good new certificate out.
+    // A bad key also keeps a good new certificate from being loaded.
     old.replace_by(&new);
-    std::fs::remove_file(key.path()).expect("it is our file");
+    std::fs::remove_file(key.path()).expect("the file can be changed");
     process_of(&server).signal(Signal::HUP);
     server.wait_for_logs(KEPT, spoil.len() + 1);
     assert!(shown(server.url()) != new.chain());
 }
 
-/// Nor does a ticket let anybody in whose authority is believed no longer.
+/// A session ticket does not admit a client whose authority is no longer trusted either.
 #[test]
-fn clients_of_an_old_authority_are_turned_away() {
+fn clients_of_an_old_authority_are_rejected() {
     let [old, new] = [Authority::new(), Authority::new()];
     let [of_old, of_new] = [old.issue("a client"), new.issue("a client")];
     for flags in [&["--tls-self-signed"][..], &Issued::shared().flags()] {
-        let pem = KeyFile::new(std::fs::read(old.pem.path()).expect("it is our file"));
+        let pem = KeyFile::new(std::fs::read(old.pem.path()).expect("the file can be changed"));
         let ca = ["--tls-client-ca", pem.path(), "tls://127.0.0.1:0"];
         let server = Server::start(&[flags, &ca].concat());
         let [mut by_old, mut by_new] =
@@ -85,7 +88,7 @@ fn clients_of_an_old_authority_are_turned_away() {
             by_new.dangerous().set_certificate_verifier(Arc::new(Anybody));
         }
         assert!(is_served(&server, &by_old) && !is_served(&server, &by_new));
-        std::fs::copy(new.pem.path(), pem.path()).expect("both are our files");
+        std::fs::copy(new.pem.path(), pem.path()).expect("both files can be changed");
         process_of(&server).signal(Signal::HUP);
         server.wait_for_log(RENEWED);
         assert!(!is_served(&server, &by_old) && is_served(&server, &by_new));
@@ -100,16 +103,16 @@ fn is_served(server: &Server, config: &ClientConfig) -> bool {
 }
 
 #[test]
-fn a_new_key_is_asked_for_without_tls_too() {
+fn a_new_key_is_required_without_tls_too() {
     let key = KeyFile::new("open sesame\n");
     let server = Server::start(&["--auth-key-file", key.path(), "tcp://127.0.0.1:0"]);
     let old = KeyFile::new("open sesame\n");
     assert_eq!(echo(&server, &old), Some(0));
-    std::fs::write(key.path(), "another\n").expect("it is our file");
+    std::fs::write(key.path(), "another\n").expect("the file can be changed");
     process_of(&server).signal(Signal::HUP);
     server.wait_for_log(RENEWED);
     assert_eq!(echo(&server, &key), Some(0));
-    assert_eq!(echo(&server, &old), Some(1), "the old key is none any more");
+    assert_eq!(echo(&server, &old), Some(1), "the old key is no longer accepted");
 }
 
 /// Two certificates of the shared authority for this host.
@@ -117,13 +120,13 @@ fn issue() -> [Issued; 2] {
     [Authority::shared().issue("127.0.0.1"), Authority::shared().issue("127.0.0.1")]
 }
 
-/// What a server shows to who comes now.
+/// The certificate that the server presents to a new connection.
 fn shown(url: &str) -> Vec<rustls::pki_types::CertificateDer<'static>> {
     let mut stream = Stream::connect(url).expect("the handshake succeeds");
     stream.tls().peer_certificates().expect("the handshake is over").to_vec()
 }
 
-/// The exit code of our own client that gives this key.
+/// The exit code of our own client with this key.
 fn echo(server: &Server, key: &KeyFile) -> Option<i32> {
     let ca = Authority::shared().pem.path();
     let flags = ["--auth-key-file", key.path(), "--cacert", ca, server.url()];

@@ -11,7 +11,7 @@ only = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}[version]
 context.minimum_version = context.maximum_version = only
 message = bytes(range(256)) * 400
 
-# An end without close_notify is to be an error, and not just an end.
+# An end without close_notify must be an error.
 with socket.create_connection((host, int(port)), timeout=15) as tcp:
     with context.wrap_socket(tcp, server_hostname=host, suppress_ragged_eofs=False) as tls:
         tls.sendall(message)
@@ -22,9 +22,9 @@ with socket.create_connection((host, int(port)), timeout=15) as tcp:
                 sys.exit("the server ended after %d bytes" % len(echo))
             echo += piece
         if echo != message:
-            sys.exit("the echo is another one")
-        # close_notify there and back, and then FIN.
+            sys.exit("the echo differs")
+        # close_notify in both directions, and then FIN.
         below = tls.unwrap()
         if below.recv(1) != b"":
-            sys.exit("there is something behind close_notify")
+            sys.exit("there is data after close_notify")
         print(version, "ok")

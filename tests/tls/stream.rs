@@ -1,4 +1,4 @@
-//! A blocking TLS client by rustls itself: what the server under test does not share with it.
+//! A blocking TLS client on rustls itself, independent of the server's own TLS code.
 
 use super::authority::{Authority, Issued};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -13,10 +13,10 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long a read or a write may take before the test fails.
+/// The longest time that a read or a write may take before the test fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Both versions there are.
+/// Both supported versions.
 pub(crate) const VERSIONS: [&SupportedProtocolVersion; 2] =
     [&rustls::version::TLS12, &rustls::version::TLS13];
 
@@ -27,12 +27,13 @@ pub(crate) struct Stream {
     tls: RefCell<ClientConnection>,
 }
 
-/// A configuration that believes the shared authority, to be changed by who needs another.
+/// A configuration that trusts the shared authority, as a base for others.
 pub(crate) fn config() -> ClientConfig {
     config_of(&VERSIONS, None)
 }
 
-/// One of these versions only, with this identity if the server asks for one.
+/// A configuration with one of these versions only, and with this identity if the server requests
+/// one.
 pub(crate) fn config_of(
     versions: &[&'static SupportedProtocolVersion],
     identity: Option<&Issued>,
@@ -40,7 +41,7 @@ pub(crate) fn config_of(
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
-        .expect("the versions are there")
+        .expect("the versions are supported")
         .with_root_certificates(Authority::shared().roots());
     match identity {
         None => builder.with_no_client_auth(),
@@ -57,24 +58,24 @@ pub(crate) fn tcp(url: &str) -> TcpStream {
     let tcp = TcpStream::connect(authority).expect("the server listens");
     tcp.set_read_timeout(Some(PATIENCE)).expect("it is a socket");
     tcp.set_write_timeout(Some(PATIENCE)).expect("it is a socket");
-    // What a test writes is to leave at once, as one segment if it is small.
+    // A write must leave at once, as one segment if it is small.
     tcp.set_nodelay(true).expect("it is a socket");
     tcp
 }
 
-/// TLS that has not said a word, for a server on this machine.
+/// TLS that has sent nothing yet, for a server on this machine.
 pub(crate) fn tls(config: ClientConfig) -> ClientConnection {
     let name = ServerName::try_from("127.0.0.1").expect("it is an address");
-    ClientConnection::new(Arc::new(config), name).expect("the configuration is good")
+    ClientConnection::new(Arc::new(config), name).expect("the configuration is valid")
 }
 
 impl Stream {
-    /// Connects and believes the shared authority.
+    /// Connects and trusts the shared authority.
     pub(crate) fn connect(url: &str) -> io::Result<Self> {
         Self::connect_with(url, config())
     }
 
-    /// Connects and completes TLS's handshake.
+    /// Connects and completes the TLS handshake.
     pub(crate) fn connect_with(url: &str, config: ClientConfig) -> io::Result<Self> {
         let mut stream = Self::new(tcp(url), tls(config));
         stream.shake_hands()?;
@@ -97,7 +98,7 @@ impl Stream {
         Ok(())
     }
 
-    /// The socket below.
+    /// The underlying socket.
     pub(crate) fn tcp(&self) -> &TcpStream {
         &self.tcp
     }
@@ -106,13 +107,13 @@ impl Stream {
         self.tls.get_mut()
     }
 
-    /// Says close_notify, and can still read.
+    /// Sends close_notify; it can still read.
     pub(crate) fn finish_output(&self) -> io::Result<()> {
         self.tls.borrow_mut().send_close_notify();
         self.send_ciphertext()
     }
 
-    /// The records that this plaintext becomes, without sending them.
+    /// Encrypts this plaintext into records without sending them.
     pub(crate) fn ciphertext(&mut self, plaintext: &[u8]) -> Vec<u8> {
         let tls = self.tls.get_mut();
         tls.set_buffer_limit(None);
@@ -120,20 +121,20 @@ impl Stream {
         unsent(tls)
     }
 
-    /// The socket ends with FIN: a reset would be an error.
+    /// The socket ends with a FIN: a reset would be an error.
     #[track_caller]
     pub(crate) fn expect_fin(&self) {
         let left = (&self.tcp).read(&mut [0; 64]);
         assert!(matches!(left, Ok(0)), "FIN is due, not {left:?}");
     }
 
-    /// Writes and reads at the same time, until so many bytes have come.
+    /// Writes and reads at the same time, until `count` bytes have arrived.
     #[track_caller]
     pub(crate) fn exchange(&mut self, output: &[u8], count: usize) -> Vec<u8> {
         self.exchange_then(output, count, |_| {})
     }
 
-    /// The same, and says close_notify right behind the output.
+    /// The same, with close_notify directly after the output.
     #[track_caller]
     pub(crate) fn exchange_and_finish(&mut self, output: &[u8], count: usize) -> Vec<u8> {
         self.exchange_then(output, count, |tls| tls.send_close_notify())
@@ -154,7 +155,7 @@ impl Stream {
             let tls = self.tls.get_mut();
             let taken = match output {
                 [] => 0,
-                _ => tls.writer().write(output).expect("TLS takes what it has room for"),
+                _ => tls.writer().write(output).expect("TLS accepts input up to its limit"),
             };
             output = &output[taken..];
             if output.is_empty() && taken > 0 {
@@ -162,10 +163,10 @@ impl Stream {
             }
             let sent = if tls.wants_write() { ready(tls.write_tls(&mut self.tcp)) } else { 0 };
             let came = ready(tls.read_tls(&mut self.tcp));
-            tls.process_new_packets().expect("the server keeps the rules");
+            tls.process_new_packets().expect("the server's TLS is valid");
             filled += ready(tls.reader().read(&mut input[filled..]));
             if taken + sent + came == 0 {
-                assert!(Instant::now() < until, "{filled} of {count} bytes have come");
+                assert!(Instant::now() < until, "{filled} of {count} bytes have arrived");
                 std::thread::sleep(Duration::from_micros(100));
             }
         }
@@ -192,11 +193,11 @@ impl Stream {
     }
 }
 
-/// Everything that TLS has to send, taken from it.
+/// All pending TLS output, taken from the session.
 pub(crate) fn unsent(tls: &mut ClientConnection) -> Vec<u8> {
     let mut bytes = Vec::new();
     while tls.wants_write() {
-        tls.write_tls(&mut bytes).expect("a vector takes everything");
+        tls.write_tls(&mut bytes).expect("a vector accepts everything");
     }
     bytes
 }
@@ -205,7 +206,7 @@ pub(crate) fn unsent(tls: &mut ClientConnection) -> Vec<u8> {
 fn ready(result: io::Result<usize>) -> usize {
     match result {
         Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
-        other => other.expect("the connection is there"),
+        other => other.expect("the connection is open"),
     }
 }
 
@@ -233,7 +234,7 @@ impl Write for Stream {
     }
 }
 
-/// Believes whatever is shown.
+/// Accepts any certificate.
 #[derive(Debug)]
 pub(crate) struct Anybody;
 

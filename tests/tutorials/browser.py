@@ -1,4 +1,4 @@
-"""Row 2: asks for everything a browser asks for, and sends two frames caught on the wire.
+"""Row 2: sends a browser's request headers, and two frames captured from a browser.
 
 Usage: browser.py PORT
 """
@@ -29,7 +29,7 @@ class Inflater:
         self.stream = zlib.decompressobj(-15)
 
     def message(self, client):
-        """The text that comes next."""
+        """The next text message."""
         final, compressed, opcode, payload = client.receive_frame()
         assert final and opcode == frames.TEXT, (final, opcode)
         if not compressed:

@@ -1,4 +1,4 @@
-"""Row 7: many clients open together, which speak in any order; each gets one stamped chunk, then the end.
+"""Row 7: many clients open together and send in any order; each receives one stamped chunk, then the end.
 
 Usage: crowd_client.py PORT COUNT
 """
@@ -10,7 +10,7 @@ import wire
 
 
 def check_reply(reply, data):
-    """Raises unless this is the data behind a well-formed stamp."""
+    """Raises unless this is a well-formed stamp followed by the data."""
     time.strptime(reply[:26].decode("ascii"), "[%a %b %d %H:%M:%S %Y]")
     assert reply[26:] == b" " + data, (reply, data)
 

@@ -1,6 +1,6 @@
-"""Row 7: a thread for each connection, which stamps what one recv brings and closes.
+"""Row 7: a thread for each connection, which stamps the data of one recv and closes.
 
-Usage: crowd_server.py promptly|late   (late: not before the client speaks again, or leaves)
+Usage: crowd_server.py promptly|late   (late: not before the client sends again, or closes)
 """
 import socketserver
 import sys

@@ -1,4 +1,4 @@
-"""The client's half of WebSocket by hand: opening handshake, masked frames out, bare frames in.
+"""The client side of WebSocket by hand: opening handshake, masked frames out, unmasked frames in.
 
 Runs unchanged on Python 2.7 and on every Python 3.
 """
@@ -14,7 +14,7 @@ TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
 
 
 def accept_value(key):
-    """What the server must make of the client's key."""
+    """The accept value for the client's key."""
     return base64.b64encode(hashlib.sha1(key + MAGIC).digest())
 
 
@@ -63,7 +63,7 @@ class Client(object):
         self.socket.sendall(masked_frame(opcode, payload))
 
     def receive_frame(self):
-        """(FIN, RSV1, opcode, payload) of the next frame, in the shortest form and not masked."""
+        """(FIN, RSV1, opcode, payload) of the next frame, which must be unmasked, its length in the shortest form."""
         first, length = bytearray(self.receive(2))
         assert first & 0x30 == 0 and length & 0x80 == 0, (first, length)
         if length == 126:
@@ -81,36 +81,36 @@ class Client(object):
         return opcode, payload
 
     def receive_close(self):
-        """The code of the close frame that comes next."""
+        """The code of the next frame, which must be a Close."""
         opcode, payload = self.receive_message()
         assert opcode == CLOSE, (opcode, payload)
         return struct.unpack("!H", payload[:2])[0]
 
     def receive(self, count):
-        """So many bytes."""
+        """Exactly `count` bytes."""
         received = self.reader.read(count)
-        assert len(received) == count, "the server left after %d of %d bytes" % (
+        assert len(received) == count, "the server closed after %d of %d bytes" % (
             len(received),
             count,
         )
         return received
 
     def close(self, code=1000):
-        """The closing handshake, begun here; the code the server answers with."""
+        """The closing handshake, begun here. Returns the code of the server's Close."""
         self.send(CLOSE, struct.pack("!H", code))
         answered = self.receive_close()
         self.expect_end()
         return answered
 
     def await_close(self):
-        """The closing handshake, begun by the server; the code it gives."""
+        """The closing handshake, begun by the server. Returns its code."""
         code = self.receive_close()
         self.send(CLOSE, struct.pack("!H", code))
         self.expect_end()
         return code
 
     def expect_end(self):
-        """The server must hang up now, and say no more."""
+        """The server must close now without further output."""
         rest = self.reader.read()
         assert rest == b"", rest
         self.socket.close()

@@ -1,4 +1,4 @@
-"""Row 4: sends the answer and all of its input in one segment, then hears everything until the end.
+"""Row 4: sends the answer and all of its input in one segment, then reads until the end.
 
 Usage: hasty_client.py PORT KEY-FILE
 """

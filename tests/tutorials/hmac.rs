@@ -1,4 +1,4 @@
-//! Rows 3 and 4: HMAC challenge-response over TCP, with every interpreter that is here.
+//! Rows 3 and 4: HMAC challenge-response over TCP, with every installed interpreter.
 
 use crate::support::{
     KeyFile, Program, PythonServer, Server, assert_stamped, connect, halloo, python, pythons,
@@ -9,14 +9,14 @@ const OTHER_KEY: &str = "芝麻开门";
 const WRONG: &str = "the response to the challenge is wrong";
 const RIGHT: &str = "authenticated";
 
-/// `halloo serve` for row 3: it says what it thinks of the answer, and closes.
+/// `halloo serve` for row 3: it sends its verdict on the answer, and closes.
 fn serve_verdicts(key: &KeyFile) -> Server {
     let hash = ["--auth-hash", "md5", "--auth-encoding", "hex"];
     let key = ["--auth-key-file", key.path(), "--service", "none"];
     Server::start(&[&["tcp://127.0.0.1:0"][..], &hash, &key].concat())
 }
 
-/// `halloo serve` for row 4: raw answers, and either of two keys will do.
+/// `halloo serve` for row 4: raw answers, and either of two keys is accepted.
 fn serve_timestamps(keys: &[&KeyFile]) -> Server {
     let mut arguments = vec!["tcp://127.0.0.1:0", "--service", "timestamp", "--auth-hash", "md5"];
     arguments.extend(keys.iter().flat_map(|key| ["--auth-key-file", key.path()]));
@@ -24,7 +24,7 @@ fn serve_timestamps(keys: &[&KeyFile]) -> Server {
 }
 
 #[test]
-fn row_3_hex_answers_are_judged() {
+fn row_3_hex_answers_get_a_verdict() {
     let (key, other) = (KeyFile::new(KEY), KeyFile::new(OTHER_KEY));
     let reports = [("leaves", "challenge 32\n"), ("stays", "challenge 32\nrest 0\n")];
     for (answers_with, verdict, not_said) in [(&key, RIGHT, WRONG), (&other, WRONG, RIGHT)] {
@@ -82,16 +82,17 @@ fn row_4_data_in_the_segment_of_the_answer() {
     let server = serve_timestamps(&[&key]);
     for python in pythons() {
         let client = python.run("hasty_client.py", &[server.port(), key.path()], "老衲\n");
-        let reply = client.stdout.strip_prefix("challenge 32\n").expect("first the challenge");
+        let reply =
+            client.stdout.strip_prefix("challenge 32\n").expect("the challenge comes first");
         assert_stamped(reply, &["老衲"]);
     }
 }
 
 #[test]
-fn row_4_a_wrong_key_is_met_with_silence() {
+fn row_4_a_wrong_key_gets_no_response() {
     let (key, other) = (KeyFile::new(KEY), KeyFile::new(OTHER_KEY));
     let server = serve_timestamps(&[&key]);
-    for input in ["", "data behind a wrong answer\n"] {
+    for input in ["", "data after a wrong answer\n"] {
         for python in pythons() {
             let client = python.run("hasty_client.py", &[server.port(), other.path()], input);
             assert_eq!(client.stdout, "challenge 32\nsilence\n");
@@ -102,7 +103,7 @@ fn row_4_a_wrong_key_is_met_with_silence() {
 }
 
 #[test]
-fn row_4_only_one_newline_at_the_end_of_a_key_file_is_not_part_of_the_key() {
+fn row_4_one_newline_at_the_end_of_a_key_file_is_dropped() {
     let (bare, one, two) =
         (KeyFile::new(KEY), KeyFile::new(format!("{KEY}\n")), KeyFile::new(format!("{KEY}\n\n")));
     let server = serve_timestamps(&[&one]);
@@ -114,7 +115,7 @@ fn row_4_only_one_newline_at_the_end_of_a_key_file_is_not_part_of_the_key() {
 
 #[test]
 fn row_4_a_key_file_that_others_may_read_is_refused() {
-    // Group read is accepted where root owns the file.
+    // Group read is accepted if root owns the file.
     for mode in [0o644, 0o604] {
         let key = KeyFile::with_mode(KEY, mode);
         let mut command = halloo();

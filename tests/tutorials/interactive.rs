@@ -7,12 +7,12 @@ use crate::support::{
 const KEY: &str = "芝麻开门";
 const OTHER_KEY: &str = "老衲洗头用飘柔";
 
-/// What `halloo connect` is told.
+/// The arguments of `halloo connect`.
 fn arguments<'a>(url: &'a str, key: &'a KeyFile) -> [&'a str; 5] {
     [url, "--auth-key-file", key.path(), "--auth-hash", "md5"]
 }
 
-/// All that is on the screen of a person who types this.
+/// The complete screen of a terminal on which this input is typed.
 fn screen(typed: &str) -> String {
     let key = KeyFile::new(KEY);
     let server = PythonServer::start(&python(), "stamp_server.py", &[key.path()]);
@@ -37,7 +37,7 @@ fn row_5_piped_lines_are_stamped_without_a_prompt() {
 }
 
 #[test]
-fn row_5_quit_ends_it_while_its_input_is_open() {
+fn row_5_quit_ends_connect_while_its_input_is_open() {
     let key = KeyFile::new(KEY);
     let server = PythonServer::start(&python(), "stamp_server.py", &[key.path()]);
     let mut client = start_connect(&arguments(&server.url("tcp"), &key));
@@ -48,7 +48,7 @@ fn row_5_quit_ends_it_while_its_input_is_open() {
 }
 
 #[test]
-fn row_5_a_wrong_key_gets_no_answer() {
+fn row_5_a_wrong_key_gets_no_response() {
     let (key, other) = (KeyFile::new(KEY), KeyFile::new(OTHER_KEY));
     for python in pythons() {
         let server = PythonServer::start(python, "stamp_server.py", &[key.path()]);
@@ -59,7 +59,7 @@ fn row_5_a_wrong_key_gets_no_answer() {
 }
 
 #[test]
-fn row_5_a_blank_line_is_nothing_to_send() {
+fn row_5_a_blank_line_is_not_sent() {
     let key = KeyFile::new(KEY);
     let server = PythonServer::start(&python(), "stamp_server.py", &[key.path()]);
     let client = connect(&arguments(&server.url("tcp"), &key), "first\n\nsecond\n");
@@ -79,7 +79,7 @@ fn row_5_the_prompt_appears_on_a_terminal() {
 
 #[test]
 fn row_5_control_characters_do_not_reach_the_terminal() {
-    // Escape sequences are keys; the server sends back what is sent as bytes: a colour.
+    // Typed escape sequences are keys, so the server sends back the bytes of a colour sequence.
     let screen = screen("/binary 726564201b5b33316d\nquit\n");
     let reply = screen.lines().find(|line| line.starts_with('[')).unwrap_or_default();
     assert!(reply.contains("red ") && reply.contains("[31m"), "{screen:?}");

@@ -1,4 +1,4 @@
-"""Row 6: a new connection for each line of the input, with CRLF behind it; the server must hang up after the reply.
+"""Row 6: a new connection for each line of the input, ended by CRLF; the server must close after the reply.
 
 Usage: line_client.py PORT
 """

@@ -1,6 +1,6 @@
-"""Row 6: stamps one line of each connection and closes it, as socketserver does of itself.
+"""Row 6: stamps one line of each connection; socketserver closes it.
 
-Usage: line_server.py promptly|late   (late: not before the client speaks again, or leaves)
+Usage: line_server.py promptly|late   (late: not before the client sends again, or closes)
 """
 import sys
 from socketserver import StreamRequestHandler, TCPServer

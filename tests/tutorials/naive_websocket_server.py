@@ -1,7 +1,7 @@
-"""Row 2: a WebSocket server as one writes it first, with every liberty that takes.
+"""Row 2: a beginner's WebSocket server, with all the shortcuts of one.
 
-It takes each recv for one whole frame with a text in it, control frames too, and answers with a text. It knows
-16-bit lengths for 126 bytes only, and sends 64 bits for everything longer. It serves one client and ends.
+It treats each recv as one complete frame with a text, even control frames, and replies with a text. It handles
+16-bit lengths for 126 bytes only, and sends a 64-bit length for longer payloads. It serves one client and exits.
 """
 import struct
 
@@ -18,7 +18,7 @@ RESPONSE = (
 
 
 def key_in(request):
-    """The value of the only field that matters."""
+    """The value of the only relevant field."""
     for line in request.decode("utf-8").split("\r\n"):
         if line.startswith("Sec-WebSocket-Key"):
             return line.split(":")[1].strip()
@@ -26,7 +26,7 @@ def key_in(request):
 
 
 def text_in(frame):
-    """What a frame says, whatever its opcode is."""
+    """The payload of a frame, with any opcode."""
     start = {126: 4, 127: 10}.get(frame[1] & 127, 2)
     mask, payload = frame[start : start + 4], frame[start + 4 :]
     return bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload)).decode("utf-8")

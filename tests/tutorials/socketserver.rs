@@ -1,11 +1,11 @@
-//! Rows 6 and 7: one request for each connection, and many connections at once.
+//! Rows 6 and 7: one request per connection, and many connections at once.
 
 use crate::support::{PythonServer, Server, assert_stamped, connect, python, start_connect};
 
 const CLIENTS: &str = "200";
 
 #[test]
-fn row_6_a_line_in_a_stamped_line_out() {
+fn row_6_each_line_gets_one_stamped_reply() {
     let server =
         Server::start(&["line://127.0.0.1:0", "--service", "timestamp", "--close-after", "1"]);
     let data = ["百变星君", "大圣娶亲", "", "halloo"];
@@ -14,7 +14,7 @@ fn row_6_a_line_in_a_stamped_line_out() {
 }
 
 #[test]
-fn row_6_connect_to_a_server_that_takes_one_line_for_each_connection() {
+fn row_6_connect_to_a_server_that_takes_one_line_per_connection() {
     let server = PythonServer::start(&python(), "line_server.py", &["promptly"]);
     let data = ["百变星君", "大圣娶亲"];
     let client = connect(&[&server.url("line")], &(data.join("\n") + "\n"));
@@ -52,7 +52,7 @@ fn row_7_many_clients_open_together() {
 }
 
 #[test]
-fn row_7_connect_to_a_server_that_takes_one_chunk_for_each_connection() {
+fn row_7_connect_to_a_server_that_takes_one_chunk_per_connection() {
     let server = PythonServer::start(&python(), "crowd_server.py", &["promptly"]);
     let data = ["哆啦A梦", "蜡笔小新", "超人迪加"];
     let client = connect(&[&server.url("tcp")], &(data.join("\n") + "\n"));
@@ -70,7 +70,7 @@ fn row_7_a_line_that_meets_a_closing_server_is_sent_again() {
 }
 
 #[test]
-fn row_7_two_people_take_turns() {
+fn row_7_two_users_take_turns() {
     let server = PythonServer::start(&python(), "crowd_server.py", &["promptly"]);
     let mut people = [start_connect(&[&server.url("tcp")]), start_connect(&[&server.url("tcp")])];
     let data = ["哆啦A梦", "银河唯一的秘密", "蜡笔小新"];

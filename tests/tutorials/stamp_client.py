@@ -1,4 +1,4 @@
-"""Row 4: answers the challenge with raw bytes, then has each line of its input stamped.
+"""Row 4: answers the challenge with raw bytes, then sends each line of its input and reads the stamped reply.
 
 Usage: stamp_client.py PORT KEY-FILE
 """

@@ -1,4 +1,4 @@
-"""Row 5: demands a raw answer to its challenge, then stamps whatever each recv brings. One client at a time.
+"""Row 5: demands a raw answer to its challenge, then stamps the data of each recv. One client at a time.
 
 Usage: stamp_server.py KEY-FILE
 """

@@ -1,6 +1,6 @@
-"""Row 5: a person at a terminal, who types the next line of the input whenever the prompt appears.
+"""Row 5: types the next line of the input at a terminal whenever the prompt appears.
 
-Usage: terminal.py PROGRAM ARGUMENT...   (prints all that was on the screen, ends with the program's exit code)
+Usage: terminal.py PROGRAM ARGUMENT...   (prints the screen, exits with the program's exit code)
 """
 import os
 import pty
@@ -21,7 +21,7 @@ def read(terminal):
 
 
 def converse(terminal):
-    """Everything that was on the screen."""
+    """The complete output on the screen."""
     screen, seen = b"", 0
     for line in wire.lines():
         while screen.find(PROMPT, seen) < 0:

@@ -1,4 +1,4 @@
-"""Row 3: answers the challenge in hexadecimal digits and leaves, or stays to hear the end.
+"""Row 3: answers the challenge in hexadecimal digits and closes, or waits for the end.
 
 Usage: verdict_client.py PORT KEY-FILE leaves|stays
 """

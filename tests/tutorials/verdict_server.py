@@ -1,4 +1,4 @@
-"""Row 3: challenges one client, says what it thinks of the answer in hexadecimal digits, and closes.
+"""Row 3: challenges one client, prints its verdict on the hexadecimal answer, and closes.
 
 Usage: verdict_server.py KEY-FILE
 """

@@ -1,4 +1,4 @@
-//! Rows 1 and 2: WebSocket written by hand, on either side.
+//! Rows 1 and 2: hand-written WebSocket, on either side.
 
 use crate::support::{PythonServer, Server, connect, python, start_connect};
 
@@ -24,14 +24,14 @@ close 1000
 ";
 
 #[test]
-fn row_1_websocket_lengths_masks_and_cuts() {
+fn row_1_websocket_lengths_masks_and_splits_are_echoed() {
     let server = Server::start(&["ws://127.0.0.1:0"]);
     let client = python().run("websocket_client.py", &[server.port()], "");
     assert_eq!(client.stdout, CLIENT_REPORT);
 }
 
 #[test]
-fn row_2_a_client_that_asks_for_what_browsers_ask_for() {
+fn row_2_a_client_with_the_request_of_a_browser() {
     let server = Server::start(&["ws://127.0.0.1:0"]);
     let client = python().run("browser.py", &[server.port()], "");
     assert_eq!(client.stdout, "你好\n123\nclose 1001\n");
@@ -56,7 +56,7 @@ fn row_2_connect_to_a_naive_server_until_quit() {
 }
 
 #[test]
-fn row_2_connect_answers_while_its_input_is_open() {
+fn row_2_connect_prints_replies_while_its_input_is_open() {
     let server = PythonServer::start(&python(), "naive_websocket_server.py", &[]);
     let mut client = start_connect(&[&server.url("ws")]);
     for (line, so_far) in [("first\n", "first\n"), ("second\n", "first\nsecond\n")] {
@@ -68,7 +68,7 @@ fn row_2_connect_answers_while_its_input_is_open() {
 }
 
 #[test]
-fn row_2_connect_sends_frames_one_at_a_time_to_a_server_that_takes_a_read_for_a_frame() {
+fn row_2_connect_sends_frames_one_at_a_time_to_a_server_that_expects_one_frame_per_read() {
     let server = PythonServer::start(&python(), "naive_websocket_server.py", &[]);
     // 126 bytes are the only 16-bit length that this server gets right.
     let mut input: String = (0..50).map(|number| format!("line {number}\n")).collect();
@@ -83,7 +83,7 @@ fn row_2_connect_sends_frames_one_at_a_time_to_a_server_that_takes_a_read_for_a_
 }
 
 #[test]
-fn row_2_connect_takes_every_length_as_a_naive_server_writes_it() {
+fn row_2_connect_accepts_every_length_form_of_a_naive_server() {
     let server = PythonServer::start(&python(), "naive_websocket_server.py", &[]);
     // That server writes every length above 126 in 64 bits.
     let input = ["x".repeat(127), "飘柔".repeat(1_000)].join("\n") + "\n";

@@ -11,7 +11,7 @@ fn serve(key: &KeyFile, hash: &str) -> Server {
 }
 
 #[test]
-fn row_8_right_answers_open_the_echo() {
+fn row_8_correct_answers_open_the_echo() {
     let key = KeyFile::new(KEY);
     for hash in ["md5", "sha256"] {
         let server = serve(&key, hash);

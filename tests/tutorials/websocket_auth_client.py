@@ -1,4 +1,4 @@
-"""Row 8: the challenge inside WebSocket, answered in one of many ways; then each line of the input is a text.
+"""Row 8: the challenge inside WebSocket, answered in one of many ways; then each line of the input is a text message.
 
 Usage: websocket_auth_client.py PORT KEY-FILE md5|sha256 MANNER
 """
@@ -10,7 +10,7 @@ import frames
 import wire
 
 RIGHT = ["raw", "hex", "upper"]
-# What is sent, made of the bytes of the right answer.
+# The answers to send, made from the bytes of the correct answer.
 MANNERS = {
     "raw": lambda right: (frames.BINARY, right),
     "hex": lambda right: (frames.TEXT, to_hex(right)),
@@ -28,12 +28,12 @@ MANNERS = {
 
 
 def flipped(right):
-    """The same length, one bit off, in the last place that is looked at."""
+    """The same length, with one wrong bit in the last place that a comparison reads."""
     return right[:-1] + bytes(bytearray([bytearray(right)[-1] ^ 1]))
 
 
 def to_hex(right):
-    """Two lower-case digits for each byte."""
+    """Two lower-case digits per byte."""
     return "".join("%02x" % byte for byte in bytearray(right)).encode("ascii")
 
 
@@ -52,7 +52,7 @@ def main(port, path, hash_name, manner):
     answer = frames.masked_frame(*MANNERS[manner](right))
     lines = list(wire.lines())
     texts = b"".join(frames.masked_frame(frames.TEXT, line) for line in lines)
-    # The answer and all texts in one segment: nothing says that the client must wait.
+    # The answer and all texts in one segment: no rule makes the client wait.
     client.socket.sendall(answer + texts)
     if manner not in RIGHT:
         wire.say("close %d" % client.await_close())

@@ -1,4 +1,4 @@
-"""Row 1: every form of length, masks and ways to cut the stream; each message must come back as it was.
+"""Row 1: every form of length, masks, and ways to split the stream; each message must come back unchanged.
 
 Usage: websocket_client.py PORT
 """
@@ -13,7 +13,7 @@ GREETING = "芝麻开门 老衲洗头用飘柔".encode("utf-8")
 
 
 def check_handshake(port):
-    """The key that RFC 6455 publishes, with the answer it publishes."""
+    """The key of RFC 6455 and its accept value."""
     client = frames.Client(port, b"/chat", b"dGhlIHNhbXBsZSBub25jZQ==")
     accepted = client.fields[b"sec-websocket-accept"]
     assert accepted == b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", accepted
@@ -21,7 +21,7 @@ def check_handshake(port):
 
 
 def check_lengths(client):
-    """Binary messages of each size, and long texts of three bytes to a letter."""
+    """Binary messages of each size, and long texts of three-byte characters."""
     for size in SIZES:
         payload = (bytes(range(256)) * (size // 256 + 1))[:size]
         client.send(frames.BINARY, payload)
@@ -35,7 +35,7 @@ def check_lengths(client):
 
 
 def check_masks(client):
-    """No mask, half a mask, and every offset of the payload against it."""
+    """Four masks, zeros among them, and payloads of 0 to 8 bytes."""
     for mask in b"\0\0\0\0", b"\xff\xff\xff\xff", b"\0\xff\0\xff", b"\x12\x34\x56\x78":
         for length in range(9):
             client.socket.sendall(frames.masked_frame(frames.BINARY, GREETING[:length], mask))
@@ -44,7 +44,7 @@ def check_masks(client):
 
 
 def check_cuts(client):
-    """Three frames in one segment, and one frame in a segment for each byte."""
+    """Three frames in one segment, and one frame in a segment per byte."""
     together = [GREETING + b"%d" % number for number in range(3)]
     client.socket.sendall(b"".join(frames.masked_frame(frames.TEXT, text) for text in together))
     for text in together:

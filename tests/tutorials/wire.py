@@ -1,4 +1,4 @@
-"""What the programs of all rows share: key files, HMAC answers, bytes on sockets and standard streams.
+"""Shared by the programs of all rows: key files, HMAC answers, bytes on sockets and standard streams.
 
 Runs unchanged on Python 2.7 and on every Python 3.
 """
@@ -12,14 +12,14 @@ SECONDS = 15
 
 
 def key(path):
-    """The key in a file: its bytes less one trailing newline."""
+    """The key in a file: its bytes minus one trailing newline."""
     with open(path, "rb") as file:
         content = file.read()
     return content[:-1] if content.endswith(b"\n") else content
 
 
 def answer(secret, challenge):
-    """HMAC with the hash that used to go without saying: MD5, up to Python 3.7."""
+    """HMAC with the default hash of Python up to 3.7: MD5."""
     try:
         return hmac.new(secret, challenge)
     except (TypeError, ValueError):
@@ -32,7 +32,7 @@ def dial(port):
 
 
 def listen():
-    """A listener on a free port of this machine, which it announces."""
+    """A listener on a free port of this machine; prints the port."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(5)
@@ -41,12 +41,12 @@ def listen():
 
 
 def announce(listener):
-    """Tells the test which port it is."""
+    """Prints the port for the test."""
     say("listening %d" % listener.getsockname()[1])
 
 
 def receive_to_end(connection):
-    """Everything until the peer closes."""
+    """All input until the peer closes."""
     received = b""
     while True:
         chunk = connection.recv(4096)
@@ -56,12 +56,12 @@ def receive_to_end(connection):
 
 
 def linger(connection):
-    """Returns when the peer has sent something more, or has left: what is sent now meets a closing server."""
+    """Returns when the peer has sent more input or has closed: later output arrives at a closing server."""
     select.select([connection], [], [], SECONDS)
 
 
 def stamped(data):
-    """The data behind the local time."""
+    """The data after a stamp of the local time."""
     return b"[" + time.ctime().encode("ascii") + b"] " + data
 
 
@@ -73,7 +73,7 @@ def lines():
 
 
 def say(line):
-    """One line on standard output, at once."""
+    """Writes one line to standard output and flushes it."""
     stdout = getattr(sys.stdout, "buffer", sys.stdout)
     stdout.write((line if isinstance(line, bytes) else line.encode("utf-8")) + b"\n")
     stdout.flush()

@@ -1,5 +1,5 @@
-// Echo on Node and ws. `node server.mjs HOST:PORT [--deflate]`; with --deflate it takes permessage-deflate
-// without context takeover, if offered.
+// Echo on Node and ws. `node server.mjs HOST:PORT [--deflate]`; with --deflate it accepts
+// permessage-deflate without context takeover, if offered.
 
 import { WebSocketServer } from 'ws';
 

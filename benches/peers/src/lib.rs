@@ -1,4 +1,4 @@
-//! What the echo servers share: where they listen, what they say then, and how they answer a batch.
+//! Shared by the echo servers: listening, printing the address, and echoing a batch.
 
 use futures_util::{FutureExt, Sink, SinkExt, Stream, StreamExt};
 use std::error::Error;
@@ -7,23 +7,23 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use tokio::net::{TcpListener, TcpStream};
 
-/// How a connection ended. Nobody reads it: a client that is not answered notices.
+/// How a connection ended. The value is not used: a client without an echo notices.
 pub type Outcome = Result<(), Box<dyn Error>>;
 
-/// The largest message that a server takes, in bytes. No workload comes near.
+/// The largest message that a server accepts, in bytes, far above those of any workload.
 pub const MESSAGE_BYTES_MAX: usize = 256 << 20;
 
-/// Connections that may wait to be accepted: more than a storm of connects brings at once.
+/// The listen backlog: more connections than a burst of connects brings at once.
 const BACKLOG: i32 = 4096;
 
-/// Serves `talk` on the address of the command line, in one thread, for ever.
+/// Serves `serve_one` on the address of the command line, in one thread, for ever.
 ///
 /// # Errors
-/// If the address cannot be understood or listened on.
-pub fn serve<F, Talk>(scheme: &str, talk: F) -> io::Result<()>
+/// If the address cannot be parsed or bound.
+pub fn serve<F, Served>(scheme: &str, serve_one: F) -> io::Result<()>
 where
-    F: Fn(TcpStream) -> Talk,
-    Talk: Future<Output = Outcome> + 'static,
+    F: Fn(TcpStream) -> Served,
+    Served: Future<Output = Outcome> + 'static,
 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let listener = listen(scheme)?;
@@ -32,19 +32,19 @@ where
         let listener = TcpListener::from_std(listener)?;
         loop {
             let (stream, _) = listener.accept().await?;
-            let talk = talk(stream);
-            // No budget: it would cost the runtime's users time that the loop here does not need.
+            let served = serve_one(stream);
+            // No budget: it would cost the runtime's users time that this loop does not need.
             tokio::task::spawn_local(tokio::task::unconstrained(async move {
-                let _ = talk.await;
+                let _ = served.await;
             }));
         }
     })
 }
 
-/// Listens on the address of the command line, without blocking, and says where.
+/// Listens on the address of the command line, non-blocking, and prints its URL.
 ///
 /// # Errors
-/// If the address cannot be understood or listened on.
+/// If the address cannot be parsed or bound.
 pub fn listen(scheme: &str) -> io::Result<std::net::TcpListener> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:0".into());
     let address: SocketAddr = address.parse().map_err(io::Error::other)?;
@@ -63,16 +63,16 @@ pub fn listen(scheme: &str) -> io::Result<std::net::TcpListener> {
     Ok(listener)
 }
 
-/// Whether an option stands on the command line behind the address.
+/// Whether an option follows the address on the command line.
 pub fn is_asked_for(option: &str) -> bool {
     std::env::args().skip(2).any(|argument| argument == option)
 }
 
-/// Sends every message back for which `is_data` holds. What came together leaves together: the answers are
-/// flushed when no further message is at hand.
+/// Echoes every message for which `is_data` holds. Messages that arrived together are echoed
+/// together: responses are flushed when no further message is available.
 ///
 /// # Errors
-/// What the connection ended with.
+/// The error that ended the connection.
 pub async fn echo<S, Message, E>(mut socket: S, is_data: impl Fn(&Message) -> bool) -> Outcome
 where
     S: Stream<Item = Result<Message, E>> + Sink<Message, Error = E> + Unpin,

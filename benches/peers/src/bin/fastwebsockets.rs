@@ -1,5 +1,5 @@
-//! Echo on fastwebsockets and hyper, as its own example has it: each frame is written at once, for it keeps no
-//! buffer to write into. It has no permessage-deflate.
+//! Echo on fastwebsockets and hyper, as in its own example: each frame is written at once, because
+//! it has no write buffer. It has no permessage-deflate.
 
 use fastwebsockets::{FragmentCollector, OpCode, upgrade};
 use halloo_peers::{MESSAGE_BYTES_MAX, Outcome, serve};
@@ -14,10 +14,10 @@ use tokio::net::TcpStream;
 use tokio::task::{spawn_local, unconstrained};
 
 fn main() -> io::Result<()> {
-    serve("ws", talk)
+    serve("ws", serve_one)
 }
 
-async fn talk(stream: TcpStream) -> Outcome {
+async fn serve_one(stream: TcpStream) -> Outcome {
     let connection =
         http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(agree));
     Ok(connection.with_upgrades().await?)

@@ -1,5 +1,6 @@
-//! Echo of bytes without any protocol, as lean as epoll allows: one read and one write for each wake-up of a
-//! connection, one buffer for all. No server can be cheaper by much; what it costs is the kernel's share.
+//! Echo of bytes without a protocol, with the fewest system calls that epoll allows: one read and
+//! one write per wake-up of a connection, and one buffer for all. No server can be much cheaper;
+//! its cost is the kernel's share.
 
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
@@ -9,10 +10,10 @@ use rustix::net::{SocketFlags, accept_with};
 use std::io;
 use std::net::TcpListener;
 
-/// What one read may bring, for all connections together.
+/// The largest read, shared by all connections.
 const BUFFER_BYTES: usize = 512 * 1024;
 
-/// Events that one wait may bring.
+/// Events that one wait may return.
 const EVENTS: usize = 1024;
 
 fn main() -> io::Result<()> {
@@ -29,7 +30,7 @@ struct Server {
 
 struct Connection {
     stream: OwnedFd,
-    /// What the kernel did not take. Boxed, so that one that is idle is small.
+    /// Output that the kernel did not accept. Boxed, so that an idle connection is small.
     #[expect(clippy::box_collection, reason = "one word for each idle connection, not three")]
     backlog: Option<Box<Vec<u8>>>,
 }
@@ -58,7 +59,7 @@ impl Server {
         }
     }
 
-    /// Takes in everyone who waits.
+    /// Accepts every waiting client.
     fn accept(&mut self) -> io::Result<()> {
         loop {
             let stream =
@@ -77,7 +78,7 @@ impl Server {
         }
     }
 
-    /// Reads once and writes once, or writes what had to wait. An error is the end of the connection.
+    /// Reads once and writes once, or writes pending output. An error ends the connection.
     fn drive(&mut self, index: usize) -> Result<(), Errno> {
         let Some(Some(connection)) = self.connections.get_mut(index) else { return Ok(()) };
         if connection.backlog.is_some() {
@@ -100,7 +101,7 @@ impl Server {
 }
 
 impl Connection {
-    /// Writes what had to wait; reads again when all is gone.
+    /// Writes pending output, and reads again once it is written.
     fn flush(&mut self, epoll: &OwnedFd) -> Result<(), Errno> {
         let Some(backlog) = &mut self.backlog else { return Ok(()) };
         let written = written(write(&self.stream, backlog))?;
@@ -113,7 +114,7 @@ impl Connection {
     }
 }
 
-/// A full socket has taken nothing.
+/// A full socket has accepted nothing.
 fn written(outcome: Result<usize, Errno>) -> Result<usize, Errno> {
     match outcome {
         Err(Errno::AGAIN | Errno::INTR) => Ok(0),

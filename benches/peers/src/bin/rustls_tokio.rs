@@ -1,5 +1,5 @@
-//! Raw echo through TLS: what a server pays that does TLS with rustls and has no protocol above it. The
-//! certificate is made at the start and signed by itself.
+//! Raw echo over TLS: the cost of a server that uses rustls without a protocol on top. The
+//! certificate is made at the start and self-signed.
 
 use halloo_peers::{Outcome, serve};
 use std::error::Error;
@@ -11,13 +11,13 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-/// The most that one TLS record holds (RFC 8446, section 5.1).
+/// The largest payload of a TLS record (RFC 8446, section 5.1).
 const RECORD_BYTES_MAX: usize = 16 * 1024;
 
 fn main() -> io::Result<()> {
     let config = self_signed().map_err(|error| io::Error::other(error.to_string()))?;
     let acceptor = TlsAcceptor::from(Arc::new(config));
-    serve("tls", move |stream| talk(acceptor.clone(), stream))
+    serve("tls", move |stream| serve_one(acceptor.clone(), stream))
 }
 
 fn self_signed() -> Result<ServerConfig, Box<dyn Error>> {
@@ -28,7 +28,7 @@ fn self_signed() -> Result<ServerConfig, Box<dyn Error>> {
     Ok(config.with_single_cert(vec![made.cert.der().clone()], key)?)
 }
 
-async fn talk(acceptor: TlsAcceptor, stream: TcpStream) -> Outcome {
+async fn serve_one(acceptor: TlsAcceptor, stream: TcpStream) -> Outcome {
     let mut stream = acceptor.accept(stream).await?;
     let mut buffer = vec![0; RECORD_BYTES_MAX];
     loop {

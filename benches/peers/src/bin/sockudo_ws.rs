@@ -1,4 +1,5 @@
-//! Echo on sockudo-ws. With `--deflate` it takes permessage-deflate without context takeover, if offered.
+//! Echo on sockudo-ws. With `--deflate` it accepts permessage-deflate without context takeover, if
+//! offered.
 
 use halloo_peers::{MESSAGE_BYTES_MAX, Outcome, echo, is_asked_for, serve};
 use sockudo_ws::deflate::negotiate_server_deflate;
@@ -10,14 +11,14 @@ use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// More than the head of a request takes.
+/// Larger than the head of a request.
 const HEAD_BYTES: usize = 4096;
 
 fn main() -> io::Result<()> {
-    serve("ws", talk)
+    serve("ws", serve_one)
 }
 
-async fn talk(mut stream: TcpStream) -> Outcome {
+async fn serve_one(mut stream: TcpStream) -> Outcome {
     let config = Config::builder()
         .max_payload_length(MESSAGE_BYTES_MAX)
         .max_backpressure(MESSAGE_BYTES_MAX)
@@ -32,7 +33,7 @@ async fn talk(mut stream: TcpStream) -> Outcome {
     }
 }
 
-/// Answers the request. What was agreed on for compression, if it was.
+/// Responds to the request. Returns the negotiated compression, if any.
 async fn shake_hands(
     stream: &mut TcpStream,
 ) -> Result<Option<DeflateConfig>, Box<dyn std::error::Error>> {
@@ -41,7 +42,7 @@ async fn shake_hands(
         if stream.read_buf(&mut head).await? == 0 {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         }
-        // The client waits for the answer: nothing is behind the request.
+        // The client waits for the response: no input follows the request.
         let Some((request, _)) = parse_request(&head)? else { continue };
         let policy = Compression::Shared.to_deflate_config().filter(|_| is_asked_for("--deflate"));
         let agreed = request

@@ -7,10 +7,10 @@ use tokio_tungstenite::accept_async_with_config;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 fn main() -> io::Result<()> {
-    serve("ws", talk)
+    serve("ws", serve_one)
 }
 
-async fn talk(stream: TcpStream) -> Outcome {
+async fn serve_one(stream: TcpStream) -> Outcome {
     let config = WebSocketConfig::default()
         .max_message_size(Some(MESSAGE_BYTES_MAX))
         .max_frame_size(Some(MESSAGE_BYTES_MAX));

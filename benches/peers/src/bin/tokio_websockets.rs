@@ -6,10 +6,10 @@ use tokio::net::TcpStream;
 use tokio_websockets::{Config, Limits, ServerBuilder};
 
 fn main() -> io::Result<()> {
-    serve("ws", talk)
+    serve("ws", serve_one)
 }
 
-async fn talk(stream: TcpStream) -> Outcome {
+async fn serve_one(stream: TcpStream) -> Outcome {
     let config = Config::default().frame_size(usize::MAX);
     let server = ServerBuilder::new().config(config).limits(Limits::unlimited());
     let (_request, socket) = server.accept(stream).await?;

@@ -1,30 +1,30 @@
-//! What our side writes on a WebSocket, watched for its Close: that, and not the end of output, ends the
-//! conversation.
+//! Watches our side's WebSocket output for its Close frame: that frame, not the end of output,
+//! begins the close timeout.
 
 use crate::websocket::{self, CLOSE};
 use halloo::proto::Role;
 
-/// How far into our side's output the watch has come.
+/// How far our side's output has been parsed.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    /// Whose output it is.
+    /// The role of our side.
     role: Role,
     place: Place,
-    /// The part of a head or header that was written.
+    /// The incomplete head or header at the end of the output so far.
     begun: Vec<u8>,
-    /// Payload bytes of the frame in progress that are still to come.
+    /// Payload bytes still missing from the frame in progress.
     remaining: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Head,
-    /// Frames of messages, and control frames.
+    /// Data frames and control frames.
     Frames,
     InClose,
-    /// Close is whole: nothing may follow.
+    /// The Close frame is complete: nothing may follow.
     End,
-    /// The request was answered with a page of HTTP instead.
+    /// The response was an HTTP page instead of an upgrade.
     Refused,
 }
 
@@ -33,12 +33,12 @@ impl Watch {
         Self { role, place: Place::Head, begun: Vec::new(), remaining: 0 }
     }
 
-    /// Takes what was written. Returns whether Close is now written whole for the first time.
+    /// Parses output. Returns whether the Close frame is now complete for the first time.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<bool, String> {
         let mut rest = bytes;
         while !rest.is_empty() {
             match self.place {
-                Place::End => return Err(format!("{} bytes are written behind Close", rest.len())),
+                Place::End => return Err(format!("{} bytes are written after Close", rest.len())),
                 Place::Refused => return Ok(false),
                 Place::Head | Place::Frames | Place::InClose => {}
             }
@@ -58,7 +58,7 @@ impl Watch {
         Ok(false)
     }
 
-    /// Looks whether a head or a header is complete.
+    /// Looks for the end of a head or header.
     fn understand(&mut self) -> Result<(), String> {
         if self.place == Place::Head {
             if self.begun.ends_with(b"\r\n\r\n") {

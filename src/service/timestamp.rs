@@ -6,7 +6,7 @@ use jiff::civil::DateTime;
 use std::fmt::Write;
 
 /// A clock that returns the local time.
-pub type LocalTime = Box<dyn FnMut() -> DateTime>;
+pub type LocalTime = Box<dyn FnMut() -> DateTime + Send>;
 
 /// Sends every message back with the local time as a prefix.
 pub struct Timestamp {

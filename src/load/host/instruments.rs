@@ -27,7 +27,7 @@ pub trait Instruments {
         Taken::default()
     }
 
-    /// CPUs that this process kept busy, from the start of the window to the last interval.
+    /// CPUs that the load generator kept busy, from the start of the window to the last interval.
     fn own_cpu(&self) -> f64 {
         0.0
     }

@@ -30,7 +30,7 @@ pub(in crate::load) struct Measured {
     /// How long the steps of connecting took.
     pub(in crate::load) phases: Vec<ConnectPhase>,
     pub(in crate::load) record: Record,
-    /// CPUs that this process kept busy.
+    /// CPUs that the load generator kept busy.
     pub(in crate::load) own_cpu: f64,
     pub(in crate::load) longest_turn: Duration,
     pub(in crate::load) stalls: Stalls,

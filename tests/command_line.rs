@@ -1,6 +1,8 @@
 //! What a user types and what comes back: exit codes, messages, the config file and the environment, what
 //! goes to stdout and what to stderr, and the interactive client.
 
+#![cfg(feature = "cli")]
+
 mod support;
 
 mod command_line {

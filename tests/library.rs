@@ -10,14 +10,14 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::panic;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Tests look at the whole process: one at a time.
 static PROCESS: Mutex<()> = Mutex::new(());
 
 fn alone() -> MutexGuard<'static, ()> {
-    PROCESS.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    PROCESS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Where a server listens on TCP.

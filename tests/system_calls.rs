@@ -4,6 +4,7 @@
 //! Each figure is the difference between two runs that differ in one number only, so that start, greeting
 //! and end cancel out.
 
+#![cfg(feature = "cli")]
 // What was counted is printed, and what was skipped.
 #![allow(clippy::print_stdout)]
 

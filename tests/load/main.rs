@@ -4,6 +4,8 @@
 //! Figures of a machine that has other things to do may be disturbed, and then the program says so: a test that
 //! needs them undisturbed measures alone, and again when the verdict is GENERATOR-BOUND, five times at most.
 
+#![cfg(feature = "cli")]
+
 mod connecting;
 mod disturbed;
 mod echoes;

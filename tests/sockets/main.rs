@@ -2,6 +2,7 @@
 //!
 //! Every server takes a port of its own, every wait has an end, and what a test measures it prints.
 
+#![cfg(feature = "cli")]
 // What was measured is printed, to be read beside the bounds.
 #![allow(clippy::print_stdout)]
 

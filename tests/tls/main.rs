@@ -1,6 +1,6 @@
 //! TLS on real sockets: the binary as its own process, clients by rustls, Python and OpenSSL.
 
-#![cfg(feature = "tls")]
+#![cfg(all(feature = "cli", feature = "tls"))]
 // What was measured is printed, to be read beside the bounds; so is what this machine goes without.
 #![allow(clippy::print_stdout)]
 

@@ -1,4 +1,4 @@
-//! A measurement in the calling thread: [`bench`], and [`Bench`] for everything that is not a
+//! A measurement in the calling thread: [`bench()`], and [`Bench`] for everything that is not a
 //! default.
 //!
 //! It starts no thread and no process, prints nothing, and returns when the window of its
@@ -124,8 +124,8 @@ impl Bench {
         self
     }
 
-    /// Trusts these authorities, PEM, instead of the system's. A certificate that signs itself, such
-    /// as [`Handle::certificate`](crate::Handle::certificate), is its own authority.
+    /// Trusts these authorities, PEM, instead of the system's. A certificate that signs itself,
+    /// such as [`Handle::certificate`](crate::Handle::certificate), is its own authority.
     #[cfg(feature = "tls")]
     pub fn trust(mut self, authorities: impl Into<Vec<u8>>) -> Self {
         self.trust = Trusted::Authorities(authorities.into());

@@ -62,8 +62,8 @@
 //! * [`net`] drives connections. It is the only module that makes their system calls.
 //! * [`load`] measures: it generates load, verifies echoes, evaluates the results, and determines
 //!   the limits of the machine.
-//! * [`mod@serve`] and [`mod@bench`] are the library's front doors: a server in a thread of its own, and a
-//!   measurement in the calling thread.
+//! * [`mod@serve`] and [`mod@bench`] are for programs that use the library: a server in a thread of
+//!   its own, and a measurement in the calling thread.
 //! * `cli`, with the feature of this name, is the command line, and the only module that prints.
 //!
 //! [`limits`] and [`metrics`] are data: all limits with their reasons, and all counters.

@@ -1,4 +1,4 @@
-//! An echo server in the calling process: [`serve`], and [`Server`] for everything that is not a
+//! An echo server in the calling process: [`serve()`], and [`Server`] for everything that is not a
 //! default.
 //!
 //! The server runs in a thread of its own, the only one that this crate starts. It installs no
@@ -47,9 +47,9 @@ const STOP: u32 = 0;
 
 /// Echoes at `address` until the handle is stopped or dropped.
 ///
-/// The address is a URL as `halloo serve` takes it: `ws://`, `tcp://` or `line://` with `HOST:PORT`,
-/// or `ws+unix:`, `unix:` or `line+unix:` with a path. With port 0 the system chooses one, which
-/// [`Handle::url`] contains.
+/// The address is a URL as `halloo serve` takes it: `ws://`, `tcp://` or `line://` with
+/// `HOST:PORT`, or `ws+unix:`, `unix:` or `line+unix:` with a path. With port 0 the system chooses
+/// one, which [`Handle::url`] contains.
 ///
 /// ```
 /// let server = halloo::serve("ws://127.0.0.1:0")?;
@@ -147,8 +147,8 @@ impl Server {
         self
     }
 
-    /// Presents a new certificate, which the server signs itself, to clients of an address with TLS.
-    /// [`Handle::certificate`] returns it.
+    /// Presents a new certificate, which the server signs itself, to clients of an address with
+    /// TLS. [`Handle::certificate`] returns it.
     #[cfg(feature = "tls")]
     pub fn tls_self_signed(mut self) -> Self {
         self.certificate = Some(Certificate::SelfSigned);

@@ -21,11 +21,17 @@ fn files() -> Option<BTreeSet<String>> {
 #[test]
 fn the_package_has_sources_and_pages_and_no_data_of_tests() {
     let Some(files) = files() else { return };
-    for needed in ["src/lib.rs", "src/serve.rs", "examples/bench.rs", "README.md", "LICENSE-MIT"] {
+    for needed in [
+        "src/lib.rs",
+        "src/load/render/html/style.css",
+        "examples/bench.rs",
+        "README.md",
+        "LICENSE-MIT",
+    ] {
         assert!(files.contains(needed), "{needed}");
     }
     for file in &files {
-        let is_data = ["tests/", "examples/", "src/"].iter().any(|it| file.starts_with(it))
+        let is_data = ["tests/", "benches/", "examples/"].iter().any(|it| file.starts_with(it))
             && !file.ends_with(".rs");
         let is_foreign = [".ci/", "fuzz/corpus/", "fuzz/fuzz_targets/", "benches/peers/src/"]
             .iter()

@@ -1,6 +1,8 @@
 //! The command line: exit codes, messages, the config file and the environment, stdout and stderr,
 //! and the interactive client.
 
+#![cfg(feature = "cli")]
+
 mod support;
 
 mod command_line {

@@ -4,6 +4,7 @@
 //! Each figure is the difference between two runs that differ in one number only, so that start,
 //! opening and end cancel out.
 
+#![cfg(feature = "cli")]
 // Counts are printed, and so are skipped tests.
 #![allow(clippy::print_stdout)]
 

@@ -13,6 +13,8 @@
 //! | 7 | `ThreadingTCPServer`: many clients at once |
 //! | 8 | the authentication of rows 3 and 4 inside WebSocket |
 
+#![cfg(feature = "cli")]
+
 mod support;
 
 mod tutorials {

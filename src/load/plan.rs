@@ -91,6 +91,13 @@ pub enum WindowEnd {
     Messages(u64),
 }
 
+impl Default for Plan {
+    /// [`Plan::new`] with text messages of 64 bytes.
+    fn default() -> Self {
+        Self::new(Content::Stamped { bytes: 64, binary: false })
+    }
+}
+
 impl Plan {
     /// One connection that keeps one message in flight, for 10 s, with every echo verified.
     pub fn new(content: Content) -> Self {

@@ -3,7 +3,9 @@
 
 mod parse;
 
-use crate::proto::Framing;
+use crate::proto::handshake::Offer;
+use crate::proto::http::RESPONSE_HEAD_BYTES_MAX;
+use crate::proto::{Config, Framing, Limits, Role};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::fmt;
@@ -111,6 +113,23 @@ impl Address {
             *host = "localhost".into();
         }
         self
+    }
+
+    /// The configuration of a client's sessions with the server at this address: framing, request
+    /// target, `Host`, and the user of the URL in an `Authorization` field.
+    pub fn client_config(&self) -> Config {
+        let authorization =
+            |userinfo: &Userinfo| ("Authorization".into(), userinfo.authorization());
+        Config {
+            offer: Offer {
+                target: self.path.clone().unwrap_or_else(|| "/".into()),
+                host: self.host_field(),
+                subprotocols: Vec::new(),
+                headers: self.userinfo.iter().map(authorization).collect(),
+            },
+            limits: Limits { head_bytes_max: RESPONSE_HEAD_BYTES_MAX, ..Limits::default() },
+            ..Config::new(Role::Client, self.framing)
+        }
     }
 
     /// The value of a `Host` field for this address (RFC 9110 §7.2), without the scheme's default

@@ -122,6 +122,11 @@ pub struct Auth {
 }
 
 impl Auth {
+    /// HMAC-SHA-256, raw on the wire, without a key yet.
+    pub fn without_keys() -> Self {
+        Self { hash: Hash::Sha256, encoding: Encoding::Raw, keys: Vec::new() }
+    }
+
     /// The length of a bare response in bytes: 16 to 64.
     pub fn response_bytes(&self) -> usize {
         match self.encoding {

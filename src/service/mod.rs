@@ -12,7 +12,7 @@ pub use close_on_open::CloseOnOpen;
 pub use discard::Discard;
 pub use echo::Echo;
 pub use flood::Flood;
-pub use timestamp::{LocalTime, Timestamp};
+pub use timestamp::Timestamp;
 
 use crate::proto::{Control, End, Message, Outbox};
 

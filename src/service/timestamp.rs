@@ -5,23 +5,20 @@ use crate::proto::{Message, Outbox};
 use jiff::civil::DateTime;
 use std::fmt::Write;
 
-/// A clock that returns the local time.
-pub type LocalTime = Box<dyn FnMut() -> DateTime>;
-
 /// Sends every message back with the local time as a prefix.
-pub struct Timestamp {
-    local_time: LocalTime,
+pub struct Timestamp<C> {
+    local_time: C,
     stamp: String,
 }
 
-impl Timestamp {
-    /// Creates a service that reads this clock once per message.
-    pub fn new(local_time: LocalTime) -> Self {
+impl<C: FnMut() -> DateTime> Timestamp<C> {
+    /// Creates a service that reads this clock of local time once per message.
+    pub fn new(local_time: C) -> Self {
         Self { local_time, stamp: String::new() }
     }
 }
 
-impl Service for Timestamp {
+impl<C: FnMut() -> DateTime> Service for Timestamp<C> {
     fn on_message(&mut self, _context: &Context, message: Message<'_>, outbox: &mut Outbox<'_>) {
         self.stamp.clear();
         // As in C's ctime, the day of the month is padded with a space.

@@ -88,6 +88,7 @@
 //!
 //! Every server has its own port, every wait has a limit, and every measured value is printed.
 
+#![cfg(feature = "cli")]
 // Measured values are printed, to be read beside their bounds, and so are skipped tests.
 #![allow(clippy::print_stdout)]
 

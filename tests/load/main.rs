@@ -5,6 +5,8 @@
 //! undisturbed figures measures alone, and repeats the measurement while the verdict is
 //! GENERATOR-BOUND, five times at most.
 
+#![cfg(feature = "cli")]
+
 mod closing;
 mod connecting;
 mod disturbed;

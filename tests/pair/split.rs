@@ -105,7 +105,7 @@ proptest! {
     #[test]
     fn of_assembled_frames(bytes in corrupted(valid()), cuts in cuts()) {
         let service: fn() -> Box<dyn Service> = || {
-            Box::new(Timestamp::new(Box::new(|| date(2018, 5, 10).at(22, 0, 19, 0))))
+            Box::new(Timestamp::new(|| date(2018, 5, 10).at(22, 0, 19, 0)))
         };
         assert_invariant(&Setup { service, ..websocket() }, &bytes, &cuts);
     }

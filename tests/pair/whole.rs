@@ -18,7 +18,7 @@ const LENGTHS: &[usize] = if cfg!(miri) {
 const STAMP: &[u8] = b"[Thu May 10 22:00:19 2018] ";
 
 fn timestamp() -> Box<dyn Service> {
-    Box::new(Timestamp::new(Box::new(|| date(2018, 5, 10).at(22, 0, 19, 0))))
+    Box::new(Timestamp::new(|| date(2018, 5, 10).at(22, 0, 19, 0)))
 }
 
 fn stamping(framing: Framing) -> Setup {

@@ -35,7 +35,7 @@ fn service(plan: &Plan, world: &SharedWorld) -> Box<dyn Service> {
                 let seconds = world.borrow().now / 1_000_000_000;
                 date(2018, 5, 10).at(22, 0, 19, 0) + jiff::Span::new().seconds(seconds as i64)
             };
-            Box::new(Timestamp::new(Box::new(local_time)))
+            Box::new(Timestamp::new(local_time))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! TLS on real sockets: the binary in its own process, with rustls, Python and OpenSSL as clients.
 
-#![cfg(feature = "tls")]
+#![cfg(all(feature = "cli", feature = "tls"))]
 // Measured values are printed, to be read beside their bounds, and so are skipped tests.
 #![allow(clippy::print_stdout)]
 

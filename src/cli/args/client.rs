@@ -10,9 +10,8 @@ use crate::cli::Failure;
 use crate::cli::ended::Ended;
 use crate::cli::redact;
 use crate::net::{Address, Endpoint, System};
-use crate::proto::handshake::Offer;
-use crate::proto::http::{RESPONSE_HEAD_BYTES_MAX, is_token};
-use crate::proto::{self, Config, Role};
+use crate::proto::Config;
+use crate::proto::http::is_token;
 use clap::Args;
 use std::fmt::Display;
 use std::time::Duration;
@@ -65,31 +64,14 @@ pub(in crate::cli) struct ClientArgs {
 impl ClientArgs {
     /// The configuration of a session, with the key files read.
     pub(in crate::cli) fn config(&self) -> Result<Config, Failure> {
-        Ok(Config {
-            auth: self.auth.load()?,
-            offer: Offer {
-                target: self.url.path.clone().unwrap_or_else(|| "/".into()),
-                host: self.url.host_field(),
-                subprotocols: self.subprotocol.clone(),
-                headers: self.headers(),
-            },
-            limits: proto::Limits {
-                head_bytes_max: RESPONSE_HEAD_BYTES_MAX,
-                ..proto::Limits::default()
-            },
-            ..Config::new(Role::Client, self.url.framing)
-        })
-    }
-
-    /// The header fields to send, including the authorization of a user in the URL.
-    fn headers(&self) -> Vec<(String, String)> {
-        const NAME: &str = "Authorization";
-        let mut headers = self.header.clone();
-        let is_given = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(NAME));
-        if let Some(userinfo) = self.url.userinfo.as_ref().filter(|_| !is_given) {
-            headers.push((NAME.into(), userinfo.authorization()));
-        }
-        headers
+        let mut config = self.url.client_config();
+        config.auth = self.auth.load()?;
+        config.offer.subprotocols = self.subprotocol.clone();
+        // A given field replaces the one from the URL.
+        let from_url = std::mem::replace(&mut config.offer.headers, self.header.clone());
+        let is_given = |name: &str| self.header.iter().any(|it| it.0.eq_ignore_ascii_case(name));
+        config.offer.headers.extend(from_url.into_iter().filter(|(name, _)| !is_given(name)));
+        Ok(config)
     }
 
     /// The command line, quoted for a shell and with its secrets masked.

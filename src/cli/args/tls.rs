@@ -3,9 +3,9 @@
 use super::heading;
 use crate::cli::Failure;
 use crate::cli::secrets::{keep_secrets, read_public, read_secret};
-use crate::net::address::Location;
 use crate::net::os::tls::{Acceptor, Connector, Identity, Trust};
 use crate::net::{Address, System};
+use crate::serve::certificate_names;
 use clap::Args;
 use log::{info, warn};
 use std::path::{Path, PathBuf};
@@ -231,16 +231,7 @@ fn read(flag: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
 /// Creates a certificate for the names under which the addresses can be reached on this machine.
 fn self_signed(addresses: &[Address]) -> Result<Zeroizing<String>, Failure> {
     keep_secrets();
-    let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(String::from).into();
-    for address in addresses {
-        if let Location::Tcp(host, _) = &address.location
-            && !names.contains(host)
-            && !host.is_empty()
-        {
-            names.push(host.clone());
-        }
-    }
-    let made = Identity::self_signed(names)
+    let made = Identity::self_signed(certificate_names(addresses))
         .map_err(|why| Failure::Runtime(format!("a certificate for --tls-self-signed {why}")))?;
     info!("self-signed certificate, SHA-256 fingerprint {}", made.fingerprint);
     Ok(made.pem)

@@ -300,9 +300,7 @@ impl ServeArgs {
     fn service(&self) -> Box<dyn Service> {
         let service: Box<dyn Service> = match self.service {
             ServiceName::Echo => Box::new(Echo),
-            ServiceName::Timestamp => {
-                Box::new(Timestamp::new(Box::new(|| jiff::Zoned::now().datetime())))
-            }
+            ServiceName::Timestamp => Box::new(Timestamp::new(|| jiff::Zoned::now().datetime())),
             ServiceName::Discard => Box::new(Discard),
             ServiceName::Flood => Box::new(Flood),
             ServiceName::None => Box::new(CloseOnOpen),

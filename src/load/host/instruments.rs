@@ -6,7 +6,7 @@ use super::meter::{Delta, Meter};
 use super::run_queue::RunQueue;
 use super::usage::Usage;
 
-/// See the [module documentation](self). The default of every method returns nothing.
+/// What a run reads of this machine. The default of every method returns nothing.
 pub trait Instruments {
     /// Called at the start of the window: earlier usage does not count.
     fn begin(&mut self) {}
@@ -27,7 +27,7 @@ pub trait Instruments {
         Taken::default()
     }
 
-    /// CPUs that this process kept busy, from the start of the window to the last interval.
+    /// CPUs that the load generator kept busy, from the start of the window to the last interval.
     fn own_cpu(&self) -> f64 {
         0.0
     }

@@ -25,7 +25,7 @@ struct Sample {
 /// The usage in an interval.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Delta {
-    /// CPUs that this process kept busy.
+    /// CPUs that the load generator kept busy.
     pub own_cpu: f64,
     /// Its resident memory at the end, in KiB.
     pub own_rss_kib: Option<u64>,

@@ -1,6 +1,7 @@
 //! The CPU time and memory of processes, as the kernel counts them.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 /// The usage of one or more processes.
@@ -13,9 +14,15 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// The usage of this process; zero if the system does not report it.
+    /// CPU time of the calling thread, and memory of its process; zero if the system does not
+    /// report it. The load generator has one thread; what others do is not its own cost.
     pub fn own() -> Self {
-        Self::of("self").unwrap_or_default()
+        Self::of_thread().unwrap_or_default()
+    }
+
+    fn of_thread() -> Option<Self> {
+        let cpu = cpu_of("/proc/thread-self/schedstat".as_ref())?;
+        Some(Self { cpu, resident_bytes: resident_bytes("self")? })
     }
 
     /// The usage of a process and all its descendants together; `None` if it has exited or the
@@ -33,13 +40,16 @@ impl Usage {
 
     fn of(pid: &str) -> Option<Self> {
         let threads = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
-        let nanoseconds = threads.flatten().filter_map(|thread| {
-            let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
-            text.split(' ').next()?.parse::<u64>().ok()
-        });
-        let cpu = Duration::from_nanos(nanoseconds.sum());
+        let threads = threads.flatten().map(|thread| thread.path().join("schedstat"));
+        let cpu = threads.filter_map(|path| cpu_of(&path)).sum();
         Some(Self { cpu, resident_bytes: resident_bytes(pid)? })
     }
+}
+
+/// The CPU time of a thread, of which this is the `schedstat` file.
+fn cpu_of(path: &Path) -> Option<Duration> {
+    let text = fs::read_to_string(path).ok()?;
+    Some(Duration::from_nanos(text.split(' ').next()?.parse().ok()?))
 }
 
 /// The private dirty memory of a process and its descendants, in bytes; `None` if the system does

@@ -30,7 +30,7 @@ pub(in crate::load) struct Measured {
     /// The times of the steps of connecting.
     pub(in crate::load) phases: Vec<ConnectPhase>,
     pub(in crate::load) record: Record,
-    /// The number of CPUs that this process kept busy.
+    /// The number of CPUs that the load generator kept busy.
     pub(in crate::load) own_cpu: f64,
     pub(in crate::load) longest_turn: Duration,
     pub(in crate::load) stalls: Stalls,

@@ -7,7 +7,7 @@ use super::tls::Connector;
 use crate::net::Endpoint;
 use crate::net::network::{Network, Peer, Readiness, Token};
 use mio::net::{TcpStream, UnixStream};
-use mio::{Events, Interest, Poll};
+use mio::{Events, Interest, Poll, Waker};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::fs::File;
@@ -67,6 +67,15 @@ impl System {
     ) -> io::Result<()> {
         let token = mio_token(Token::external(number));
         self.poll.registry().register(source, token, Interest::READABLE)
+    }
+
+    /// Makes a waker for another thread: each wake is reported as the readiness of this external
+    /// number. A poll may have one.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn waker(&self, number: u32) -> io::Result<Waker> {
+        Waker::new(self.poll.registry(), mio_token(Token::external(number)))
     }
 }
 

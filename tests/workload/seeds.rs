@@ -1,0 +1,58 @@
+//! Which seeds run, and what is shown of those that fail.
+
+use crate::plan::Scenario;
+use crate::simulation;
+use std::ops::Range;
+
+/// Failing seeds that are shown.
+const SHOWN: usize = 20;
+
+/// The seeds that were asked for, or the usual number: `HALLOO_SEED` is the first, and the only one without
+/// `HALLOO_SEEDS`.
+pub(crate) fn wanted(usual: u64) -> Range<u64> {
+    let (first, count) = (number("HALLOO_SEED"), number("HALLOO_SEEDS"));
+    let count = count.unwrap_or(if first.is_some() { 1 } else { usual });
+    let first = first.unwrap_or(0);
+    first..first.saturating_add(count)
+}
+
+fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable}={text} is not a number")))
+}
+
+/// Runs these seeds; panics with those that fail, and says how to replay the first.
+pub(crate) fn check_all(seeds: Range<u64>, mut each: impl FnMut(&simulation::Result)) {
+    let count = seeds.end - seeds.start;
+    let mut failures: Vec<(u64, String, Scenario)> = Vec::new();
+    let mut first_trace = String::new();
+    for seed in seeds {
+        let result = simulation::run(seed, None);
+        if count == 1 {
+            println!("{}{:#?}", result.trace, result.scenario);
+            println!("{:?}", result.outcome.as_ref().map(|it| (it.verdict, &it.verdict_reason)));
+        }
+        each(&result);
+        if let Some(failure) = result.failure {
+            if failures.is_empty() {
+                first_trace = result.trace;
+            }
+            failures.push((seed, failure, result.scenario));
+        }
+    }
+    if failures.is_empty() {
+        return;
+    }
+    let shown: Vec<String> = failures
+        .iter()
+        .take(SHOWN)
+        .map(|(seed, failure, scenario)| {
+            let Scenario { framing, pace, connections, faults, .. } = scenario;
+            format!(
+                "HALLOO_SEED={seed} cargo test --test workload every: {failure}\n    {framing:?} {pace:?} \
+                 {connections} connections, {faults:?}"
+            )
+        })
+        .collect();
+    panic!("{first_trace}\n{} of {count} seeds failed:\n{}", failures.len(), shown.join("\n"));
+}

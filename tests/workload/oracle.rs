@@ -5,6 +5,7 @@ use crate::tally::Tally;
 use crate::verdict;
 use crate::world::World;
 use halloo::load::Outcome;
+use halloo::load::result::EndReason;
 use halloo::load::run::Stop;
 use std::collections::BTreeMap;
 
@@ -46,7 +47,7 @@ fn check_connections(world: &World, outcome: &Outcome) -> Result<(), String> {
     equal("lost connections", it.lost, books.ended.len() as u64)?;
     let mut endings = BTreeMap::new();
     for (_, how) in &books.ended {
-        *endings.entry((*how).to_owned()).or_default() += 1;
+        *endings.entry(EndReason::from(*how)).or_default() += 1;
     }
     if outcome.endings != endings {
         return Err(format!("endings are {:?}, not {endings:?}", outcome.endings));
@@ -54,10 +55,10 @@ fn check_connections(world: &World, outcome: &Outcome) -> Result<(), String> {
     if !world.scenario.is_hold() {
         return Ok(());
     }
-    let mut listed: Vec<(u64, &str)> =
-        outcome.ledger.iter().map(|loss| (loss.connection, &*loss.how)).collect();
-    let mut ended: Vec<(u64, &str)> =
-        books.ended.iter().map(|&(at, how)| (at as u64, how)).collect();
+    let mut listed: Vec<(u64, EndReason)> =
+        outcome.ledger.iter().map(|loss| (loss.connection, loss.how.clone())).collect();
+    let mut ended: Vec<(u64, EndReason)> =
+        books.ended.iter().map(|&(at, how)| (at as u64, how.into())).collect();
     listed.sort_unstable();
     ended.sort_unstable();
     match listed == ended {

@@ -22,7 +22,7 @@ fn the_deadline_is_absolute() {
             Ok(0) => break,
             Ok(count) => answer.extend_from_slice(&buffer[..count]),
             Err(_) => {
-                assert!(start.elapsed() < Duration::from_secs(3), "the deadline has no effect")
+                assert!(start.elapsed() < Duration::from_secs(3), "the deadline has no effect");
             }
         }
     }

@@ -47,7 +47,7 @@ fn a_bad_file_changes_nothing() {
         // A certificate whose key has not arrived yet.
         &|| {
             _ = std::fs::copy(new.cert_pem.path(), old.cert_pem.path())
-                .expect("the files can be changed")
+                .expect("the files can be changed");
         },
         &|| std::fs::write(old.key_pem.path(), "").expect("the file can be changed"),
     ];

@@ -1,4 +1,5 @@
-//! Every console block of README and docs is run: what it shows must come out, up to numbers and times.
+//! Every console block of README and docs is run: what it shows must come out, up to numbers and
+//! times.
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::HashMap;

@@ -1,13 +1,14 @@
-//! Keeps the tree tidy: which module may use which, what stands nowhere, how long files and functions
-//! may be. Every rule is also tried on a text that breaks it.
+//! Rules for the tree: the imports of each module, forbidden constructs and words, the length of
+//! files, functions and comment lines. Every rule is also tried on a text that breaks it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 const LINES_PER_FILE_MAX: usize = 700;
 const LINES_PER_FUNCTION_MAX: usize = 80;
+const COMMENT_COLUMNS_MAX: usize = 100;
 
-/// The modules of the crate, each with those that it may use: imports only point downwards.
+/// The modules of the crate, each with the modules that it may use: imports only point downwards.
 const LAYERS: [(&str, &[&str]); 9] = [
     ("limits", &[]),
     ("proto", &["proto"]),
@@ -20,11 +21,11 @@ const LAYERS: [(&str, &[&str]); 9] = [
     ("cli", &["limits", "metrics", "proto", "service", "net", "load", "serve", "bench", "cli"]),
 ];
 
-/// What a layer may not use of the world, whatever the path to it.
+/// Names that a layer may not use, by any path.
 const FORBIDDEN: [(&str, &[&str]); 7] = [
-    ("proto", OF_THE_WORLD),
-    ("service", OF_THE_WORLD),
-    ("metrics", OF_THE_WORLD),
+    ("proto", INPUT_AND_OUTPUT),
+    ("service", INPUT_AND_OUTPUT),
+    ("metrics", INPUT_AND_OUTPUT),
     (
         "net",
         &["clap", "toml", "serde_json", "signal_hook", "set_hook", "setrlimit", "thread::spawn"],
@@ -49,8 +50,8 @@ const OF_THE_PROGRAM: &[&str] = &[
     "Command",
 ];
 
-/// Sockets, files, clocks, randomness, and the user.
-const OF_THE_WORLD: &[&str] = &[
+/// Sockets, files, clocks, randomness, and the user interface.
+const INPUT_AND_OUTPUT: &[&str] = &[
     "mio",
     "socket2",
     "rustix",
@@ -70,9 +71,54 @@ const OF_THE_WORLD: &[&str] = &[
     "toml",
 ];
 
-/// A source file, read.
+/// Identifiers that the code no longer uses; as English words they are fine.
+const RETIRED_NAMES: [&str; 12] = [
+    "Desk",
+    "Doorkeeper",
+    "Flights",
+    "Person",
+    "Talk",
+    "Tally",
+    "bury_the_dead",
+    "look_for_silence",
+    "note_farewell",
+    "tally",
+    "turn_away",
+    "wants_to_flood",
+];
+
+/// Words and phrases that neither code nor prose uses any more, in lower case.
+const RETIRED_WORDS: [&str; 25] = [
+    "break_off",
+    "bury",
+    "conductor",
+    "deaf",
+    "doorkeeper",
+    "farewell",
+    "farewells",
+    "first wall",
+    "first_wall",
+    "goodbye",
+    "goodbyes",
+    "greedy",
+    "last words",
+    "last_words",
+    "modest_waits",
+    "obey_signals",
+    "on its way",
+    "on their way",
+    "suspect_input",
+    "turn away",
+    "turned away",
+    "turned_away",
+    "turning away",
+    "turns away",
+    "turns_away",
+];
+
+/// The text of a file.
 struct Source {
-    /// From the root of the tree, with slashes.
+    /// Relative to the root of the tree, with slashes.
     path: String,
     text: String,
 }
@@ -82,7 +128,7 @@ impl Source {
         Self { path: path.into(), text: text.into() }
     }
 
-    /// The layer of a file below src, by its first directory.
+    /// The layer of a file below src: its first directory.
     fn layer(&self) -> &str {
         let below = self.path.strip_prefix("src/").unwrap_or_default();
         below.split_once('/').map_or(below.trim_end_matches(".rs"), |(layer, _)| layer)
@@ -92,33 +138,39 @@ impl Source {
         self.path.starts_with("src/")
     }
 
-    /// The code, without comments, contents of strings, and what is compiled for tests only.
+    /// The code without comments, contents of strings, and items compiled for tests only.
     fn code(&self) -> String {
         without_tests(&without_comments_and_strings(&self.text))
     }
 }
 
-/// A rule: what it has against a file.
+/// A rule: returns the complaints about a file.
 type Rule = fn(&Source) -> Vec<String>;
 
 #[test]
 fn the_tree_is_tidy() {
     let sources = tree();
-    assert!(sources.iter().filter(|source| source.is_in_src()).count() > 30, "src was found");
-    assert!(sources.iter().any(|source| source.path == "tests/tidy.rs"), "tests was found");
-    let rules: [Rule; 9] = [
+    assert!(sources.iter().filter(|source| source.is_in_src()).count() > 30, "src is found");
+    assert!(sources.iter().any(|source| source.path == "tests/tidy.rs"), "tests is found");
+    let rules: [Rule; 12] = [
         imports_point_downwards,
+        the_core_of_net_does_not_use_the_system,
         nothing_is_unsafe,
         only_the_command_line_prints,
-        files_open_with_their_duty,
+        files_open_with_their_purpose,
         files_are_short,
         functions_fit_a_screen,
         nothing_is_left_to_do,
-        questions_are_not_called_get,
+        getters_have_no_prefix,
         nothing_is_unwrapped,
+        comments_fit_their_columns,
+        retired_words_are_gone,
     ];
-    let complaints: Vec<String> =
+    let mut complaints: Vec<String> =
         sources.iter().flat_map(|source| rules.iter().flat_map(|rule| rule(source))).collect();
+    let documents = documents();
+    assert!(documents.iter().any(|document| document.path == "README.md"), "README.md is found");
+    complaints.extend(documents.iter().flat_map(retired_words_are_gone));
     assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
 }
 
@@ -155,7 +207,7 @@ fn only_the_command_line_prints(source: &Source) -> Vec<String> {
         .collect()
 }
 
-fn files_open_with_their_duty(source: &Source) -> Vec<String> {
+fn files_open_with_their_purpose(source: &Source) -> Vec<String> {
     complain(!source.text.starts_with("//! "), source, "does not open with //!")
 }
 
@@ -171,7 +223,7 @@ fn functions_fit_a_screen(source: &Source) -> Vec<String> {
 }
 
 fn nothing_is_left_to_do(source: &Source) -> Vec<String> {
-    // Spelled so that this file does not speak of itself.
+    // Spelled so that this file does not match.
     let marks = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")];
     let macros = [concat!("to", "do!"), concat!("un", "implemented!")];
     let skipped = concat!("#[", "ignore");
@@ -180,17 +232,64 @@ fn nothing_is_left_to_do(source: &Source) -> Vec<String> {
     found.map(|mark| format!("{}: {mark}", source.path)).collect()
 }
 
-fn questions_are_not_called_get(source: &Source) -> Vec<String> {
+fn getters_have_no_prefix(source: &Source) -> Vec<String> {
     let code = without_comments_and_strings(&source.text);
     let names = functions(&code).into_iter().map(|(name, _)| name);
     names
         .filter(|name| name.starts_with("get_"))
-        .map(|name| format!("{}: {name} should do without its get", source.path))
+        .map(|name| format!("{}: {name} should not begin with get_", source.path))
         .collect()
 }
 
 fn nothing_is_unwrapped(source: &Source) -> Vec<String> {
     complain(source.is_in_src() && source.code().contains(".unwrap()"), source, "unwraps")
+}
+
+/// The core of `net` is free of system calls; `net/mod.rs` joins it with `net/os`.
+fn the_core_of_net_does_not_use_the_system(source: &Source) -> Vec<String> {
+    let path = source.path.as_str();
+    let is_core = path.starts_with("src/net/")
+        && !path.starts_with("src/net/os/")
+        && path != "src/net/mod.rs";
+    let code = flattened(&source.code());
+    let starts_with_os = code.match_indices("os::").any(|(start, _)| {
+        let before = code[..start].chars().next_back();
+        !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':')
+    });
+    let uses_os = has_word(&code, "net::os") || has_word(&code, "super::os") || starts_with_os;
+    complain(is_core && uses_os, source, "uses net::os outside net/os")
+}
+
+fn comments_fit_their_columns(source: &Source) -> Vec<String> {
+    let lines = source.text.lines().zip(1..);
+    let long = lines.filter(|(line, _)| {
+        line.trim_start().starts_with("//") && line.chars().count() > COMMENT_COLUMNS_MAX
+    });
+    long.map(|(_, number)| {
+        format!("{}:{number}: a comment of more than {COMMENT_COLUMNS_MAX} columns", source.path)
+    })
+    .collect()
+}
+
+fn retired_words_are_gone(source: &Source) -> Vec<String> {
+    // This file lists the words.
+    if source.path == "tests/tidy.rs" {
+        return Vec::new();
+    }
+    let code = match source.path.ends_with(".rs") {
+        true => without_comments_and_strings(&source.text),
+        false => String::new(),
+    };
+    let text = unwrapped(&source.text).to_lowercase();
+    let names = RETIRED_NAMES.iter().filter(|name| has_word(&code, name));
+    let words = RETIRED_WORDS.iter().filter(|words| has_word(&text, words));
+    names.chain(words).map(|word| format!("{}: the word {word:?}", source.path)).collect()
+}
+
+/// The text in one line, without the marks of comments, so that a phrase is found across lines.
+fn unwrapped(text: &str) -> String {
+    let lines = text.lines().map(|line| line.trim_start_matches(['/', '!', '#', '*', ' ']));
+    lines.collect::<Vec<_>>().join(" ")
 }
 
 fn complain(applies: bool, source: &Source, what: &str) -> Vec<String> {
@@ -201,28 +300,44 @@ fn complain(applies: bool, source: &Source, what: &str) -> Vec<String> {
 fn tree() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut sources = Vec::new();
-    for directory in ["src", "tests", "benches", "fuzz"] {
-        collect(&root.join(directory), root, &mut sources);
+    for directory in ["src", "tests", "benches", "fuzz", "examples"] {
+        collect(&root.join(directory), root, &["rs"], &mut sources);
     }
     sources
 }
 
-fn collect(directory: &Path, root: &Path, sources: &mut Vec<Source>) {
+/// README.md, and the files in Markdown and Python below docs, tests and benches.
+fn documents() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("README.md")).expect("README.md is text");
+    let mut documents = vec![Source::new("README.md", &readme)];
+    for directory in ["docs", "tests", "benches"] {
+        collect(&root.join(directory), root, &["md", "py"], &mut documents);
+    }
+    documents
+}
+
+fn collect(directory: &Path, root: &Path, extensions: &[&str], sources: &mut Vec<Source>) {
     let Ok(entries) = fs::read_dir(directory) else { return };
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     paths.sort();
     for path in paths {
-        if path.is_dir() && path.file_name().is_some_and(|name| name != "target") {
-            collect(&path, root, sources);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+        let has_extension = |extension: &str| path.extension().is_some_and(|it| it == extension);
+        let skipped = ["target", "node_modules"];
+        if path.is_dir()
+            && !path.file_name().is_some_and(|name| skipped.iter().any(|it| name == *it))
+        {
+            collect(&path, root, extensions, sources);
+        } else if extensions.iter().any(|extension| has_extension(extension)) {
             let text = fs::read_to_string(&path).expect("a source file is text");
-            let name = path.strip_prefix(root).expect("it lies below").to_string_lossy();
+            let name =
+                path.strip_prefix(root).expect("the file is below the root").to_string_lossy();
             sources.push(Source { path: name.into_owned(), text });
         }
     }
 }
 
-/// Whether `word` stands in the text and is not a part of a longer name.
+/// Whether `word` occurs in the text, not as a part of a longer name.
 fn has_word(text: &str, word: &str) -> bool {
     let is_name = |c: char| c.is_alphanumeric() || c == '_';
     text.match_indices(word).any(|(start, _)| {
@@ -232,7 +347,8 @@ fn has_word(text: &str, word: &str) -> bool {
     })
 }
 
-/// Writes `use a::{b, c::d};` also as `a::b a::c::d`, so that a path is found however it is imported.
+/// Appends `a::b` and `a::c::d` for `use a::{b, c::d};`, so that a path is found in every form of
+/// import.
 fn flattened(code: &str) -> String {
     let mut flat = code.to_owned();
     for (start, _) in code.match_indices("use ") {
@@ -259,7 +375,7 @@ fn flatten(prefix: &str, tree: &str, flat: &mut String) {
     }
 }
 
-/// Splits at the commas that stand in no braces.
+/// Splits at the commas outside braces.
 fn branches(tree: &str) -> Vec<&str> {
     let (mut depth, mut start, mut parts) = (0, 0, Vec::new());
     for (index, character) in tree.char_indices() {
@@ -277,7 +393,7 @@ fn branches(tree: &str) -> Vec<&str> {
     parts.into_iter().filter(|part| !part.is_empty()).collect()
 }
 
-/// Blanks what only the compiler's comments and strings say; lines stay where they are.
+/// Replaces comments, strings and characters by blanks; lines keep their numbers.
 fn without_comments_and_strings(text: &str) -> String {
     let mut code = String::with_capacity(text.len());
     let mut rest = text;
@@ -294,7 +410,7 @@ fn without_comments_and_strings(text: &str) -> String {
     code
 }
 
-/// How long the comment, string or character is that begins here; 0 if none does.
+/// The length of the comment, string or character that begins here; 0 if none does.
 fn literal_len(text: &str) -> usize {
     if text.starts_with("//") {
         return text.find('\n').unwrap_or(text.len());
@@ -316,7 +432,7 @@ fn literal_len(text: &str) -> usize {
     }
 }
 
-/// How long the literal is that begins here and ends with the next `quote` that is not escaped.
+/// The length of the literal that begins here and ends with the next unescaped `quote`.
 fn quoted_len(text: &str, quote: char) -> usize {
     let mut is_escaped = false;
     for (index, character) in text.char_indices().skip(1) {
@@ -330,7 +446,7 @@ fn quoted_len(text: &str, quote: char) -> usize {
     text.len()
 }
 
-/// Cuts out every item that `#[cfg(test)]` stands before.
+/// Removes every item marked `#[cfg(test)]`.
 fn without_tests(code: &str) -> String {
     let mut kept = String::new();
     let mut rest = code;
@@ -347,7 +463,7 @@ fn without_tests(code: &str) -> String {
     kept + rest
 }
 
-/// How long the block is that begins with this brace.
+/// The length of the block that begins with this brace.
 fn block_len(code: &str) -> usize {
     let mut depth = 0;
     for (index, character) in code.char_indices() {
@@ -363,7 +479,7 @@ fn block_len(code: &str) -> usize {
     code.len()
 }
 
-/// Every function with a body: its name, and how many lines it takes from `fn` to its last brace.
+/// Every function with a body: its name, and the number of lines from `fn` to its last brace.
 fn functions(code: &str) -> Vec<(&str, usize)> {
     let mut found = Vec::new();
     for (start, _) in code.match_indices("fn ") {
@@ -380,7 +496,7 @@ fn functions(code: &str) -> Vec<(&str, usize)> {
     found
 }
 
-/// A file of the protocol with this line in it.
+/// A file of the protocol that contains this line.
 fn proto_with(line: &str) -> Source {
     Source::new("src/proto/frame.rs", &format!("//! Frames.\n\n{line}\n"))
 }
@@ -409,9 +525,9 @@ fn imports_upwards_are_found() {
 }
 
 #[test]
-fn imports_downwards_are_not() {
+fn imports_downwards_are_allowed() {
     for line in [
-        "// std::net is not for us",
+        "// std::net is not allowed",
         "const WORDS: &str = \"mio and std::io\";",
         "use std::fmt;\nuse std::time::Duration;",
         "use super::network_length;",
@@ -425,22 +541,30 @@ fn imports_downwards_are_not() {
 }
 
 #[test]
-fn each_other_rule_finds_what_it_is_for() {
+fn each_other_rule_finds_a_violation() {
     let long_function = format!("//! F.\nfn long() {{\n{}}}\n", "    step();\n".repeat(80));
     let long_file = format!("//! F.\n{}", "const A: u8 = 1;\n".repeat(700));
     let to_do = concat!("//! F.\n// TO", "DO: more\n");
-    let cases: [(Rule, &str); 11] = [
+    let long_comment = format!("//! F.\n    // {}\n", "x".repeat(94));
+    let cases: [(Rule, &str); 18] = [
         (nothing_is_unsafe, "//! F.\nfn f() { unsafe { g() } }\n"),
         (only_the_command_line_prints, "//! F.\nfn f() { println!(\"x\"); }\n"),
         (only_the_command_line_prints, "//! F.\nfn f() { dbg!(1); }\n"),
-        (files_open_with_their_duty, "use std::fmt;\n//! F.\n"),
+        (files_open_with_their_purpose, "use std::fmt;\n//! F.\n"),
         (files_are_short, &long_file),
         (functions_fit_a_screen, &long_function),
         (nothing_is_left_to_do, to_do),
         (nothing_is_left_to_do, concat!("//! F.\n#[test]\n#[", "ignore]\nfn f() {}\n")),
-        (questions_are_not_called_get, "//! F.\npub fn get_name() {}\n"),
+        (getters_have_no_prefix, "//! F.\npub fn get_name() {}\n"),
         (nothing_is_unwrapped, "//! F.\nfn f() { g().unwrap(); }\n"),
         (nothing_is_unwrapped, "//! F.\n#[cfg(test)]\nmod t {}\nfn f() { g().unwrap(); }\n"),
+        (comments_fit_their_columns, &long_comment),
+        (retired_words_are_gone, "//! F.\nstruct Desk;\n"),
+        (retired_words_are_gone, "//! F.\nfn obey_signals() {}\n"),
+        (retired_words_are_gone, "//! Messages on their way.\n"),
+        (retired_words_are_gone, "//! The first\n//! wall.\n"),
+        (retired_words_are_gone, "//! F.\n// Goodbye is said once.\n"),
+        (retired_words_are_gone, "//! F.\nconst A: &str = \"turned away: {end}\";\n"),
     ];
     for (rule, text) in cases {
         assert_eq!(rule(&Source::new("src/proto/frame.rs", text)).len(), 1, "{text}");
@@ -448,14 +572,23 @@ fn each_other_rule_finds_what_it_is_for() {
 }
 
 #[test]
-fn each_other_rule_leaves_what_it_is_not_for() {
-    let cases: [(Rule, &str, &str); 6] = [
+fn each_other_rule_accepts_valid_text() {
+    let comment = format!("//! {}\nconst A: &str = \"{}\";\n", "é".repeat(96), "x".repeat(200));
+    let cases: [(Rule, &str, &str); 10] = [
+        (comments_fit_their_columns, "src/a.rs", &comment),
+        (
+            retired_words_are_gone,
+            "src/a.rs",
+            "//! The user's desk. Talk to a server.\nfn desk() {}\n",
+        ),
+        (retired_words_are_gone, "docs/a.md", "A byte on the way; a wall clock; away from here."),
+        (retired_words_are_gone, "src/a.rs", "fn not_greedy_at_all() {}\nstruct Desktop;\n"),
         (nothing_is_unsafe, "src/a.rs", "//! unsafe\nconst A: &str = \"unsafe\";\n"),
         (only_the_command_line_prints, "src/cli/a.rs", "fn f() { println!(); }"),
         (only_the_command_line_prints, "tests/a.rs", "fn f() { println!(); }"),
         (nothing_is_unwrapped, "src/a.rs", "#[cfg(test)]\nmod t { fn f() { g().unwrap(); } }"),
         (nothing_is_unwrapped, "src/a.rs", "const A: char = '\"';\n// .unwrap()\nconst B: u8 = 0;"),
-        (questions_are_not_called_get, "src/a.rs", "fn f() { map.get_mut(1); }\nfn target_of() {}"),
+        (getters_have_no_prefix, "src/a.rs", "fn f() { map.get_mut(1); }\nfn target_of() {}"),
     ];
     for (rule, path, text) in cases {
         assert_eq!(rule(&Source::new(path, text)), Vec::<String>::new(), "{text}");
@@ -463,7 +596,31 @@ fn each_other_rule_leaves_what_it_is_not_for() {
 }
 
 #[test]
-fn a_function_is_counted_from_its_name_to_its_brace() {
+fn only_net_os_and_its_parent_use_the_system() {
+    for line in [
+        "use super::os::System;",
+        "use crate::net::os;",
+        "use crate::net::{Token, os::stream::SystemStream};",
+        "use super::{os, slab};",
+        "fn f() { os::random(); }",
+    ] {
+        let finds = |path: &str| the_core_of_net_does_not_use_the_system(&Source::new(path, line));
+        assert_eq!(finds("src/net/reactor.rs").len(), 1, "{line}");
+        assert_eq!(finds("src/net/connection/io.rs").len(), 1, "{line}");
+        for path in ["src/net/mod.rs", "src/net/os/stream.rs", "src/load/run.rs", "tests/a.rs"] {
+            assert_eq!(finds(path), Vec::<String>::new(), "{path}: {line}");
+        }
+    }
+    for line in ["use std::os::fd::AsFd;", "fn f() { pos::new(); }", "// net::os", "use super::Os;"]
+    {
+        let source = Source::new("src/net/reactor.rs", line);
+        let found = the_core_of_net_does_not_use_the_system(&source);
+        assert_eq!(found, Vec::<String>::new(), "{line}");
+    }
+}
+
+#[test]
+fn lines_of_a_function_are_counted_up_to_its_last_brace() {
     let code = "fn one() {}\nimpl A {\n    fn two(&self)\n    where\n        A: B,\n    {\n        x\n    }\n}";
     assert_eq!(functions(code), [("one", 1), ("two", 6)]);
 }

@@ -3,7 +3,7 @@
 //!
 //! ```sh
 //! cargo bench --bench compare -- record DIRECTORY 200 2s    # results, and DIRECTORY/runs.csv
-//! cargo bench --bench compare -- draw DIRECTORY/runs.csv   # 1,000 trials, with and without 10 % added
+//! cargo bench --bench compare -- draw DIRECTORY/runs.csv   # 1,000 trials, without and with +10 %
 //! ```
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that reports to a user")]

@@ -53,8 +53,8 @@ fn visit(target: &Target, style: Style) -> io::Result<usize> {
     for stream in &mut streams {
         // Waits until the server has closed too, so that its share of the work is counted. The form
         // of its close does not matter here.
-        let mut last_words = [0; 128];
-        while matches!(stream.read(&mut last_words), Ok(1..)) {}
+        let mut remaining = [0; 128];
+        while matches!(stream.read(&mut remaining), Ok(1..)) {}
     }
     Ok(streams.len())
 }

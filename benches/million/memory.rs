@@ -63,8 +63,8 @@ pub(crate) fn print(before: &Memory, most: &Memory, after: &Memory, connections:
     }
 }
 
-/// Slab caches and their bytes. Each line of the file, as in slabinfo(5): `name active_objs num_objs
-/// objsize objperslab pagesperslab : tunables … : slabdata active_slabs num_slabs …`.
+/// Slab caches and their bytes. Each line of the file, as in slabinfo(5): `name active_objs
+/// num_objs objsize objperslab pagesperslab : tunables … : slabdata active_slabs num_slabs …`.
 fn caches() -> BTreeMap<String, u64> {
     let text = fs::read_to_string("/proc/slabinfo").unwrap_or_default();
     let page = rustix::param::page_size() as u64;

@@ -2,7 +2,8 @@
 //!
 //! The [`Reactor`] owns every [`connection`] and everything they share. Its interface to the
 //! operating system is the trait [`Network`]: [`os`] has the real implementation, and a simulated
-//! one lets tests drive the same reactor from a seed. Nothing outside of [`os`] makes a system call.
+//! one lets tests drive the same reactor from a seed. Nothing outside of [`os`] makes a system
+//! call.
 
 pub mod address;
 mod admission;

@@ -28,8 +28,8 @@ pub struct Config {
     pub auth: Option<Auth>,
     /// Limits on what a peer may send.
     pub limits: Limits,
-    /// Whether messages are assembled until they are complete, which costs memory, up to the largest
-    /// message per connection. The reactor sets it where the service needs it.
+    /// Whether messages are assembled until they are complete, which costs memory, up to the
+    /// largest message per connection. The reactor sets it where the service needs it.
     pub whole_messages: bool,
     /// Whether messages reach the service even after we have closed: those that arrive between our
     /// Close and the peer's, or between the end of our output and the end of input. RFC 6455 §1.4

@@ -8,11 +8,13 @@ use crate::wire::{self, BINARY, TEXT};
 use halloo::proto::auth::{Auth, CHALLENGE_BYTES, Encoding, Hash, Key, UNAUTHENTICATED_BYTES_MAX};
 use halloo::proto::{Error, Framing};
 
-/// What nobody may send without being judged: what the limit allows, and then the longest header but for
-/// its last byte, which is charged when it is whole (RFC 6455 §5.2: 14 bytes with a masking key).
+/// What nobody may send without being judged: what the limit allows, and then the longest header
+/// but for its last byte, which is charged when it is whole (RFC 6455 §5.2: 14 bytes with a masking
+/// key).
 const JUDGED_AT_BYTES: usize = UNAUTHENTICATED_BYTES_MAX as usize + 14;
 
-/// The first byte chooses: the framing, the hash, the encoding, and whether the right answer comes first.
+/// The first byte chooses: the framing, the hash, the encoding, and whether the right answer comes
+/// first.
 pub fn check(bytes: &[u8]) {
     let Some(input) = Input::new(bytes) else { return };
     let framing = match input.one_of_four(0) {

@@ -7,7 +7,8 @@ use crate::services::{SILENT, service};
 use halloo::proto::Framing;
 use halloo::proto::deflate::Settings;
 
-/// The first byte chooses: compression, with context takeover or without, the limit, and the service.
+/// The first byte chooses: compression, with context takeover or without, the limit, and the
+/// service.
 pub fn check(bytes: &[u8]) {
     let Some(input) = Input::new(bytes) else { return };
     let number = input.one_of_four(3);

@@ -37,8 +37,8 @@ pub fn check(bytes: &[u8]) {
     }
 }
 
-/// One message after the other, each behind a byte for its length; 255 is the rest. In fragments, if
-/// asked for: half of it, nothing, and the other half.
+/// One message after the other, each behind a byte for its length; 255 is the rest. In fragments,
+/// if asked for: half of it, nothing, and the other half.
 fn frames(mut bytes: &[u8], first: u8, in_fragments: bool) -> Vec<u8> {
     let mut frames = Vec::new();
     while let [len, rest @ ..] = bytes {

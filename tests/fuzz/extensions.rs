@@ -18,7 +18,8 @@ const TEXT_COMPRESSED: u8 = TEXT | 0x40;
 const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
 
-/// The first byte chooses whether the server compresses; each line of the rest is the value of a field.
+/// The first byte chooses whether the server compresses; each line of the rest is the value of a
+/// field.
 pub fn check(bytes: &[u8]) {
     let Some(input) = Input::new(bytes) else { return };
     let settings = Settings { context_takeover: input.chooses(1), message_bytes_min: 16 };

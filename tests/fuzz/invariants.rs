@@ -10,11 +10,11 @@ const WORDS_BYTES_MAX: usize = 1024;
 /// reserve for their growth.
 const HISTORIES_BYTES_MAX: usize = 160 * 1024;
 
-/// Gives `bytes` to one session whole and to another in pieces: they must say and tell the same. Returns
-/// the first, behind the end of its input.
+/// Gives `bytes` to one session whole and to another in pieces: they must say and tell the same.
+/// Returns the first, behind the end of its input.
 ///
-/// That a `Partial` changes nothing is checked by [`Endpoint`] at every one of them, and so is that the
-/// number of steps is bounded by that of the bytes.
+/// That a `Partial` changes nothing is checked by [`Endpoint`] at every one of them, and so is that
+/// the number of steps is bounded by that of the bytes.
 pub(crate) fn assert_all(begin: impl Fn() -> Endpoint, bytes: &[u8], cuts: [usize; 2]) -> Endpoint {
     let mut whole = begin();
     whole.take_output();
@@ -81,8 +81,8 @@ fn assert_heap(endpoint: &Endpoint) {
     }
 }
 
-/// Answers are no longer than what they answer. What was decompressed counts as it came out; a client
-/// adds a masking key to each frame, of which the shortest it receives has two bytes.
+/// Answers are no longer than what they answer. What was decompressed counts as it came out; a
+/// client adds a masking key to each frame, of which the shortest it receives has two bytes.
 fn assert_bounded(endpoint: &Endpoint, said: usize, heard: usize) {
     let config = endpoint.session().config();
     let frames = if config.role == Role::Client { 2 * heard } else { 0 };

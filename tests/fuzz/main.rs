@@ -1,5 +1,5 @@
-//! What is fuzzed, each as a function of bytes that panics if something is wrong, and a test that replays
-//! the corpora in `fuzz/corpus`.
+//! What is fuzzed, each as a function of bytes that panics if something is wrong, and a test that
+//! replays the corpora in `fuzz/corpus`.
 //!
 //! The package in `fuzz/` compiles this file once more, with libFuzzer around it.
 

@@ -1,7 +1,7 @@
 //! What a client sends behind its opening handshake.
 //!
-//! Without compression, another implementation says whether we are right: what we accept it must accept
-//! too, as the same messages. We may refuse more, and sooner.
+//! Without compression, another implementation says whether we are right: what we accept it must
+//! accept too, as the same messages. We may refuse more, and sooner.
 
 use crate::endpoint::Endpoint;
 use crate::input::Input;
@@ -17,7 +17,8 @@ use halloo::proto::{Error, Framing};
 /// A limit that short inputs reach.
 const SMALL: u64 = 500;
 
-/// The first byte chooses: compression, with context takeover or without, the limit, and the service.
+/// The first byte chooses: compression, with context takeover or without, the limit, and the
+/// service.
 pub fn check(bytes: &[u8]) {
     let Some(input) = Input::new(bytes) else { return };
     let (service, takes_every_message) = service(input.one_of_four(3));

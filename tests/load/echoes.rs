@@ -123,7 +123,7 @@ fn server(wire: Wire, wrong: Wrong, rest: Duration) -> Foreign {
         while let Some(message) = peer.receive() {
             thread::sleep(rest);
             let is_its_turn = held.is_none() && {
-                let (seen, done) = &mut *seen.lock().expect("nobody panics");
+                let (seen, done) = &mut *seen.lock().expect("no thread panics");
                 *seen += 1;
                 let is_its_turn = *seen >= WRONG_EVERY * (*done + 1) && *done < WRONGS;
                 *done += u64::from(is_its_turn);

@@ -90,7 +90,7 @@ fn connections_use_the_source_addresses_in_turn() {
         let peers: Arc<Mutex<BTreeMap<IpAddr, u32>>> = Arc::default();
         let seen = Arc::clone(&peers);
         let server = Foreign::start(Wire::WebSocket, move |mut peer, _| {
-            *seen.lock().expect("nobody panics").entry(peer.ip()).or_default() += 1;
+            *seen.lock().expect("no thread panics").entry(peer.ip()).or_default() += 1;
             peer.echo();
         });
         let flags =
@@ -99,7 +99,7 @@ fn connections_use_the_source_addresses_in_turn() {
         assert_eq!(measured.outcome.connections.established, 8);
         // Of a network, neither the network address nor the broadcast address is used.
         let expected = [1, 2].map(|last| (IpAddr::from([127, 1, 0, last]), 4));
-        let seen: Vec<_> = peers.lock().expect("nobody panics").clone().into_iter().collect();
+        let seen: Vec<_> = peers.lock().expect("no thread panics").clone().into_iter().collect();
         assert_eq!(seen, expected);
     }
 }

@@ -144,7 +144,7 @@ fn an_echo_on_the_wrong_connection_is_misdelivered() {
             let mut count = 0;
             while let Some(message) = peer.receive() {
                 count += 1;
-                let mut stray = stray.lock().expect("nobody panics");
+                let mut stray = stray.lock().expect("no thread panics");
                 if nth == 0 && count == 10 {
                     *stray = Some(message);
                     continue;

@@ -31,8 +31,8 @@ impl Stream {
     }
 
     /// Messages begin at this offset.
-    pub(crate) fn begin_at(&mut self, said: usize) {
-        self.begins_at = said;
+    pub(crate) fn begin_at(&mut self, bytes_sent: usize) {
+        self.begins_at = bytes_sent;
     }
 
     pub(crate) fn is_answered(&self) -> bool {
@@ -59,13 +59,13 @@ impl Stream {
         whole.min(self.wanted)
     }
 
-    pub(crate) fn say(&mut self, step: &Step, framing: Framing, random: &mut Random) -> Vec<u8> {
+    pub(crate) fn send(&mut self, step: &Step, framing: Framing, random: &mut Random) -> Vec<u8> {
         let (count, is_whole) = match step {
             Step::Message { bytes, .. } => (*bytes, true),
             Step::PartialLine(bytes) => (*bytes, false),
             _ => (0, false),
         };
-        let bytes = utterance(framing, count, is_whole, random);
+        let bytes = stream_bytes(framing, count, is_whole, random);
         self.sent.extend_from_slice(&bytes);
         self.update_wanted(is_whole && framing == Framing::Line);
         bytes
@@ -136,7 +136,7 @@ impl Stream {
 }
 
 /// Makes `bytes` bytes to send; with line framing a line, or the beginning of one.
-pub(crate) fn utterance(
+pub(crate) fn stream_bytes(
     framing: Framing,
     count: usize,
     is_whole: bool,

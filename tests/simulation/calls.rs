@@ -2,7 +2,7 @@
 //! on them.
 
 use crate::agenda::Action;
-use crate::errand::Saying;
+use crate::errand::ServiceOutput;
 use crate::link::Place;
 use crate::plan::{MILLISECOND, SECOND};
 use crate::reception::Attempt;
@@ -54,7 +54,7 @@ impl World {
         // Nothing can be sent before the connection is established.
         link.choked = true;
         link.facts.accepted_at = self.now;
-        link.facts.heard_at = self.now;
+        link.facts.read_at = self.now;
         let delay = match self.clients[at].host().map(|host| host.attempt) {
             Some(Attempt::Failed(Errno::TIMEDOUT)) => CONNECT_NANOSECONDS,
             Some(Attempt::Failed(Errno::HOSTUNREACH)) => 3 * SECOND,
@@ -110,17 +110,17 @@ impl World {
     }
 
     /// The next message of our service on an outgoing connection, if there is one.
-    pub(crate) fn next_saying(&mut self, at: usize) -> Option<Saying> {
+    pub(crate) fn next_service_output(&mut self, at: usize) -> Option<ServiceOutput> {
         let host = self.clients[at].host_mut()?;
-        self.links[at].facts.asked_at = self.now;
-        let saying = host.next_saying(&mut self.random);
-        let bytes = match &saying {
-            Some(Saying::Message(_, payload)) => payload.len() as i64,
-            Some(Saying::Close) => -1,
+        self.links[at].facts.sent_at = self.now;
+        let service_output = host.next_service_output(&mut self.random);
+        let bytes = match &service_output {
+            Some(ServiceOutput::Message(_, payload)) => payload.len() as i64,
+            Some(ServiceOutput::Close) => -1,
             None => -2,
         };
         self.trace.record(self.now, "ask", at, bytes);
-        saying
+        service_output
     }
 
     /// The number of messages that our service sends before any reply.
@@ -129,7 +129,7 @@ impl World {
     }
 
     /// Our service received a message, or a piece of one, on an outgoing connection.
-    pub(crate) fn note_heard(&mut self, at: usize, kind: Kind, payload: &mut [u8]) {
+    pub(crate) fn note_delivered(&mut self, at: usize, kind: Kind, payload: &mut [u8]) {
         if self.strikes(Bug::ForeignReply)
             && let Some(byte) = payload.first_mut()
         {
@@ -138,7 +138,7 @@ impl World {
         let opcode = if kind == Kind::Text { TEXT } else { BINARY };
         self.counters.output += 1;
         if let Some(host) = self.clients[at].host_mut()
-            && let Err(what) = host.note_heard(opcode, payload)
+            && let Err(what) = host.note_delivered(opcode, payload)
         {
             self.violate(format!("client {at}: {what}"));
         }

@@ -54,15 +54,15 @@ pub(crate) enum Step {
 impl Step {
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::Message { .. } => "say message",
-            Self::PartialLine(_) => "say part",
-            Self::Ping(_) => "say ping",
-            Self::Pings(_) => "say pings",
-            Self::Pong(_) => "say pong",
-            Self::Bombs { .. } => "say bombs",
-            Self::Urgent => "say urgent",
-            Self::Close(_) => "say close",
-            Self::Garbage(_) => "say garbage",
+            Self::Message { .. } => "send message",
+            Self::PartialLine(_) => "send part",
+            Self::Ping(_) => "send ping",
+            Self::Pings(_) => "send pings",
+            Self::Pong(_) => "send pong",
+            Self::Bombs { .. } => "send bombs",
+            Self::Urgent => "send urgent",
+            Self::Close(_) => "send close",
+            Self::Garbage(_) => "send garbage",
             Self::HalfClose => "half-close",
             Self::Vanish => "vanish",
             Self::Reset => "reset",
@@ -111,8 +111,8 @@ pub(crate) struct Client {
     /// Output not yet handed to the network.
     pub(crate) outbox: Vec<u8>,
     /// Bytes sent since the beginning.
-    said: usize,
-    /// The value of `said` after its Close.
+    bytes_sent: usize,
+    /// The value of `bytes_sent` after its Close.
     said_with_close: Option<usize>,
     /// It replies to a Close.
     answers_close: bool,
@@ -130,7 +130,7 @@ pub(crate) struct Client {
     /// It violated the protocol, so any end of the connection is correct.
     pub(crate) is_rude: bool,
     /// It stops reading, but does not close.
-    pub(crate) is_deaf: bool,
+    pub(crate) never_reads: bool,
     pub(crate) reads: bool,
     /// It closed both directions.
     pub(crate) is_gone: bool,
@@ -158,10 +158,10 @@ impl Client {
         let config = &plan.calls[random.between(0, plan.calls.len() - 1)];
         let host = Host::new(random, config);
         let client = Self::draw(random, plan, 0, config);
-        let is_kept = host.lets_in() && host.attempt == Attempt::Accepted;
+        let is_kept = host.can_open() && host.attempt == Attempt::Accepted;
         Self {
-            is_strict: !client.is_rude && !client.is_deaf && is_kept,
-            never_opens: !host.lets_in(),
+            is_strict: !client.is_rude && !client.never_reads && is_kept,
+            never_opens: !host.can_open(),
             patient: false,
             dialogue: Dialogue::Host(Box::new(host)),
             ..client
@@ -182,7 +182,7 @@ impl Client {
         // Reading a flood in small pieces takes long and makes no difference to the server.
         let few = if plan.serving == Serving::Flood { 5000 } else { few };
         let read_bytes = random.pick(&[few, few.max(2000), 65_536, 65_536]);
-        let is_deaf = random.one_in(25);
+        let never_reads = random.one_in(25);
         let never_opens = framing == Framing::WebSocket && random.one_in(12);
         let script = script::write(random, plan, framing, is_bytewise);
         let is_authentic = config.auth.is_none() || answer == Answer::Right;
@@ -197,7 +197,7 @@ impl Client {
             dialogue,
             steps: script.steps,
             outbox: Vec::new(),
-            said: 0,
+            bytes_sent: 0,
             said_with_close: None,
             answers_close,
             buffer: Vec::new(),
@@ -205,10 +205,10 @@ impl Client {
             patient: !is_bytewise && random.one_in(4),
             never_opens,
             waits: false,
-            is_strict: script.is_lawful && is_authentic && !is_deaf && !never_opens,
+            is_strict: script.is_lawful && is_authentic && !never_reads && !never_opens,
             is_rude: !script.is_lawful,
-            is_deaf,
-            reads: !is_deaf,
+            never_reads,
+            reads: !never_reads,
             is_gone: false,
             is_stubborn: random.one_in(10),
             pause: random.pick(&[0, 1000, MILLISECOND, 100 * MILLISECOND, SECOND]),
@@ -246,7 +246,7 @@ impl Client {
         if let Dialogue::Host(host) = &mut self.dialogue {
             let greeting = host.greet(random);
             self.stage = if host.is_open() { Stage::Open } else { Stage::Head };
-            return self.utter(&greeting);
+            return self.queue_output(&greeting);
         }
         if self.framing == Framing::WebSocket {
             let mut head = websocket::request(self.offer, random);
@@ -256,7 +256,7 @@ impl Client {
             }
             let count =
                 if self.never_opens { random.between(0, head.len() - 1) } else { head.len() };
-            self.utter(&head[..count]);
+            self.queue_output(&head[..count]);
             return;
         }
         self.enter_challenge();
@@ -370,7 +370,7 @@ impl Client {
         match &self.dialogue {
             Dialogue::Frames(dialogue) => dialogue.answered(),
             Dialogue::Bytes(dialogue) => dialogue.answered(),
-            Dialogue::Host(host) => host.heard(),
+            Dialogue::Host(host) => host.delivered(),
         }
     }
 
@@ -392,40 +392,40 @@ impl Client {
         }
     }
 
-    fn utter(&mut self, bytes: &[u8]) {
-        self.said += bytes.len();
+    fn queue_output(&mut self, bytes: &[u8]) {
+        self.bytes_sent += bytes.len();
         self.outbox.extend_from_slice(bytes);
     }
 
-    pub(crate) fn say(&mut self, step: &Step, random: &mut Random) {
+    pub(crate) fn send(&mut self, step: &Step, random: &mut Random) {
         let bytes = match &mut self.dialogue {
-            Dialogue::Frames(dialogue) => dialogue.say(step, self.said, random),
-            Dialogue::Bytes(dialogue) => dialogue.say(step, self.framing, random),
-            Dialogue::Host(host) => host.say(step, self.said, random),
+            Dialogue::Frames(dialogue) => dialogue.send(step, self.bytes_sent, random),
+            Dialogue::Bytes(dialogue) => dialogue.send(step, self.framing, random),
+            Dialogue::Host(host) => host.send(step, self.bytes_sent, random),
         };
-        self.utter(&bytes);
+        self.queue_output(&bytes);
         self.note_close();
     }
 
     /// Records the position of its Close, if it has just sent one.
     fn note_close(&mut self) {
-        if self.said_code().is_some() {
-            self.said_with_close.get_or_insert(self.said);
+        if self.sent_code().is_some() {
+            self.said_with_close.get_or_insert(self.bytes_sent);
         }
     }
 
     /// The code of the Close that it sent, if it sent one: 0 for a Close without a code.
-    pub(crate) fn said_code(&self) -> Option<u16> {
+    pub(crate) fn sent_code(&self) -> Option<u16> {
         match &self.dialogue {
-            Dialogue::Frames(dialogue) => dialogue.said_code(),
+            Dialogue::Frames(dialogue) => dialogue.sent_code(),
             Dialogue::Bytes(_) => None,
-            Dialogue::Host(host) => host.said_code(),
+            Dialogue::Host(host) => host.sent_code(),
         }
     }
 
     /// Whether this number of bytes contains its Close.
     pub(crate) fn has_closed(&self, bytes_read: usize) -> bool {
-        self.said_with_close.is_some_and(|said| said <= bytes_read)
+        self.said_with_close.is_some_and(|bytes_sent| bytes_sent <= bytes_read)
     }
 
     pub(crate) fn note_fin(&mut self) {
@@ -441,7 +441,7 @@ impl Client {
     pub(crate) fn receive(&mut self, bytes: &[u8], random: &mut Random) -> Result<u64, String> {
         self.buffer.extend_from_slice(bytes);
         if let Dialogue::Host(host) = &mut self.dialogue {
-            let reply = host.receive(&mut self.buffer, self.said, random)?;
+            let reply = host.receive(&mut self.buffer, self.bytes_sent, random)?;
             if host.is_open() && self.stage != Stage::Open {
                 self.stage = Stage::Open;
                 self.waits = true;
@@ -467,7 +467,7 @@ impl Client {
 
     fn reply(&mut self, reply: &[u8]) {
         if !self.fin_said {
-            self.utter(reply);
+            self.queue_output(reply);
             self.note_close();
         }
     }
@@ -530,7 +530,7 @@ impl Client {
         }
         self.stage = Stage::Open;
         let bytes = self.answer_to(&challenge, random);
-        self.utter(&bytes);
+        self.queue_output(&bytes);
         self.waits = self.answer == Answer::Right;
         if !self.waits {
             self.dialogue = match self.dialogue {
@@ -547,7 +547,7 @@ impl Client {
             self.is_rude |= matches!(self.answer, Answer::Wrong | Answer::Truncated);
         }
         if let Dialogue::Bytes(dialogue) = &mut self.dialogue {
-            dialogue.begin_at(self.said);
+            dialogue.begin_at(self.bytes_sent);
         }
         Ok(true)
     }

@@ -13,7 +13,7 @@ const SLACK_BYTES: usize = 600;
 
 /// One output of the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Saying {
+pub(crate) enum ServiceOutput {
     /// A message: opcode and payload.
     Message(u8, Vec<u8>),
     Close,
@@ -55,10 +55,10 @@ impl Errand {
     }
 
     /// The next output; `is_settled` if every message sent has arrived and has its reply.
-    pub(crate) fn next(&mut self, is_settled: bool, random: &mut Random) -> Option<Saying> {
+    pub(crate) fn next(&mut self, is_settled: bool, random: &mut Random) -> Option<ServiceOutput> {
         if self.left == 0 {
             self.has_left |= self.leaves && (is_settled || self.is_hasty);
-            return self.has_left.then_some(Saying::Close);
+            return self.has_left.then_some(ServiceOutput::Close);
         }
         self.left -= 1;
         let Step::Message { text, bytes, .. } = script::message(random, false, self.bytes_max)
@@ -69,11 +69,12 @@ impl Errand {
         Some(match self.framing {
             Framing::WebSocket => {
                 let opcode = if text { TEXT } else { BINARY };
-                Saying::Message(opcode, websocket::payload(text, bytes, random))
+                ServiceOutput::Message(opcode, websocket::payload(text, bytes, random))
             }
-            framing => {
-                Saying::Message(BINARY, bytes::utterance(framing, bytes.max(1), true, random))
-            }
+            framing => ServiceOutput::Message(
+                BINARY,
+                bytes::stream_bytes(framing, bytes.max(1), true, random),
+            ),
         })
     }
 }

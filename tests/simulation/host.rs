@@ -4,7 +4,7 @@
 use crate::bytes;
 use crate::client::Step;
 use crate::deflate::Deflate;
-use crate::errand::{Errand, Saying};
+use crate::errand::{Errand, ServiceOutput};
 use crate::random::Random;
 use crate::reception::{Attempt, Reception};
 use crate::websocket::{self, BINARY, CLOSE, CONTINUATION, Frame, HEADER_BYTES_MAX, PING, PONG};
@@ -34,7 +34,7 @@ pub(crate) struct Host {
     begins: Vec<usize>,
     ends: Vec<usize>,
     /// The number of messages that our service has received; bytes without frames.
-    heard: usize,
+    delivered: usize,
     /// The offset at which messages begin.
     opened_at: usize,
     /// The message in progress: its opcode, whether it is compressed, and its payload so far.
@@ -65,7 +65,7 @@ impl Host {
             pings: VecDeque::new(),
             begins: Vec::new(),
             ends: Vec::new(),
-            heard: 0,
+            delivered: 0,
             opened_at: 0,
             partial: None,
             inflated: 0,
@@ -90,8 +90,8 @@ impl Host {
     }
 
     /// Whether our side can ever open with this host.
-    pub(crate) fn lets_in(&self) -> bool {
-        self.reception.lets_in()
+    pub(crate) fn can_open(&self) -> bool {
+        self.reception.can_open()
     }
 
     /// Whether this number of bytes contains the complete head that opens the connection.
@@ -118,7 +118,7 @@ impl Host {
         self.reception.is_over || (self.close_code.is_some() && self.close_got)
     }
 
-    pub(crate) fn said_code(&self) -> Option<u16> {
+    pub(crate) fn sent_code(&self) -> Option<u16> {
         self.close_code
     }
 
@@ -139,17 +139,17 @@ impl Host {
     /// Whether everything has arrived at both ends.
     pub(crate) fn is_answered(&self) -> bool {
         let has_line = || self.replies.iter().any(|(_, bytes)| bytes.contains(&b'\n'));
-        let is_heard = match self.framing {
+        let is_delivered = match self.framing {
             Framing::Line if !self.is_mute => !has_line(),
             _ => self.replies.is_empty(),
         };
         let is_ponged = self.pings.is_empty() || self.close_got;
-        self.asked.is_empty() && (self.errand.is_over() || (is_heard && is_ponged))
+        self.asked.is_empty() && (self.errand.is_over() || (is_delivered && is_ponged))
     }
 
     /// What our service has received, in messages or bytes.
-    pub(crate) fn heard(&self) -> usize {
-        self.heard
+    pub(crate) fn delivered(&self) -> usize {
+        self.delivered
     }
 
     /// What it must have received once our side has read this number of bytes.
@@ -162,8 +162,8 @@ impl Host {
                 whole.checked_sub(1).map_or(0, |last| self.ends[last] - self.opened_at)
             }
             Framing::Raw => {
-                let said = self.ends.last().map_or(0, |end| end - self.opened_at);
-                bytes_read.saturating_sub(self.opened_at).min(said)
+                let bytes_sent = self.ends.last().map_or(0, |end| end - self.opened_at);
+                bytes_read.saturating_sub(self.opened_at).min(bytes_sent)
             }
         }
     }
@@ -181,18 +181,18 @@ impl Host {
     }
 
     /// The next output of our service, if there is one; the host expects it from now on.
-    pub(crate) fn next_saying(&mut self, random: &mut Random) -> Option<Saying> {
+    pub(crate) fn next_service_output(&mut self, random: &mut Random) -> Option<ServiceOutput> {
         let is_settled = self.asked.is_empty() && self.replies.is_empty();
-        let saying = self.errand.next(is_settled, random)?;
-        if let Saying::Message(opcode, payload) = &saying {
+        let service_output = self.errand.next(is_settled, random)?;
+        if let ServiceOutput::Message(opcode, payload) = &service_output {
             self.asked.push_back((*opcode, payload.clone()));
         }
-        Some(saying)
+        Some(service_output)
     }
 
     /// Our service received a message or, without frames, bytes.
-    pub(crate) fn note_heard(&mut self, opcode: u8, payload: &[u8]) -> Result<(), String> {
-        self.heard += if self.framing == Framing::WebSocket { 1 } else { payload.len() };
+    pub(crate) fn note_delivered(&mut self, opcode: u8, payload: &[u8]) -> Result<(), String> {
+        self.delivered += if self.framing == Framing::WebSocket { 1 } else { payload.len() };
         match take(&mut self.replies, self.framing, opcode, payload) {
             Err(what) if !self.is_tolerant => Err(format!("a reply: {what}")),
             _ => Ok(()),
@@ -200,7 +200,7 @@ impl Host {
     }
 
     /// Sends a message unasked.
-    pub(crate) fn say(&mut self, step: &Step, said: usize, random: &mut Random) -> Vec<u8> {
+    pub(crate) fn send(&mut self, step: &Step, bytes_sent: usize, random: &mut Random) -> Vec<u8> {
         if self.is_mute || self.close_code.is_some() || !self.is_open() {
             return Vec::new();
         }
@@ -208,13 +208,13 @@ impl Host {
             (&Step::Message { text, bytes, frames }, Framing::WebSocket) => {
                 let opcode = if text { TEXT } else { BINARY };
                 let payload = websocket::payload(text, bytes, random);
-                self.say_message(opcode, payload, frames, said, random)
+                self.send_message(opcode, payload, frames, bytes_sent, random)
             }
             (&Step::Message { bytes, .. }, framing) => {
-                self.say_bytes(bytes::utterance(framing, bytes, true, random), said)
+                self.send_bytes(bytes::stream_bytes(framing, bytes, true, random), bytes_sent)
             }
             (&Step::PartialLine(bytes), framing) => {
-                self.say_bytes(bytes::utterance(framing, bytes, false, random), said)
+                self.send_bytes(bytes::stream_bytes(framing, bytes, false, random), bytes_sent)
             }
             (_, Framing::Line | Framing::Raw) => Vec::new(),
             (&Step::Ping(bytes), _) => self.ping(websocket::noise(bytes, random), random),
@@ -248,12 +248,12 @@ impl Host {
         frame
     }
 
-    fn say_message(
+    fn send_message(
         &mut self,
         opcode: u8,
         payload: Vec<u8>,
         frames: usize,
-        said: usize,
+        bytes_sent: usize,
         random: &mut Random,
     ) -> Vec<u8> {
         let compressed = match &mut self.reception.deflate {
@@ -265,18 +265,18 @@ impl Host {
         let (output, pings) = websocket::fragments(Role::Server, first, whole, frames, random);
         self.pings.extend(pings);
         self.replies.push_back((opcode, payload));
-        self.begins.push(said);
-        self.ends.push(said + output.len());
+        self.begins.push(bytes_sent);
+        self.ends.push(bytes_sent + output.len());
         output
     }
 
-    fn say_bytes(&mut self, bytes: Vec<u8>, said: usize) -> Vec<u8> {
+    fn send_bytes(&mut self, bytes: Vec<u8>, bytes_sent: usize) -> Vec<u8> {
         if self.framing == Framing::Raw {
-            self.ends.push(said + bytes.len());
+            self.ends.push(bytes_sent + bytes.len());
         }
         let lines = bytes.iter().enumerate().filter(|&(_, &byte)| byte == b'\n');
         if self.framing == Framing::Line {
-            self.ends.extend(lines.map(|(at, _)| said + at + 1));
+            self.ends.extend(lines.map(|(at, _)| bytes_sent + at + 1));
         }
         if !bytes.is_empty() {
             self.replies.push_back((BINARY, bytes.clone()));
@@ -284,12 +284,12 @@ impl Host {
         bytes
     }
 
-    /// Receives output of our side and returns the immediate response. `said` is the length of the
-    /// host's output so far.
+    /// Receives output of our side and returns the immediate response. `bytes_sent` is the length
+    /// of the host's output so far.
     pub(crate) fn receive(
         &mut self,
         buffer: &mut Vec<u8>,
-        said: usize,
+        bytes_sent: usize,
         random: &mut Random,
     ) -> Result<Vec<u8>, String> {
         let mut reply = Vec::new();
@@ -300,14 +300,14 @@ impl Host {
             }
         }
         if self.framing == Framing::WebSocket {
-            self.receive_frames(buffer, said, &mut reply, random)?;
+            self.receive_frames(buffer, bytes_sent, &mut reply, random)?;
             return Ok(reply);
         }
         if !buffer.is_empty() {
             let bytes = std::mem::take(buffer);
             take(&mut self.asked, self.framing, BINARY, &bytes)?;
             if self.echoes && !self.is_mute {
-                reply.extend(self.say_bytes(bytes, said + reply.len()));
+                reply.extend(self.send_bytes(bytes, bytes_sent + reply.len()));
             }
         }
         Ok(reply)
@@ -316,7 +316,7 @@ impl Host {
     fn receive_frames(
         &mut self,
         buffer: &mut Vec<u8>,
-        said: usize,
+        bytes_sent: usize,
         reply: &mut Vec<u8>,
         random: &mut Random,
     ) -> Result<(), String> {
@@ -326,20 +326,21 @@ impl Host {
             if self.close_got {
                 return Err("a frame after Close".into());
             }
-            let may_speak = self.close_code.is_none() && !self.is_mute;
+            let may_send = self.close_code.is_none() && !self.is_mute;
             match *opcode {
-                PING if may_speak => reply.extend(frame(PONG, payload, random)),
+                PING if may_send => reply.extend(frame(PONG, payload, random)),
                 PING => {}
                 PONG => self.receive_pong(payload)?,
-                CLOSE => reply.extend(self.receive_close(payload, may_speak, random)),
+                CLOSE => reply.extend(self.receive_close(payload, may_send, random)),
                 _ => {
                     if let Some((opcode, payload)) = self.receive_data(received)?
-                        && may_speak
+                        && may_send
                         && self.echoes
                     {
                         let frames = if random.one_in(4) { random.between(1, 4) } else { 1 };
-                        let said = said + reply.len();
-                        reply.extend(self.say_message(opcode, payload, frames, said, random));
+                        let bytes_sent = bytes_sent + reply.len();
+                        reply
+                            .extend(self.send_message(opcode, payload, frames, bytes_sent, random));
                     }
                 }
             }
@@ -357,9 +358,9 @@ impl Host {
         }
     }
 
-    fn receive_close(&mut self, payload: &[u8], may_speak: bool, random: &mut Random) -> Vec<u8> {
+    fn receive_close(&mut self, payload: &[u8], may_send: bool, random: &mut Random) -> Vec<u8> {
         self.close_got = true;
-        if !may_speak || !self.answers_close {
+        if !may_send || !self.answers_close {
             return Vec::new();
         }
         let code = payload.first_chunk().map_or(0, |code| u16::from_be_bytes(*code));

@@ -66,10 +66,10 @@ impl World {
         let limits = &self.plan.limits;
         let has_passed = |since: u64, wait: Duration| self.now + SLACK >= since + nanoseconds(wait);
         let accepted_at = link.facts.accepted_at;
-        let said_code = client.said_code();
+        let sent_code = client.sent_code();
         match end {
-            End::Peer => link.fin_arrived || said_code == Some(0) || client.is_rude,
-            End::PeerWithCode(CloseCode(code)) => said_code == Some(code) || client.is_rude,
+            End::Peer => link.fin_arrived || sent_code == Some(0) || client.is_rude,
+            End::PeerWithCode(CloseCode(code)) => sent_code == Some(code) || client.is_rude,
             End::Service => match client.host() {
                 Some(host) => host.errand.is_over(),
                 None => matches!(self.plan.serving, Serving::CloseAfter(_)),
@@ -115,7 +115,7 @@ impl World {
                     .idle_timeout
                     .is_some_and(|wait| has_passed(link.facts.last_message_at, wait)),
                 Error::PingTimeout => {
-                    limits.ping_interval.is_some_and(|wait| has_passed(link.facts.heard_at, wait))
+                    limits.ping_interval.is_some_and(|wait| has_passed(link.facts.read_at, wait))
                 }
                 Error::HandshakeTruncated | Error::AuthTruncated | Error::ClosedAbnormally => {
                     link.fin_arrived
@@ -206,10 +206,10 @@ impl World {
         // A spurious event may have reported the connection too early, and the challenge may be
         // held back.
         if client.is_answered() {
-            let heard_at = facts.last_message_at.max(facts.progress_at);
-            return Some(heard_at + nanoseconds(limits.idle_timeout?));
+            let read_at = facts.last_message_at.max(facts.progress_at);
+            return Some(read_at + nanoseconds(limits.idle_timeout?));
         }
-        Some(facts.asked_at + nanoseconds(limits.write_timeout))
+        Some(facts.sent_at + nanoseconds(limits.write_timeout))
     }
 
     /// Compares the world's counters with the reactor's, after each turn.
@@ -364,7 +364,7 @@ impl World {
         let (Some(end), Some(read)) = (facts.end, facts.read_in_time) else { return Ok(()) };
         // Without an end of input a connection may only be closed after the full linger time.
         let closed_at = facts.closed_at.unwrap_or(0);
-        let lingered = closed_at.saturating_sub(facts.heard_at);
+        let lingered = closed_at.saturating_sub(facts.read_at);
         let limits = &self.plan.limits;
         let drain = nanoseconds(limits.drain_timeout);
         let is_cut_off = lingered + SLACK >= nanoseconds(limits.close_timeout)

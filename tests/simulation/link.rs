@@ -131,9 +131,9 @@ pub(crate) struct Facts {
     pub(crate) opened_at: Option<u64>,
     pub(crate) last_message_at: u64,
     /// When our service last sent on an outgoing connection.
-    pub(crate) asked_at: u64,
+    pub(crate) sent_at: u64,
     /// The last read before the server had sent its Close or ended its output.
-    pub(crate) heard_at: u64,
+    pub(crate) read_at: u64,
     pub(crate) first_write_at: Option<u64>,
     pub(crate) last_write_at: u64,
     /// When the server last had a short or refused write.

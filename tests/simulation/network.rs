@@ -171,7 +171,7 @@ impl crate::world::World {
         let link = &mut self.links[at];
         link.place = Place::Server;
         link.facts.accepted_at = self.now;
-        link.facts.heard_at = self.now;
+        link.facts.read_at = self.now;
         Ok(at)
     }
 

@@ -60,7 +60,7 @@ pub(crate) struct Reception {
     opening: Opening,
     challenge: Challenge,
     /// The challenge it sent.
-    said: Vec<u8>,
+    bytes_sent: Vec<u8>,
     stage: Stage,
     pub(crate) deflate: Option<Deflate>,
     /// The length of the head that opens the connection, once it is sent.
@@ -104,7 +104,7 @@ impl Reception {
             auth,
             opening,
             challenge,
-            said: Vec::new(),
+            bytes_sent: Vec::new(),
             stage: if framing == Framing::WebSocket { Stage::Head } else { Stage::Answer },
             deflate: None,
             head_bytes: None,
@@ -117,7 +117,7 @@ impl Reception {
     }
 
     /// Whether our side can ever open with it.
-    pub(crate) fn lets_in(&self) -> bool {
+    pub(crate) fn can_open(&self) -> bool {
         self.opening == Opening::Right && self.challenge == Challenge::Right
     }
 
@@ -155,7 +155,7 @@ impl Reception {
         if self.stage == Stage::Answer {
             self.receive_answer(buffer)?;
         }
-        if self.stage == Stage::Stuck && !buffer.is_empty() && !self.lets_in() {
+        if self.stage == Stage::Stuck && !buffer.is_empty() && !self.can_open() {
             // A Close may arrive in place of a message; unexpected bytes may not.
             let may_close = self.framing == Framing::WebSocket && buffer[0] == 0x88;
             let what = format!("{} bytes before it opened", buffer.len());
@@ -233,16 +233,16 @@ impl Reception {
                 opcode = if count == CHALLENGE_BYTES { TEXT } else { BINARY };
             }
         }
-        self.said = websocket::noise(count, random);
+        self.bytes_sent = websocket::noise(count, random);
         match self.framing {
             // Text must be UTF-8, or it is refused for that reason instead.
             Framing::WebSocket if opcode == TEXT => {
                 websocket::frame_from(Role::Server, true, TEXT, &vec![b'c'; count], random)
             }
             Framing::WebSocket => {
-                websocket::frame_from(Role::Server, true, BINARY, &self.said, random)
+                websocket::frame_from(Role::Server, true, BINARY, &self.bytes_sent, random)
             }
-            Framing::Line | Framing::Raw => self.said.clone(),
+            Framing::Line | Framing::Raw => self.bytes_sent.clone(),
         }
     }
 
@@ -252,7 +252,7 @@ impl Reception {
             self.stage = Stage::Open;
             return Ok(());
         };
-        let expected = auth.response(&self.said);
+        let expected = auth.response(&self.bytes_sent);
         let answer: Vec<u8> = if self.framing == Framing::WebSocket {
             let mut unread = &buffer[..];
             let Some(frame) = websocket::take_frame(Role::Client, &mut unread)? else {

@@ -94,7 +94,7 @@ impl World {
             link.facts.progress_at = self.now;
         }
         if link.facts.output_end_at.is_none() {
-            link.facts.heard_at = self.now;
+            link.facts.read_at = self.now;
         }
         let bytes_read = link.facts.bytes_read;
         if self.clients[at].host().is_some_and(|host| host.has_open_head(bytes_read)) {
@@ -250,7 +250,7 @@ impl World {
         let Link { facts, .. } = &self.links[at];
         let Some(close_at) = facts.output_end_at else { return false };
         let close_timeout = self.plan.limits.close_timeout.as_nanos() as u64;
-        let until = (close_at + self.plan.close_reply_wait()).min(facts.heard_at + close_timeout);
+        let until = (close_at + self.plan.close_reply_wait()).min(facts.read_at + close_timeout);
         !self.clients[at].has_closed(facts.bytes_read) && self.now + TURN_NANOSECONDS_MAX < until
     }
 

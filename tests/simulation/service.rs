@@ -1,7 +1,7 @@
 //! The real services with checks around them: each call of the reactor is recorded and checked. On
 //! outgoing connections the service runs an errand instead.
 
-use crate::errand::Saying;
+use crate::errand::ServiceOutput;
 use crate::plan::{Plan, Serving};
 use crate::sabotage::Bug;
 use crate::websocket::TEXT;
@@ -41,14 +41,14 @@ fn service(plan: &Plan, world: &SharedWorld) -> Box<dyn Service> {
 }
 
 /// Sends the next message, if there is one, on an outgoing connection.
-pub(crate) fn speak(world: &SharedWorld, at: usize, outbox: &mut Outbox<'_>) {
-    let saying = world.borrow_mut().next_saying(at);
-    match saying {
-        Some(Saying::Message(opcode, payload)) => {
+pub(crate) fn send_next(world: &SharedWorld, at: usize, outbox: &mut Outbox<'_>) {
+    let service_output = world.borrow_mut().next_service_output(at);
+    match service_output {
+        Some(ServiceOutput::Message(opcode, payload)) => {
             let kind = if opcode == TEXT { Kind::Text } else { Kind::Binary };
             outbox.send(kind, &[&payload]);
         }
-        Some(Saying::Close) => outbox.close(CloseCode::NORMAL),
+        Some(ServiceOutput::Close) => outbox.close(CloseCode::NORMAL),
         None => {}
     }
 }
@@ -68,7 +68,7 @@ impl Service for Observed {
         if let Some(at) = called {
             let burst = self.world.borrow().burst(at);
             for _ in 0..burst {
-                speak(&self.world, at, outbox);
+                send_next(&self.world, at, outbox);
             }
             return;
         }
@@ -80,9 +80,9 @@ impl Service for Observed {
         self.world.borrow_mut().note_message(context.connection, bytes, message.ends);
         let called = self.world.borrow().called(context.connection);
         if let Some(at) = called {
-            self.world.borrow_mut().note_heard(at, message.kind, message.payload);
+            self.world.borrow_mut().note_delivered(at, message.kind, message.payload);
             if message.ends {
-                speak(&self.world, at, outbox);
+                send_next(&self.world, at, outbox);
             }
             return;
         }

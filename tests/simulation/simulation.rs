@@ -8,7 +8,7 @@ use crate::network::{SimulatedListener, SimulatedNetwork};
 use crate::plan::{MILLISECOND, SECOND};
 use crate::random::Random;
 use crate::sabotage::Sabotage;
-use crate::service::{Observed, speak};
+use crate::service::{Observed, send_next};
 use crate::world::{SharedWorld, World};
 use halloo::net::{ConnectionId, Reactor};
 use halloo::proto::{Batch, End};
@@ -86,15 +86,15 @@ impl Simulation {
     }
 
     fn run(mut self) {
-        while self.goes_on() && !self.world.borrow().is_quiet {
+        while self.may_continue() && !self.world.borrow().is_quiet {
             self.turn(None);
         }
-        if self.goes_on() {
+        if self.may_continue() {
             self.world.borrow_mut().check_quiet(self.reactor.held_bytes());
             self.world.borrow_mut().halts_when_quiet = false;
             self.watch();
         }
-        if self.goes_on() {
+        if self.may_continue() {
             self.world.borrow_mut().close_clients();
             self.empty();
         }
@@ -110,7 +110,7 @@ impl Simulation {
         self.world.borrow().violation.is_none()
     }
 
-    fn goes_on(&self) -> bool {
+    fn may_continue(&self) -> bool {
         self.is_sound() && !self.world.borrow().stop_requested
     }
 
@@ -152,7 +152,7 @@ impl Simulation {
         for at in to_tell {
             if let Some(&id) = self.calls.get(&at) {
                 let world = &self.world;
-                self.reactor.with_outbox(id, |_, outbox| speak(world, at, outbox));
+                self.reactor.with_outbox(id, |_, outbox| send_next(world, at, outbox));
             }
         }
     }
@@ -175,7 +175,7 @@ impl Simulation {
     /// Lets time pass until every timeout has expired.
     fn watch(&mut self) {
         let until = self.now() + WATCHED;
-        while self.goes_on() && self.now() < until {
+        while self.may_continue() && self.now() < until {
             self.turn(Some(until - self.now()));
         }
     }
@@ -183,7 +183,7 @@ impl Simulation {
     /// Closes every connection.
     fn empty(&mut self) {
         let until = self.now() + WATCHED;
-        while self.goes_on() && !self.is_empty() {
+        while self.may_continue() && !self.is_empty() {
             if self.now() > until {
                 let left = self.reactor.connections();
                 self.world.borrow_mut().violate(format!("{left} connections have not ended"));
@@ -268,7 +268,7 @@ impl World {
             if self.links[at].place != Place::Server || self.links[at].dead {
                 continue;
             }
-            let is_unreachable = self.clients[at].is_deaf || self.links[at].is_connecting;
+            let is_unreachable = self.clients[at].never_reads || self.links[at].is_connecting;
             if is_unreachable || self.random.one_in(4) {
                 self.clients[at].is_strict = false;
                 self.arrive_reset(at);

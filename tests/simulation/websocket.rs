@@ -157,7 +157,7 @@ pub(crate) struct Conversation {
     deflate: Option<Box<Deflate>>,
     /// Compressed responses.
     inflated: u64,
-    close_said: bool,
+    close_sent: bool,
     close_awaited: bool,
     /// It replies to a Close.
     answers_close: bool,
@@ -182,7 +182,7 @@ impl Conversation {
             partial: None,
             deflate: None,
             inflated: 0,
-            close_said: false,
+            close_sent: false,
             close_awaited: false,
             close_got: None,
             is_tolerant: false,
@@ -214,8 +214,8 @@ impl Conversation {
     }
 
     /// The code of the Close that was sent, if one was: 0 for a Close without a code.
-    pub(crate) fn said_code(&self) -> Option<u16> {
-        self.close_said.then_some(self.close_code.unwrap_or(0))
+    pub(crate) fn sent_code(&self) -> Option<u16> {
+        self.close_sent.then_some(self.close_code.unwrap_or(0))
     }
 
     pub(crate) fn due(&self, bytes_read: usize) -> usize {
@@ -228,13 +228,13 @@ impl Conversation {
         messages.any(|(begin, end)| begin + HEADER_BYTES_MAX <= bytes_read && bytes_read < *end)
     }
 
-    pub(crate) fn say(&mut self, step: &Step, said: usize, random: &mut Random) -> Vec<u8> {
-        if self.close_said {
+    pub(crate) fn send(&mut self, step: &Step, bytes_sent: usize, random: &mut Random) -> Vec<u8> {
+        if self.close_sent {
             return Vec::new();
         }
         match *step {
             Step::Message { text, bytes, frames } => {
-                self.say_message(text, bytes, frames, said, random)
+                self.send_message(text, bytes, frames, bytes_sent, random)
             }
             Step::Ping(bytes) => {
                 let payload = noise(bytes, random);
@@ -251,7 +251,7 @@ impl Conversation {
             }
             Step::Pong(bytes) => frame(true, PONG, &noise(bytes, random), random),
             Step::Close(code) => {
-                self.close_said = true;
+                self.close_sent = true;
                 self.close_awaited = true;
                 self.close_code = code;
                 let payload = code.map(|code| code.to_be_bytes().to_vec()).unwrap_or_default();
@@ -260,7 +260,8 @@ impl Conversation {
             Step::Bombs { count, bytes } if self.deflate.is_some() => {
                 let mut output = Vec::new();
                 for _ in 0..count {
-                    let bomb = self.say_compressed(vec![0; bytes], said + output.len(), random);
+                    let bomb =
+                        self.send_compressed(vec![0; bytes], bytes_sent + output.len(), random);
                     output.extend(bomb);
                 }
                 output
@@ -280,12 +281,12 @@ impl Conversation {
         }
     }
 
-    fn say_message(
+    fn send_message(
         &mut self,
         text: bool,
         bytes: usize,
         frames: usize,
-        said: usize,
+        bytes_sent: usize,
         random: &mut Random,
     ) -> Vec<u8> {
         let payload = payload(text, bytes, random);
@@ -299,15 +300,20 @@ impl Conversation {
         let whole = compressed.as_deref().unwrap_or(&payload);
         let (output, pings) = fragments(Role::Client, opcode, whole, frames, random);
         self.pings.extend(pings);
-        self.expect_response(first_opcode, payload, said, said + output.len());
+        self.expect_response(first_opcode, payload, bytes_sent, bytes_sent + output.len());
         output
     }
 
     /// One frame, compressed to almost nothing.
-    fn say_compressed(&mut self, payload: Vec<u8>, said: usize, random: &mut Random) -> Vec<u8> {
+    fn send_compressed(
+        &mut self,
+        payload: Vec<u8>,
+        bytes_sent: usize,
+        random: &mut Random,
+    ) -> Vec<u8> {
         let Some(deflate) = &mut self.deflate else { return Vec::new() };
         let output = frame(true, BINARY | RSV1, &deflate.deflate(&payload), random);
-        self.expect_response(BINARY, payload, said, said + output.len());
+        self.expect_response(BINARY, payload, bytes_sent, bytes_sent + output.len());
         output
     }
 
@@ -344,7 +350,7 @@ impl Conversation {
                 return Err("a frame after Close".into());
             }
             match opcode {
-                PING if !self.close_said => reply.extend(frame(true, PONG, &payload, random)),
+                PING if !self.close_sent => reply.extend(frame(true, PONG, &payload, random)),
                 PING => {}
                 PONG => self.receive_pong(&payload)?,
                 CLOSE => reply.extend(self.receive_close(&payload, random)?),
@@ -374,10 +380,10 @@ impl Conversation {
             return Err("Close inside a message".into());
         }
         self.close_got = Some(code);
-        if self.close_said || !self.answers_close {
+        if self.close_sent || !self.answers_close {
             return Ok(Vec::new());
         }
-        self.close_said = true;
+        self.close_sent = true;
         self.close_code = (code != 0).then_some(code);
         Ok(frame(true, CLOSE, payload, random))
     }

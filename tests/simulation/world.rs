@@ -295,7 +295,7 @@ impl World {
                     self.clients[at].read_bytes = self.clients[at].read_bytes.max(65_536);
                     self.links[at].room = self.links[at].room.max(65_536);
                 }
-                self.clients[at].say(&other, &mut self.random);
+                self.clients[at].send(&other, &mut self.random);
                 self.send_from(at);
             }
         }
@@ -391,11 +391,11 @@ impl World {
         match self.random.between(0, 3) {
             0 => {
                 client.is_strict = false;
-                client.is_deaf = true;
+                client.never_reads = true;
                 client.reads = false;
             }
             1 => {
-                client.say(&Step::Close(Some(1000)), &mut self.random);
+                client.send(&Step::Close(Some(1000)), &mut self.random);
                 self.send_from(at);
                 if self.clients[at].framing != Framing::WebSocket {
                     self.end_output(at);

@@ -64,7 +64,7 @@ fn a_stale_socket_file_is_replaced() {
     let directory = Directory::new("stale");
     let path = directory.path("socket");
     // Dropping a listener leaves its file, as killing a server does.
-    drop(UnixListener::bind(&path).expect("the directory is ours"));
+    drop(UnixListener::bind(&path).expect("the directory is writable"));
     assert!(path.exists());
     let server = serve(&[&url("ws+unix", &path)]);
     Client::open(server.url()).echo(b"a new server");
@@ -91,7 +91,7 @@ fn a_socket_with_a_full_accept_queue_is_left_alone() {
     let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None);
     let socket = socket.expect("a socket");
     let address = socket2::SockAddr::unix(&path).expect("a short path");
-    socket.bind(&address).and_then(|()| socket.listen(0)).expect("the directory is ours");
+    socket.bind(&address).and_then(|()| socket.listen(0)).expect("the directory is writable");
     let queued = (0..2).map(|_| {
         let client = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None);
         let client = client.expect("a socket");
@@ -115,7 +115,7 @@ fn the_socket_of_a_successor_is_left_alone() {
         let path = directory.path("socket");
         let arguments = ["--workers", workers, &url("unix", &path)];
         let first = serve(&arguments);
-        std::fs::remove_file(&path).expect("the directory is ours");
+        std::fs::remove_file(&path).expect("the directory is writable");
         let second = serve(&arguments);
         assert_eq!(first.stop().code, Some(0));
         Client::open(second.url()).echo(b"the successor is undisturbed");
@@ -128,10 +128,10 @@ fn the_socket_of_a_successor_is_left_alone() {
 fn a_file_that_is_not_a_socket_is_left_alone() {
     let directory = Directory::new("file");
     let path = directory.path("file");
-    std::fs::write(&path, "somebody's letters").expect("the directory is ours");
+    std::fs::write(&path, "a regular file").expect("the directory is writable");
     let refused = Program::start(halloo().args(["serve", &url("unix", &path)])).wait();
     assert_eq!(refused.code, Some(1), "{refused:#?}");
-    assert_eq!(std::fs::read_to_string(&path).expect("it is still there"), "somebody's letters");
+    assert_eq!(std::fs::read_to_string(&path).expect("it is still there"), "a regular file");
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn a_name_listens_on_all_its_addresses() {
     let own: Vec<IpAddr> = own.copied().collect();
     let lines = own.iter().map(|address| format!("{address} manifold.test\n"));
     let lines = lines.collect::<String>() + "192.0.2.1 manifold.test\n";
-    std::fs::write(&hosts, lines).expect("the directory is ours");
+    std::fs::write(&hosts, lines).expect("the directory is writable");
     if !with_hosts(&hosts, "true").status().is_ok_and(|status| status.success()) {
         return println!("skipped: no mount namespaces here");
     }

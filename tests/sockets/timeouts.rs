@@ -161,7 +161,7 @@ fn a_client_that_reads_none_of_its_output_is_closed() {
     let arguments = ["--service", "flood", "--write-timeout", "500ms", "tcp://127.0.0.1:0"];
     let server = Server::start(&arguments);
     let mut reader = Client::open(server.url());
-    let deaf = Client::open(server.url());
+    let unread = Client::open(server.url());
     let start = Instant::now();
     while start.elapsed() < 2 * HALF_A_SECOND {
         // A client that reads enough for the kernel to accept more now and then is not closed.
@@ -171,5 +171,5 @@ fn a_client_that_reads_none_of_its_output_is_closed() {
     let log = server.wait_for_log("the peer read none of its pending output for too long");
     assert_eq!(log.matches("the peer read none").count(), 1, "{log}");
     reader.read_exactly(1_000_000);
-    drop(deaf);
+    drop(unread);
 }

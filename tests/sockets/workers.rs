@@ -150,7 +150,7 @@ fn a_worker_that_cannot_restart_leaves_no_client_waiting() {
     }
     second.signal(Signal::KILL);
     server.wait_for_log("no worker is left");
-    let error = std::net::TcpStream::connect(&address).expect_err("nobody listens");
+    let error = std::net::TcpStream::connect(&address).expect_err("the listener is closed");
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
     assert_eq!(server.finish().code, Some(1));
 }

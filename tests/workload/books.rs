@@ -1,4 +1,5 @@
-//! The world's own books: what the server received, what it sent, and when. The oracle reads nothing else.
+//! The world's own books: what the server received, what it sent, and when. The oracle reads
+//! nothing else.
 
 /// A message that the server received.
 #[derive(Debug, Clone, Copy)]

@@ -7,7 +7,8 @@ use halloo::load::Outcome;
 use halloo::load::plan::Pace;
 use halloo::load::result::Figure;
 
-/// What the histogram rounds, and what the load generator takes from a read to its look at the clock.
+/// What the histogram rounds, and what the load generator takes from a read to its look at the
+/// clock.
 const PRECISION: f64 = 0.002;
 const SLACK_NS: f64 = 5_000.0;
 
@@ -27,7 +28,8 @@ impl Sorted {
         Self(all)
     }
 
-    /// The least and the most that this quantile may be, if this many messages belong to the list or not.
+    /// The least and the most that this quantile may be, if this many messages belong to the list
+    /// or not.
     fn quantile(&self, quantile: f64, unsure: usize) -> (u64, u64) {
         let rank = (quantile * self.0.len() as f64).ceil() as usize;
         let last = self.0.len() - 1;
@@ -55,10 +57,11 @@ pub(crate) fn check(world: &World, outcome: &Outcome, tally: &Tally) -> Result<(
             compare(name, figure, readable.quantile(quantile, tally.unsure), PRECISION, slack)?;
             continue;
         }
-        // The heartbeat does not see a long turn of the load generator's own between two beats: seed 495.
+        // The heartbeat does not see a long turn of the load generator's own between two beats:
+        // seed 495.
         let is_seen = world.scenario.disturbance() != Some(Disturbance::LongTurns);
-        // A closed loop on a server of constant speed keeps in step: one stall delays all echoes of a round, and
-        // not the share of them that belief counts on: seed 205.
+        // A closed loop on a server of constant speed keeps in step: one stall delays all echoes of
+        // a round, and not the share of them that belief counts on: seed 205.
         let is_random = quantile <= 0.5 || !matches!(world.scenario.pace, Pace::Closed { .. });
         let is_believed = quantile < 1.0
             && is_seen
@@ -67,7 +70,8 @@ pub(crate) fn check(world: &World, outcome: &Outcome, tally: &Tally) -> Result<(
             && !outcome.not_believed.iter().any(|it| it == name);
         if is_believed {
             let low = from_write.quantile(quantile, tally.unsure).0;
-            // A message that is sent late misses the beginning of a pause: the schedule has all of it.
+            // A message that is sent late misses the beginning of a pause: the schedule has all of
+            // it.
             let high = match world.server_pauses() {
                 true => readable.quantile(quantile, tally.unsure).1,
                 false => from_write.quantile(quantile, tally.unsure).1,

@@ -1,9 +1,9 @@
-//! The load generator in a simulated world: the real run, reactor and judge over a fake network, a fake clock and
-//! a fake server that misbehaves. The world keeps its own books, and the report must match them. One seed decides
-//! everything, so that a failure replays exactly.
+//! The load generator in a simulated world: the real run, reactor and judge over a fake network, a
+//! fake clock and a fake server that misbehaves. The world keeps its own books, and the report must
+//! match them. One seed decides everything, so that a failure replays exactly.
 //!
-//! `HALLOO_SEED=123` runs that seed alone and prints what happened; `HALLOO_SEEDS=100000` runs that many, from
-//! that one on if both are given.
+//! `HALLOO_SEED=123` runs that seed alone and prints what happened; `HALLOO_SEEDS=100000` runs that
+//! many, from that one on if both are given.
 
 mod agenda;
 mod books;

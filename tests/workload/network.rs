@@ -142,8 +142,8 @@ impl World {
     }
 
     fn read(&mut self, at: usize, buffer: &mut [u8]) -> io::Result<usize> {
-        // The first read tells what became of the connect; an interrupted one would pass for a success. No
-        // kernel interrupts a read that does not block.
+        // The first read tells what became of the connect; an interrupted one would pass for a
+        // success. No kernel interrupts a read that does not block.
         let is_known = std::mem::replace(&mut self.links[at].is_known, true);
         if is_known && self.is_interrupted() {
             return Err(Errno::INTR.into());

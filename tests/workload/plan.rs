@@ -143,7 +143,8 @@ impl Scenario {
         let warm_up = if random.one_in(2) || pace == Pace::Silent { 0 } else { 200 * MILLISECOND };
         let bytes_max = random.pick(&[200, 200, 2_000]);
         let bytes = random.between(64, bytes_max);
-        // A closed loop times a message from its decision to send it, which the world sees if it is not blocked.
+        // A closed loop times a message from its decision to send it, which the world sees if it is
+        // not blocked.
         let least = match pace {
             Pace::Closed { depth } => depth as usize * (bytes + 16) + 1_024,
             _ => 4 * 1_024,
@@ -156,7 +157,8 @@ impl Scenario {
             duration,
             warm_up,
             reply_timeout: random.time(2 * SECOND, 3 * SECOND),
-            // Without verification every read of a raw stream is a response: nothing divides it into messages.
+            // Without verification every read of a raw stream is a response: nothing divides it
+            // into messages.
             verify: framing == Framing::Raw || !random.one_in(8),
             lossy_above: random.pick(&[0.01, 0.01, 1.0]),
             service,
@@ -214,7 +216,8 @@ impl Scenario {
         let is_new = |it: &Fault| std::mem::discriminant(it) != std::mem::discriminant(&fault);
         let is_possible = match fault {
             Fault::ChangeOpcode { .. } => self.framing == Framing::WebSocket,
-            // Between the Close frame and the end, messages that are due are neither sent nor unsent.
+            // Between the Close frame and the end, messages that are due are neither sent nor
+            // unsent.
             Fault::End { how: Ending::Close, .. } => {
                 self.framing == Framing::WebSocket && !matches!(self.pace, Pace::Open { .. })
             }

@@ -7,8 +7,8 @@ use std::ops::Range;
 /// Failing seeds that are shown.
 const SHOWN: usize = 20;
 
-/// The seeds that were asked for, or the usual number: `HALLOO_SEED` is the first, and the only one without
-/// `HALLOO_SEEDS`.
+/// The seeds that were asked for, or the usual number: `HALLOO_SEED` is the first, and the only one
+/// without `HALLOO_SEEDS`.
 pub(crate) fn wanted(usual: u64) -> Range<u64> {
     let (first, count) = (number("HALLOO_SEED"), number("HALLOO_SEEDS"));
     let count = count.unwrap_or(if first.is_some() { 1 } else { usual });

@@ -1,4 +1,5 @@
-//! The server of the simulated world: real sessions, and a service that does what the plan says to each message.
+//! The server of the simulated world: real sessions, and a service that does what the plan says to
+//! each message.
 
 use crate::agenda::Action;
 use crate::books::{Fate, Received, Sent, What};
@@ -19,7 +20,8 @@ pub(crate) struct Response {
     is_recorded: bool,
 }
 
-/// A message as the session delivers it: its kind, its bytes, and where it ends among all bytes received.
+/// A message as the session delivers it: its kind, its bytes, and where it ends among all bytes
+/// received.
 type Arrived = (Kind, Vec<u8>, u64);
 
 impl World {

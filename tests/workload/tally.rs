@@ -1,5 +1,5 @@
-//! What the counters of a run must be, from the world's books. A counter that the order of events decides within
-//! microseconds has bounds.
+//! What the counters of a run must be, from the world's books. A counter that the order of events
+//! decides within microseconds has bounds.
 
 use crate::books::{Fate, Received, What};
 use crate::plan::{Ending, Fault, MICROSECOND, MILLISECOND};
@@ -51,8 +51,9 @@ pub(crate) struct Tally {
     pub(crate) unasked: Bounds,
     /// Messages that were due in the window, in an open loop.
     pub(crate) due: Option<u64>,
-    /// What a response to each message of the window took, in ns: from when it was due to when the load generator
-    /// had it, to when it could have had it, and from when it was written to then. `u64::MAX` for those lost.
+    /// What a response to each message of the window took, in ns: from when it was due to when the
+    /// load generator had it, to when it could have had it, and from when it was written to then.
+    /// `u64::MAX` for those lost.
     pub(crate) took: Vec<Took>,
     /// Messages that may belong to the window or not.
     pub(crate) unsure: usize,
@@ -153,7 +154,8 @@ impl World {
         }
     }
 
-    /// Whether unknown messages and missing echoes come together, so that one may pass for the other.
+    /// Whether unknown messages and missing echoes come together, so that one may pass for the
+    /// other.
     pub(crate) fn is_muddled(&self) -> bool {
         let has_unknown = self.scenario.has(|fault| {
             matches!(
@@ -316,7 +318,8 @@ impl World {
         }
     }
 
-    /// Messages that were sent on connections that the server ended, at most, and that it did not receive.
+    /// Messages that were sent on connections that the server ended, at most, and that it did not
+    /// receive.
     pub(crate) fn unreceived_most(&self) -> u64 {
         let ended = self.books.ended.len() as u64;
         match self.scenario.pace {

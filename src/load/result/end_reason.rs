@@ -7,7 +7,8 @@ use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 
-/// See the [module documentation](self). In JSON it is the text that [`Display`](fmt::Display) shows.
+/// See the [module documentation](self). In JSON it is the text that [`Display`](fmt::Display)
+/// shows.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", from = "String")]
 pub enum EndReason {
@@ -48,7 +49,8 @@ const NAMES: [(EndReason, &str); 8] = [
 ];
 
 impl EndReason {
-    /// Who ended an open connection, and how. `is_websocket` tells whether end of input is not the regular end.
+    /// Who ended an open connection, and how. `is_websocket` tells whether end of input is not the
+    /// regular end.
     pub(in crate::load) fn of_end(end: End, is_websocket: bool) -> (EndedBy, Self) {
         match end {
             End::Peer if is_websocket => (EndedBy::Server, Self::CloseWithoutCode),

@@ -55,10 +55,10 @@ pub(crate) fn check(world: &World, outcome: &Outcome, tally: &Tally) -> Result<(
             compare(name, figure, readable.quantile(quantile, tally.unsure), PRECISION, slack)?;
             continue;
         }
-        // The heartbeat does not see a long turn of the load generator's own between two beats: seed 495.
+        // The heartbeat does not see a long turn of the load generator's own between two beats.
         let is_seen = world.scenario.disturbance() != Some(Disturbance::LongTurns);
         // A closed loop on a server of constant speed keeps in step: one stall delays all echoes of a round, and
-        // not the share of them that belief counts on: seed 205.
+        // not the share of them that belief counts on.
         let is_random = quantile <= 0.5 || !matches!(world.scenario.pace, Pace::Closed { .. });
         let is_believed = quantile < 1.0
             && is_seen

@@ -1,7 +1,7 @@
 //! What the counters of a run must be, from the world's books. A counter that the order of events decides within
 //! microseconds has bounds.
 
-use crate::books::{Fate, Received, What};
+use crate::books::{Fate, Received, Sent, What};
 use crate::plan::{Ending, Fault, MICROSECOND, MILLISECOND};
 use crate::world::World;
 use halloo::load::plan::Pace;
@@ -177,10 +177,13 @@ impl World {
         });
         let is_alone =
             self.scenario.faults.iter().filter(|fault| is_about_messages(fault)).count() < 2;
+        // In a raw stream, foreign bytes may belong to the echo after them, unless nothing has been sent.
+        let is_ambiguous = |sent: &Sent| {
+            sent.what == What::Unasked && (sent.taken == 0 || sent.taken >= self.books.load_start)
+        };
         let is_raw = self.scenario.framing == Framing::Raw
-            && self
-                .scenario
-                .has(|it| matches!(it, Fault::Push { .. } | Fault::WrongResponse { .. }));
+            && (self.scenario.has(|it| matches!(it, Fault::WrongResponse { .. }))
+                || self.books.sent.iter().any(is_ambiguous));
         is_raw || (has_unknown && has_missing && !is_alone)
     }
 
@@ -193,7 +196,7 @@ impl World {
             match self.membership(due, end) {
                 Membership::Outside => {}
                 membership => {
-                    self.count(&mut tally, message, due, membership == Membership::Inside)
+                    self.count(&mut tally, message, due, membership == Membership::Inside);
                 }
             }
         }

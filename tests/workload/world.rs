@@ -132,12 +132,11 @@ impl World {
         let is_inside = |&&(start, end): &&(u64, u64)| start <= when && when < end;
         let pause = self.pauses.iter().find(is_inside);
         let deaf = self.deaf.iter().find(is_inside);
-        let end = match action {
+        match action {
             Action::Deliver(_) => pause.into_iter().chain(deaf).map(|&(_, end)| end).max(),
             Action::Respond(_) | Action::Push(_) => pause.map(|&(_, end)| end),
             _ => None,
-        };
-        end
+        }
     }
 
     fn act(&mut self, when: u64, action: Action) {

@@ -1,7 +1,7 @@
 //! The percentiles of a run beside those of the world's own list.
 
-use crate::plan::{Disturbance, Fault, MICROSECOND};
-use crate::tally::{Tally, Took};
+use crate::counts::{Counts, Took};
+use crate::plan::{Fault, MICROSECOND};
 use crate::world::World;
 use halloo::load::Outcome;
 use halloo::load::plan::Pace;
@@ -40,41 +40,37 @@ impl Sorted {
 }
 
 /// Checks every percentile that is to be believed.
-pub(crate) fn check(world: &World, outcome: &Outcome, tally: &Tally) -> Result<(), String> {
-    if tally.took.is_empty() || world.is_muddled() || !world.scenario.verify {
+pub(crate) fn check(world: &World, outcome: &Outcome, counts: &Counts) -> Result<(), String> {
+    if counts.took.is_empty() || world.is_muddled() || !world.scenario.verify {
         return Ok(());
     }
-    let taken = Sorted::new(&tally.took, |it| it.taken);
-    let readable = Sorted::new(&tally.took, |it| it.readable);
-    let from_write = Sorted::new(&tally.took, |it| it.from_write);
-    let delayed = tally.took.iter().map(|it| it.taken.saturating_sub(it.readable)).max();
+    let taken = Sorted::new(&counts.took, |it| it.taken);
+    let readable = Sorted::new(&counts.took, |it| it.readable);
+    let from_write = Sorted::new(&counts.took, |it| it.from_write);
+    let delayed = counts.took.iter().map(|it| it.taken.saturating_sub(it.readable)).max();
     for (name, quantile) in PERCENTILES {
         let figure = outcome.latency_us.figure(name);
         if !world.is_disturbed() {
             let slack = SLACK_NS + 4.0 * MICROSECOND as f64;
-            compare(name, figure, taken.quantile(quantile, tally.unsure), PRECISION, slack)?;
+            compare(name, figure, taken.quantile(quantile, counts.unsure), PRECISION, slack)?;
             let slack = slack + delayed.unwrap_or_default() as f64;
-            compare(name, figure, readable.quantile(quantile, tally.unsure), PRECISION, slack)?;
+            compare(name, figure, readable.quantile(quantile, counts.unsure), PRECISION, slack)?;
             continue;
         }
-        // The heartbeat does not see a long turn of the load generator's own between two beats:
-        // seed 495.
-        let is_seen = world.scenario.disturbance() != Some(Disturbance::LongTurns);
         // A closed loop on a server of constant speed keeps in step: one stall delays all echoes of
-        // a round, and not the share of them that belief counts on: seed 205.
+        // a round, and not the share of them that belief counts on.
         let is_random = quantile <= 0.5 || !matches!(world.scenario.pace, Pace::Closed { .. });
         let is_believed = quantile < 1.0
-            && is_seen
             && is_random
             && outcome.valid_to.is_some_and(|to| quantile * 100.0 <= to)
             && !outcome.not_believed.iter().any(|it| it == name);
         if is_believed {
-            let low = from_write.quantile(quantile, tally.unsure).0;
+            let low = from_write.quantile(quantile, counts.unsure).0;
             // A message that is sent late misses the beginning of a pause: the schedule has all of
             // it.
             let high = match world.server_pauses() {
-                true => readable.quantile(quantile, tally.unsure).1,
-                false => from_write.quantile(quantile, tally.unsure).1,
+                true => readable.quantile(quantile, counts.unsure).1,
+                false => from_write.quantile(quantile, counts.unsure).1,
             };
             compare(name, figure, (low, high), BELIEVED, BELIEVED_NS)
                 .map_err(|text| format!("believed and wrong: {text}"))?;

@@ -7,6 +7,7 @@
 
 mod agenda;
 mod books;
+mod counts;
 mod latency;
 mod link;
 mod network;
@@ -19,7 +20,6 @@ mod seeds;
 mod server;
 mod simulation;
 mod stalls;
-mod tally;
 #[path = "../simulation/trace.rs"]
 mod trace;
 mod verdict;

@@ -1,7 +1,7 @@
 //! Compares what a run reports with the world's books.
 
+use crate::counts::Counts;
 use crate::latency;
-use crate::tally::Tally;
 use crate::verdict;
 use crate::world::World;
 use halloo::load::Outcome;
@@ -16,13 +16,13 @@ pub(crate) fn check(world: &World, outcome: &Outcome) -> Result<(), String> {
     }
     check_connections(world, outcome)?;
     let end = world.books.window_start + (outcome.duration_s * 1e9).round() as u64;
-    let mut tally = world.tally(end);
-    if tally.due.is_none() {
-        tally.add_unreceived(outcome.messages.sent.saturating_sub(tally.sent.most));
+    let mut counts = world.counts(end);
+    if counts.due.is_none() {
+        counts.add_unreceived(outcome.messages.sent.saturating_sub(counts.sent.most));
     }
-    check_messages(world, outcome, &tally)?;
-    latency::check(world, outcome, &tally)?;
-    verdict::check(world, outcome, &tally)
+    check_messages(world, outcome, &counts)?;
+    latency::check(world, outcome, &counts)?;
+    verdict::check(world, outcome, &counts)
 }
 
 /// Checks a run without a result: all connections must have ended, and none echoed.
@@ -67,29 +67,29 @@ fn check_connections(world: &World, outcome: &Outcome) -> Result<(), String> {
     }
 }
 
-fn check_messages(world: &World, outcome: &Outcome, tally: &Tally) -> Result<(), String> {
+fn check_messages(world: &World, outcome: &Outcome, counts: &Counts) -> Result<(), String> {
     let it = outcome.messages;
     let unreceived = world.unreceived_most();
-    if it.sent < tally.sent.least || it.sent > tally.sent.most + unreceived {
-        return Err(format!("sent is {}, not {:?} and up to {unreceived}", it.sent, tally.sent));
+    if it.sent < counts.sent.least || it.sent > counts.sent.most + unreceived {
+        return Err(format!("sent is {}, not {:?} and up to {unreceived}", it.sent, counts.sent));
     }
     equal("received and lost", it.received + it.lost, it.sent)?;
-    let lost_most = tally.lost.most + unreceived;
+    let lost_most = counts.lost.most + unreceived;
     let counters = [
-        ("received", it.received, tally.received.least, tally.received.most),
-        ("lost", it.lost, tally.lost.least, lost_most),
-        ("late", it.late, tally.late.least, tally.late.most),
-        ("corrupted", it.corrupted, tally.corrupted.least, tally.corrupted.most),
+        ("received", it.received, counts.received.least, counts.received.most),
+        ("lost", it.lost, counts.lost.least, lost_most),
+        ("late", it.late, counts.late.least, counts.late.most),
+        ("corrupted", it.corrupted, counts.corrupted.least, counts.corrupted.most),
         (
             "opcode changed",
             it.opcode_changed,
-            tally.opcode_changed.least,
-            tally.opcode_changed.most,
+            counts.opcode_changed.least,
+            counts.opcode_changed.most,
         ),
-        ("reordered", it.reordered, tally.reordered.least, tally.reordered.most),
-        ("duplicated", it.duplicated, tally.duplicated.least, tally.duplicated.most),
-        ("misdelivered", it.misdelivered, tally.misdelivered.least, tally.misdelivered.most),
-        ("unasked", it.unasked, tally.unasked.least, tally.unasked.most),
+        ("reordered", it.reordered, counts.reordered.least, counts.reordered.most),
+        ("duplicated", it.duplicated, counts.duplicated.least, counts.duplicated.most),
+        ("misdelivered", it.misdelivered, counts.misdelivered.least, counts.misdelivered.most),
+        ("unasked", it.unasked, counts.unasked.least, counts.unasked.most),
     ];
     let is_counted = |name: &str| world.scenario.verify || matches!(name, "received" | "lost");
     for (name, count, least, most) in counters {
@@ -97,7 +97,7 @@ fn check_messages(world: &World, outcome: &Outcome, tally: &Tally) -> Result<(),
             return Err(format!("{name} is {count}, not {least} to {most}"));
         }
     }
-    match tally.due {
+    match counts.due {
         Some(due) => equal("sent and unsent", it.sent + it.unsent, due),
         None => equal("unsent", it.unsent, 0),
     }

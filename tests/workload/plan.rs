@@ -215,14 +215,9 @@ impl Scenario {
     fn allows(&self, fault: Fault) -> bool {
         let is_new = |it: &Fault| std::mem::discriminant(it) != std::mem::discriminant(&fault);
         let is_possible = match fault {
-            Fault::ChangeOpcode { .. } => self.framing == Framing::WebSocket,
-            // Between the Close frame and the end, messages that are due are neither sent nor
-            // unsent.
-            Fault::End { how: Ending::Close, .. } => {
-                self.framing == Framing::WebSocket && !matches!(self.pace, Pace::Open { .. })
+            Fault::ChangeOpcode { .. } | Fault::End { how: Ending::Close, .. } => {
+                self.framing == Framing::WebSocket
             }
-            // A greeting on more than four raw connections passes for part of the first echoes.
-            Fault::Greeting => self.framing != Framing::Raw,
             Fault::Misdeliver { .. } | Fault::Refuse { .. } => self.connections > 1,
             _ => true,
         };

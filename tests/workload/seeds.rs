@@ -21,7 +21,8 @@ fn number(variable: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|_| panic!("{variable}={text} is not a number")))
 }
 
-/// Runs these seeds; panics with those that fail, and says how to replay the first.
+/// Runs these seeds; panics with those that fail, and says how to replay each.
+#[expect(clippy::print_stdout, reason = "a replay shows what happened")]
 pub(crate) fn check_all(seeds: Range<u64>, mut each: impl FnMut(&simulation::Result)) {
     let count = seeds.end - seeds.start;
     let mut failures: Vec<(u64, String, Scenario)> = Vec::new();

@@ -101,7 +101,7 @@ impl World {
         }
         let link = &mut self.links[at];
         if link.session.stage() == Stage::Closing && !link.is_over {
-            // The load generator has said goodbye first.
+            // The load generator has said close first.
             link.ended_by_client = link.ended_by_client.min(link.written_at(link.fed));
             link.is_over = true;
             self.send_fin(when, at);

@@ -1,12 +1,12 @@
 //! The verdict that the world's books call for, by the table of docs/measuring.md.
 
-use crate::tally::{Bounds, Tally};
+use crate::counts::{Bounds, Counts};
 use crate::world::World;
 use halloo::load::result::Verdict;
 use halloo::load::{Outcome, result::outcome::Kind};
 
 /// Checks the verdict, as far as no counter leaves it open.
-pub(crate) fn check(world: &World, outcome: &Outcome, tally: &Tally) -> Result<(), String> {
+pub(crate) fn check(world: &World, outcome: &Outcome, counts: &Counts) -> Result<(), String> {
     let verdict = outcome.verdict;
     if verdict == Verdict::GeneratorBound {
         return match world.is_disturbed() {
@@ -14,7 +14,7 @@ pub(crate) fn check(world: &World, outcome: &Outcome, tally: &Tally) -> Result<(
             false => Err(format!("GENERATOR-BOUND undisturbed: {}", outcome.verdict_reason)),
         };
     }
-    let Some(expected) = expected(world, outcome, tally) else { return Ok(()) };
+    let Some(expected) = expected(world, outcome, counts) else { return Ok(()) };
     match verdict == expected {
         true => Ok(()),
         false => Err(format!("{verdict}, not {expected}: {}", outcome.verdict_reason)),
@@ -22,10 +22,10 @@ pub(crate) fn check(world: &World, outcome: &Outcome, tally: &Tally) -> Result<(
 }
 
 /// The verdict; `None` if the books leave it open.
-fn expected(world: &World, outcome: &Outcome, tally: &Tally) -> Option<Verdict> {
+fn expected(world: &World, outcome: &Outcome, counts: &Counts) -> Option<Verdict> {
     let is_bench = outcome.kind == Kind::Bench;
     let books = &world.books;
-    if tally.misdelivered.least > 0 {
+    if counts.misdelivered.least > 0 {
         return Some(Verdict::Misdelivered);
     }
     let ended = books.ended.len();
@@ -36,9 +36,9 @@ fn expected(world: &World, outcome: &Outcome, tally: &Tally) -> Option<Verdict> 
             _ => Some(Verdict::Ceiling),
         };
     }
-    let sent = exact(tally.sent)?;
-    let (received, corrupted) = (exact(tally.received)?, exact(tally.corrupted)?);
-    let (lost, unasked) = (exact(tally.lost)?, exact(tally.unasked)?);
+    let sent = exact(counts.sent)?;
+    let (received, corrupted) = (exact(counts.received)?, exact(counts.corrupted)?);
+    let (lost, unasked) = (exact(counts.lost)?, exact(counts.unasked)?);
     let echoed = received - corrupted;
     let has_foreign = corrupted + unasked > 0;
     if ended > 0 {
@@ -54,7 +54,7 @@ fn expected(world: &World, outcome: &Outcome, tally: &Tally) -> Option<Verdict> 
     if (lost + corrupted) as f64 > sent as f64 * world.scenario.lossy_above {
         return Some(Verdict::Lossy);
     }
-    if let Some(due) = tally.due {
+    if let Some(due) = counts.due {
         let rate = outcome.load.rate?;
         let share = echoed as f64 / (world.scenario.duration as f64 / 1e9) / rate;
         if share < 0.99 || due > sent {

@@ -46,7 +46,7 @@ pub(crate) struct World {
     pub(crate) woke: u64,
     /// The intervals in which the server processes nothing, and in which it reads nothing.
     pauses: Vec<(u64, u64)>,
-    deaf: Vec<(u64, u64)>,
+    discarding: Vec<(u64, u64)>,
 }
 
 impl World {
@@ -73,7 +73,7 @@ impl World {
             has_read: false,
             woke: now,
             pauses: Vec::new(),
-            deaf: Vec::new(),
+            discarding: Vec::new(),
             scenario,
         }
     }
@@ -100,7 +100,7 @@ impl World {
             match fault {
                 Fault::Pause { at, length } => self.pauses.push((start + at, start + at + length)),
                 Fault::StopReading { at, length } => {
-                    self.deaf.push((start + at, start + at + length));
+                    self.discarding.push((start + at, start + at + length));
                 }
                 Fault::End { connections, .. } => {
                     let mut links: Vec<usize> = (0..self.links.len()).collect();
@@ -131,13 +131,12 @@ impl World {
     fn resumes_at(&self, when: u64, action: Action) -> Option<u64> {
         let is_inside = |&&(start, end): &&(u64, u64)| start <= when && when < end;
         let pause = self.pauses.iter().find(is_inside);
-        let deaf = self.deaf.iter().find(is_inside);
-        let end = match action {
-            Action::Deliver(_) => pause.into_iter().chain(deaf).map(|&(_, end)| end).max(),
+        let discarding = self.discarding.iter().find(is_inside);
+        match action {
+            Action::Deliver(_) => pause.into_iter().chain(discarding).map(|&(_, end)| end).max(),
             Action::Respond(_) | Action::Push(_) => pause.map(|&(_, end)| end),
             _ => None,
-        };
-        end
+        }
     }
 
     fn act(&mut self, when: u64, action: Action) {

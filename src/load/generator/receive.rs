@@ -121,6 +121,10 @@ impl Connection {
         let mut aside = self.aside.take().unwrap_or_default();
         let stream = aside.stream.get_or_insert_with(Stream::new);
         let (used, echo) = stream.take(self.sender(shared, now), bytes);
+        if self.in_flight.next_number() == 0 {
+            // Nothing was sent that this could be part of an echo of: it is a greeting.
+            stream.give_up(self.sender(shared, now));
+        }
         let junk = stream.take_junk();
         let sample = junk.map(|_| stream.sample()).unwrap_or_default();
         self.aside = Some(aside);

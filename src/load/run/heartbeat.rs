@@ -77,10 +77,12 @@ impl Heartbeat {
     pub(super) fn before_wait(&mut self, now: u64, instruments: &mut dyn Instruments) {
         let turn = now.saturating_sub(self.woke);
         self.longest_turn = self.longest_turn.max(turn);
-        if now >= self.due {
-            let is_work = turn < TURN_NS_MIN;
-            let late = if is_work { 0 } else { now - self.due };
-            self.beat(now, late, instruments);
+        // What arrived during a long turn waited for its end, wherever the turn lies between two
+        // beats.
+        if turn >= TURN_NS_MIN {
+            self.beat(now, turn, instruments);
+        } else if now >= self.due {
+            self.beat(now, 0, instruments);
         }
     }
 
@@ -163,7 +165,7 @@ mod tests {
         for gap in [PERIOD, IDLE_PERIOD_NS_MIN, IDLE_PERIOD_NS_MIN] {
             assert_eq!(heartbeat.due(), now + gap);
             now += gap;
-            heartbeat.before_wait(now - 10, &mut Unknown);
+            heartbeat.before_wait(now - gap + 10, &mut Unknown);
             heartbeat.after_wait(now, &mut Unknown);
         }
         // Messages arrive: the loop is busy again.

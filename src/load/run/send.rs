@@ -52,7 +52,9 @@ impl<N: Network> Run<N> {
             }
             let is_behind = self.generator().behind(index) > 0;
             if !is_behind && !self.is_blocked(index) {
-                self.send_on(index, now);
+                if !self.send_on(index, now) {
+                    self.generator_mut().skip(due);
+                }
             } else if self.generator_mut().fall_behind(index) {
                 self.behind.push(index);
             }
@@ -83,18 +85,23 @@ impl<N: Network> Run<N> {
         behind.retain(|&index| {
             while self.generator().behind(index) > 0 && !self.is_blocked(index) {
                 let now = self.now();
-                self.send_on(index, now);
+                if !self.send_on(index, now) {
+                    // It is counted as unsent when the connection ends.
+                    return false;
+                }
             }
             self.generator().behind(index) > 0
         });
         self.behind = behind;
     }
 
-    fn send_on(&mut self, index: usize, now: u64) {
-        if let Some(id) = self.ids[index] {
-            self.reactor
-                .with_outbox(id, |generator, outbox| generator.send_due(index, now, outbox));
-        }
+    /// Sends a message that is due; whether the connection takes any. One that the server is
+    /// closing does not, and
+    /// its end comes later.
+    fn send_on(&mut self, index: usize, now: u64) -> bool {
+        self.ids[index].is_some_and(|id| {
+            self.reactor.with_outbox(id, |generator, outbox| generator.send_due(index, now, outbox))
+        })
     }
 
     fn is_blocked(&mut self, index: usize) -> bool {

@@ -1,7 +1,7 @@
 //! What the counters of a run must be, from the world's books. A counter that the order of events
 //! decides within microseconds has bounds.
 
-use crate::books::{Fate, Received, What};
+use crate::books::{Fate, Received, Sent, What};
 use crate::plan::{Ending, Fault, MICROSECOND, MILLISECOND};
 use crate::world::World;
 use halloo::load::plan::Pace;
@@ -37,7 +37,7 @@ impl Bounds {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct Counts {
     pub(crate) sent: Bounds,
     /// Responses of any kind.
     pub(crate) received: Bounds,
@@ -59,14 +59,14 @@ pub(crate) struct Tally {
     pub(crate) unsure: usize,
 }
 
-impl Tally {
+impl Counts {
     /// These messages were sent and never received: they are lost.
     pub(crate) fn add_unreceived(&mut self, count: u64) {
         self.took.extend((0..count).map(|_| LOST));
     }
 }
 
-/// See [`Tally::took`].
+/// See [`Counts::took`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Took {
     pub(crate) taken: u64,
@@ -179,28 +179,32 @@ impl World {
         });
         let is_alone =
             self.scenario.faults.iter().filter(|fault| is_about_messages(fault)).count() < 2;
+        // In a raw stream, foreign bytes may belong to the echo after them, unless nothing has
+        // been sent.
+        let is_ambiguous = |sent: &Sent| {
+            sent.what == What::Unasked && (sent.taken == 0 || sent.taken >= self.books.load_start)
+        };
         let is_raw = self.scenario.framing == Framing::Raw
-            && self
-                .scenario
-                .has(|it| matches!(it, Fault::Push { .. } | Fault::WrongResponse { .. }));
+            && (self.scenario.has(|it| matches!(it, Fault::WrongResponse { .. }))
+                || self.books.sent.iter().any(is_ambiguous));
         is_raw || (has_unknown && has_missing && !is_alone)
     }
 
     /// What the counters must be, for a window that ended at this time.
-    pub(crate) fn tally(&self, end: u64) -> Tally {
-        let mut tally = Tally::default();
+    pub(crate) fn counts(&self, end: u64) -> Counts {
+        let mut counts = Counts::default();
         let places = self.places();
         for message in &self.books.received {
             let due = self.due(message, &places);
             match self.membership(due, end) {
                 Membership::Outside => {}
                 membership => {
-                    self.count(&mut tally, message, due, membership == Membership::Inside)
+                    self.count(&mut counts, message, due, membership == Membership::Inside);
                 }
             }
         }
-        self.count_reordered(&mut tally, end, &places);
-        self.count_unasked(&mut tally);
+        self.count_reordered(&mut counts, end, &places);
+        self.count_unasked(&mut counts);
         if let Pace::Open { rate } = self.scenario.pace {
             let inside = |&nth: &u64| {
                 let due = self.due_at(rate, nth);
@@ -208,27 +212,27 @@ impl World {
             };
             let most = (end - self.books.load_start) as f64 / 1e9 * rate + 2.0;
             let due = (0..most as u64).filter(inside).count() as u64;
-            tally.due = Some(due);
+            counts.due = Some(due);
             // What could not be sent took longer than anything.
-            let missing = due.saturating_sub(tally.sent.most);
-            tally.add_unreceived(missing);
+            let missing = due.saturating_sub(counts.sent.most);
+            counts.add_unreceived(missing);
         }
         if self.is_muddled() {
-            let (lost, corrupted) = (tally.lost, tally.corrupted);
-            tally.received.widen(lost);
-            tally.corrupted.widen(lost);
-            tally.corrupted.widen(tally.unasked);
-            tally.lost.widen(corrupted);
-            tally.unasked.widen(corrupted);
-            tally.late.least = 0;
-            tally.duplicated.least = 0;
+            let (lost, corrupted) = (counts.lost, counts.corrupted);
+            counts.received.widen(lost);
+            counts.corrupted.widen(lost);
+            counts.corrupted.widen(counts.unasked);
+            counts.lost.widen(corrupted);
+            counts.unasked.widen(corrupted);
+            counts.late.least = 0;
+            counts.duplicated.least = 0;
         }
-        tally
+        counts
     }
 
-    fn count(&self, tally: &mut Tally, message: &Received, due: u64, is_sure: bool) {
-        tally.sent.add(is_sure);
-        tally.unsure += usize::from(!is_sure);
+    fn count(&self, counts: &mut Counts, message: &Received, due: u64, is_sure: bool) {
+        counts.sent.add(is_sure);
+        counts.unsure += usize::from(!is_sure);
         let punctuality = match message.fate {
             Fate::Dropped | Fate::Misdelivered => Punctuality::Never,
             _ => self.punctuality(message),
@@ -236,44 +240,44 @@ impl World {
         let is_wrong = matches!(message.fate, Fate::Corrupted | Fate::WrongResponse);
         if message.fate == Fate::WrongResponse && punctuality != Punctuality::Never {
             // It is known to be the response when the timeout has passed, however early it came.
-            tally.received.add(is_sure);
-            tally.corrupted.add(is_sure);
+            counts.received.add(is_sure);
+            counts.corrupted.add(is_sure);
             return;
         }
         let is_certain = is_sure && punctuality != Punctuality::Unsure;
         if matches!(punctuality, Punctuality::InTime | Punctuality::Unsure) {
-            tally.received.add(is_certain);
+            counts.received.add(is_certain);
             match message.fate {
-                Fate::Corrupted => tally.corrupted.add(is_certain),
-                Fate::OpcodeChanged => tally.opcode_changed.add(is_certain),
+                Fate::Corrupted => counts.corrupted.add(is_certain),
+                Fate::OpcodeChanged => counts.opcode_changed.add(is_certain),
                 _ => {}
             }
         }
         if punctuality != Punctuality::InTime {
-            tally.lost.add(is_certain);
+            counts.lost.add(is_certain);
         }
         if matches!(punctuality, Punctuality::Late | Punctuality::Unsure) {
-            tally.late.add(is_certain);
+            counts.late.add(is_certain);
         }
         if punctuality == Punctuality::Unsure {
-            tally.unsure += 1;
+            counts.unsure += 1;
         }
         match (punctuality, message.response) {
             (Punctuality::InTime | Punctuality::Unsure, Some(index)) if !is_wrong => {
                 let sent = self.books.sent[index];
-                tally.took.push(Took {
+                counts.took.push(Took {
                     taken: sent.taken.saturating_sub(due),
                     readable: sent.readable.saturating_sub(due),
                     from_write: sent.readable.saturating_sub(message.written),
                 });
             }
-            (Punctuality::Late | Punctuality::Never, _) => tally.took.push(LOST),
+            (Punctuality::Late | Punctuality::Never, _) => counts.took.push(LOST),
             _ => {}
         }
     }
 
     /// Counts echoes that came after that of a later message on their connection.
-    fn count_reordered(&self, tally: &mut Tally, end: u64, places: &[Option<u64>]) {
+    fn count_reordered(&self, counts: &mut Counts, end: u64, places: &[Option<u64>]) {
         let mut newest = vec![None; self.links.len()];
         for sent in &self.books.sent {
             let What::Response(index) = sent.what else { continue };
@@ -291,13 +295,13 @@ impl World {
             let membership = self.membership(due, end);
             if is_late && message.fate != Fate::Corrupted && due >= self.books.window_start {
                 let is_sure = membership == Membership::Inside;
-                tally.reordered.add(is_sure && punctuality == Punctuality::InTime);
+                counts.reordered.add(is_sure && punctuality == Punctuality::InTime);
             }
         }
     }
 
     /// Counts what belongs to no message of the window.
-    fn count_unasked(&self, tally: &mut Tally) {
+    fn count_unasked(&self, counts: &mut Counts) {
         let settles = self.books.window_start + self.scenario.reply_timeout / 2;
         for sent in &self.books.sent {
             let link = &self.links[sent.link];
@@ -307,12 +311,12 @@ impl World {
             match sent.what {
                 // One that came before the window is counted when it is clear what it is.
                 What::Copy if sent.taken < self.books.window_start => {
-                    tally.duplicated.most +=
+                    counts.duplicated.most +=
                         u64::from(sent.taken + settles > self.books.window_start);
                 }
-                What::Copy => tally.duplicated.add(true),
-                What::Misdelivered => tally.misdelivered.add(true),
-                What::Unasked => tally.unasked.add(true),
+                What::Copy => counts.duplicated.add(true),
+                What::Misdelivered => counts.misdelivered.add(true),
+                What::Unasked => counts.unasked.add(true),
                 What::Response(_) => {}
             }
         }

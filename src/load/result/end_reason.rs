@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 
-/// See the [module documentation](self). In JSON it is the text that [`Display`](fmt::Display)
+/// Why a connection ended, or never opened. In JSON it is the text that [`Display`](fmt::Display)
 /// shows.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", from = "String")]

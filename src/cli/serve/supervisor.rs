@@ -68,7 +68,7 @@ impl Supervisor {
         let limits = arguments.limits()?;
         drop(arguments.auth.load()?);
         let pem = arguments.tls.prepare(&arguments.listen)?;
-        drop(arguments.tls.load(&arguments.listen, pem.as_ref().map(|pem| pem.as_str()))?);
+        let _loads = arguments.tls.load(&arguments.listen, pem.as_ref().map(|pem| pem.as_str()))?;
         let options = arguments.socket_options(limits.connections_max);
         let mut bound = Vec::new();
         let mut listeners = Vec::new();

@@ -49,7 +49,9 @@ impl Measured {
         let expected = if outcome.verdict.is_valid() { Some(0) } else { Some(4) };
         assert_eq!(self.code, expected, "{}", self.stderr);
         if !outcome.verdict.is_valid() {
-            let sentence = format!("halloo: {verdict}: {reason} (--accept-invalid");
+            let sentence = format!(
+                "halloo: {verdict}: {reason} (to accept the figures as they are: --accept-invalid)"
+            );
             assert!(self.stderr.starts_with(&sentence), "{}", self.stderr);
             assert_eq!(self.stderr.lines().count(), 1, "{}", self.stderr);
         }

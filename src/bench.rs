@@ -5,7 +5,7 @@
 //! [`Plan`] is over and every connection is closed.
 
 use crate::load::host::HostInstruments;
-use crate::load::plan::{Content, Pace, Plan, WindowEnd};
+use crate::load::plan::{Content, MESSAGE_BYTES_MAX, Pace, Plan, WindowEnd};
 use crate::load::result::outcome::Kind;
 use crate::load::run::{Progress, Run, Stop, Watch};
 use crate::load::{Labels, Outcome};
@@ -20,9 +20,6 @@ use std::io;
 
 #[cfg(feature = "tls")]
 use crate::net::os::tls::{Connector, Trust};
-
-/// The largest message: 1 GiB, as on the command line.
-const MESSAGE_BYTES_MAX: usize = 1 << 30;
 
 /// Measures the server at `url` as `plan` says, in the calling thread.
 ///

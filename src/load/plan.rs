@@ -6,6 +6,9 @@ use std::time::Duration;
 /// The default share of lost and corrupted messages that makes a run LOSSY: 1 %.
 pub const LOSSY_ABOVE: f64 = 0.01;
 
+/// The largest message that a run sends: 1 GiB.
+pub const MESSAGE_BYTES_MAX: usize = 1 << 30;
+
 /// See the [module documentation](self).
 #[derive(Debug, Clone)]
 pub struct Plan {

@@ -2,8 +2,8 @@
 
 /// XORs `payload` with the repeated `key`, starting at the key's first byte.
 ///
-/// Masking and unmasking are the same operation. RFC 6455 §5.3: "Octet i of the transformed data is
-/// the XOR of octet i of the original data with octet at index i modulo 4 of the masking key".
+/// Masking and unmasking are the same operation. RFC 6455 §5.3: "Octet i of the transformed data
+/// is the XOR of octet i of the original data with octet at index i modulo 4 of the masking key".
 pub fn apply(payload: &mut [u8], key: [u8; 4]) {
     let word = u32::from_ne_bytes(key);
     let wide = (u64::from(word) << 32) | u64::from(word);

@@ -1,7 +1,7 @@
 //! Outgoing connections: what the network does with them, and what our service sends and receives
 //! on them.
 
-use crate::agenda::Action;
+use crate::action::Action;
 use crate::errand::ServiceOutput;
 use crate::link::Place;
 use crate::plan::{MILLISECOND, SECOND};

@@ -4,6 +4,7 @@
 //! `HALLOO_SEED=123` runs one seed; `HALLOO_SEEDS=300000` runs this number of seeds; with both, the
 //! first sets the start.
 
+mod action;
 mod agenda;
 mod bytes;
 mod calls;
@@ -18,6 +19,7 @@ mod network;
 mod plan;
 mod random;
 mod reception;
+mod requested;
 mod sabotage;
 mod script;
 mod seeds;
@@ -39,7 +41,7 @@ const SEEDS: u64 = 2_000;
 
 #[test]
 fn every_seed_keeps_every_invariant() {
-    let wanted = seeds::wanted(SEEDS);
+    let wanted = requested::seeds(SEEDS);
     let count = wanted.end - wanted.start;
     let summary = seeds::check_all(wanted);
     if count < SEEDS {

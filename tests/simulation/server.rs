@@ -1,6 +1,6 @@
 //! The server's calls on a simulated connection, and the faults they meet.
 
-use crate::agenda::Action;
+use crate::action::Action;
 use crate::link::{Link, Place};
 use crate::plan::MILLISECOND;
 use crate::turn::{BATCH_BYTES_MAX, PROGRESS_BYTES};

@@ -195,7 +195,7 @@ impl Simulation {
     fn is_empty(&self) -> bool {
         let world = self.world.borrow();
         let is_gone = |place| matches!(place, Place::Gone | Place::Nowhere);
-        world.agenda.is_empty() && world.links.iter().all(|link| is_gone(link.place))
+        world.agenda.next_time().is_none() && world.links.iter().all(|link| is_gone(link.place))
     }
 
     /// Asks the server to stop, and waits until it has.

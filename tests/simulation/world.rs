@@ -1,7 +1,8 @@
 //! The simulated world: clock, connections, clients, listeners, descriptors, and what happens
 //! without the reactor.
 
-use crate::agenda::{Action, Agenda};
+use crate::action::Action;
+use crate::agenda::Agenda;
 use crate::client::{Client, Step};
 use crate::close_watch::Watch;
 use crate::link::{Link, Place};
@@ -51,7 +52,7 @@ pub(crate) struct World {
     pub(crate) plan: Plan,
     pub(crate) random: Random,
     pub(crate) trace: Trace,
-    pub(crate) agenda: Agenda,
+    pub(crate) agenda: Agenda<Action>,
     /// Clients and their connections, at the same index.
     pub(crate) links: Vec<Link>,
     pub(crate) clients: Vec<Client>,
@@ -90,7 +91,7 @@ impl World {
             plan,
             random,
             trace: Trace::new(),
-            agenda: Agenda::default(),
+            agenda: Agenda::new(),
             links: Vec::new(),
             clients: Vec::new(),
             doors,
@@ -150,7 +151,7 @@ impl World {
 
     /// Performs the actions that are due.
     pub(crate) fn catch_up(&mut self) {
-        while let Some(action) = self.agenda.take_due(self.now) {
+        while let Some((_, action)) = self.agenda.take_due(self.now) {
             self.act(action);
         }
     }

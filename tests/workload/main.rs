@@ -5,6 +5,8 @@
 //! `HALLOO_SEED=123` runs that seed alone and prints what happened; `HALLOO_SEEDS=100000` runs that
 //! many, from that one on if both are given.
 
+mod action;
+#[path = "../simulation/agenda.rs"]
 mod agenda;
 mod books;
 mod counts;
@@ -15,6 +17,8 @@ mod oracle;
 mod plan;
 #[path = "../simulation/random.rs"]
 mod random;
+#[path = "../simulation/requested.rs"]
+mod requested;
 mod sabotage;
 mod seeds;
 mod server;
@@ -35,7 +39,7 @@ const SEEDS: u64 = 2_000;
 
 #[test]
 fn every_report_matches_the_world() {
-    let wanted = seeds::wanted(SEEDS);
+    let wanted = requested::seeds(SEEDS);
     let count = wanted.end - wanted.start;
     let mut verdicts = BTreeSet::new();
     let mut echoes = 0;

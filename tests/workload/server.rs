@@ -1,7 +1,7 @@
 //! The server of the simulated world: real sessions, and a service that does what the plan says to
 //! each message.
 
-use crate::agenda::Action;
+use crate::action::Action;
 use crate::books::{Fate, Received, Sent, What};
 use crate::link::{Segment, State};
 use crate::plan::{Ending, Fault, MICROSECOND, MILLISECOND};

@@ -1,6 +1,7 @@
 //! The simulated world: one clock, the network, and a server at the other end of every link.
 
-use crate::agenda::{Action, Agenda};
+use crate::action::Action;
+use crate::agenda::Agenda;
 use crate::books::Books;
 use crate::link::{Link, Segment, State};
 use crate::plan::{Fault, SECOND, Scenario};
@@ -27,7 +28,7 @@ pub(crate) struct World {
     pub(crate) scenario: Scenario,
     /// The load generator's time. What happens elsewhere has the time of its [`Action`].
     pub(crate) now: u64,
-    pub(crate) agenda: Agenda,
+    pub(crate) agenda: Agenda<Action>,
     pub(crate) random: Random,
     pub(crate) links: Vec<Link>,
     pub(crate) responses: Vec<Option<Response>>,
@@ -58,7 +59,7 @@ impl World {
         let now = SECOND + random.time(0, SECOND);
         Self {
             now,
-            agenda: Agenda::default(),
+            agenda: Agenda::new(),
             random,
             links: Vec::new(),
             responses: Vec::new(),

@@ -27,7 +27,7 @@ use super::terminal::logger;
 use super::terminal::progress::{ProgressLine, ProgressMode};
 use super::{CommonArgs, Failure};
 use crate::load::host::HostInstruments;
-use crate::load::plan::{Content, Plan, WindowEnd};
+use crate::load::plan::{Content, MESSAGE_BYTES_MAX, Plan, WindowEnd};
 use crate::load::result::outcome::Kind;
 use crate::load::run::Run;
 use crate::load::sources::Sources;
@@ -47,9 +47,6 @@ const CONNECTS_AT_ONCE: u32 = 1024;
 
 /// The range for one process: at least 16, and at most 128, beyond which it gets no faster.
 const CONNECTS_AT_ONCE_EACH: (u32, u32) = (16, 128);
-
-/// The largest message: 1 GiB.
-const MESSAGE_BYTES_MAX: usize = 1 << 30;
 
 /// The largest number of intervals in a window: 600, ten minutes of one second each.
 const INTERVALS_MAX: u32 = 600;

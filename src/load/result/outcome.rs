@@ -71,8 +71,8 @@ pub struct Outcome {
     pub bytes_per_second: f64,
     /// Latency from the intended send time until the echo arrived, in µs.
     pub latency_us: Latency,
-    /// Latency from the actual send, in µs, which hides the delay before it (coordinated omission).
-    /// In a closed loop it equals `latency_us`, since a message is due when it is sent.
+    /// Latency from the actual send, in µs, which hides the delay before it (coordinated
+    /// omission). In a closed loop it equals `latency_us`, since a message is due when it is sent.
     pub latency_uncorrected_us: Latency,
     /// Errors by reason, with their number.
     pub errors: BTreeMap<EndReason, u64>,

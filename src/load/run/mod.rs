@@ -420,8 +420,8 @@ impl<N: Network> Run<N> {
         // If beats are as rare as ticks, a beat brings the tick with it and saves a wake-up.
         let is_shared = has_beat && self.plan.beat >= TICK;
         let early = nanoseconds(if is_shared { TICK / 2 } else { TICK_EARLY });
-        if self.now() + early >= self.next_tick {
-            self.next_tick = self.now() + nanoseconds(TICK);
+        if woke + early >= self.next_tick {
+            self.next_tick = woke + nanoseconds(TICK);
             self.expire_echoes(phase)?;
             self.show(phase, phase_start, watch);
         }

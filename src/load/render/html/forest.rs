@@ -37,8 +37,9 @@ pub(super) fn forest(comparison: &Comparison<'_>) -> String {
         .map(|(name, it)| format!("{name} {} ± {}", signed_percent(it.change), percent(it.margin)))
         .collect();
     format!(
-        "<figure>\n<figcaption><h3>Change from A to B</h3>\n<p>Each bar is the 95 % interval between runs. A bar \
-         that excludes 0 % shows a difference.</p></figcaption>\n\
+        "<figure>\n<figcaption><h3>Change from A to B</h3>\n\
+         <p>Each bar is the 95 % interval between runs. A bar that excludes 0 % shows a \
+         difference.</p></figcaption>\n\
          <svg viewBox=\"0 0 {WIDTH} {}\" role=\"img\" aria-labelledby=\"forest-t forest-d\">\n\
          <title id=\"forest-t\">Change from A to B</title><desc id=\"forest-d\">{}.</desc>\n\
          {}{lines}</svg>\n</figure>\n",
@@ -67,8 +68,8 @@ impl Paper {
             let class = if tick.abs() < 1e-9 { "tick" } else { "rule" };
             let label = signed_percent(tick).replace(".0 %", " %").replace("+0 %", "0 %");
             format!(
-                "<path class=\"{class}\" d=\"M{x:.1} 0V{height:.1}\"/><text class=\"x\" x=\"{x:.1}\" \
-                 y=\"{:.1}\">{}</text>\n",
+                "<path class=\"{class}\" d=\"M{x:.1} 0V{height:.1}\"/>\
+                 <text class=\"x\" x=\"{x:.1}\" y=\"{:.1}\">{}</text>\n",
                 height + 19.0,
                 escaped(&label)
             )

@@ -69,8 +69,9 @@ pub(super) fn grid(title: &str, head: &[&str], rows: &[Vec<String>]) -> String {
         })
         .collect();
     format!(
-        "<div class=\"wide\" role=\"region\" aria-label=\"{title}\" tabindex=\"0\"><table class=\"grid\">\n\
-         <caption>{title}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n",
+        "<div class=\"wide\" role=\"region\" aria-label=\"{title}\" tabindex=\"0\">\
+         <table class=\"grid\">\n<caption>{title}</caption>\n<thead><tr>{head}</tr></thead>\n\
+         <tbody>\n{rows}</tbody></table></div>\n",
         title = escaped(title)
     )
 }
